@@ -1,0 +1,82 @@
+"""What an accelerator is: a frozen dataclass of parameters that can be applied to a pipeline and undone."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+from comparer.errors import ComparerError
+
+
+def parameter(default: Any, help: str, low: float | None = None, high: float | None = None, step: float | None = None):  # noqa: ANN201
+    """Declare a parameter: its default, its range and what it costs; the page draws its control from this."""
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step})
+
+
+@dataclass(frozen=True)
+class Accelerator:
+    """Base of all accelerators. A new one is one file and one line of the registry.
+
+    Class attributes:
+        title: the name on the page.
+        summary: one sentence for the page.
+        lossy: whether pictures change; an exact accelerator must give the baseline's pixels.
+        order: position in a stack, applied from low to high and undone in reverse.
+        families: the model families that it serves.
+    """
+
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    lossy: ClassVar[bool] = True
+    order: ClassVar[int]
+    families: ClassVar[frozenset[str]]
+
+    def __post_init__(self) -> None:
+        """Refuse values of the wrong type or out of range with ``ComparerError``."""
+        for item in fields(self):
+            value, low, high = getattr(self, item.name), item.metadata["low"], item.metadata["high"]
+            expected = type(item.default)
+            if expected is int and isinstance(value, float) and value.is_integer():
+                object.__setattr__(self, item.name, value := int(value))  # sliders and JSON send 3.0
+            if expected is float and isinstance(value, int) and not isinstance(value, bool):
+                object.__setattr__(self, item.name, value := float(value))
+            if type(value) is not expected:
+                kind = {"int": "a whole number", "float": "a number", "bool": "true or false"}
+                allowed = kind.get(expected.__name__, expected.__name__)
+                raise ComparerError(f"{self.title}: {item.name} '{value}' is not {allowed}.")
+            if low is not None and not low <= value <= high:
+                raise ComparerError(
+                    f"{self.title}: {item.name} {value:g} is out of range: {low:g} to {high:g} is allowed."
+                )
+
+    def __str__(self) -> str:
+        """Write it as the command line reads it: ``DeepCache(interval=3, branch=0)``."""
+        inside = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self))
+        return f"{type(self).__name__}({inside})"
+
+    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+        """Say in one sentence why this cannot serve the request, or return None.
+
+        Args:
+            request: the whole ``Request``.
+            family: the checkpoint's family.
+            denoiser: the denoiser's configuration (its ``config.json``).
+        """
+        raise NotImplementedError
+
+    def apply(self, pipe: Any) -> AbstractContextManager["Report"]:
+        """Apply to a loaded pipeline for the length of one call, and undo. Yields the live report."""
+        raise NotImplementedError
+
+
+@dataclass
+class Report:
+    """What an accelerator did during one call: counters, and a schedule where it has one.
+
+    ``counts`` are summed over an arm's calls on the page; ``schedule`` has a letter an evaluation
+    (F full, . shallow).
+    """
+
+    counts: dict[str, int] = field(default_factory=dict)
+    schedule: str = ""
+
+

@@ -1,0 +1,244 @@
+"""Run a request: yield events, end with a Comparison. The page and the command line consume the same events."""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from comparer.accelerators import stack
+from comparer.checkpoints.read import Checkpoint, resolve
+from comparer.config import Config
+from comparer.errors import ComparerError, Stopped
+from comparer.history import RunFolder
+from comparer.request import Request
+from comparer.results import Call, Comparison, Scorer, Shot
+from comparer.turns import turn
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Another comparison is being measured; ``ahead`` of them come first."""
+
+    ahead: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far the run is.
+
+    ``phase`` is loading, warm-up, generating or scoring; ``done`` of ``total`` denoising steps of the whole
+    run; ``seconds_left`` is None until a first call has been timed.
+    """
+
+    phase: str
+    text: str
+    done: int
+    total: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """New pictures or scores are in ``comparison``; the files are in ``folder``."""
+
+    comparison: Comparison
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run ended: finished or stopped, as ``comparison.state`` says. ``grid`` is None without pictures."""
+
+    comparison: Comparison
+    folder: Path
+    grid: Path | None
+
+
+Event = Waiting | Progress | Seen | Finished
+
+
+def check(request: Request, config: Config) -> Checkpoint:
+    """Refuse at the door what the checkpoint or an accelerator cannot serve.
+
+    Raises:
+        ComparerError: with the reason, in one sentence.
+    """
+    checkpoint = resolve(request.settings.checkpoint, config)
+    for pixels in (request.settings.width, request.settings.height):
+        if pixels < checkpoint.model.min_size:
+            raise ComparerError(
+                f"Size {pixels} is too small for {checkpoint.model.title}: "
+                f"{checkpoint.model.min_size} to {request.limits.size} is allowed."
+            )
+    stack.check(request, checkpoint.model.family, checkpoint.denoiser)
+    return checkpoint
+
+
+def compare(request: Request, config: Config, stop: threading.Event | None = None) -> Iterator[Event]:
+    """Run a request in its turn and yield what happens.
+
+    Closing the generator stops the run within one denoising step. Finished pictures stay in the run folder.
+
+    Args:
+        request: what to make.
+        config: folders and device.
+        stop: set it to stop.
+
+    Raises:
+        ComparerError: the request cannot be served; pictures finished before stay.
+    """
+    checkpoint = check(request, config)
+    stop = stop or threading.Event()
+    events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            with turn(lambda ahead: events.put(Waiting(ahead)), stop.is_set) as mine:
+                if mine:
+                    _Run(request, config, checkpoint, stop, events.put).run()
+        except BaseException as error:  # handed to the consumer, who raises it
+            events.put(error)
+        finally:
+            events.put(None)
+
+    worker = threading.Thread(target=work, name="comparer-run", daemon=True)
+    worker.start()
+    try:
+        while (event := events.get()) is not None:
+            if isinstance(event, BaseException):
+                raise event
+            yield event
+    finally:
+        stop.set()
+        worker.join()
+
+
+class _Run:
+    """One run, in its own thread."""
+
+    def __init__(self, request, config, checkpoint, stop, emit) -> None:  # noqa: ANN001
+        self.request, self.config, self.checkpoint, self.stop, self.emit = request, config, checkpoint, stop, emit
+        self.comparison = Comparison(request, datetime.now(UTC).isoformat(timespec="seconds"))
+        arms, batches = range(len(request.arms)), request.batches()
+        shapes = {len(batch): batch for batch in reversed(batches)}  # the first batch of every size
+        self.plan = [("warm-up", arm, -1, b) for b in shapes.values() for _ in range(request.warmups) for arm in arms]
+        for number, batch in enumerate(batches):
+            # A B, B A, A B: a machine that slows down hurts all arms alike.
+            self.plan += [("generating", arm, number, batch) for arm in (arms if number % 2 == 0 else reversed(arms))]
+        self.timed: dict[int, list[float]] = {}
+
+    def run(self) -> None:
+        self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
+        from comparer.models import pipelines
+        from comparer.scores import clip
+
+        self.loaded = pipelines.load(self.checkpoint, self.config.device)
+        self.scorer = clip.scorer_for(self.checkpoint)
+        self.comparison.environment = pipelines.environment(self.loaded)
+        self.comparison.checkpoint = self.checkpoint.record()
+        self.comparison.scorer = self._scorer_record()
+        self.folder = RunFolder.create(self.config.runs, self.request.settings.checkpoint)
+        try:
+            self._calls()
+            self.comparison.state = "finished"
+        except Stopped:
+            self._score()
+            self.comparison.state, self.comparison.message = "stopped", "stopped before the end"
+        except BaseException as error:
+            self.comparison.state, self.comparison.message = "failed", f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self.folder.save(self.comparison)
+        grid = None
+        if self.comparison.shots:
+            from comparer.export.grid import save_grid
+
+            grid = save_grid(self.comparison, self.folder.path)
+        self.emit(Finished(self.comparison, self.folder.path, grid))
+
+    def _calls(self) -> None:
+        from comparer.generate import generate
+
+        pictures_of = {}
+        for position, (phase, arm, batch, items) in enumerate(self.plan):
+            if self.stop.is_set():
+                raise Stopped
+            text = self._text(phase, arm, batch)
+            self._progress(phase, text, position)
+            began = monotonic()
+            output = generate(
+                self.loaded.pipe,
+                self.request.settings,
+                items,
+                self.request.arms[arm].accelerators,
+                scheduler_config=self.loaded.scheduler_config,
+                noise=self.request.noise,
+                on_step=lambda step, p=position, ph=phase, t=text: self._progress(ph, t, p, step),
+                stop=self.stop.is_set,
+            )
+            self.timed.setdefault(arm, []).append(monotonic() - began)
+            if phase == "warm-up":
+                continue
+            pictures_of[arm] = output.pictures
+            self._keep(arm, batch, items, output)
+            if len(pictures_of) == len(self.request.arms):
+                self._progress("scoring", "Scoring", position + 1)
+                self._score()
+                pictures_of = {}
+
+    def _keep(self, arm: int, batch: int, items: list[tuple[int, int]], output) -> None:  # noqa: ANN001
+        call = len(self.comparison.calls)
+        self.comparison.calls.append(
+            Call(
+                arm, batch, len(items), output.seconds, output.stages, output.steps, output.peak_bytes, output.reports
+            )
+        )
+        for (prompt, seed), picture in zip(items, output.pictures, strict=True):
+            file = self.folder.save_shot(self.comparison, arm, prompt, seed, picture)
+            self.comparison.shots.append(Shot(arm, prompt, seed, file, call))
+        self.folder.save(self.comparison)
+        self.emit(Seen(self.comparison, self.folder.path))
+
+    def _score(self) -> None:
+        """Score every shot that has no score yet, from its file: the picture that people will see."""
+        if isinstance(self.scorer, str):
+            return
+        from PIL import Image
+
+        for position, shot in enumerate(self.comparison.shots):
+            if shot.clip_score is None:
+                with Image.open(self.folder.path / shot.file) as picture:
+                    prompt = self.request.settings.prompts[shot.prompt]
+                    (score,) = self.scorer.score([picture.convert("RGB")], [prompt])
+                self.comparison.shots[position] = replace(shot, clip_score=score)
+        self.folder.save(self.comparison)
+        self.emit(Seen(self.comparison, self.folder.path))
+
+    def _scorer_record(self) -> Scorer:
+        if isinstance(self.scorer, str):
+            return Scorer(why_not=self.scorer)
+        prompts = self.request.settings.prompts
+        cut = tuple(i for i, prompt in enumerate(prompts) if self.scorer.truncates(prompt))
+        return Scorer(self.scorer.name, truncated=cut, context=self.scorer.context)
+
+    def _text(self, phase: str, arm: int, batch: int) -> str:
+        name = self.request.arms[arm].name
+        if phase == "warm-up":
+            return f"Warming up: {name}"
+        return f"{name}: call {batch + 1} of {len(self.request.batches())}"
+
+    def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
+        steps, total = self.request.settings.steps, len(self.plan)
+        step = min(step, steps)  # PNDM visits more time steps than it was asked for
+        left = None
+        if self.timed:
+            known = {arm: sum(seconds) / len(seconds) for arm, seconds in self.timed.items()}
+            usual = sum(known.values()) / len(known)
+            rest = [known.get(arm, usual) for _, arm, _, _ in self.plan[position:]]
+            left = sum(rest) - (rest[0] * step / steps if rest else 0)
+        if step and phase != "scoring":
+            text = f"{text}, step {step} of {steps}"
+        self.emit(Progress(phase, text, position * steps + step, total * steps, left))

@@ -1,0 +1,1 @@
+"""How the demo checkpoint in ``assets/demo`` is drawn, trained and judged."""

@@ -1,0 +1,68 @@
+"""Run folders: ``run.json``, one PNG a shot, ``grid.png``. Written as the run goes, each file atomically."""
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from comparer.errors import ComparerError
+from comparer.export import png_text
+from comparer.results import Comparison
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's folder."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, runs: Path, checkpoint: str) -> "RunFolder":
+        """Make a new folder, named by time, checkpoint and six random letters."""
+        stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        path = runs / f"{stamp}_{slug(checkpoint)}_{secrets.token_hex(3)}"
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            raise ComparerError(f"The run folder cannot be made: {error}.") from error
+        return cls(path)
+
+    def save_shot(self, comparison: Comparison, arm: int, prompt: int, seed: int, picture: Any) -> str:
+        """Write one picture with its settings as text; return its file name."""
+        request = comparison.request
+        name = f"{arm}-{slug(request.arms[arm].name)}_p{prompt + 1:03}_s{seed}.png"
+        title = comparison.checkpoint["name"]
+        png_text.save_png(
+            picture, self.path / name, png_text.shot_texts(request, arm, prompt, seed, title)
+        )
+        return name
+
+    def save(self, comparison: Comparison) -> None:
+        """Write ``run.json``; a reader never sees half of one."""
+        partial = self.path / "run.json.partial"
+        partial.write_text(json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.replace(self.path / "run.json")
+
+
+def load(path: Path) -> Comparison:
+    """Read a run folder back.
+
+    Raises:
+        ComparerError: it holds no run.
+    """
+    try:
+        return Comparison.from_json(json.loads((path / "run.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ComparerError(f"'{path.name}' holds no run: {error}.") from error
+
+
+def slug(text: str) -> str:
+    """Make a short name that every file system takes.
+
+    >>> slug("DeepCache(interval=3, branch=0)")
+    'deepcache-interval-3-branch-0'
+    """
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:48] or "x"

@@ -1,0 +1,1 @@
+"""Which models there are, how they are sampled, and how they are loaded."""

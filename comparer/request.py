@@ -1,0 +1,203 @@
+"""What is asked for: plain, validated, frozen data that round-trips through JSON. No torch.
+
+Everything wrong that can be seen without a model is refused here, in one sentence that names the value and
+what is allowed; the page, the API and the command line all come through this door.
+"""
+
+import random
+import re
+from dataclasses import asdict, dataclass, field
+
+from comparer.accelerators import from_json as accelerator_from_json
+from comparer.accelerators import to_json as accelerator_to_json
+from comparer.accelerators.base import Accelerator
+from comparer.errors import ComparerError
+from comparer.models import samplers
+
+MAX_SEED = 2**32 - 1
+NOISE = ("cpu", "device")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask of this installation."""
+
+    size: int = 2048  # pixels a side
+    steps: int = 150
+    guidance: float = 30.0
+    pictures: int = 400  # of all arms together
+    batch_size: int = 16
+    prompt: int = 2000  # characters
+    warmups: int = 10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every arm shares.
+
+    Attributes:
+        checkpoint: a name of the catalogue, or ``folder/name`` as the page lists local ones.
+        prompts: one picture per prompt and seed.
+        negative_prompt: shared by all prompts; empty for none.
+        sampler: a name of ``models.samplers``.
+        steps: denoising steps, 1 to the limit.
+        guidance: classifier-free guidance scale, 0 to the limit; 1 and less is off.
+        width, height: pixels, multiples of 8.
+        seeds: 0 to 2³² − 1, each once.
+        batch_size: pictures a pipeline call.
+    """
+
+    prompts: tuple[str, ...]
+    checkpoint: str = "demo"
+    negative_prompt: str = ""
+    sampler: str = "DDIM"
+    steps: int = 25
+    guidance: float = 4.0
+    width: int = 128
+    height: int = 128
+    seeds: tuple[int, ...] = (0,)
+    batch_size: int = 1
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One column of a comparison: a name and zero or more accelerators."""
+
+    name: str
+    accelerators: tuple[Accelerator, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request:
+    """Settings, arms (the first is the baseline) and how to measure.
+
+    ``noise`` is "cpu" for one CPU generator a picture (the same start on every device and in every batch) or
+    "device" for one draw a batch on the device, as a server would.
+    """
+
+    settings: Settings
+    arms: tuple[Arm, ...] = (Arm("Baseline"),)
+    warmups: int = 1
+    noise: str = "cpu"
+    limits: Limits = field(default=Limits(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run on any model; ``ComparerError`` says what and what is allowed."""
+        s, limits = self.settings, self.limits
+        if not s.prompts or any(not prompt.strip() for prompt in s.prompts):
+            raise ComparerError("The prompt is empty: write what the picture should show, one prompt a line.")
+        for text in (*s.prompts, s.negative_prompt):
+            if len(text) > limits.prompt:
+                raise ComparerError(f"A prompt has {len(text)} characters: at most {limits.prompt} are allowed.")
+        if len(set(s.prompts)) < len(s.prompts):
+            raise ComparerError("A prompt is given twice: each prompt once; use several seeds to repeat it.")
+        samplers.find(s.sampler)
+        _between("Steps", s.steps, 1, limits.steps, whole=True)
+        _between("Guidance", s.guidance, 0, limits.guidance)
+        for name, pixels in (("Width", s.width), ("Height", s.height)):
+            _between(name, pixels, 8, limits.size, whole=True)
+            if pixels % 8:
+                raise ComparerError(f"{name} {pixels} is not a multiple of 8: try {round(pixels / 8) * 8}.")
+        if not s.seeds:
+            raise ComparerError("There is no seed: write a number, a list such as 1,2,3 or a range such as 1-8.")
+        for seed in s.seeds:
+            _between("Seed", seed, 0, MAX_SEED, whole=True)
+        if len(set(s.seeds)) < len(s.seeds):
+            raise ComparerError("A seed is given twice: each seed once.")
+        _between("Batch size", s.batch_size, 1, limits.batch_size, whole=True)
+        _between("Warm-ups", self.warmups, 0, limits.warmups, whole=True)
+        if self.noise not in NOISE:
+            raise ComparerError(f"There is no noise source '{self.noise}': choose one of {', '.join(NOISE)}.")
+        if not self.arms or self.arms[0].accelerators:
+            raise ComparerError("The first arm is the baseline: it takes no accelerator.")
+        names = [arm.name for arm in self.arms]
+        if len(set(names)) < len(names):
+            raise ComparerError(f"Two arms have the same name: {', '.join(names)}.")
+        pictures = len(s.prompts) * len(s.seeds) * len(self.arms)
+        if pictures > limits.pictures:
+            raise ComparerError(
+                f"{pictures} pictures were asked for ({len(s.prompts)} prompts × {len(s.seeds)} seeds × "
+                f"{len(self.arms)} arms): at most {limits.pictures} are allowed."
+            )
+
+    def items(self) -> list[tuple[int, int]]:
+        """List every (prompt number from 0, seed) in order: all seeds of the first prompt, then the next."""
+        return [(p, seed) for p in range(len(self.settings.prompts)) for seed in self.settings.seeds]
+
+    def batches(self) -> list[list[tuple[int, int]]]:
+        """Cut the items into calls; the last one may be short."""
+        items, size = self.items(), self.settings.batch_size
+        return [items[i : i + size] for i in range(0, len(items), size)]
+
+    def to_json(self) -> dict:
+        """Return plain data for ``json.dumps``."""
+        arms = [
+            {"name": arm.name, "accelerators": [accelerator_to_json(a) for a in arm.accelerators]} for arm in self.arms
+        ]
+        return {"settings": asdict(self.settings), "arms": arms, "warmups": self.warmups, "noise": self.noise}
+
+    @classmethod
+    def from_json(cls, data: dict, limits: Limits | None = None) -> "Request":
+        """Build a request from ``to_json``'s data.
+
+        Raises:
+            ComparerError: a field is missing, unknown or out of range.
+        """
+        try:
+            settings = dict(data["settings"])
+            settings |= {"prompts": tuple(settings["prompts"]), "seeds": tuple(settings["seeds"])}
+            arms = tuple(
+                Arm(arm["name"], tuple(accelerator_from_json(a) for a in arm["accelerators"])) for arm in data["arms"]
+            )
+            return cls(Settings(**settings), arms, data["warmups"], data["noise"], limits or Limits())
+        except (KeyError, TypeError) as error:
+            raise ComparerError(f"This is not a request of Comparer's: {error}.") from error
+
+
+def _between(name: str, value: float, low: float, high: float, whole: bool = False) -> None:
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise ComparerError(f"{name} '{value}' is not a {'whole ' if whole else ''}number.")
+    if not low <= value <= high:
+        raise ComparerError(f"{name} {value:g} is out of range: {low:g} to {high:g} is allowed.")
+
+
+def parse_prompts(text: str) -> tuple[str, ...]:
+    """Read one prompt a line; blank lines are left out."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
+    """Read seeds: ``7``, a list ``1,2,3``, a range ``1-8``, or ``-1`` for a random one.
+
+    Raises:
+        ComparerError: a part is neither of these, or there are more than ``limit`` seeds.
+    """
+    seeds: list[int] = []
+    for part in (part.strip() for part in str(text).split(",")):
+        if part == "-1":
+            seeds.append(random.SystemRandom().randrange(2**31))
+        elif re.fullmatch(r"\d{1,12}", part):
+            seeds.append(int(part))
+        elif match := re.fullmatch(r"(\d{1,12})\s*-\s*(\d{1,12})", part):
+            first, last = int(match[1]), int(match[2])
+            if last < first or last - first >= limit:
+                raise ComparerError(f"The seed range '{part}' is not one: write it as 1-8, at most {limit} seeds.")
+            seeds += range(first, last + 1)
+        else:
+            raise ComparerError(
+                f"'{part}' is not a seed: write a whole number, a list such as 1,2,3, a range such as 1-8, "
+                "or -1 for a random one."
+            )
+    return tuple(seeds)
+
+
+def parse_size(text: str | int) -> tuple[int, int]:
+    """Read ``512`` or ``512x768`` (width × height), in pixels.
+
+    Raises:
+        ComparerError: it is neither.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", str(text))
+    if not match:
+        raise ComparerError(f"'{text}' is not a size: write it as 512 or 512x768, in pixels.")
+    return int(match[1]), int(match[2] or match[1])

@@ -1,0 +1,194 @@
+"""What was seen: calls, shots and the figures drawn from them. Plain data and arithmetic, no torch."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from statistics import fmean
+
+from comparer.request import Request
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Call:
+    """One timed pipeline call of one arm: a batch of one or more pictures.
+
+    Attributes:
+        arm, batch: positions in ``request.arms`` and ``request.batches()``.
+        pictures: how many pictures it made.
+        seconds: wall time of the whole call, the device synchronised on both sides.
+        stages: seconds of "text" (everything before the first denoising step), "denoising" and "decoding".
+        steps: seconds of each denoising step.
+        peak_bytes: peak memory allocated on a GPU during the call; None elsewhere.
+        reports: what each accelerator did: name -> {"counts": {...}, "schedule": "F.."}.
+    """
+
+    arm: int
+    batch: int
+    pictures: int
+    seconds: float
+    stages: dict[str, float]
+    steps: tuple[float, ...]
+    peak_bytes: int | None = None
+    reports: dict[str, dict] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture of one arm for one (prompt, seed).
+
+    ``file`` is its PNG's name in the run folder, ``call`` the position of its call, ``clip_score`` None where
+    it was not scored.
+    """
+
+    arm: int
+    prompt: int
+    seed: int
+    file: str
+    call: int
+    clip_score: float | None = None
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Which CLIP scored, or why none did.
+
+    Attributes:
+        name: architecture and weights, or "" where nothing was scored.
+        why_not: the reason where nothing was scored.
+        truncated: the prompts (numbers from 0) that were cut to the scorer's context.
+        context: the scorer's context length in tokens, start and end included.
+    """
+
+    name: str = ""
+    why_not: str = ""
+    truncated: tuple[int, ...] = ()
+    context: int = 77
+
+
+@dataclass
+class Comparison:
+    """A request and everything seen so far; ``state`` is running, finished, stopped or failed."""
+
+    request: Request
+    created: str = ""
+    state: str = "running"
+    message: str = ""
+    environment: dict = field(default_factory=dict)
+    checkpoint: dict = field(default_factory=dict)
+    scorer: Scorer = field(default_factory=Scorer)
+    calls: list[Call] = field(default_factory=list)
+    shots: list[Shot] = field(default_factory=list)
+
+    def shot(self, arm: int, prompt: int, seed: int) -> Shot | None:
+        """Return the shot of this arm, prompt number and seed if it is there yet."""
+        return next((s for s in self.shots if (s.arm, s.prompt, s.seed) == (arm, prompt, seed)), None)
+
+    def pairs(self, arm: int) -> list[tuple[Shot, Shot]]:
+        """List (baseline's shot, the arm's shot) for every (prompt, seed) that has both."""
+        found = ((self.shot(0, *item), self.shot(arm, *item)) for item in self.request.items())
+        return [(base, other) for base, other in found if base and other]
+
+    def call_pairs(self, arm: int) -> list[tuple[Call, Call]]:
+        """List (baseline's call, the arm's call) of every batch that both have made."""
+        mine, base = ({c.batch: c for c in self.calls if c.arm == which} for which in (arm, 0))
+        return [(base[batch], call) for batch, call in sorted(mine.items()) if batch in base]
+
+    def figures(self, arm: int) -> "Figures":
+        """Draw the arm's figures from its pairs with the baseline."""
+        calls = [call for call in self.calls if call.arm == arm]
+        pairs, call_pairs = self.pairs(arm), self.call_pairs(arm)
+        scored = [(b.clip_score, o.clip_score) for b, o in pairs if None not in (b.clip_score, o.clip_score)]
+        base_mean, mean = (fmean(s[side] for s in scored) if scored else None for side in (0, 1))
+        peaks = [call.peak_bytes for call in calls if call.peak_bytes is not None]
+        reports: dict[str, dict[str, int]] = {}
+        for call in calls:
+            for name, report in call.reports.items():
+                total = reports.setdefault(name, {})
+                for key, count in report["counts"].items():
+                    total[key] = total.get(key, 0) + count
+        return Figures(
+            calls=len(calls),
+            pictures=sum(call.pictures for call in calls),
+            seconds=_mean([call.seconds / call.pictures for call in calls]),
+            steps_per_second=_mean([len(call.steps) / call.stages["denoising"] for call in calls]),
+            speed_up=geometric_mean([b.seconds / o.seconds for b, o in call_pairs]),
+            denoising_speed_up=geometric_mean([b.stages["denoising"] / o.stages["denoising"] for b, o in call_pairs]),
+            clip_score=mean,
+            clip_loss=(base_mean - mean) / base_mean if base_mean and base_mean >= 1 else None,
+            scored=len(scored),
+            peak_bytes=max(peaks, default=None),
+            reports=reports,
+        )
+
+    def to_json(self) -> dict:
+        """Return plain data for ``run.json``."""
+        data = {"schema": SCHEMA, **{k: v for k, v in asdict(self).items() if k != "request"}}
+        return data | {"request": self.request.to_json(), "figures": [asdict(f) for f in self.all_figures()]}
+
+    def all_figures(self) -> list["Figures"]:
+        """Draw the figures of every arm, the baseline's against itself first."""
+        return [self.figures(arm) for arm in range(len(self.request.arms))]
+
+    @classmethod
+    def from_json(cls, data: dict) -> "Comparison":
+        """Build a comparison from ``to_json``'s data; figures are drawn anew."""
+        kept = {k: v for k, v in data.items() if k not in ("schema", "figures")}
+        return cls(
+            **kept
+            | {
+                "request": Request.from_json(data["request"]),
+                "scorer": Scorer(**data["scorer"] | {"truncated": tuple(data["scorer"]["truncated"])}),
+                "calls": [Call(**call | {"steps": tuple(call["steps"])}) for call in data["calls"]],
+                "shots": [Shot(**shot) for shot in data["shots"]],
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One arm's figures. None means: not known, or undefined.
+
+    Attributes:
+        calls, pictures: how many were made; ``scored`` counts the pairs with CLIP scores on both sides.
+        seconds: mean seconds a picture, over calls.
+        steps_per_second: denoising steps a second (it/s), whatever the batch.
+        speed_up: geometric mean over calls of baseline time / arm time, of the whole call.
+        denoising_speed_up: the same, of the denoising alone.
+        clip_score: mean of 100·max(cos, 0) over the scored pairs.
+        clip_loss: (baseline's mean − mean) / baseline's mean; None below a baseline mean of 1.
+        peak_bytes: largest peak of its calls.
+        reports: accelerator -> counter -> sum over calls.
+    """
+
+    calls: int
+    pictures: int
+    seconds: float | None
+    steps_per_second: float | None
+    speed_up: float | None
+    denoising_speed_up: float | None
+    clip_score: float | None
+    clip_loss: float | None
+    scored: int
+    peak_bytes: int | None
+    reports: dict[str, dict[str, int]]
+
+    def did(self) -> str:
+        """Say what the accelerators did: "DeepCache: 9 full, 16 shallow"."""
+        return "; ".join(
+            f"{name}: " + ", ".join(f"{count} {what}" for what, count in counts.items())
+            for name, counts in self.reports.items()
+        )
+
+
+def geometric_mean(ratios: list[float]) -> float | None:
+    """Return exp of the mean logarithm; None for no ratios.
+
+    >>> geometric_mean([2.0, 0.5])
+    1.0
+    """
+    return math.exp(fmean(map(math.log, ratios))) if ratios else None
+
+
+def _mean(values: list[float]) -> float | None:
+    return fmean(values) if values else None

@@ -1,0 +1,1 @@
+"""Scores of finished pictures; never inside a timed region."""
