@@ -30,7 +30,7 @@ class Progress:
     """How far the run is.
 
     ``phase`` is loading, warm-up, generating or scoring; ``done`` of ``total`` denoising steps of the whole
-    run; ``seconds_left`` is None until a first call has been timed.
+    run; ``seconds_left`` is None until a first step has been seen.
     """
 
     phase: str
@@ -192,9 +192,7 @@ class _Run:
     def _keep(self, arm: int, batch: int, items: list[tuple[int, int]], output) -> None:  # noqa: ANN001
         call = len(self.comparison.calls)
         self.comparison.calls.append(
-            Call(
-                arm, batch, len(items), output.seconds, output.stages, output.steps, output.peak_bytes, output.reports
-            )
+            Call(arm, batch, len(items), output.seconds, output.stages, output.steps, output.peak_bytes, output.reports)
         )
         for (prompt, seed), picture in zip(items, output.pictures, strict=True):
             file = self.folder.save_shot(self.comparison, arm, prompt, seed, picture)
@@ -234,7 +232,11 @@ class _Run:
         steps, total = self.request.settings.steps, len(self.plan)
         step = min(step, steps)  # PNDM visits more time steps than it was asked for
         left = None
-        if self.timed:
+        if step == 0:
+            self.call_began = monotonic()
+        if not self.timed and step:
+            left = (monotonic() - self.call_began) / step * (total * steps - step)
+        elif self.timed:
             known = {arm: sum(seconds) / len(seconds) for arm, seconds in self.timed.items()}
             usual = sum(known.values()) / len(known)
             rest = [known.get(arm, usual) for _, arm, _, _ in self.plan[position:]]

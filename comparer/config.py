@@ -28,8 +28,8 @@ class Config:
     limits: Limits = field(default_factory=Limits)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options that every door shares; each defaults to its environment variable."""
+def add_arguments(parser: argparse.ArgumentParser, serving: bool = False) -> None:
+    """Add the options that every door shares, and the page's own; each defaults to its environment variable."""
     folders = [part for part in os.environ.get("COMPARER_CHECKPOINTS", "").split(os.pathsep) if part]
     parser.add_argument(
         "--checkpoints",
@@ -45,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default=os.environ.get("COMPARER_DEVICE", "auto"), help="auto, cpu, cuda, mps (COMPARER_DEVICE)"
     )
+    if serving:
+        host, port = (
+            os.environ.get("GRADIO_SERVER_NAME", Config.host),
+            os.environ.get("GRADIO_SERVER_PORT", Config.port),
+        )
+        parser.add_argument("--host", default=host, help="%(default)s (GRADIO_SERVER_NAME)")
+        parser.add_argument("--port", type=int, default=int(port), help="%(default)s (GRADIO_SERVER_PORT)")
 
 
 def from_arguments(options: argparse.Namespace) -> Config:

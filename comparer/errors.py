@@ -3,7 +3,8 @@
 
 class ComparerError(Exception):
     """Something a person can mend. The message is one sentence, shown as it is on the page, in the API and on
-    the command line (exit code 2)."""
+    the command line (exit code 2).
+    """
 
 
 class Stopped(Exception):

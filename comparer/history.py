@@ -35,9 +35,7 @@ class RunFolder:
         request = comparison.request
         name = f"{arm}-{slug(request.arms[arm].name)}_p{prompt + 1:03}_s{seed}.png"
         title = comparison.checkpoint["name"]
-        png_text.save_png(
-            picture, self.path / name, png_text.shot_texts(request, arm, prompt, seed, title)
-        )
+        png_text.save_png(picture, self.path / name, png_text.shot_texts(request, arm, prompt, seed, title))
         return name
 
     def save(self, comparison: Comparison) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 
+from comparer.demo.scenes import unknown_words
 from comparer.request import Request
 
 SCHEMA = 1
@@ -179,6 +180,24 @@ class Figures:
             f"{name}: " + ", ".join(f"{count} {what}" for what, count in counts.items())
             for name, counts in self.reports.items()
         )
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Say beside the figures what they rest on: how many calls, which CLIP, what was cut."""
+    figures, scorer = comparison.figures(len(comparison.request.arms) - 1), comparison.scorer
+    plural = "" if figures.calls == 1 else "s"
+    said = [f"Speed-up of whole calls, n = {figures.calls} call{plural} an arm, {comparison.request.warmups} warm-up."]
+    if scorer.name:
+        said.append(f"CLIP score by {scorer.name}, n = {figures.scored} pairs.")
+    else:
+        said.append(f"Not scored: {scorer.why_not}.")
+    if comparison.request.settings.checkpoint == "demo":
+        strange = unknown_words(" ".join(comparison.request.settings.prompts))
+        if strange:
+            said.append(f"The demo model has never seen: {', '.join(strange)}.")
+    for number in scorer.truncated:
+        said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
+    return said
 
 
 def geometric_mean(ratios: list[float]) -> float | None:

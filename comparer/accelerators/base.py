@@ -78,5 +78,3 @@ class Report:
 
     counts: dict[str, int] = field(default_factory=dict)
     schedule: str = ""
-
-

@@ -1,5 +1,6 @@
 """One training loop for all three networks: seeded by step, saved often, resumed where it stopped."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,8 +26,7 @@ class Plan:
     ema: float = 0.0  # decay of the averaged weights; 0 keeps none
 
     def rate(self, step: int) -> float:
-        import math
-
+        """Return the learning rate at this step."""
         if step < self.warmup:
             return self.peak * (step + 1) / self.warmup
         done = max(0.0, (step / self.steps - self.flat) / (1 - self.flat))

@@ -14,7 +14,8 @@ SCORER_NAME = "comparer-demo-clip"
 CONTEXT = 32  # tokens a prompt, start and end included
 LATENT = SIZE // 8
 # Words of later worlds are in the vocabulary already, so that it need not change with them.
-VOCABULARY_WORDS = sorted(WORDS | set("and left right of above below beside between two three no".split()))
+LATER_WORDS = frozenset(["and", "left", "right", "of", "above", "below", "beside", "between", "two", "three", "no"])
+VOCABULARY_WORDS = sorted(WORDS | LATER_WORDS)
 SCORER_CONFIG = {
     "embed_dim": 64,
     "vision_cfg": {"image_size": SIZE, "layers": 4, "width": 128, "patch_size": 16, "head_width": 32},

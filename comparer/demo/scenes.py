@@ -35,7 +35,7 @@ PLACES: dict[str, tuple[float, float]] = {
     "center": (0.50, 0.50),
 }
 WORDS = frozenset(
-    "a in the on background".split()
+    ["a", "in", "the", "on", "background"]
     + list(COLOURS)
     + list(KINDS)
     + list(RADII)
@@ -52,7 +52,8 @@ EXAMPLES = (
 @dataclass(frozen=True)
 class Shape:
     """One shape. ``place`` is None where the caption does not name it; ``x``, ``y`` and ``radius`` are
-    fractions of the picture's side."""
+    fractions of the picture's side.
+    """
 
     kind: str
     colour: str
@@ -63,6 +64,7 @@ class Shape:
     radius: float
 
     def words(self) -> str:
+        """Say it as captions do: "a large red star in the top left"."""
         where = f" in the {self.place}" if self.place else ""
         return f"a {self.size} {self.colour} {self.kind}{where}"
 
@@ -75,6 +77,7 @@ class Scene:
     background: str
 
     def caption(self) -> str:
+        """Say it all: the shapes, then the background."""
         return " and ".join(shape.words() for shape in self.shapes) + f" on a {self.background} background"
 
     def draw(self, size: int = SIZE, supersample: int = 4) -> Image.Image:
@@ -167,9 +170,7 @@ def one_attribute_away(scene: Scene) -> list[Scene]:
     """List every one-shape scene whose caption differs from this one's in exactly one attribute."""
     (shape,) = scene.shapes
     shapes = [replace(shape, kind=kind) for kind in KINDS if kind != shape.kind]
-    shapes += [
-        replace(shape, colour=colour) for colour in COLOURS if colour not in (shape.colour, scene.background)
-    ]
+    shapes += [replace(shape, colour=colour) for colour in COLOURS if colour not in (shape.colour, scene.background)]
     shapes += [
         replace(shape, size=size, radius=shape.radius * RADII[size] / RADII[shape.size])
         for size in RADII

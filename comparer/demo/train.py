@@ -19,10 +19,10 @@ from comparer.demo.scenes import held_out as is_held_out
 PLANS = {
     "vae": Plan("vae", steps=4000, batch=16, peak=1.5e-3),
     "decoder": Plan("decoder", steps=4000, batch=6, peak=5e-4, flat=0.3),
-    "scorer": Plan("scorer", steps=2500, batch=128, peak=1e-3, flat=0.2),
+    "scorer": Plan("scorer", steps=1800, batch=128, peak=1e-3, flat=0.2),
     "denoiser": Plan("denoiser", steps=6000, batch=64, peak=1e-3, warmup=200, ema=0.999),
 }
-LATENTS = 30_000  # scenes whose latents are kept for the denoiser
+LATENTS = 24_000  # scenes whose latents are kept for the denoiser
 EMPTY = 0.1  # share of captions replaced by "" for classifier-free guidance
 
 
@@ -150,8 +150,8 @@ def encode_scenes(vae, tokenizer, work: Path, device: str):  # noqa: ANN001, ANN
             rng = np.random.default_rng([3, first])
             scenes = [random_scene(rng) for _ in range(100)]
             captions += [scene.caption() for scene in scenes]
-            with torch.no_grad():
-                latents.append(vae.encode(pixels(scenes).to(device)).latent_dist.mode().cpu())
+            with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+                latents.append(vae.encode(pixels(scenes).to(device)).latent_dist.mode().float().cpu())
         tokens = tokenizer(captions, padding="max_length", max_length=networks.CONTEXT, return_tensors="pt")
         stack = torch.cat(latents)
         scale = 1 / stack.std().item()
@@ -217,7 +217,9 @@ def export(out: Path, vae, both, ema, scorer, scale: float, vocabulary: int) -> 
         else:
             pipeline.save_pretrained(out)
     save_file({k: v.half().contiguous() for k, v in scorer.state_dict().items()}, out / "scorer" / "model.safetensors")
-    (out / "scorer" / f"{networks.SCORER_NAME}.json").write_text(json.dumps(networks.scorer_config(vocabulary), indent=2) + "\n")
+    (out / "scorer" / f"{networks.SCORER_NAME}.json").write_text(
+        json.dumps(networks.scorer_config(vocabulary), indent=2) + "\n"
+    )
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -123,7 +123,6 @@ def environment(loaded: Loaded) -> dict:
         "python": platform.python_version(),
         "system": platform.system(),
         "versions": {
-            name: version(name)
-            for name in ("torch", "diffusers", "transformers", "open_clip_torch", "DeepCache")
+            name: version(name) for name in ("torch", "diffusers", "transformers", "open_clip_torch", "DeepCache")
         },
     }

@@ -1,0 +1,14 @@
+"""Start Comparer's page: ``python app.py``. Importing it builds the page as ``demo``, from the environment."""
+
+import argparse
+
+from comparer.config import add_arguments, from_arguments
+from comparer.ui import page, serve
+
+parser = argparse.ArgumentParser(description="Serve Comparer's page.")
+add_arguments(parser, serving=True)
+config = from_arguments(parser.parse_args(None if __name__ == "__main__" else []))
+demo = page.page(config)
+
+if __name__ == "__main__":
+    serve.launch(demo, config)

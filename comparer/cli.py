@@ -1,0 +1,160 @@
+"""The command line: the page's journey without a browser."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from comparer.accelerators import REGISTRY
+from comparer.checkpoints.read import names, resolve
+from comparer.compare import Finished, Progress, Waiting, compare
+from comparer.config import add_arguments, from_arguments
+from comparer.door import ask
+from comparer.errors import ComparerError
+from comparer.models.samplers import SAMPLERS
+from comparer.results import Comparison, notes
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return the exit code: 0, 2 for what a person can mend, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options)
+    except ComparerError as error:
+        print(f"comparer: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m comparer", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "compare", help="make the baseline and the accelerated pictures", description="Compare accelerators."
+    )
+    run.set_defaults(command=_compare)
+    run.add_argument("prompt", nargs="+", help="what the pictures should show; several prompts, several rows")
+    run.add_argument(
+        "--accelerator",
+        action="append",
+        default=[],
+        metavar="A",
+        help=f"one arm: {', '.join(REGISTRY)} with parameters, as 'DeepCache(interval=3)'; may be given more than once",
+    )
+    run.add_argument("--checkpoint", default="demo", help="a name that 'checkpoints' lists (%(default)s)")
+    run.add_argument("--negative-prompt", default="", help="what the pictures should not show")
+    run.add_argument("--sampler", help=f"{', '.join(SAMPLERS)} (the checkpoint's)")
+    run.add_argument("--steps", type=_whole, help="denoising steps (the checkpoint's)")
+    run.add_argument("--guidance", type=_number, help="classifier-free guidance (the checkpoint's)")
+    run.add_argument("--size", help="512 or 512x768, in pixels (the checkpoint's)")
+    run.add_argument("--seeds", default="0", help="7, a list 1,2,3, a range 1-8, or -1 for a random one (%(default)s)")
+    run.add_argument("--batch-size", type=_whole, default=1, help="pictures a call (%(default)s)")
+    run.add_argument("--warmups", type=_whole, default=1, help="untimed calls an arm (%(default)s)")
+    run.add_argument("--noise", default="cpu", help="cpu or device (%(default)s)")
+    run.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
+    run.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_arguments(run)
+    listing = commands.add_parser("checkpoints", help="list what can be compared")
+    listing.set_defaults(command=_checkpoints)
+    add_arguments(listing)
+    return parser
+
+
+def _whole(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text  # the request refuses it in its own words
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    if options.out:
+        options.runs = options.out
+    config = from_arguments(options)
+    request = ask(
+        config,
+        "\n".join(options.prompt),
+        options.checkpoint,
+        options.accelerator or ["DeepCache"],
+        options.negative_prompt,
+        options.sampler,
+        options.steps,
+        options.guidance,
+        options.size,
+        options.seeds,
+        options.batch_size,
+        options.warmups,
+        options.noise,
+    )
+    bar = tqdm(total=1, unit="step", disable=options.quiet, bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}")
+    done: Finished | None = None
+    run = compare(request, config)
+    try:
+        for event in run:
+            if isinstance(event, Waiting):
+                bar.set_description(f"Waiting: {event.ahead} ahead")
+            elif isinstance(event, Progress):
+                bar.total, bar.n = event.total, event.done
+                bar.set_description_str(event.text, refresh=False)
+                bar.set_postfix_str("" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left")
+            elif isinstance(event, Finished):
+                done = event
+    except KeyboardInterrupt:
+        run.close()
+        print("Stopped; finished pictures are in the run folder.", file=sys.stderr)
+        return 130
+    finally:
+        bar.close()
+    assert done is not None
+    print(table(done.comparison))
+    for line in notes(done.comparison):
+        print(line)
+    print(f"\nRun folder: {done.folder}")
+    if done.grid:
+        print(f"Grid:       {Path(done.grid)}")
+    return 0
+
+
+def table(comparison: Comparison) -> str:
+    """Write the figures of every arm as a table of plain text."""
+    rows = [("arm", "pictures", "s/picture", "it/s", "speed-up", "CLIP", "CLIP loss", "peak memory", "what it did")]
+    for arm, figures in zip(comparison.request.arms, comparison.all_figures(), strict=True):
+        first = arm is comparison.request.arms[0]
+        rows.append(
+            (
+                arm.name,
+                str(figures.pictures),
+                _show(figures.seconds, "{:.3f}"),
+                _show(figures.steps_per_second, "{:.1f}"),
+                "1×" if first else _show(figures.speed_up, "{:.2f}×"),
+                _show(figures.clip_score, "{:.2f}"),
+                "" if first else _show(figures.clip_loss, "{:+.1%}"),
+                _show(figures.peak_bytes and figures.peak_bytes / 2**30, "{:.2f} GiB") or "not measured",
+                figures.did(),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _show(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _checkpoints(options: argparse.Namespace) -> int:
+    config = from_arguments(options)
+    for name in names(config):
+        try:
+            model = resolve(name, config).model
+            print(f"{name:24} {model.title} ({model.size} px)")
+        except ComparerError as error:
+            print(f"{name:24} {error}")
+    return 0

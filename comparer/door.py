@@ -1,0 +1,73 @@
+"""The one door: what a person typed on the page, in the API or on the command line becomes a Request."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from comparer.accelerators import Accelerator, parse
+from comparer.checkpoints.read import resolve
+from comparer.compare import check
+from comparer.config import Config
+from comparer.request import Arm, Request, Settings, parse_prompts, parse_seeds, parse_size
+
+
+def ask(
+    config: Config,
+    prompt: str,
+    checkpoint: str = "demo",
+    accelerators: Sequence[str | Accelerator] = ("DeepCache",),
+    negative_prompt: str = "",
+    sampler: str | None = None,
+    steps: Any = None,
+    guidance: Any = None,
+    size: str | int | tuple[Any, Any] | None = None,
+    seeds: str = "0",
+    batch_size: Any = 1,
+    warmups: Any = 1,
+    noise: str = "cpu",
+) -> Request:
+    """Build a request; None stands for the checkpoint's own default.
+
+    Args:
+        config: folders and limits.
+        prompt: one prompt a line.
+        checkpoint: a name of the catalogue or a local one.
+        accelerators: one arm each, as text or built.
+        negative_prompt: shared by all prompts.
+        sampler: a name of ``models.samplers``.
+        steps: denoising steps.
+        guidance: guidance scale.
+        size: "512", "512x768" or (width, height) in pixels.
+        seeds: as ``parse_seeds`` reads them.
+        batch_size: pictures a call.
+        warmups: untimed calls an arm.
+        noise: "cpu" or "device".
+
+    Raises:
+        ComparerError: something is not allowed; one sentence says what, and what is.
+    """
+    model = resolve(checkpoint or "", config).model
+    if size is None or size == "":
+        size = (model.size, model.size)
+    width, height = size if isinstance(size, tuple) else parse_size(size)
+    built = [a if isinstance(a, Accelerator) else parse(a) for a in accelerators]
+    settings = Settings(
+        prompts=parse_prompts(prompt or ""),
+        checkpoint=checkpoint,
+        negative_prompt=(negative_prompt or "").strip(),
+        sampler=sampler or model.sampler,
+        steps=model.steps if steps is None else _whole(steps),
+        guidance=model.guidance if guidance is None else guidance,
+        width=_whole(width),
+        height=_whole(height),
+        seeds=parse_seeds(seeds, config.limits.pictures),
+        batch_size=_whole(batch_size),
+    )
+    arms = (Arm("Baseline"), *(Arm(str(accelerator), (accelerator,)) for accelerator in built))
+    request = Request(settings, arms, _whole(warmups), noise, config.limits)
+    check(request, config)
+    return request
+
+
+def _whole(value: Any) -> Any:
+    """Turn 25.0, as sliders and JSON send it, into 25; the request refuses what is no number."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,1 @@
+"""What leaves the program: pictures that carry their settings, and the grid."""

@@ -1,0 +1,89 @@
+"""Measure, wrap and draw text in any mix of scripts. Sizes and widths are in pixels."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+from PIL import ImageDraw
+
+from comparer.export import fonts
+
+LEADING = 1.45  # line height / font size
+# Where a language writes no spaces, a line may end between any two of these (Han, kana, their punctuation).
+_UNSPACED = "\u2e80-\u30ff\u3190-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+_NOT_FIRST = (
+    "、。，．・：；？！）］｝〉》」』】〕〗〙〛’”ー々ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.!?:;)]}…"
+)
+_NOT_LAST = "（［｛〈《「『【〔〖〘〚‘“([{"
+_UNIT = re.compile(
+    rf"[{re.escape(_NOT_LAST)}]*[{_UNSPACED}][{re.escape(_NOT_FIRST)}]*|[^{_UNSPACED}]+?(?:(?<=[^\W\d][-_/,])(?=\w)|$|(?=[{_UNSPACED}]))"
+)
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a text looks: size in pixels an em, colour as "#rrggbb", and weight."""
+
+    size: int
+    colour: str
+    bold: bool = False
+
+    @property
+    def line(self) -> int:
+        """Height of a line."""
+        return round(self.size * LEADING)
+
+
+def clean(text: str) -> str:
+    """Compose characters and turn every run of white space and control characters into one space."""
+    text = unicodedata.normalize("NFC", text)
+    return " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).split())
+
+
+def width(text: str, style: Style) -> float:
+    """Measure one line."""
+    return sum(fonts.load(name, style.size).getlength(piece) for name, piece in fonts.runs(text, style.bold))
+
+
+def wrap(text: str, style: Style, limit: float) -> list[str]:
+    """Cut a text into lines of at most ``limit`` pixels; a single character is never cut.
+
+    Lines end at spaces, after the hyphens, strokes and commas inside words, and between characters of
+    scripts without spaces, but closing marks stay off the start of a line and opening marks off its end.
+    A word that is wider than a line is broken.
+    """
+    lines: list[str] = []
+    line = ""
+    for word in clean(text).split(" "):
+        gap = " " if line else ""
+        for unit in _UNIT.findall(word):
+            if width(line + gap + unit, style) <= limit:
+                line, gap = line + gap + unit, ""
+                continue
+            if line:
+                lines.append(line)
+            *full, line = _break(unit, style, limit)
+            lines += full
+            gap = ""
+    return [*lines, line] if line else lines
+
+
+def _break(unit: str, style: Style, limit: float) -> list[str]:
+    """Cut a unit anywhere but inside a character with its marks."""
+    parts = [""]
+    for cluster in re.findall(r".[\u0300-\u036f\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]*", unit):
+        if parts[-1] and width(parts[-1] + cluster, style) > limit:
+            parts.append("")
+        parts[-1] += cluster
+    return parts
+
+
+def draw(canvas: ImageDraw.ImageDraw, x: float, y: float, line: str, style: Style) -> None:
+    """Draw one line; ``y`` is the top of its line height."""
+    base = y + style.line / 2 + style.size * 0.36  # capitals stand in the middle of the line
+    for name, piece in fonts.runs(line, style.bold):
+        font = fonts.load(name, style.size)
+        # The fallback has one weight: a thin outline makes it bold.
+        stroke = style.size / 36 if style.bold and name == fonts.FALLBACK else 0
+        canvas.text((x, base), piece, fill=style.colour, font=font, anchor="ls", stroke_width=stroke)
+        x += font.getlength(piece)

@@ -1,0 +1,168 @@
+"""The right column's texts: progress, figures and tables as HTML. Everything from a visitor is escaped."""
+
+from html import escape
+
+from comparer.compare import Progress, Waiting
+from comparer.request import Request
+from comparer.results import Comparison, Figures, notes
+
+EMPTY = (
+    '<div class="empty"><p class="lead">See what an accelerator gives, and what it costs.</p>'
+    "<p>Press <b>Generate</b>: the same noise becomes one picture without the accelerator and one with it, each "
+    "timed after a warm-up and scored. The demo model needs no download and no GPU.</p></div>"
+)
+
+
+def announce(request: Request) -> str:
+    """Say what will be made."""
+    batches, arms = request.batches(), len(request.arms)
+    sizes = len({len(batch) for batch in batches})
+    pictures, calls, warm = arms * len(request.items()), arms * len(batches), arms * sizes * request.warmups
+    planned = f"{_count(pictures, 'picture')} in {_count(calls, 'timed call')}"
+    return f"{planned} after {_count(warm, 'warm-up call')}" if warm else planned
+
+
+def status(event: Progress | Waiting, planned: str) -> str:
+    """Draw the progress bar, or the place in the queue."""
+    if isinstance(event, Waiting):
+        others = "another comparison" if event.ahead == 1 else f"{event.ahead} other comparisons"
+        text = f"Waiting for {others}: two at once would spoil each other's timings."
+        return f'<div class="status" role="status"><p>{text}</p></div>'
+    share = 100 * event.done / max(event.total, 1)
+    left = "" if event.seconds_left is None else f"about {duration(event.seconds_left)} left"
+    return (
+        f'<div class="status"><p><b>{escape(event.text)}</b><span>{left}</span></p>'
+        f'<div class="bar" role="progressbar" aria-label="Progress of the run" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{share:.0f}"><i style="width:{share:.1f}%"></i></div>'
+        f'<p class="plan">{escape(planned)}</p></div>'
+    )
+
+
+def ended(comparison: Comparison) -> str:
+    """Say how the run ended."""
+    made, asked = len(comparison.shots), len(comparison.request.items()) * len(comparison.request.arms)
+    if comparison.state == "stopped":
+        return f'<div class="status" role="status"><p><b>Stopped.</b> {made} of {asked} pictures were made.</p></div>'
+    return f'<div class="status" role="status"><p><b>Finished.</b> {_count(made, "picture")} made.</p></div>'
+
+
+def failed(message: str) -> str:
+    """Show a refusal or an error."""
+    return f'<div class="status error" role="alert"><p>{escape(message)}</p></div>'
+
+
+def headline(comparison: Comparison) -> str:
+    """Draw a card an arm: its speed-up large, with how many calls it rests on, and its CLIP loss."""
+    cards = []
+    for number, arm in enumerate(comparison.request.arms):
+        figures = comparison.figures(number)
+        if number == 0 or figures.speed_up is None:
+            continue
+        calls = len(comparison.call_pairs(number))
+        loss = (
+            ""
+            if figures.clip_loss is None
+            else f"<span>CLIP {_signed(-figures.clip_loss)} <small>n = {_count(figures.scored, 'pair')}</small></span>"
+        )
+        slower = " slower" if figures.speed_up < 1 else ""
+        cards.append(
+            f'<div class="card{slower}"><h3>{escape(arm.name)}</h3><strong>{figures.speed_up:.2f}×</strong>'
+            f"<span>the whole call <small>n = {_count(calls, 'call')}</small></span>"
+            f"<span>{figures.denoising_speed_up:.2f}× the denoising</span>{loss}</div>"
+        )
+    return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
+
+
+def arms_table(comparison: Comparison) -> str:
+    """Write the figures of every arm as a table."""
+    head = ("Arm", "Seconds a picture", "it/s", "Speed-up", "CLIP", "CLIP loss", "Peak memory", "What it did")
+    rows = []
+    for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
+        if f.calls:
+            rows.append([escape(arm.name), *_cells(f, baseline=number == 0)])
+    return _table("Figures by arm", head, rows)
+
+
+def _cells(f: Figures, baseline: bool) -> list[str]:
+    return [
+        _show(f.seconds, "{:.3f}"),
+        _show(f.steps_per_second, "{:.1f}"),
+        "baseline" if baseline else _show(f.speed_up, "{:.2f}×"),
+        _show(f.clip_score, "{:.2f}"),
+        "" if baseline else _show(f.clip_loss, "{:+.1%}"),
+        _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB") or "not measured",
+        escape(f.did()) or "–",
+    ]
+
+
+def pairs_table(comparison: Comparison) -> str:
+    """Write a row a (prompt, seed) with each arm's seconds and CLIP score."""
+    arms = comparison.request.arms
+    head = ["Prompt", "Seed"] + [f"{escape(arm.name)}: {what}" for arm in arms for what in ("s", "CLIP")]
+    rows = []
+    for prompt, seed in comparison.request.items():
+        shots = [comparison.shot(arm, prompt, seed) for arm in range(len(arms))]
+        if not any(shots):
+            continue
+        cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
+        for shot in shots:
+            call = comparison.calls[shot.call] if shot else None
+            cells += [
+                f"{call.seconds / call.pictures:.3f}" if call else "–",
+                _show(shot.clip_score, "{:.2f}") if shot else "",
+            ]
+        rows.append(cells)
+    return _table("Every picture", head, rows, wide_first=True)
+
+
+def notes_list(comparison: Comparison) -> str:
+    """List what the figures rest on."""
+    items = "".join(f"<li>{escape(text)}</li>" for text in notes(comparison)) if comparison.calls else ""
+    return f'<ul class="notes">{items}</ul>' if items else ""
+
+
+def caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
+    """Write the line above a picture: arm, seconds, CLIP score."""
+    shot = comparison.shot(arm, prompt, seed)
+    name = f"<b>{escape(comparison.request.arms[arm].name)}</b>"
+    if shot is None:
+        return f'<p class="caption">{name}<span>not made</span></p>'
+    call = comparison.calls[shot.call]
+    score = "" if shot.clip_score is None else f" · CLIP {shot.clip_score:.2f}"
+    return f'<p class="caption">{name}<span>{call.seconds / call.pictures:.3f} s{score}</span></p>'
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as people say them.
+
+    >>> duration(7.2), duration(200)
+    ('7 s', '3 min 20 s')
+    """
+    whole = max(round(seconds), 0)
+    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
+
+
+def _table(title: str, head: tuple | list, rows: list[list[str]], wide_first: bool = False) -> str:
+    if not rows:
+        return ""
+    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
+    )
+    kind = ' class="pairs"' if wide_first else ""
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table{kind}><caption>{title}</caption>'
+        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _show(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,62 @@
+"""Serve the page: a free port, said aloud; the heavy libraries loading behind it."""
+
+import socket
+import threading
+
+import gradio as gr
+
+from comparer.config import Config
+from comparer.ui.page import ASSETS
+
+
+def launch(demo: gr.Blocks, config: Config) -> None:
+    """Serve until interrupted."""
+    port = free_port(config.host, config.port)
+    if port != config.port:
+        print(f"Port {config.port} is taken: using {port}.", flush=True)
+    config.runs.mkdir(parents=True, exist_ok=True)
+    _, url, _ = demo.launch(
+        server_name=config.host,
+        server_port=port,
+        prevent_thread_lock=True,
+        quiet=True,
+        theme=theme(),
+        css_paths=[ASSETS / "style.css"],
+        allowed_paths=[str(config.runs.resolve())],
+        blocked_paths=[str(folder) for folder in config.checkpoints],
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=["api"],
+        ssr_mode=False,
+    )
+    print(f"Comparer is at {url}  (Ctrl-C ends it)", flush=True)
+    threading.Thread(target=warm, name="comparer-imports", daemon=True).start()
+    demo.block_thread()
+
+
+def theme() -> gr.themes.Base:
+    """Return the page's theme; it loads no font from elsewhere."""
+    fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
+    return gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=fonts, radius_size="md")
+
+
+def free_port(host: str, wanted: int, tries: int = 100) -> int:
+    """Return the first port from ``wanted`` on that nobody listens at."""
+    for port in range(wanted, min(wanted + tries, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    return wanted  # gradio says what is wrong with it
+
+
+def warm() -> None:
+    """Import the heavy libraries, so that the first Generate need not."""
+    from comparer.models.libraries import prepare
+
+    prepare()
+    import diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion  # noqa: F401
+    import open_clip  # noqa: F401
