@@ -30,7 +30,7 @@ def unchanged(picture: Image.Image) -> Image.Image:
     return picture
 
 
-@pytest.mark.parametrize("spoil, least", [(unchanged, 0.98), (blurred, 0.95)])
+@pytest.mark.parametrize(("spoil", "least"), [(unchanged, 0.98), (blurred, 0.95)])
 def test_accuracy(spoil: Callable[[Image.Image], Image.Image], least: float) -> None:
     rng = np.random.default_rng(11)
     scenes = [random_scene(rng, "all") for _ in range(200)]

@@ -75,7 +75,7 @@ def test_the_same_seed_draws_the_same_pictures() -> None:
 
 
 @pytest.mark.parametrize("size", RADII)
-@pytest.mark.parametrize("colour, background", itertools.permutations(COLOURS, 2))
+@pytest.mark.parametrize(("colour", "background"), itertools.permutations(COLOURS, 2))
 def test_colours_are_exact_in_the_shape_and_at_the_corners(colour: str, background: str, size: str) -> None:
     picture = scene_of("square", colour, size, "top right", background).draw()
     x, y = (round(SIZE * part) for part in PLACES["top right"])

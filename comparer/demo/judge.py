@@ -44,8 +44,8 @@ def judge(picture: Image.Image) -> Verdict:
     """
     if picture.size != (SIZE, SIZE):
         raise ValueError(f"the picture is {picture.width}×{picture.height}: the judge reads {SIZE}×{SIZE}")
-    smooth = picture.convert("RGB").filter(ImageFilter.BoxBlur(1))
-    pixels = np.asarray(smooth, dtype=np.float32)
+    picture = picture.convert("RGB")
+    pixels = np.asarray(picture.filter(ImageFilter.BoxBlur(1)), dtype=np.float32)
     border = np.ones((SIZE, SIZE), dtype=bool)
     border[BORDER:-BORDER, BORDER:-BORDER] = False
     ground = np.median(pixels[border], axis=0)
@@ -64,7 +64,9 @@ def judge(picture: Image.Image) -> Verdict:
     if not votes[colour]:
         return Verdict(NAMES[background], None, None)
     paint = np.median(core[classes == colour], axis=0)
-    nearer = np.linalg.norm(pixels - paint, axis=-1) < distance
+    # Unsmoothed for the outline: smoothing would take the points off a small star.
+    sharp = np.asarray(picture, dtype=np.float32)
+    nearer = np.linalg.norm(sharp - paint, axis=-1) < np.linalg.norm(sharp - ground, axis=-1)
     return Verdict(NAMES[background], NAMES[colour], _kind(nearer))
 
 

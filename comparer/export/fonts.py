@@ -51,12 +51,13 @@ def _format_4(data: bytes, at: int) -> set[int]:
     found = set()
     for i, (first, last, delta, shift) in enumerate(zip(starts, ends, deltas, ranges, strict=True)):
         for code in range(first, min(last, 0xFFFE) + 1):
-            glyph = code
+            glyph = code + delta
             if shift:
                 # The shift counts bytes from its own place in the table to the segment's glyph numbers.
                 place = at + 16 + 3 * double + 2 * i + shift + 2 * (code - first)
-                (glyph,) = struct.unpack_from(">H", data, place)
-            if (glyph + delta) % 65536 if glyph or not shift else 0:
+                (number,) = struct.unpack_from(">H", data, place)
+                glyph = number and number + delta
+            if glyph % 65536:
                 found.add(code)
     return found
 
@@ -86,5 +87,5 @@ def _choose(sign: str, first: str) -> tuple[str, str]:
     for font in (first, FALLBACK):
         if ord(sign) in characters(font):
             return font, sign
-    silent = unicodedata.category(sign)[0] in "MC" and unicodedata.category(sign) != "Cn"
+    silent = unicodedata.category(sign) in ("Mn", "Mc", "Me", "Cf")
     return first, "" if silent or 0x1F3FB <= ord(sign) <= 0x1F3FF else UNKNOWN

@@ -14,7 +14,7 @@ from comparer.results import Comparison, Shot
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
 SMALLEST = 256  # pixels: narrower pictures are enlarged by a whole factor until they reach it
-NARROWEST = 544  # pixels: so that a single column still leaves room for its prompt
+NARROWEST = 540  # pixels: so that a single column still leaves room for its prompt
 
 
 def draw_grid(comparison: Comparison, folder: Path) -> Image.Image:
@@ -92,8 +92,8 @@ class _Grid:
         self.margin, self.gutter = self._px(44), self._px(28)
         arms = len(self.request.arms)
         self.width = max(arms * self.cell[0] + (arms - 1) * self.gutter, self._px(NARROWEST))
-        self.texts: list[tuple[float, float, str, Style]] = []
-        self.rules: list[float] = []
+        self.texts: list[tuple[int, int, str, Style]] = []
+        self.rules: list[int] = []
         self.shots: list[tuple[int, int, Shot | None]] = []
 
     def draw(self) -> Image.Image:
@@ -107,96 +107,91 @@ class _Grid:
             prompt_before = prompt
         return self._paint(round(self._footer(y + self._px(30)) + self.margin * 0.8))
 
-    def _title(self, y: float) -> float:
+    def _title(self, y: int) -> int:
         settings, comparison = self.request.settings, self.comparison
         title = comparison.checkpoint.get("title", settings.checkpoint)
-        y = self._text(self.margin, y, title, self._style(27, INK, bold=True), self.width)
+        y = self._text(self.margin, y, title, self._style(23, INK, bold=True), self.width)
         facts = [
             settings.sampler,
             f"{settings.steps} steps" if settings.steps > 1 else "1 step",
             f"guidance {settings.guidance:g}",
-            f"{settings.width} × {settings.height} pixels",
+            f"{settings.width} × {settings.height}",
         ]
         if settings.batch_size > 1:
             facts.append(f"batches of {settings.batch_size}")
-        facts.append(comparison.environment.get("device_name") or "device")
+        if device := comparison.environment.get("device_name") or comparison.environment.get("device"):
+            facts.append(device)
         if self.factor > 1:
             facts.append(f"pictures shown {self.factor}×")
         y = self._facts(y + self._px(5), facts)
         if settings.negative_prompt:
-            y = self._text(
-                self.margin, y + self._px(2), f"Negative prompt: {settings.negative_prompt}", self._style(14, GREY),
-                self._measure(),
-            )  # fmt: skip
+            said = f"Negative prompt: {settings.negative_prompt}"
+            y = self._text(self.margin, y + self._px(2), said, self._style(13, GREY), self._measure())
         if comparison.state != "finished":
             total = len(self.request.items()) * len(self.request.arms)
             said = f"{comparison.state.capitalize()}: {len(comparison.shots)} of {total} pictures"
             y = self._text(self.margin, y + self._px(10), said, self._style(15, ACCENT, bold=True), self.width)
         return y
 
-    def _facts(self, y: float, facts: list[str]) -> float:
+    def _facts(self, y: int, facts: list[str]) -> int:
         """Write the facts with dots between them; a fact stays whole wherever a line can hold it."""
-        style, line = self._style(14, GREY), facts[0]
+        style, line = self._style(13, GREY), facts[0]
         for fact in facts[1:]:
-            joined = f"{line}  ·  {fact}"
+            joined = f"{line} · {fact}"
             if lettering.width(joined, style) > self.width:
                 y, joined = self._text(self.margin, y, line, style, self.width), fact
             line = joined
         return self._text(self.margin, y, line, style, self.width)
 
-    def _header(self, y: float) -> float:
-        bottoms = []
-        names = []
-        for arm, column in enumerate(self.request.arms):
-            names.append(self._text(self._x(arm), y, column.name, self._style(18, INK, bold=True), self.cell[0]))
-        for arm in range(1, len(self.request.arms)):
-            bottoms.append(self._speed(arm, max(names) + self._px(2)))
-        return max([*names, *bottoms])
+    def _header(self, y: int) -> int:
+        name = self._style(18, INK, bold=True)
+        bottom = max(self._text(self._x(i), y, arm.name, name, self.cell[0]) for i, arm in enumerate(self.request.arms))
+        return max([bottom, *(self._speed(arm, bottom + self._px(6)) for arm in range(1, len(self.request.arms)))])
 
-    def _speed(self, arm: int, y: float) -> float:
+    def _speed(self, arm: int, y: int) -> int:
         x, figures, calls = self._x(arm), self.comparison.figures(arm), len(self.comparison.call_pairs(arm))
         if figures.speed_up is None:
             return self._text(x, y, "not measured", self._style(14, GREY), self.cell[0])
-        y = self._text(x, y, format_speed_up(figures.speed_up), self._style(18, ACCENT, bold=True), self.cell[0])
+        colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
+        y = self._text(x, y, format_speed_up(figures.speed_up), self._style(18, colour, bold=True), self.cell[0])
         said = f"n = {calls} call{'s' if calls > 1 else ''}"
         y = self._text(x, y, said, self._style(14, GREY), self.cell[0])
         if figures.clip_loss is not None:
-            loss = f"{100 * figures.clip_loss:.1f}".replace("-", "−")
+            loss = f"{round(100 * figures.clip_loss, 1) + 0.0:.1f}".replace("-", "−")  # + 0.0: never −0.0
             said = f"CLIP loss {loss} %, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
             y = self._text(x, y, said, self._style(14, GREY), self.cell[0])
         return y
 
-    def _prompt(self, prompt: int, y: float) -> float:
+    def _prompt(self, prompt: int, y: int) -> int:
         self.rules.append(y)
         text = self.request.settings.prompts[prompt]
         return self._text(self.margin, y + self._px(22), text, self._style(17, INK), self._measure())
 
-    def _row(self, prompt: int, seed: int, y: float) -> float:
+    def _row(self, prompt: int, seed: int, y: int) -> int:
         y = self._text(self.margin, y, f"Seed {seed}", self._style(13, GREY), self.width) + self._px(5)
         bottom = y + self.cell[1]
         for arm in range(len(self.request.arms)):
             shot = self.comparison.shot(arm, prompt, seed)
-            self.shots.append((self._x(arm), round(y), shot))
+            self.shots.append((self._x(arm), y, shot))
             caption = self._caption(shot) if shot else ""
-            bottom = max(
-                bottom,
-                self._text(
-                    self._x(arm), y + self.cell[1] + self._px(7), caption, self._style(14, INK), self.cell[0]
-                ),
-            )  # fmt: skip
+            under = y + self.cell[1] + self._px(7)
+            bottom = max(bottom, self._text(self._x(arm), under, caption, self._style(14, INK), self.cell[0]))
         return bottom
 
     def _caption(self, shot: Shot) -> str:
         call = self.comparison.calls[shot.call]
         said = format_seconds(call.seconds / call.pictures)
-        return said if shot.clip_score is None else f"{said}  ·  CLIP {shot.clip_score:.2f}"
+        return said if shot.clip_score is None else f"{said} · CLIP {shot.clip_score:.2f}"
 
-    def _footer(self, y: float) -> float:
+    def _footer(self, y: int) -> int:
         self.rules.append(y)
-        said = ["Seconds are a whole pipeline call's, divided by its pictures. n counts calls timed in both arms."]
+        said = ["Seconds: the whole pipeline call, divided by its pictures."]
+        if len(self.request.arms) > 1:
+            baseline = self.request.arms[0].name
+            said.append(f"Speed-up and CLIP loss are against {baseline}, over what both have made.")
         if self.comparison.scorer.name:
-            said.append(f"CLIP score by {self.comparison.scorer.name}.")
-        said.append(f"Made with Comparer {self.comparison.created[:10]}".strip() + ".")
+            said.append(f"CLIP scores by {self.comparison.scorer.name}.")
+        said.append("Made with Comparer" + (f" on {day}." if (day := self.comparison.created[:10]) else "."))
         return self._text(self.margin, y + self._px(16), " ".join(said), self._style(12, GREY), self._measure())
 
     def _paint(self, height: int) -> Image.Image:
@@ -211,9 +206,9 @@ class _Grid:
             canvas.rectangle((x, y, x + self.cell[0] - 1, y + self.cell[1] - 1), fill=EMPTY, outline=RULE)
             style = self._style(14, GREY)
             middle = x + (self.cell[0] - lettering.width("not made", style)) / 2
-            lettering.draw(canvas, middle, y + (self.cell[1] - style.line) / 2, "not made", style)
+            lettering.draw(picture, middle, y + (self.cell[1] - style.line) / 2, "not made", style)
         for x, y, line, style in self.texts:
-            lettering.draw(canvas, x, y, line, style)
+            lettering.draw(picture, x, y, line, style)
         return picture
 
     def _picture(self, shot: Shot) -> Image.Image:
@@ -223,7 +218,7 @@ class _Grid:
         except FileNotFoundError as error:
             raise ComparerError(f"The picture '{shot.file}' is not in the run folder '{self.folder.name}'.") from error
 
-    def _text(self, x: float, y: float, text: str, style: Style, limit: float) -> float:
+    def _text(self, x: int, y: int, text: str, style: Style, limit: float) -> int:
         """Put a text on the page, wrapped; return where it ends."""
         for line in lettering.wrap(text, style, limit):
             self.texts.append((x, y, line, style))

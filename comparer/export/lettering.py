@@ -4,11 +4,12 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from PIL import ImageDraw
+from PIL import Image, ImageDraw
 
 from comparer.export import fonts
 
 LEADING = 1.45  # line height / font size
+FINER = 4  # letters are drawn this many times larger and reduced: even weights and spaces, whatever the size
 # Where a language writes no spaces, a line may end between any two of these (Han, kana, their punctuation).
 _UNSPACED = "\u2e80-\u30ff\u3190-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 _NOT_FIRST = (
@@ -16,7 +17,8 @@ _NOT_FIRST = (
 )
 _NOT_LAST = "（［｛〈《「『【〔〖〘〚‘“([{"
 _UNIT = re.compile(
-    rf"[{re.escape(_NOT_LAST)}]*[{_UNSPACED}][{re.escape(_NOT_FIRST)}]*|[^{_UNSPACED}]+?(?:(?<=[^\W\d][-_/,])(?=\w)|$|(?=[{_UNSPACED}]))"
+    rf"[{re.escape(_NOT_LAST)}]*(?:[{_UNSPACED}]|[^{_UNSPACED}]+?(?:(?<=[^\W\d][-_/,])(?=\w)|$|(?=[{_UNSPACED}])))"
+    rf"[{re.escape(_NOT_FIRST)}]*"
 )
 
 
@@ -42,7 +44,8 @@ def clean(text: str) -> str:
 
 def width(text: str, style: Style) -> float:
     """Measure one line."""
-    return sum(fonts.load(name, style.size).getlength(piece) for name, piece in fonts.runs(text, style.bold))
+    large = style.size * FINER
+    return sum(fonts.load(name, large).getlength(piece) for name, piece in fonts.runs(text, style.bold)) / FINER
 
 
 def wrap(text: str, style: Style, limit: float) -> list[str]:
@@ -78,12 +81,18 @@ def _break(unit: str, style: Style, limit: float) -> list[str]:
     return parts
 
 
-def draw(canvas: ImageDraw.ImageDraw, x: float, y: float, line: str, style: Style) -> None:
-    """Draw one line; ``y`` is the top of its line height."""
-    base = y + style.line / 2 + style.size * 0.36  # capitals stand in the middle of the line
+def draw(picture: Image.Image, x: float, y: float, line: str, style: Style) -> None:
+    """Draw one line into an RGB picture; ``y`` is the top of its line height."""
+    left, top, large = int(x) - style.size, int(y) - style.size, style.size * FINER
+    size = (round(width(line, style)) + 3 * style.size, style.line + 2 * style.size)  # room for what overhangs
+    mask = Image.new("L", (size[0] * FINER, size[1] * FINER))
+    canvas = ImageDraw.Draw(mask)
+    pen = (x - left) * FINER
+    base = (y - top + style.line / 2 + style.size * 0.36) * FINER  # capitals stand in the middle of the line
     for name, piece in fonts.runs(line, style.bold):
-        font = fonts.load(name, style.size)
+        font = fonts.load(name, large)
         # The fallback has one weight: a thin outline makes it bold.
-        stroke = style.size / 36 if style.bold and name == fonts.FALLBACK else 0
-        canvas.text((x, base), piece, fill=style.colour, font=font, anchor="ls", stroke_width=stroke)
-        x += font.getlength(piece)
+        stroke = large / 40 if style.bold and name == fonts.FALLBACK else 0
+        canvas.text((pen, base), piece, fill=255, font=font, anchor="ls", stroke_width=stroke)
+        pen += font.getlength(piece)
+    picture.paste(style.colour, (left, top), mask.reduce(FINER))

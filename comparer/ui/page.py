@@ -111,7 +111,7 @@ class Page:
         demo.unload(self.leave)
         gr.api(self.api, api_name="compare", concurrency_limit=None)
 
-    def run(self, *values: Any, request: gr.Request) -> Iterator[dict]:
+    def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
         session = self.sessions.setdefault(request.session_hash or "", Session())
         session.stop.set()  # a run of this tab that still goes on makes way

@@ -1,0 +1,80 @@
+"""The command line, the API, and what importing the page must not load."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from conftest import PROMPT, ROOT
+
+from comparer.cli import main
+
+
+def test_building_the_page_does_not_import_torch():
+    script = "import sys; sys.argv = ['app.py']; import app; print('torch' in sys.modules, 'diffusers' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False", "False"]
+
+
+def test_every_plain_module_is_importable_without_torch_or_gradio():
+    names = "request results config errors door compare history turns cli models.catalog models.samplers "
+    names += "accelerators accelerators.stack accelerators.deepcache export.grid checkpoints.read demo.scenes"
+    script = f"import sys; [__import__('comparer.' + n) for n in '{names}'.split()]; "
+    script += "print([n for n in ('torch', 'gradio', 'diffusers', 'open_clip') if n in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_the_command_line_makes_a_comparison(tmp_path, capsys):
+    arguments = ["compare", PROMPT, "--accelerator", "DeepCache(interval=2)", "--steps", "4", "--seeds", "1,2"]
+    assert main([*arguments, "--out", str(tmp_path), "--quiet"]) == 0
+    told = capsys.readouterr().out
+    (folder,) = tmp_path.iterdir()
+    assert f"Run folder: {folder}" in told and str(folder / "grid.png") in told
+    assert "DeepCache: 4 full, 4 shallow" in told and "n = 2 calls" in told
+    record = json.loads((folder / "run.json").read_text())
+    assert record["request"]["settings"]["seeds"] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([" "], "prompt is empty"),
+        ([PROMPT, "--steps", "0"], "Steps 0 is out of range"),
+        ([PROMPT, "--steps", "ten"], "Steps 'ten' is not a whole number"),
+        ([PROMPT, "--seeds", "abc"], "'abc' is not a seed"),
+        ([PROMPT, "--accelerator", "DeepCache(interval=0)"], "interval 0"),
+        ([PROMPT, "--checkpoint", "/etc"], "outside the checkpoint folders"),
+    ],
+)
+def test_the_command_line_refuses_in_one_line(arguments, words, capsys):
+    assert main(["compare", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("comparer: ") and words in told and told.count("\n") == 1
+
+
+def test_checkpoints_are_listed(capsys):
+    assert main(["checkpoints"]) == 0
+    assert "demo" in capsys.readouterr().out
+
+
+def test_the_api_answers_and_refuses(server):
+    from gradio_client import Client
+    from gradio_client.exceptions import AppError
+
+    client = Client(server, verbose=False)
+    record = client.predict(PROMPT, accelerators=["DeepCache(interval=2)"], steps=4, seeds="3", api_name="/compare")
+    assert record["state"] == "finished" and [shot["seed"] for shot in record["shots"]] == [3, 3]
+    assert record["figures"][1]["reports"] == {"DeepCache": {"full": 2, "shallow": 2}}
+    for change, words in [
+        ({"steps": 0}, "Steps 0"),
+        ({"prompt": ""}, "prompt is empty"),
+        ({"seeds": "abc"}, "'abc' is not a seed"),
+        ({"accelerators": ["DeepCache(interval=0)"]}, "interval 0"),
+        ({"checkpoint": "/etc"}, "outside the checkpoint folders"),
+        ({"size": "130"}, "multiple of 8"),
+    ]:
+        with pytest.raises(AppError, match=words):
+            client.predict(**{"prompt": PROMPT, **change}, api_name="/compare")
+    (endpoint,) = client.view_api(return_format="dict")["named_endpoints"]
+    assert endpoint == "/compare"

@@ -1,0 +1,150 @@
+"""The real page in a real browser, on the demo checkpoint."""
+
+import json
+import re
+
+import pytest
+from PIL import Image
+
+from comparer.export.png_text import read_request
+
+
+@pytest.fixture
+def page(chromium, server):
+    """Open the page; nothing may go elsewhere, nothing may be logged as an error."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    tab, wrong = context.new_page(), []
+    tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda e: wrong.append(str(e)))
+    tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((server, "data:", "blob:")) else None)
+    tab.set_default_timeout(90_000)
+    tab.goto(server)
+    tab.get_by_role("button", name="Generate").wait_for()
+    yield tab
+    context.close()
+    assert not wrong
+
+
+def start(page, seeds="1,2", steps="6"):
+    page.get_by_label("Seed").fill(seeds)
+    page.get_by_role("spinbutton", name=re.compile("Steps")).fill(steps)
+    page.get_by_role("button", name="Generate").click()
+
+
+def pictures(page):
+    """Wait until both pictures are really drawn; return their alternative texts."""
+    page.wait_for_function(
+        "() => { const all = [...document.querySelectorAll('.shot img')];"
+        " return all.length === 2 && all.every(i => i.complete && i.naturalWidth === 128) }"
+    )
+    return [image.get_attribute("alt") for image in page.locator(".shot img").all()]
+
+
+def test_two_seeds_give_two_pairs_with_times_scores_and_a_speed_up_and_a_grid(page, tmp_path):
+    start(page)
+    page.get_by_text("Finished.").wait_for()
+    rows = page.get_by_role("table", name="Every picture").locator("tbody tr")
+    assert rows.count() == 2
+    for row, seed in zip(rows.all(), ("1", "2"), strict=True):
+        cells = row.locator("td").all_inner_texts()
+        assert cells[0] == seed
+        assert all(re.fullmatch(r"\d+\.\d{2,3}", cell) for cell in cells[1:]), cells
+    arms = page.get_by_role("table", name="Figures by arm").locator("tbody tr")
+    assert "DeepCache: 4 full, 8 shallow" in arms.nth(1).inner_text()
+    assert re.search(r"\d\.\d\d×", page.locator(".card strong").inner_text())
+    assert "n = 2 calls" in page.locator(".card").inner_text()
+    assert "comparer-demo-clip" in page.locator(".notes").inner_text()
+
+    base, other = pictures(page)
+    assert base.startswith("Baseline: a large red star") and base.endswith("seed 1")
+    assert other.startswith("DeepCache(interval=3, branch=0)") and other.endswith("seed 1")
+    page.get_by_label("Pair").click()
+    page.get_by_role("option", name=re.compile("seed 2")).click()
+    page.wait_for_function("() => [...document.querySelectorAll('.shot img')].every(i => i.alt.endsWith('seed 2'))")
+    page.get_by_role("tab", name="Slider").click()
+    page.wait_for_function(
+        "() => { const all = [...document.querySelectorAll('#slider img')];"
+        " return all.length === 2 && all.every(i => i.complete && i.naturalWidth === 128 && i.src.endsWith('.png')) }"
+    )
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the grid").or_(
+            page.get_by_role("link", name="Download the grid")
+        ).first.click()
+    path = tmp_path / "grid.png"
+    download.value.save_as(path)
+    request = read_request(path)
+    assert request.settings.seeds == (1, 2) and request.settings.steps == 6
+    text = Image.open(path).text
+    assert "Steps: 6, Sampler: DDIM, CFG scale: 4" in text["parameters"] and json.loads(text["comparer"])
+
+
+def test_stop_keeps_what_is_finished(page):
+    start(page, "1-20", "40")
+    page.locator(".shot img").nth(1).wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text(re.compile(r"Stopped\. \d+ of 40 pictures")).wait_for()
+    pictures(page)
+    made = int(re.search(r"(\d+) of 40", page.locator("#status").inner_text())[1])
+    assert 2 <= made < 40
+    start(page, "5")
+    page.get_by_text("Finished.").wait_for()
+
+
+def test_a_refusal_is_said_on_the_page_and_pictures_stay(page):
+    start(page, "1")
+    page.get_by_text("Finished.").wait_for()
+    before = pictures(page)
+    page.get_by_label("Seed").fill("abc")
+    page.get_by_role("button", name="Generate").click()
+    alert = page.get_by_role("alert").filter(has_text="not a seed")
+    alert.wait_for()
+    assert "'abc' is not a seed" in alert.inner_text()
+    assert pictures(page) == before
+
+
+def test_the_second_tab_is_told_that_it_waits(page, server):
+    other = page.context.new_page()
+    other.goto(server)
+    start(page, "1-20", "40")
+    page.locator(".shot img").first.wait_for()
+    start(other, "1")
+    other.get_by_text("Waiting for another comparison").wait_for()
+    page.close()  # a closed tab makes way
+    other.get_by_text("Finished.").wait_for()
+
+
+def test_unknown_words_are_named_and_escaped(page):
+    page.get_by_label("Prompt", exact=True).fill("a large red <img src=x> zebra on a blue background")
+    told = page.locator(".note")
+    told.wait_for()
+    assert "zebra" in told.inner_text() and "star" not in told.inner_text()
+    start(page, "1", "2")
+    page.get_by_text("Finished.").wait_for()
+    assert page.locator("#seen table img").count() == 0
+    assert "<img src=x>" in page.get_by_role("table", name="Every picture").inner_text()
+
+
+def test_changing_the_checkpoint_brings_its_defaults_and_reuse_its_seeds(page):
+    page.get_by_label("Seed").fill("-1")
+    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("2")
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_text("Finished.").wait_for()
+    page.get_by_role("button", name="Reuse last").click()
+    page.wait_for_function("() => /^\\d+$/.test([...document.querySelectorAll('label')].find("
+                           "l => l.innerText.startsWith('Seed')).querySelector('input, textarea').value)")  # fmt: skip
+    page.get_by_label("Checkpoint").click()
+    page.get_by_role("option", name=re.compile("Stable Diffusion 1.5")).click()
+    page.wait_for_function("() => [...document.querySelectorAll('input')].some(i => i.value === 'PNDM')")
+    assert page.get_by_label("Width").input_value() == "512"
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("alert").filter(has_text="hf download").wait_for()
+
+
+def test_a_phone_sees_everything_without_scrolling_sideways(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    start(page, "1", "2")
+    page.get_by_text("Finished.").wait_for()
+    pictures(page)
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
