@@ -99,8 +99,12 @@ class Comparison:
         """Draw the arm's figures from its pairs with the baseline."""
         calls = [call for call in self.calls if call.arm == arm]
         pairs, call_pairs = self.pairs(arm), self.call_pairs(arm)
-        scored = [(b.clip_score, o.clip_score) for b, o in pairs if None not in (b.clip_score, o.clip_score)]
-        base_mean, mean = (fmean(s[side] for s in scored) if scored else None for side in (0, 1))
+        scored = [
+            (base.clip_score, other.clip_score)
+            for base, other in pairs
+            if base.clip_score is not None and other.clip_score is not None
+        ]
+        base_mean, mean = (_mean([scores[side] for scores in scored]) for side in (0, 1))
         peaks = [call.peak_bytes for call in calls if call.peak_bytes is not None]
         reports: dict[str, dict[str, int]] = {}
         for call in calls:
@@ -116,7 +120,9 @@ class Comparison:
             speed_up=geometric_mean([b.seconds / o.seconds for b, o in call_pairs]),
             denoising_speed_up=geometric_mean([b.stages["denoising"] / o.stages["denoising"] for b, o in call_pairs]),
             clip_score=mean,
-            clip_loss=(base_mean - mean) / base_mean if base_mean and base_mean >= 1 else None,
+            clip_loss=(base_mean - mean) / base_mean
+            if base_mean is not None and mean is not None and base_mean >= 1
+            else None,
             scored=len(scored),
             peak_bytes=max(peaks, default=None),
             reports=reports,

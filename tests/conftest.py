@@ -20,6 +20,7 @@ from comparer.config import Config
 from comparer.models.libraries import prepare
 from comparer.request import Arm, Request, Settings
 
+THREADS = int(os.environ.get("COMPARER_TEST_THREADS", "2"))
 ROOT = Path(__file__).parents[1]
 PROMPT = "a large red star in the top left on a blue background"
 
@@ -30,7 +31,7 @@ def _one_way_to_compute():
     prepare()
     import torch
 
-    torch.set_num_threads(int(os.environ.get("COMPARER_TEST_THREADS", "2")))
+    torch.set_num_threads(THREADS)
 
 
 @pytest.fixture

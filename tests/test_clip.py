@@ -38,7 +38,17 @@ def as_transformers(scorer):
             "bos_token_id": read["vocab_size"] - 2,
         },
     )  # fmt: skip
-    theirs, ours = CLIPModel(config).eval(), scorer.model.state_dict()
+
+    class Vectors(CLIPModel):
+        """torchmetrics 1.9 expects vectors, as transformers 4 gave them; transformers 5 wraps them."""
+
+        def get_image_features(self, *args, **kwargs):
+            return super().get_image_features(*args, **kwargs).pooler_output
+
+        def get_text_features(self, *args, **kwargs):
+            return super().get_text_features(*args, **kwargs).pooler_output
+
+    theirs, ours = Vectors(config).eval(), scorer.model.state_dict()
     weights = {
         "logit_scale": ours["logit_scale"],
         "visual_projection.weight": ours["visual.proj"].T,

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from comparer.errors import ComparerError
 
 
-def parameter(default: Any, help: str, low: float | None = None, high: float | None = None, step: float | None = None):  # noqa: ANN201
+def parameter(
+    default: Any, help: str, low: float | None = None, high: float | None = None, step: float | None = None
+) -> Any:
     """Declare a parameter: its default, its range and what it costs; the page draws its control from this."""
     return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step})
 

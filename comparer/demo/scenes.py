@@ -152,7 +152,7 @@ def _regular(corners: int, turn: float, *radii: float) -> list[tuple[float, floa
     ]
 
 
-OUTLINES = {
+OUTLINES: dict[str, list[tuple[float, float]]] = {
     "square": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
     "triangle": [(0, -1), (0.95, 0.75), (-0.95, 0.75)],
     "star": _regular(10, -90, 1.0, 0.42),

@@ -1,6 +1,7 @@
 """The samplers: the names people know, and the diffusers classes behind them. No torch."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from comparer.errors import ComparerError
 
@@ -35,7 +36,7 @@ def find(name: str) -> Sampler:
     raise ComparerError(f"There is no sampler '{name}': choose one of {', '.join(SAMPLERS)}.")
 
 
-def scheduler(name: str, config: dict):  # noqa: ANN201
+def scheduler(name: str, config: dict) -> Any:
     """Build the scheduler for a checkpoint's scheduler configuration (prediction type, betas, spacing)."""
     import diffusers
 
