@@ -191,8 +191,11 @@ class Figures:
 def notes(comparison: Comparison) -> list[str]:
     """Say beside the figures what they rest on: how many calls, which CLIP, what was cut."""
     figures, scorer = comparison.figures(len(comparison.request.arms) - 1), comparison.scorer
-    plural = "" if figures.calls == 1 else "s"
-    said = [f"Speed-up of whole calls, n = {figures.calls} call{plural} an arm, {comparison.request.warmups} warm-up."]
+    plural, warmups = "" if figures.calls == 1 else "s", comparison.request.warmups
+    warmed = f"{warmups} warm-up{'' if warmups == 1 else 's'}"
+    said = [f"Speed-up of whole calls, n = {figures.calls} call{plural} an arm, {warmed}."]
+    if figures.peak_bytes is None:
+        said.append("Peak memory is not measured on this device.")
     if scorer.name:
         said.append(f"CLIP score by {scorer.name}, n = {figures.scored} pairs.")
     else:

@@ -150,8 +150,21 @@ def new_scorer(vocabulary: int):  # noqa: ANN201
     """Build the scorer: a small CLIP, as open_clip builds it from its JSON."""
     from open_clip.model import CLIP
 
-    config = scorer_config(vocabulary)
-    return CLIP(**config)
+    scorer = CLIP(**scorer_config(vocabulary))
+    # open_clip's random positions are a tenth as loud as the patches: places and outlines are learned late.
+    scorer.visual.positional_embedding.data[1:] = sine_positions(scorer.visual.grid_size[0], 128)
+    return scorer
+
+
+def sine_positions(grid: int, width: int):  # noqa: ANN201
+    """Return grid² × width positions: sines and cosines of row and column at width/4 frequencies each."""
+    import torch
+
+    frequencies = torch.pi * 2 ** torch.linspace(-1, 2, width // 4)
+    angles = torch.linspace(0, 1, grid)[:, None] * frequencies
+    line = torch.cat([angles.sin(), angles.cos()], dim=1)
+    rows, columns = line[:, None].expand(-1, grid, -1), line[None].expand(grid, -1, -1)
+    return torch.cat([rows, columns], dim=2).reshape(grid * grid, width)
 
 
 def scorer_config(vocabulary: int) -> dict:

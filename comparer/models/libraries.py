@@ -1,18 +1,34 @@
-"""Make the installed libraries importable, before the first heavy import."""
+"""Import the heavy libraries: once, in one thread at a time, also where their installation is broken."""
 
+import threading
+
+_lock = threading.Lock()
 _kept: list[object] = []
 
 
 def prepare() -> None:
-    """Mend a CPU-only torch beside PyPI's torchvision; do nothing on a sound installation.
+    """Import torch, diffusers' pipelines and open_clip; call it before using any of them.
+
+    The page's background loading and the first Generate come here at the same time: diffusers' lazy modules
+    cannot be imported by two threads at once, so the second waits. A later call costs nothing.
+    """
+    with _lock:
+        if _kept:
+            return
+        library = _mend_torchvision()
+        import open_clip
+        from diffusers import StableDiffusionPipeline
+
+        _kept.extend((open_clip, StableDiffusionPipeline, library))
+
+
+def _mend_torchvision() -> object:
+    """Make a CPU-only torch beside PyPI's torchvision importable; do nothing on a sound installation.
 
     That torchvision is built for CUDA: its C++ operators do not load, ``import torchvision`` raises
     ``RuntimeError: operator torchvision::nms does not exist``, and with it every diffusers pipeline and
     open_clip fail to import. Declaring the two missing operator schemas is enough; nothing here calls them.
-    Call it before importing diffusers, transformers or open_clip; a second call costs nothing.
     """
-    if _kept:
-        return
     try:
         import torchvision  # noqa: F401
     except RuntimeError as error:
@@ -23,6 +39,7 @@ def prepare() -> None:
         library = Library("torchvision", "FRAGMENT")
         for name in ("nms", "qnms"):
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _kept.append(library)
         import torchvision  # noqa: F401
-    _kept.append(torchvision)
+
+        return library  # the declaration lives as long as this object
+    return None

@@ -47,7 +47,7 @@ def load(checkpoint: Checkpoint, device: str = "auto") -> Loaded:
     try:
         pipe = StableDiffusionPipeline.from_pretrained(
             checkpoint.folder,
-            torch_dtype=torch.float16 if half else torch.float32,
+            dtype=torch.float16 if half else torch.float32,
             variant=checkpoint.variant,
             use_safetensors=True,
             local_files_only=True,

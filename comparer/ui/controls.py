@@ -27,7 +27,7 @@ class Controls:
     steps: gr.Slider
     width: gr.Number
     height: gr.Number
-    batch_size: gr.Slider
+    batch_size: gr.Number
     guidance: gr.Slider
     seeds: gr.Textbox
     warmups: gr.Slider
@@ -70,7 +70,7 @@ def build(config: Config) -> Controls:
         checkpoint = gr.Dropdown(choices(config), value="demo", label="Checkpoint", scale=8, min_width=200)
         refresh = gr.Button("Refresh", scale=1, min_width=84, size="sm", elem_classes="beside")
     prompt = gr.Textbox(EXAMPLES[0], label="Prompt", info="One a line; each line is a row.", lines=2, max_lines=8)
-    told = gr.HTML(elem_id="told")
+    told = gr.HTML(elem_id="told", padding=False)
     with gr.Accordion("What the demo model knows", open=False) as knows:
         gr.HTML(_words())
         gr.Examples([[text] for text in EXAMPLES], [prompt], label="Examples: press one", api_visibility="private")
@@ -81,7 +81,7 @@ def build(config: Config) -> Controls:
     with gr.Row():
         width = gr.Number(demo.size, label="Width", step=8, precision=0, min_width=90)
         height = gr.Number(demo.size, label="Height", step=8, precision=0, min_width=90)
-        batch = gr.Slider(1, limits.batch_size, 1, step=1, label="Batch size", min_width=140)
+        batch = gr.Number(1, label="Batch size", minimum=1, maximum=limits.batch_size, precision=0, min_width=90)
     guidance = gr.Slider(0, 20, demo.guidance, step=0.1, label="Guidance (CFG scale)")
     with gr.Row(equal_height=True):
         seeds = gr.Textbox("-1", label="Seed", info="−1 random · 1,2,3 · 1-8", scale=4, min_width=130)

@@ -54,8 +54,9 @@ class Page:
         return demo
 
     def _results(self) -> None:
-        self.status = gr.HTML(results.EMPTY, elem_id="status")
-        self.headline = gr.HTML()
+        plain: dict[str, Any] = {"apply_default_css": False, "padding": False}
+        self.status = gr.HTML(results.EMPTY, elem_id="status", **plain)
+        self.headline = gr.HTML(**plain)
         with gr.Column(visible=False, elem_id="pictures") as self.pictures:
             with gr.Row():
                 self.pair = gr.Dropdown(
@@ -65,17 +66,17 @@ class Page:
             with gr.Tabs():
                 with gr.Tab("Side by side"), gr.Row():
                     with gr.Column(min_width=280):
-                        self.base_caption = gr.HTML()
+                        self.base_caption = gr.HTML(**plain)
                         self.base = self._picture("Baseline")
                     with gr.Column(min_width=280):
-                        self.other_caption = gr.HTML()
+                        self.other_caption = gr.HTML(**plain)
                         self.other = self._picture("Accelerated")
                 with gr.Tab("Slider"):
                     self.slider = gr.ImageSlider(
                         type="filepath", show_label=False, interactive=False, buttons=["fullscreen"], elem_id="slider",
                         max_height=820,
                     )  # fmt: skip
-        self.figures = gr.HTML()
+        self.figures = gr.HTML(**plain)
         with gr.Row(elem_id="downloads"):
             self.grid = gr.DownloadButton("Download the grid (PNG)", visible=False, elem_id="grid")
             self.record = gr.DownloadButton("Download the record (JSON)", visible=False, elem_id="record")

@@ -80,6 +80,8 @@ def arms_table(comparison: Comparison) -> str:
     for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         if f.calls:
             rows.append([escape(arm.name), *_cells(f, baseline=number == 0)])
+    if not any(f.peak_bytes for f in comparison.all_figures()):  # a CPU has no counter: the notes say so
+        head, rows = (*head[:6], head[7]), [[*row[:6], row[7]] for row in rows]
     return _table("Figures by arm", head, rows)
 
 
@@ -90,7 +92,7 @@ def _cells(f: Figures, baseline: bool) -> list[str]:
         "baseline" if baseline else _show(f.speed_up, "{:.2f}×"),
         _show(f.clip_score, "{:.2f}"),
         "" if baseline else _show(f.clip_loss, "{:+.1%}"),
-        _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB") or "not measured",
+        _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB"),
         escape(f.did()) or "–",
     ]
 

@@ -6,6 +6,7 @@ import threading
 import gradio as gr
 
 from comparer.config import Config
+from comparer.models.libraries import prepare
 from comparer.ui.page import ASSETS
 
 
@@ -30,7 +31,7 @@ def launch(demo: gr.Blocks, config: Config) -> None:
         ssr_mode=False,
     )
     print(f"Comparer is at {url}  (Ctrl-C ends it)", flush=True)
-    threading.Thread(target=warm, name="comparer-imports", daemon=True).start()
+    threading.Thread(target=prepare, name="comparer-imports", daemon=True).start()
     demo.block_thread()
 
 
@@ -51,12 +52,3 @@ def free_port(host: str, wanted: int, tries: int = 100) -> int:
                 continue
             return port
     return wanted  # gradio says what is wrong with it
-
-
-def warm() -> None:
-    """Import the heavy libraries, so that the first Generate need not."""
-    from comparer.models.libraries import prepare
-
-    prepare()
-    import diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion  # noqa: F401
-    import open_clip  # noqa: F401
