@@ -42,7 +42,7 @@ class Page:
             gr.HTML(
                 "<h1>Comparer</h1><p>Diffusion accelerators, side by side and honestly measured.</p>", elem_id="head"
             )
-            with gr.Row(equal_height=False):
+            with gr.Row(equal_height=False, elem_id="main"):
                 with gr.Column(scale=4, min_width=320, elem_id="controls"):
                     self.controls = controls.build(self.config)
                     with gr.Row(elem_id="go"):
