@@ -18,9 +18,9 @@ from comparer.demo.scenes import held_out as is_held_out
 
 PLANS = {
     "vae": Plan("vae", steps=4000, batch=16, peak=1.5e-3),
-    "decoder": Plan("decoder", steps=4000, batch=6, peak=5e-4, flat=0.3),
+    "decoder": Plan("decoder", steps=2500, batch=6, peak=5e-4, flat=0.3),
     "scorer": Plan("scorer", steps=1800, batch=128, peak=1e-3, flat=0.2),
-    "denoiser": Plan("denoiser", steps=3500, batch=64, peak=1e-3, warmup=200, ema=0.999),
+    "denoiser": Plan("denoiser", steps=3300, batch=64, peak=1e-3, warmup=200, ema=0.999),
 }
 LATENTS = 24_000  # scenes whose latents are kept for the denoiser
 EMPTY = 0.1  # share of captions replaced by "" for classifier-free guidance
