@@ -107,7 +107,7 @@ def test_it_says_what_was_measured(tmp_path: Path, drawn: list) -> None:
     for fact in ("DDIM", "25 steps", "guidance 4", "128 × 128", "batches of 2", "x86_64 CPU", "pictures shown 2×"):
         assert fact in facts
     assert "Negative prompt: blurry" in lines
-    assert lines.count("1.80× faster") == 1
+    assert lines.count("1.80× as fast") == 1
     assert lines.count("n = 3 calls") == 1
     assert lines.count("CLIP loss 3.7 %, n = 6 pairs") == 1
     assert lines.count("0.90 s · CLIP 27.31") == lines.count("0.50 s · CLIP 26.31") == 6
@@ -138,7 +138,7 @@ def test_what_was_not_scored_has_no_score(tmp_path: Path, drawn: list) -> None:
 
 @pytest.mark.parametrize(
     ("ratio", "text"),
-    [(1.6243, "1.62× faster"), (1.0049, "1.00×, no faster"), (0.996, "1.00×, no faster"), (0.8, "0.80×, slower")],
+    [(1.6243, "1.62× as fast"), (1.0049, "1.00×, no faster"), (0.996, "1.00×, no faster"), (0.8, "0.80×, slower")],
 )
 def test_speed_ups_are_not_flattered(ratio: float, text: str) -> None:
     assert grid.format_speed_up(ratio) == text

@@ -73,10 +73,10 @@ def format_speed_up(ratio: float) -> str:
     """Say a speed-up, also where it is none.
 
     >>> [format_speed_up(ratio) for ratio in (1.6243, 1.003, 0.8)]
-    ['1.62× faster', '1.00×, no faster', '0.80×, slower']
+    ['1.62× as fast', '1.00×, no faster', '0.80×, slower']
     """
     said = f"{ratio:.2f}"
-    return f"{said}× faster" if float(said) > 1 else f"{said}×, {'no faster' if float(said) == 1 else 'slower'}"
+    return f"{said}× as fast" if float(said) > 1 else f"{said}×, {'no faster' if float(said) == 1 else 'slower'}"
 
 
 class _Grid:

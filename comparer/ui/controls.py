@@ -81,7 +81,7 @@ def build(config: Config) -> Controls:
     with gr.Row():
         width = gr.Number(demo.size, label="Width", step=8, precision=0, min_width=90)
         height = gr.Number(demo.size, label="Height", step=8, precision=0, min_width=90)
-        batch = gr.Number(1, label="Batch size", minimum=1, maximum=limits.batch_size, precision=0, min_width=90)
+        batch = gr.Number(1, label="Batch size", precision=0, min_width=90)
     guidance = gr.Slider(0, 20, demo.guidance, step=0.1, label="Guidance (CFG scale)")
     with gr.Row(equal_height=True):
         seeds = gr.Textbox("-1", label="Seed", info="−1 random · 1,2,3 · 1-8", scale=4, min_width=130)

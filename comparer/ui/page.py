@@ -74,7 +74,7 @@ class Page:
                 with gr.Tab("Slider"):
                     self.slider = gr.ImageSlider(
                         type="filepath", show_label=False, interactive=False, buttons=["fullscreen"], elem_id="slider",
-                        max_height=820,
+                        max_height=640,
                     )  # fmt: skip
         self.figures = gr.HTML(**plain)
         with gr.Row(elem_id="downloads"):
