@@ -76,7 +76,7 @@ def test_two_seeds_give_two_pairs_with_times_scores_and_a_speed_up_and_a_grid(pa
     request = read_request(path)
     assert request.settings.seeds == (1, 2) and request.settings.steps == 6
     text = Image.open(path).text
-    assert "Steps: 6, Sampler: DDIM, CFG scale: 4" in text["parameters"] and json.loads(text["comparer"])
+    assert "Steps: 6, Sampler: DDIM, CFG scale: 2" in text["parameters"] and json.loads(text["comparer"])
 
 
 def test_stop_keeps_what_is_finished(page):

@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw
 from comparer.demo import networks
 from comparer.demo.judge import Verdict, judge
 from comparer.demo.scenes import EXAMPLES, Scene, held_out, one_attribute_away, random_scene
-from comparer.models.catalog import DEMO
+from comparer.models.catalog import CATALOG, DEMO
 from comparer.statistics import wilson
 
 DRAWN = 1000  # scenes for the judge
@@ -188,7 +188,7 @@ def main(arguments: list[str] | None = None) -> None:
         "--captions", type=int, default=200, help="held-out captions (%(default)s); half as many others"
     )
     parser.add_argument("--steps", type=int, default=25, help="sampling steps (%(default)s)")
-    parser.add_argument("--guidance", type=float, default=4.0, help="guidance scale (%(default)s)")
+    parser.add_argument("--guidance", type=float, default=CATALOG["demo"].guidance, help="guidance scale (%(default)s)")
     parser.add_argument("--batch", type=int, default=8, help="pictures a call (%(default)s)")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
     parser.add_argument("--variant", help="weights to load, such as non_ema (default: the averaged ones)")

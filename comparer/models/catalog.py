@@ -24,7 +24,7 @@ class Model:
 CATALOG: dict[str, Model] = {
     model.name: model
     for model in (
-        Model("demo", "Demo: coloured shapes (runs anywhere)", str(DEMO), "sd1", 128, 4.0, min_size=64),
+        Model("demo", "Demo: coloured shapes (runs anywhere)", str(DEMO), "sd1", 128, 2.0, min_size=64),
         Model(
             "sd-1.5", "Stable Diffusion 1.5", "stable-diffusion-v1-5/stable-diffusion-v1-5", "sd1", 512, 7.5,
             sampler="PNDM", min_size=256,
