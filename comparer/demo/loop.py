@@ -95,4 +95,4 @@ def fit(plan: Plan, module, loss_at: Callable, folder: Path, device: str):  # no
         save(plan.steps)
     seconds = spent + (time.monotonic() - began if start < plan.steps else 0)
     record = {"steps": plan.steps, "batch": plan.batch, "seconds": round(seconds), "device": device}
-    return ema, record | {"threads": torch.get_num_threads(), "losses": losses}
+    return ema, record | {"losses": losses}
