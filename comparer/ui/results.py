@@ -118,9 +118,11 @@ def pairs_table(comparison: Comparison) -> str:
 
 
 def notes_list(comparison: Comparison) -> str:
-    """List what the figures rest on."""
-    items = "".join(f"<li>{escape(text)}</li>" for text in notes(comparison)) if comparison.calls else ""
-    return f'<ul class="notes">{items}</ul>' if items else ""
+    """List what the figures rest on, once there are any of the last arm."""
+    if not comparison.call_pairs(len(comparison.request.arms) - 1):
+        return ""
+    items = "".join(f"<li>{escape(text)}</li>" for text in notes(comparison))
+    return f'<ul class="notes">{items}</ul>'
 
 
 def caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
