@@ -197,7 +197,7 @@ def notes(comparison: Comparison) -> list[str]:
     if figures.peak_bytes is None:
         said.append("Peak memory is not measured on this device.")
     if scorer.name:
-        said.append(f"CLIP score by {scorer.name}, n = {figures.scored} pairs.")
+        said.append(f"CLIP score by {scorer.name}, n = {figures.scored} pair{'' if figures.scored == 1 else 's'}.")
     else:
         said.append(f"Not scored: {scorer.why_not}.")
     if comparison.request.settings.checkpoint == "demo":

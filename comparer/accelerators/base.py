@@ -1,5 +1,6 @@
 """What an accelerator is: a frozen dataclass of parameters that can be applied to a pipeline and undone."""
 
+from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
@@ -15,7 +16,7 @@ def parameter(
 
 
 @dataclass(frozen=True)
-class Accelerator:
+class Accelerator(ABC):
     """Base of all accelerators. A new one is one file and one line of the registry.
 
     Class attributes:
@@ -55,6 +56,7 @@ class Accelerator:
         inside = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self))
         return f"{type(self).__name__}({inside})"
 
+    @abstractmethod
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Say in one sentence why this cannot serve the request, or return None.
 
@@ -63,11 +65,10 @@ class Accelerator:
             family: the checkpoint's family.
             denoiser: the denoiser's configuration (its ``config.json``).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def apply(self, pipe: Any) -> AbstractContextManager["Report"]:
         """Apply to a loaded pipeline for the length of one call, and undo. Yields the live report."""
-        raise NotImplementedError
 
 
 @dataclass

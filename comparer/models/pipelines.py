@@ -39,8 +39,10 @@ def load(checkpoint: Checkpoint, device: str = "auto") -> Loaded:
     import torch
     from diffusers import StableDiffusionPipeline
     from diffusers.utils import logging
+    from transformers.utils import logging as transformers_logging
 
     logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()
     half = chosen != "cpu"
     # Only Stable Diffusion 1.x and 2.x pipelines know a safety checker; a black picture would spoil the pair.
     checker = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}

@@ -63,8 +63,11 @@ def choices(config: Config) -> list[tuple[str, str]]:
     return [(CATALOG[name].title if name in CATALOG else name, name) for name in names(config)]
 
 
-def build(config: Config) -> Controls:
-    """Draw the controls and wire what belongs to them alone."""
+def build(config: Config) -> tuple[gr.Button, Controls]:
+    """Draw the controls and wire what belongs to them alone.
+
+    Returns the "Reuse last" button too: the page wires it, which knows the last seeds.
+    """
     demo, limits = CATALOG["demo"], config.limits
     with gr.Row(equal_height=True):
         checkpoint = gr.Dropdown(choices(config), value="demo", label="Checkpoint", scale=8, min_width=200)
@@ -107,11 +110,9 @@ def build(config: Config) -> Controls:
     checkpoint.input(defaults, checkpoint, targets, queue=False, api_visibility="private")
     for component in (prompt, checkpoint):
         component.change(strange, [prompt, checkpoint], told, queue=False, show_progress="hidden", api_visibility="private")  # fmt: skip # noqa: E501
-    controls = Controls(
+    return reuse, Controls(
         checkpoint, prompt, negative, sampler, steps, width, height, batch, guidance, seeds, warmups, accelerators
     )
-    controls.reuse = reuse  # type: ignore[attr-defined]  # wired by the page, which knows the last seeds
-    return controls
 
 
 def strange(prompt: str, checkpoint: str) -> str:

@@ -44,13 +44,13 @@ class Page:
             )
             with gr.Row(equal_height=False, elem_id="main"):
                 with gr.Column(scale=4, min_width=320, elem_id="controls"):
-                    self.controls = controls.build(self.config)
+                    reuse, self.controls = controls.build(self.config)
                     with gr.Row(elem_id="go"):
                         generate = gr.Button("Generate", variant="primary", scale=3, min_width=140)
                         stop = gr.Button("Stop", variant="stop", scale=1, min_width=80)
                 with gr.Column(scale=7, min_width=320, elem_id="seen"):
                     self._results()
-            self._wire(demo, generate, stop)
+            self._wire(demo, generate, stop, reuse)
         return demo
 
     def _results(self) -> None:
@@ -89,7 +89,7 @@ class Page:
             elem_classes="shot",
         )  # fmt: skip
 
-    def _wire(self, demo: gr.Blocks, generate: gr.Button, stop: gr.Button) -> None:
+    def _wire(self, demo: gr.Blocks, generate: gr.Button, stop: gr.Button, reuse: gr.Button) -> None:
         private: dict[str, Any] = {"api_visibility": "private"}
         viewer = [self.base_caption, self.base, self.other_caption, self.other, self.slider]
         choosers = [self.pictures, self.pair, self.arm]
@@ -105,7 +105,7 @@ class Page:
                 self.choose, [self.pair, self.arm, self.comparison, self.folder], viewer, queue=False,
                 show_progress="hidden", **private,
             )  # fmt: skip
-        self.controls.reuse.click(  # type: ignore[attr-defined]
+        reuse.click(
             lambda seen: ",".join(map(str, seen.request.settings.seeds)) if seen else gr.skip(),
             self.comparison, self.controls.seeds, queue=False, **private,
         )  # fmt: skip
