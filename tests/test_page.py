@@ -148,3 +148,10 @@ def test_a_phone_sees_everything_without_scrolling_sideways(page):
     pictures(page)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
+
+
+def test_an_example_fills_the_prompt(page):
+    page.get_by_role("button", name=re.compile("What the demo model knows")).click()
+    assert "diamond" in page.locator(".words").inner_text()
+    page.get_by_text("a large green hexagon on a white background").click()
+    page.wait_for_function("() => [...document.querySelectorAll('textarea')].some(t => t.value.includes('hexagon'))")
