@@ -71,6 +71,12 @@ class Accelerator(ABC):
         """Apply to a loaded pipeline for the length of one call, and undo. Yields the live report."""
 
 
+def denoiser_of(pipe: Any) -> Any:
+    """Return the component that accelerators change: the transformer where there is one, else the U-Net."""
+    transformer = getattr(pipe, "transformer", None)
+    return pipe.unet if transformer is None else transformer
+
+
 @dataclass
 class Report:
     """What an accelerator did during one call: counters, and a schedule where it has one.

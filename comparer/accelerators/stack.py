@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from comparer.accelerators.base import Accelerator, Report
+from comparer.accelerators.base import Accelerator, Report, denoiser_of
 from comparer.accelerators.guard import guarded
 from comparer.errors import ComparerError
 
@@ -33,7 +33,7 @@ def accelerated(pipe: Any, accelerators: tuple[Accelerator, ...]) -> Iterator[di
     if not accelerators:
         yield {}
         return
-    with guarded(pipe.unet), ExitStack() as stack:
+    with guarded(denoiser_of(pipe)), ExitStack() as stack:
         yield {
             type(accelerator).__name__: stack.enter_context(accelerator.apply(pipe))
             for accelerator in sorted(accelerators, key=lambda a: a.order)
