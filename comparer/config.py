@@ -16,6 +16,11 @@ class Config:
         checkpoints: folders whose diffusers checkpoints may be loaded.
         runs: where run folders are written.
         device: "auto" (the GPU where there is one), or a torch device name.
+        dtype: "auto" (float16 on a GPU, float32 on a CPU), "float32", "float16" or "bfloat16".
+        offload: "none", or where weights wait in main memory until needed: "model" (component by component) or
+            "sequential" (layer by layer, slow).
+        vae: decode "whole" pictures, one picture at a time ("slicing") or in overlapping tiles ("tiling").
+        keep: how many loaded pipelines are kept.
         host, port: where the page is served; another free port is taken when this one is not.
         limits: what one request may ask for.
     """
@@ -23,6 +28,10 @@ class Config:
     checkpoints: tuple[Path, ...] = ()
     runs: Path = Path("runs")
     device: str = "auto"
+    dtype: str = "auto"
+    offload: str = "none"
+    vae: str = "whole"
+    keep: int = 1
     host: str = "127.0.0.1"
     port: int = 7860
     limits: Limits = field(default_factory=Limits)

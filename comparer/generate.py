@@ -76,7 +76,7 @@ def generate(
             raise Stopped
         return tensors
 
-    with _same_start(seeds[0]), accelerated(pipe, accelerators) as reports:
+    with _same_start(seeds[0]), accelerated(pipe, accelerators, settings) as reports:
         first = pipe.unet.register_forward_pre_hook(lambda *_: (clock.mark(), first.remove())[0])
         memory.reset_peak(device)
         try:

@@ -67,8 +67,13 @@ class Accelerator(ABC):
         """
 
     @abstractmethod
-    def apply(self, pipe: Any) -> AbstractContextManager["Report"]:
-        """Apply to a loaded pipeline for the length of one call, and undo. Yields the live report."""
+    def apply(self, pipe: Any, settings: Any) -> AbstractContextManager["Report"]:
+        """Apply to a loaded pipeline for the length of one call, and undo. Yields the live report.
+
+        Args:
+            pipe: a diffusers pipeline, its scheduler in place.
+            settings: the call's ``Settings``: its steps and guidance, say.
+        """
 
 
 def denoiser_of(pipe: Any) -> Any:

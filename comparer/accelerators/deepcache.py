@@ -42,7 +42,7 @@ class DeepCache(Accelerator):
         return None
 
     @contextmanager
-    def apply(self, pipe: Any) -> Iterator[Report]:
+    def apply(self, pipe: Any, settings: Any) -> Iterator[Report]:
         """Run the package's helper for one call, counting evaluations itself."""
         report = Report({"full": 0, "shallow": 0})
         helper = _counting_helper()(pipe, self, report)

@@ -25,8 +25,8 @@ def check(request: Any, family: str, denoiser: dict) -> None:
 
 
 @contextmanager
-def accelerated(pipe: Any, accelerators: tuple[Accelerator, ...]) -> Iterator[dict[str, Report]]:
-    """Apply the accelerators for the length of one call and undo them, also after an exception.
+def accelerated(pipe: Any, accelerators: tuple[Accelerator, ...], settings: Any) -> Iterator[dict[str, Report]]:
+    """Apply the accelerators for the length of one call with these settings; undo them, also after an exception.
 
     Yields each one's live report by name. The pipeline's own ``__call__`` runs inside.
     """
@@ -35,6 +35,6 @@ def accelerated(pipe: Any, accelerators: tuple[Accelerator, ...]) -> Iterator[di
         return
     with guarded(denoiser_of(pipe)), ExitStack() as stack:
         yield {
-            type(accelerator).__name__: stack.enter_context(accelerator.apply(pipe))
+            type(accelerator).__name__: stack.enter_context(accelerator.apply(pipe, settings))
             for accelerator in sorted(accelerators, key=lambda a: a.order)
         }

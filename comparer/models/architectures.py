@@ -109,7 +109,12 @@ def _sdxl(denoiser: dict) -> Any:
 
 
 def _pixart(denoiser: dict, sigma: bool = False) -> Any:
-    from diffusers import DPMSolverMultistepScheduler, PixArtAlphaPipeline, PixArtSigmaPipeline, PixArtTransformer2DModel
+    from diffusers import (
+        DPMSolverMultistepScheduler,
+        PixArtAlphaPipeline,
+        PixArtSigmaPipeline,
+        PixArtTransformer2DModel,
+    )
     from transformers import T5Config, T5EncoderModel
 
     conditions = denoiser.get("sample_size") == 128 and not sigma  # as PixArt-α 1024 has them, and no other
