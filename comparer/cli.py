@@ -11,11 +11,12 @@ from comparer.config import add_arguments, from_arguments
 from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models.samplers import SAMPLERS
+from comparer.request import read_prompts
 from comparer.results import Comparison, notes
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return the exit code: 0, 2 for what a person can mend, 130 after Ctrl-C."""
+    """Run a command; return the exit code: 0, 2 for what a person can mend, 3 for an arm not run, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)
@@ -31,7 +32,8 @@ def _parser() -> argparse.ArgumentParser:
         "compare", help="make the baseline and the accelerated pictures", description="Compare accelerators."
     )
     run.set_defaults(command=_compare)
-    run.add_argument("prompt", nargs="+", help="what the pictures should show; several prompts, several rows")
+    run.add_argument("prompt", nargs="*", help="what the pictures should show; several prompts, several rows")
+    run.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
     run.add_argument(
         "--accelerator",
         action="append",
@@ -44,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--sampler", help=f"{', '.join(SAMPLERS)} (the checkpoint's)")
     run.add_argument("--steps", type=_whole, help="denoising steps (the checkpoint's)")
     run.add_argument("--guidance", type=_number, help="classifier-free guidance (the checkpoint's)")
+    run.add_argument("--guidance-rescale", type=_number, default=0.0, help="0 to 1 (%(default)s)")
     run.add_argument("--size", help="512 or 512x768, in pixels (the checkpoint's)")
     run.add_argument("--seeds", default="0", help="7, a list 1,2,3, a range 1-8, or -1 for a random one (%(default)s)")
     run.add_argument("--batch-size", type=_whole, default=1, help="pictures a call (%(default)s)")
@@ -80,7 +83,7 @@ def _compare(options: argparse.Namespace) -> int:
     config = from_arguments(options)
     request = ask(
         config,
-        "\n".join(options.prompt),
+        "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
         options.checkpoint,
         options.accelerator or ["DeepCache"],
         options.negative_prompt,
@@ -92,6 +95,7 @@ def _compare(options: argparse.Namespace) -> int:
         options.batch_size,
         options.warmups,
         options.noise,
+        options.guidance_rescale,
     )
     bar = tqdm(total=1, unit="step", disable=options.quiet, bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}")
     done: Finished | None = None
@@ -119,7 +123,7 @@ def _compare(options: argparse.Namespace) -> int:
     print(f"\nRun folder: {done.folder}")
     if done.grid:
         print(f"Grid:       {Path(done.grid)}")
-    return 0
+    return 3 if done.comparison.not_run else 0
 
 
 def table(comparison: Comparison) -> str:

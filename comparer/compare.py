@@ -13,8 +13,10 @@ from comparer.checkpoints.read import Checkpoint, resolve
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.history import RunFolder
+from comparer.models import samplers
 from comparer.request import Request
-from comparer.results import Call, Comparison, Scorer, Shot
+from comparer.results import Call, Comparison, NotRun, Scorer, Shot
+from comparer.timing import pace
 from comparer.turns import turn
 
 
@@ -30,7 +32,7 @@ class Progress:
     """How far the run is.
 
     ``phase`` is loading, warm-up, generating or scoring; ``done`` of ``total`` denoising steps of the whole
-    run; ``seconds_left`` is None until a first step has been seen.
+    run; ``seconds_left`` is None until a first step has been seen, here or in an earlier run.
     """
 
     phase: str
@@ -73,6 +75,16 @@ def check(request: Request, config: Config) -> Checkpoint:
                 f"Size {pixels} is too small for {checkpoint.model.title}: "
                 f"{checkpoint.model.min_size} to {request.limits.size} is allowed."
             )
+    settings, family = request.settings, checkpoint.family
+    if samplers.find(settings.sampler).distilled and not checkpoint.distilled:
+        raise ComparerError(
+            f"Sampler {settings.sampler} is for models distilled for it, and {checkpoint.model.title} is not: "
+            f"choose {checkpoint.model.sampler}."
+        )
+    if settings.steps < family.min_steps:
+        raise ComparerError(f"{family.title} makes at least {family.min_steps} steps, not {settings.steps}.")
+    if settings.guidance_rescale and not family.rescale:
+        raise ComparerError(f"{family.title} has no guidance rescale: leave it at 0.")
     stack.check(request, checkpoint.model.family, checkpoint.denoiser)
     return checkpoint
 
@@ -122,28 +134,27 @@ class _Run:
     def __init__(self, request, config, checkpoint, stop, emit) -> None:  # noqa: ANN001
         self.request, self.config, self.checkpoint, self.stop, self.emit = request, config, checkpoint, stop, emit
         self.comparison = Comparison(request, datetime.now(UTC).isoformat(timespec="seconds"))
-        arms, batches = range(len(request.arms)), request.batches()
-        shapes = {len(batch): batch for batch in reversed(batches)}  # the first batch of every size
-        self.plan = [("warm-up", arm, -1, b) for b in shapes.values() for _ in range(request.warmups) for arm in arms]
-        for number, batch in enumerate(batches):
-            # A B, B A, A B: a machine that slows down hurts all arms alike.
-            self.plan += [("generating", arm, number, batch) for arm in (arms if number % 2 == 0 else reversed(arms))]
-        self.timed: dict[int, list[float]] = {}
+        self.plan = pace.plan(request)
+        self.steps = samplers.marks(request.settings.sampler, request.settings.steps, checkpoint.family)
+        self.pace = pace.Pace(request, config, self.steps)
+        self.failed: set[int] = set()
+        self.began = monotonic()
 
     def run(self) -> None:
         self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
-        from comparer.models import pipelines
+        from comparer.models import pipelines, remarks
         from comparer.scores import clip
 
-        self.loaded = pipelines.load(self.checkpoint, self.config.device)
+        self.loaded = pipelines.load(self.checkpoint, self.config)
         self.scorer = clip.scorer_for(self.checkpoint)
         self.comparison.environment = pipelines.environment(self.loaded)
         self.comparison.checkpoint = self.checkpoint.record()
         self.comparison.scorer = self._scorer_record()
+        self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
         self.folder = RunFolder.create(self.config.runs, self.request.settings.checkpoint)
         try:
             self._calls()
-            self.comparison.state = "finished"
+            self.comparison.state = "finished" if self.comparison.shots else "failed"
         except Stopped:
             self._score()
             self.comparison.state, self.comparison.message = "stopped", "stopped before the end"
@@ -152,6 +163,7 @@ class _Run:
             raise
         finally:
             self.folder.save(self.comparison)
+        pace.remember(self.comparison, self.config)
         grid = None
         if self.comparison.shots:
             from comparer.export.grid import save_grid
@@ -160,34 +172,48 @@ class _Run:
         self.emit(Finished(self.comparison, self.folder.path, grid))
 
     def _calls(self) -> None:
-        from comparer.generate import generate
-
-        pictures_of = {}
-        for position, (phase, arm, batch, items) in enumerate(self.plan):
+        for position, (arm, batch, items) in enumerate(self.plan):
             if self.stop.is_set():
                 raise Stopped
-            text = self._text(phase, arm, batch)
-            self._progress(phase, text, position)
-            began = monotonic()
+            if arm not in self.failed:
+                self._call(position, arm, batch, items)
+            if batch >= 0 and (position + 1 == len(self.plan) or self.plan[position + 1][1] != batch):
+                self._progress("scoring", "Scoring", position + 1)
+                self._score()
+
+    def _call(self, position: int, arm: int, batch: int, items: list[tuple[int, int]]) -> None:
+        from comparer.generate import generate
+        from comparer.models import pipelines
+        from comparer.timing.memory import out_of_memory, remedies
+
+        phase, text = ("warm-up" if batch < 0 else "generating"), self._text(arm, batch)
+        self.began = monotonic()
+        self._progress(phase, text, position)
+        try:
             output = generate(
-                self.loaded.pipe,
+                self.loaded,
                 self.request.settings,
                 items,
                 self.request.arms[arm].accelerators,
-                scheduler_config=self.loaded.scheduler_config,
                 noise=self.request.noise,
-                on_step=lambda step, p=position, ph=phase, t=text: self._progress(ph, t, p, step),
+                on_step=lambda step: self._progress(phase, text, position, step),
                 stop=self.stop.is_set,
             )
-            self.timed.setdefault(arm, []).append(monotonic() - began)
-            if phase == "warm-up":
-                continue
-            pictures_of[arm] = output.pictures
-            self._keep(arm, batch, items, output)
-            if len(pictures_of) == len(self.request.arms):
-                self._progress("scoring", "Scoring", position + 1)
-                self._score()
-                pictures_of = {}
+        except Exception as error:
+            told = out_of_memory(error, self.loaded.device)
+            if not told:
+                raise
+            told = f"{told}; try {remedies(self.config, self.loaded.device, self.request.settings)}"
+            self.comparison.not_run.append(NotRun(arm, told))
+            self.failed.add(arm)
+        else:
+            self.pace.ended(position, monotonic() - self.began)
+            if batch >= 0:
+                self._keep(arm, batch, items, output)
+            return
+        pipelines.empty()  # outside the handler: the error's traceback held the call's tensors
+        self.folder.save(self.comparison)
+        self.emit(Seen(self.comparison, self.folder.path))
 
     def _keep(self, arm: int, batch: int, items: list[tuple[int, int]], output) -> None:  # noqa: ANN001
         call = len(self.comparison.calls)
@@ -222,25 +248,12 @@ class _Run:
         cut = tuple(i for i, prompt in enumerate(prompts) if self.scorer.truncates(prompt))
         return Scorer(self.scorer.name, truncated=cut, context=self.scorer.context)
 
-    def _text(self, phase: str, arm: int, batch: int) -> str:
+    def _text(self, arm: int, batch: int) -> str:
         name = self.request.arms[arm].name
-        if phase == "warm-up":
-            return f"Warming up: {name}"
-        return f"{name}: call {batch + 1} of {len(self.request.batches())}"
+        return f"Warming up: {name}" if batch < 0 else f"{name}: call {batch + 1} of {len(self.request.batches())}"
 
     def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
-        steps, total = self.request.settings.steps, len(self.plan)
-        step = min(step, steps)  # PNDM visits more time steps than it was asked for
-        left = None
-        if step == 0:
-            self.call_began = monotonic()
-        if not self.timed and step:
-            left = (monotonic() - self.call_began) / step * (total * steps - step)
-        elif self.timed:
-            known = {arm: sum(seconds) / len(seconds) for arm, seconds in self.timed.items()}
-            usual = sum(known.values()) / len(known)
-            rest = [known.get(arm, usual) for _, arm, _, _ in self.plan[position:]]
-            left = sum(rest) - (rest[0] * step / steps if rest else 0)
-        if step and phase != "scoring":
-            text = f"{text}, step {step} of {steps}"
-        self.emit(Progress(phase, text, position * steps + step, total * steps, left))
+        left = self.pace.left(position, step, monotonic() - self.began, self.failed)
+        if step:
+            text = f"{text}, step {step} of {self.steps}"
+        self.emit(Progress(phase, text, position * self.steps + step, len(self.plan) * self.steps, left))

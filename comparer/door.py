@@ -7,6 +7,7 @@ from comparer.accelerators import Accelerator, parse
 from comparer.checkpoints.read import resolve
 from comparer.compare import check
 from comparer.config import Config
+from comparer.models import samplers
 from comparer.request import Arm, Request, Settings, parse_prompts, parse_seeds, parse_size
 
 
@@ -24,6 +25,7 @@ def ask(
     batch_size: Any = 1,
     warmups: Any = 1,
     noise: str = "cpu",
+    guidance_rescale: Any = 0.0,
 ) -> Request:
     """Build a request; None stands for the checkpoint's own default.
 
@@ -41,6 +43,7 @@ def ask(
         batch_size: pictures a call.
         warmups: untimed calls an arm.
         noise: "cpu" or "device".
+        guidance_rescale: 0 to 1.
 
     Raises:
         ComparerError: something is not allowed; one sentence says what, and what is.
@@ -54,13 +57,14 @@ def ask(
         prompts=parse_prompts(prompt or ""),
         checkpoint=checkpoint,
         negative_prompt=(negative_prompt or "").strip(),
-        sampler=sampler or model.sampler,
+        sampler=samplers.canonical(sampler) if sampler else model.sampler,
         steps=model.steps if steps is None else _whole(steps),
         guidance=model.guidance if guidance is None else guidance,
         width=_whole(width),
         height=_whole(height),
         seeds=parse_seeds(seeds, config.limits.pictures),
         batch_size=_whole(batch_size),
+        guidance_rescale=guidance_rescale,
     )
     arms = (Arm("Baseline"), *(Arm(str(accelerator), (accelerator,)) for accelerator in built))
     request = Request(settings, arms, _whole(warmups), noise, config.limits)

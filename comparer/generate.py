@@ -4,16 +4,19 @@ Everything that could differ between two calls is set here before the clock star
 generator a picture, the sampler's state, deterministic kernels.
 """
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from comparer.accelerators.base import Accelerator
+from comparer.accelerators.base import Accelerator, denoiser_of
 from comparer.accelerators.stack import accelerated
 from comparer.errors import Stopped
 from comparer.models import samplers
+from comparer.models.catalog import Family
+from comparer.models.pipelines import Loaded
 from comparer.request import Settings
 from comparer.timing import memory
 from comparer.timing.clock import Clock
@@ -32,12 +35,11 @@ class Output:
 
 
 def generate(
-    pipe: Any,
+    loaded: Loaded,
     settings: Settings,
     items: list[tuple[int, int]],
     accelerators: tuple[Accelerator, ...] = (),
     *,
-    scheduler_config: dict,
     noise: str = "cpu",
     on_step: Callable[[int], None] = lambda step: None,
     stop: Callable[[], bool] = lambda: False,
@@ -45,14 +47,13 @@ def generate(
     """Make the pictures of one batch.
 
     Args:
-        pipe: a loaded diffusers pipeline; it is left as it was.
+        loaded: a loaded pipeline; it is left as it was.
         settings: shared settings.
         items: (prompt number, seed) of every picture of this batch.
         accelerators: applied for this call alone.
-        scheduler_config: the checkpoint's own scheduler configuration.
         noise: "cpu" for a CPU generator a picture, "device" for one on the device for the whole batch, seeded
             with the first seed.
-        on_step: called after each denoising step with the number of steps done.
+        on_step: called after each denoising step with the number of steps done, of ``samplers.marks`` in all.
         stop: asked after each step; True ends the call.
 
     Raises:
@@ -60,42 +61,35 @@ def generate(
     """
     import torch
 
-    device = str(pipe.device)
+    pipe, family, device = loaded.pipe, loaded.checkpoint.family, loaded.device
     seeds = [seed for _, seed in items]
-    pipe.scheduler = samplers.scheduler(settings.sampler, scheduler_config)
+    pipe.scheduler = samplers.scheduler(settings.sampler, loaded.scheduler_config)
     if noise == "cpu":
         generators: Any = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     else:
         generators = torch.Generator(device).manual_seed(seeds[0])
-    clock = Clock(device)
+    clock, done = Clock(device), itertools.count(1)
 
-    def after_step(_pipe: Any, step: int, _time: Any, tensors: dict) -> dict:
+    def after_step() -> None:
         clock.mark()
-        on_step(step + 1)
+        on_step(next(done))
         if stop():
             raise Stopped
-        return tensors
 
+    arguments = _arguments(family, settings, items, after_step)
+    vae_dtype = pipe.vae.dtype
     with _same_start(seeds[0]), accelerated(pipe, accelerators, settings) as reports:
-        first = pipe.unet.register_forward_pre_hook(lambda *_: (clock.mark(), first.remove())[0])
+        first = denoiser_of(pipe).register_forward_pre_hook(lambda *_: (clock.mark(), first.remove())[0])
         memory.reset_peak(device)
         try:
             clock.start()
-            made = pipe(
-                prompt=[settings.prompts[prompt] for prompt, _ in items],
-                negative_prompt=[settings.negative_prompt] * len(items) if settings.negative_prompt else None,
-                num_inference_steps=settings.steps,
-                guidance_scale=settings.guidance,
-                width=settings.width,
-                height=settings.height,
-                generator=generators,
-                callback_on_step_end=after_step,
-                callback_on_step_end_tensor_inputs=["latents"],
-            )
+            made = pipe(**arguments, generator=generators)
             seconds = clock.stop()
         finally:
             first.remove()
             pipe.maybe_free_model_hooks()
+            if pipe.vae.dtype != vae_dtype:  # SDXL lifts its VAE to float32 and, after an error, leaves it there
+                pipe.vae.to(vae_dtype)
         peak_bytes = memory.peak(device)
     text, *steps, decoding = clock.spans()
     return Output(
@@ -106,6 +100,30 @@ def generate(
         peak_bytes=peak_bytes,
         reports={name: asdict(report) for name, report in reports.items()},
     )
+
+
+def _arguments(family: Family, settings: Settings, items: list[tuple[int, int]], after_step: Callable) -> dict:
+    """Build what the family's pipeline is called with; the SDXL size conditions are its defaults, the size asked."""
+    arguments: dict[str, Any] = {
+        "prompt": [settings.prompts[prompt] for prompt, _ in items],
+        "num_inference_steps": settings.steps,
+        "guidance_scale": settings.guidance,
+        "width": settings.width,
+        "height": settings.height,
+    }
+    if settings.negative_prompt:
+        arguments["negative_prompt"] = [settings.negative_prompt] * len(items)
+    if family.rescale:
+        arguments["guidance_rescale"] = settings.guidance_rescale
+    if not family.on_step_end:
+        # Cleaning rewrites captions, with packages that may or may not be there.
+        return arguments | {"callback": lambda *_: after_step(), "clean_caption": False}
+
+    def on_step_end(_pipe: Any, _step: int, _time: Any, tensors: dict) -> dict:
+        after_step()
+        return tensors
+
+    return arguments | {"callback_on_step_end": on_step_end, "callback_on_step_end_tensor_inputs": []}
 
 
 @contextmanager

@@ -7,6 +7,7 @@ what is allowed; the page, the API and the command line all come through this do
 import random
 import re
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.accelerators import to_json as accelerator_to_json
@@ -42,6 +43,8 @@ class Settings:
         sampler: a name of ``models.samplers``.
         steps: denoising steps, 1 to the limit.
         guidance: classifier-free guidance scale, 0 to the limit; 1 and less is off.
+        guidance_rescale: 0 to 1, against over-exposure at high guidance (Lin et al. 2023, arXiv:2305.08891); 0 is
+            off. PixArt has none.
         width, height: pixels, multiples of 8.
         seeds: 0 to 2³² − 1, each once.
         batch_size: pictures a pipeline call.
@@ -57,6 +60,7 @@ class Settings:
     height: int = 128
     seeds: tuple[int, ...] = (0,)
     batch_size: int = 1
+    guidance_rescale: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,7 @@ class Request:
         samplers.find(s.sampler)
         _between("Steps", s.steps, 1, limits.steps, whole=True)
         _between("Guidance", s.guidance, 0, limits.guidance)
+        _between("Guidance rescale", s.guidance_rescale, 0, 1)
         for name, pixels in (("Width", s.width), ("Height", s.height)):
             _between(name, pixels, 8, limits.size, whole=True)
             if pixels % 8:
@@ -164,6 +169,29 @@ def _between(name: str, value: float, low: float, high: float, whole: bool = Fal
 def parse_prompts(text: str) -> tuple[str, ...]:
     """Read one prompt a line; blank lines are left out."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def read_prompts(path: Path, limit: int = 2**20) -> str:
+    """Read a file of prompts, one a line, in UTF-8.
+
+    Args:
+        path: the file.
+        limit: bytes that it may have.
+
+    Raises:
+        ComparerError: it cannot be read, is too large, is not text, or holds no prompt.
+    """
+    try:
+        if path.stat().st_size > limit:
+            raise ComparerError(f"'{path.name}' is too large for a file of prompts: at most {limit} bytes are allowed.")
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ComparerError(f"'{path.name}' is not a text file in UTF-8.") from error
+    except OSError as error:
+        raise ComparerError(f"'{path.name}' cannot be read: {error.strerror}.") from error
+    if not text.strip():
+        raise ComparerError(f"'{path.name}' holds no prompt: write one a line.")
+    return text
 
 
 def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """What was seen: calls, shots and the figures drawn from them. Plain data and arithmetic, no torch."""
 
 import math
+import re
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 
@@ -8,6 +9,8 @@ from comparer.demo.scenes import unknown_words
 from comparer.request import Request
 
 SCHEMA = 1
+WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
+LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,23 @@ class Scorer:
     context: int = 77
 
 
+@dataclass(frozen=True)
+class NotRun:
+    """An arm that could not be run, or not to its end, and why."""
+
+    arm: int
+    reason: str
+
+
 @dataclass
 class Comparison:
-    """A request and everything seen so far; ``state`` is running, finished, stopped or failed."""
+    """A request and everything seen so far.
+
+    Attributes:
+        state: running, finished, stopped or failed.
+        remarks: what the model did with the request that its user would not expect.
+        not_run: arms that could not be run.
+    """
 
     request: Request
     created: str = ""
@@ -80,6 +97,12 @@ class Comparison:
     scorer: Scorer = field(default_factory=Scorer)
     calls: list[Call] = field(default_factory=list)
     shots: list[Shot] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    not_run: list[NotRun] = field(default_factory=list)
+
+    def why_not(self, arm: int) -> str:
+        """Return why this arm was not run, "" where it was."""
+        return next((failure.reason for failure in self.not_run if failure.arm == arm), "")
 
     def shot(self, arm: int, prompt: int, seed: int) -> Shot | None:
         """Return the shot of this arm, prompt number and seed if it is there yet."""
@@ -116,7 +139,7 @@ class Comparison:
             calls=len(calls),
             pictures=sum(call.pictures for call in calls),
             seconds=_mean([call.seconds / call.pictures for call in calls]),
-            steps_per_second=_mean([len(call.steps) / call.stages["denoising"] for call in calls]),
+            steps_per_second=_mean([self.request.settings.steps / call.stages["denoising"] for call in calls]),
             speed_up=geometric_mean([b.seconds / o.seconds for b, o in call_pairs]),
             denoising_speed_up=geometric_mean([b.stages["denoising"] / o.stages["denoising"] for b, o in call_pairs]),
             clip_score=mean,
@@ -148,6 +171,7 @@ class Comparison:
                 "scorer": Scorer(**data["scorer"] | {"truncated": tuple(data["scorer"]["truncated"])}),
                 "calls": [Call(**call | {"steps": tuple(call["steps"])}) for call in data["calls"]],
                 "shots": [Shot(**shot) for shot in data["shots"]],
+                "not_run": [NotRun(**failure) for failure in data.get("not_run", [])],
             }
         )
 
@@ -159,7 +183,7 @@ class Figures:
     Attributes:
         calls, pictures: how many were made; ``scored`` counts the pairs with CLIP scores on both sides.
         seconds: mean seconds a picture, over calls.
-        steps_per_second: denoising steps a second (it/s), whatever the batch.
+        steps_per_second: denoising steps a second (it/s), whatever the batch; a step of Heun's is two evaluations.
         speed_up: geometric mean over calls of baseline time / arm time, of the whole call.
         denoising_speed_up: the same, of the denoising alone.
         clip_score: mean of 100·max(cos, 0) over the scored pairs.
@@ -190,23 +214,32 @@ class Figures:
 
 def notes(comparison: Comparison) -> list[str]:
     """Say beside the figures what they rest on: how many calls, which CLIP, what was cut."""
-    figures, scorer = comparison.figures(len(comparison.request.arms) - 1), comparison.scorer
-    plural, warmups = "" if figures.calls == 1 else "s", comparison.request.warmups
-    warmed = f"{warmups} warm-up{'' if warmups == 1 else 's'}"
-    said = [f"Speed-up of whole calls, n = {figures.calls} call{plural} an arm, {warmed}."]
+    request, scorer = comparison.request, comparison.scorer
+    arms = [figures for figures in comparison.all_figures() if figures.calls]
+    said = [f"{request.arms[failure.arm].name} was not run: {failure.reason}." for failure in comparison.not_run]
+    if not arms:
+        return said
+    figures = arms[-1]
+    said.append(
+        f"Speed-up of whole calls, n = {_count(figures.calls, 'call')} an arm, {_count(request.warmups, 'warm-up')}."
+    )
     if figures.peak_bytes is None:
         said.append("Peak memory is not measured on this device.")
     if scorer.name:
-        said.append(f"CLIP score by {scorer.name}, n = {figures.scored} pair{'' if figures.scored == 1 else 's'}.")
+        said.append(f"CLIP score by {scorer.name}, n = {_count(figures.scored, 'pair')}.")
     else:
         said.append(f"Not scored: {scorer.why_not}.")
-    if comparison.request.settings.checkpoint == "demo":
-        strange = unknown_words(" ".join(comparison.request.settings.prompts))
-        if strange:
-            said.append(f"The demo model has never seen: {', '.join(strange)}.")
+    if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
+        said.append(f"The demo model has never seen: {', '.join(strange)}.")
+    if any(WEIGHTED.search(text) for text in (*request.settings.prompts, request.settings.negative_prompt)):
+        said.append(LITERAL)
     for number in scorer.truncated:
         said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
-    return said
+    return said + comparison.remarks
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def geometric_mean(ratios: list[float]) -> float | None:

@@ -20,6 +20,7 @@ from comparer.config import Config
 from comparer.models.libraries import prepare
 from comparer.request import Arm, Request, Settings
 
+prepare()  # before any test module imports diffusers
 THREADS = int(os.environ.get("COMPARER_TEST_THREADS", "2"))
 ROOT = Path(__file__).parents[1]
 PROMPT = "a large red star in the top left on a blue background"
@@ -28,7 +29,6 @@ PROMPT = "a large red star in the top left on a blue background"
 @pytest.fixture(scope="session", autouse=True)
 def _one_way_to_compute():
     """Pixels are compared: a fixed number of threads."""
-    prepare()
     import torch
 
     torch.set_num_threads(THREADS)

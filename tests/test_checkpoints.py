@@ -100,10 +100,15 @@ def test_the_raw_weights_are_others_than_the_averaged():
 
 
 def test_one_pipeline_is_kept_and_shared(installed):
-    first = pipelines.load(resolve("demo", installed), "cpu")
-    assert pipelines.load(resolve("demo", installed), "cpu") is first
-    other = pipelines.load(resolve("models/old", installed), "cpu")
+    first = pipelines.load(resolve("demo", installed), installed)
+    assert pipelines.load(resolve("demo", installed), installed) is first
+    other = pipelines.load(resolve("models/old", installed), installed)
     assert other is not first and pipelines._kept == [other]
+    two = replace(installed, keep=2)
+    again = pipelines.load(resolve("demo", installed), two)
+    assert pipelines._kept == [other, again] and pipelines.load(resolve("models/old", installed), two) is other
+    pipelines.load(resolve("models/training/step_100", installed), two)
+    assert again not in pipelines._kept and len(pipelines._kept) == 2  # the longest unused made way
     assert (first.dtype, first.dtype_reason) == ("float32", "full precision on a CPU")
 
 

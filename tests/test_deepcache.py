@@ -15,7 +15,7 @@ from comparer.models import pipelines, samplers
 
 @pytest.fixture(scope="module")
 def loaded():
-    return pipelines.load(resolve("demo", Config()), "cpu")
+    return pipelines.load(resolve("demo", Config()), Config(device="cpu"))
 
 
 @pytest.mark.parametrize("sampler", ["DDIM", "Euler", "DPM++ 2M"])

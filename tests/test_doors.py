@@ -29,11 +29,35 @@ def test_the_command_line_makes_a_comparison(tmp_path, capsys):
     arguments = ["compare", PROMPT, "--accelerator", "DeepCache(interval=2)", "--steps", "4", "--seeds", "1,2"]
     assert main([*arguments, "--out", str(tmp_path), "--quiet"]) == 0
     told = capsys.readouterr().out
-    (folder,) = tmp_path.iterdir()
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert f"Run folder: {folder}" in told and str(folder / "grid.png") in told
     assert "DeepCache: 4 full, 4 shallow" in told and "n = 2 calls" in told
     record = json.loads((folder / "run.json").read_text())
     assert record["request"]["settings"]["seeds"] == [1, 2]
+
+
+def test_prompts_from_a_file(tmp_path, capsys):
+    file = tmp_path / "prompts.txt"
+    file.write_text("\ufeffa large red star on a blue background\n\n  a small green ring on a white background \n")
+    arguments = ["compare", "--prompts", str(file), "--steps", "2", "--warmups", "0", "--quiet"]
+    assert main([*arguments, "--out", str(tmp_path / "runs")]) == 0
+    (record,) = (tmp_path / "runs").glob("*/run.json")
+    prompts = json.loads(record.read_text())["request"]["settings"]["prompts"]
+    assert prompts == ["a large red star on a blue background", "a small green ring on a white background"]
+    for content, words in [
+        (b"\xff\xfe\x00", "not a text file"),
+        (b" \n", "holds no prompt"),
+        (b"x" * 2**21, "too large"),
+    ]:
+        file.write_bytes(content)
+        assert main(arguments) == 2 and words in capsys.readouterr().err
+    assert main(["compare", "--prompts", str(tmp_path / "none.txt")]) == 2
+    assert "'none.txt' cannot be read" in capsys.readouterr().err
+
+
+def test_weights_in_a_prompt_are_said_to_be_literal(tmp_path, capsys):
+    arguments = ["compare", "a (large:1.3) star", "--steps", "1", "--warmups", "0", "--quiet", "--out", str(tmp_path)]
+    assert main(arguments) == 0 and "(word:1.3) are read as they are written" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ class DeepCache(Accelerator):
     title: ClassVar[str] = "DeepCache"
     summary: ClassVar[str] = "Keeps the U-Net's deep features for a few steps and recomputes only the shallow ones."
     order: ClassVar[int] = 20
-    families: ClassVar[frozenset[str]] = frozenset({"sd1", "sd2"})
+    families: ClassVar[frozenset[str]] = frozenset({"sd1", "sd2", "sdxl"})
 
     interval: int = parameter(3, "One full evaluation every so many; 1 skips nothing.", 1, 20, 1)
     branch: int = parameter(0, "How deep the part that is always computed reaches; 0 is the fastest.", 0, 20, 1)

@@ -4,14 +4,13 @@ A folder may be read only inside the installation's checkpoint folders, symbolic
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.models.catalog import CATALOG, DEMO, Model
-
-SERVED = "StableDiffusionPipeline"
+from comparer.models import samplers
+from comparer.models.catalog import CATALOG, DEMO, FAMILIES, Family, Model
 
 
 @dataclass(frozen=True)
@@ -20,9 +19,12 @@ class Checkpoint:
 
     Attributes:
         model: name, title, family and defaults.
-        folder: the diffusers folder that is loaded.
+        folder: the diffusers folder that is loaded, or the denoiser's where ``base`` has the rest.
         denoiser: the denoiser's ``config.json``.
         variant: the weight files' variant, None for the plain ones.
+        parts: the components that have weights.
+        base: the folder of all components but the denoiser, None where ``folder`` has everything.
+        distilled: whether it is made for the LCM sampler.
         revision: the hub's commit for a snapshot of the hub's cache, else "".
     """
 
@@ -30,40 +32,55 @@ class Checkpoint:
     folder: Path
     denoiser: dict
     variant: str | None
+    parts: tuple[str, ...]
+    base: Path | None = None
+    distilled: bool = False
     revision: str = ""
+
+    @property
+    def family(self) -> Family:
+        """The model's family."""
+        return FAMILIES[self.model.family]
+
+    def part(self, name: str) -> Path:
+        """Return the folder of one component."""
+        return (self.folder if self.base is None or name == self.family.denoiser else self.base) / name
 
     def record(self) -> dict:
         """Return what ``run.json`` says of the weights: every file that is loaded, with its size in bytes."""
         ending = f".{self.variant}.safetensors" if self.variant else ".safetensors"
-        files = {}
-        for path in sorted(self.folder.rglob("*.safetensors")):
-            part = path.relative_to(self.folder).parts[0]
-            if part in ("unet", "vae", "text_encoder") and _chosen(path, ending):
-                files[path.relative_to(self.folder).as_posix()] = path.stat().st_size
+        files = {
+            f"{part}/{path.name}": path.stat().st_size
+            for part in self.parts
+            for path in sorted(self.part(part).glob("*.safetensors"))
+            if _chosen(path, ending)
+        }
         return {
             "name": self.model.name,
             "title": self.model.title,
             "family": self.model.family,
             "variant": self.variant or "default",
             "revision": self.revision,
+            "base_revision": self.base.name if self.base else "",
             "files": files,
         }
 
 
 def _chosen(path: Path, ending: str) -> bool:
     """Say whether diffusers takes this file for the variant; a part without it falls back to the plain one."""
-    if path.name.endswith(ending) and (ending != ".safetensors" or path.stem.count(".") == 0):
-        return True
-    return path.stem.count(".") == 0 and not any(path.parent.glob(f"*{ending}"))
+    if ending != ".safetensors" and any(path.parent.glob(f"*{ending[:-12]}*.safetensors")):
+        return ending[:-12] in path.name
+    return "." not in path.stem
 
 
 def local_names(config: Config) -> list[str]:
     """List the diffusers folders under the checkpoint folders, newest first, as ``folder/name``."""
     found: dict[str, float] = {}
     for root in config.checkpoints:
-        for index in (*root.glob("model_index.json"), *root.glob("*/model_index.json"), *root.glob("*/*/model_index.json")):  # fmt: skip # noqa: E501
-            inside = index.parent.relative_to(root).as_posix()
-            found[root.name if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
+        for pattern in ("model_index.json", "*/model_index.json", "*/*/model_index.json"):
+            for index in root.glob(pattern):
+                inside = index.parent.relative_to(root).as_posix()
+                found[root.name if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
     return sorted(found, key=lambda name: -found[name])
 
 
@@ -86,18 +103,21 @@ def resolve(name: str, config: Config) -> Checkpoint:
 
 def _from_catalog(model: Model) -> Checkpoint:
     if model.source == str(DEMO):
-        checkpoint = read_folder(DEMO, model.name)
-        return Checkpoint(model, checkpoint.folder, checkpoint.denoiser, checkpoint.variant)
+        return replace(read_folder(DEMO, model.name), model=model)
     from huggingface_hub import try_to_load_from_cache
 
-    index = try_to_load_from_cache(model.source, "model_index.json")
-    if not isinstance(index, str):
-        raise ComparerError(
-            f"{model.title} is not on this machine: fetch it with 'hf download {model.source}', "
-            "or choose another checkpoint."
-        )
-    found = read_folder(Path(index).parent, model.name)
-    return Checkpoint(model, found.folder, found.denoiser, found.variant, revision=found.folder.name)
+    where = {}
+    for repository in filter(None, (model.source, model.base)):
+        file = "model_index.json" if repository == (model.base or model.source) else "transformer/config.json"
+        found = try_to_load_from_cache(repository, file)
+        if not isinstance(found, str):
+            raise ComparerError(
+                f"{model.title} is not on this machine: fetch it with 'hf download {repository}', "
+                "or choose another checkpoint."
+            )
+        where[repository] = Path(found).parents[len(Path(file).parts) - 1]
+    found_here = read_folder(where[model.source], model.name, where.get(model.base))
+    return replace(found_here, model=model, revision=where[model.source].name)
 
 
 def _local_folder(name: str, config: Config) -> Path:
@@ -119,34 +139,65 @@ def _under(name: str, root: str) -> bool:
     return name == root or name.startswith(f"{root}/")
 
 
-def read_folder(folder: Path, name: str) -> Checkpoint:
+def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint:
     """Read a diffusers folder's configuration.
+
+    Args:
+        folder: the pipeline's folder, or the one that holds the denoiser alone.
+        name: what to call it.
+        base: the pipeline's folder in the second case.
 
     Raises:
         ComparerError: it is no diffusers checkpoint, its class is not served, or its weights are not there
             as safetensors.
     """
-    index, unet = folder / "model_index.json", folder / "unet" / "config.json"
-    if not index.is_file():
+    rest = base or folder
+    if not (rest / "model_index.json").is_file():
         raise ComparerError(f"'{name}' is no diffusers checkpoint: it has no model_index.json.")
     try:
-        kind = json.loads(index.read_text(encoding="utf-8")).get("_class_name", "unnamed")
-        if kind != SERVED:
-            raise ComparerError(f"'{name}' is a {kind}: only {SERVED} is served so far.")
-        denoiser = json.loads(unet.read_text(encoding="utf-8"))
-        vae = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))
+        index = _json(rest / "model_index.json")
+        family = _family(index.get("_class_name", "unnamed"), folder, name)
+        denoiser = _json(folder / family.denoiser / "config.json")
+        vae, scheduler = _json(rest / "vae" / "config.json"), _json(rest / "scheduler" / "scheduler_config.json")
         size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
-        family = "sd2" if denoiser["cross_attention_dim"] == 1024 else "sd1"
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ComparerError(f"'{name}' is a damaged checkpoint: {type(error).__name__}: {error}.") from error
-    variants = [v for v in (None, "fp16") if _weights(folder / "unet", v) and _weights(folder / "vae", v)]
-    if not variants:
-        raise ComparerError(f"'{name}' has no safetensors weights for its U-Net and VAE: save them as safetensors.")
-    model = Model(name, name, str(folder), family, size, guidance=7.5, min_size=64)
-    return Checkpoint(model, folder, denoiser, variants[0])
+    parts = (family.denoiser, "vae", *family.text)
+    checkpoint = Checkpoint(
+        Model(name, name, str(folder), family.name, size, family.guidance, sampler=samplers.named(scheduler)),
+        folder,
+        denoiser,
+        None,
+        parts,
+        base,
+        scheduler.get("_class_name") == "LCMScheduler" or denoiser.get("time_cond_proj_dim") is not None,
+    )
+    missing = [part for part in parts if not any(_weights(checkpoint.part(part), v) for v in (None, "fp16"))]
+    if missing:
+        raise ComparerError(f"'{name}' has no safetensors weights for its {missing[0]}: save them as safetensors.")
+    if all(_weights(checkpoint.part(part), None) for part in parts):
+        return checkpoint
+    return replace(checkpoint, variant="fp16")
+
+
+def _family(kind: str, folder: Path, name: str) -> Family:
+    families = [family for family in FAMILIES.values() if family.pipeline == kind]
+    if not families:
+        served = ", ".join(dict.fromkeys(family.pipeline for family in FAMILIES.values()))
+        raise ComparerError(f"'{name}' is a {kind}: served are {served}.")
+    if len(families) == 1:
+        return families[0]
+    unet = _json(folder / "unet" / "config.json")  # Stable Diffusion 2 projects linearly around its attention
+    return FAMILIES["sd2" if unet.get("use_linear_projection") or unet["cross_attention_dim"] == 1024 else "sd1"]
+
+
+def _json(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _weights(part: Path, variant: str | None) -> bool:
     middle = f".{variant}" if variant else ""
-    names = ("diffusion_pytorch_model", "model")
-    return any((part / f"{n}{middle}.safetensors{end}").is_file() for n in names for end in ("", ".index.json"))
+    plain = any((part / f"{n}{middle}.safetensors").is_file() for n in ("diffusion_pytorch_model", "model"))
+    # Sharded weights carry the variant before "index": model.safetensors.index.fp16.json.
+    indexes = (f"{n}.safetensors.index{middle}.json" for n in ("diffusion_pytorch_model", "model"))
+    return plain or any((part / index).is_file() for index in indexes)

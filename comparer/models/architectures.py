@@ -123,8 +123,8 @@ def _pixart(denoiser: dict, sigma: bool = False) -> Any:
             "sample_size": 32,
             "num_layers": 3,
             "num_attention_heads": 2,
-            "attention_head_dim": 16,
-            "cross_attention_dim": 32,
+            "attention_head_dim": 24,
+            "cross_attention_dim": 48,
             "caption_channels": 32,
             "use_additional_conditions": conditions,
         }

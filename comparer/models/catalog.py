@@ -20,6 +20,9 @@ class Family:
         checker: whether the pipeline takes a safety checker (and must be told to do without).
         rescale: whether the pipeline takes ``guidance_rescale``.
         on_step_end: whether the pipeline calls ``callback_on_step_end``; PixArt's swallow it silently.
+        half: the type it is run in on a GPU; SDXL's VAE, which PixArt-Σ shares, overflows in float16, and
+            PixArt's pipeline does not lift it as SDXL's does.
+        min_steps: PixArt-α's pipeline takes one step to mean a model distilled for it, and breaks with others.
     """
 
     name: str
@@ -32,6 +35,8 @@ class Family:
     checker: bool = False
     rescale: bool = True
     on_step_end: bool = True
+    half: str = "float16"
+    min_steps: int = 1
 
 
 FAMILIES: dict[str, Family] = {
@@ -45,11 +50,11 @@ FAMILIES: dict[str, Family] = {
         ),
         Family(
             "pixart-alpha", "PixArt-α", "PixArtAlphaPipeline", "transformer", 4.5, context=120, rescale=False,
-            on_step_end=False,
+            on_step_end=False, min_steps=2,
         ),
         Family(
             "pixart-sigma", "PixArt-Σ", "PixArtSigmaPipeline", "transformer", 4.5, context=300, rescale=False,
-            on_step_end=False,
+            on_step_end=False, half="bfloat16",
         ),
     )
 }  # fmt: skip

@@ -1,12 +1,14 @@
-"""Load a checkpoint's pipeline, keep it, free it. One is kept; its weights serve every arm."""
+"""Load a checkpoint's pipeline, keep it, free it. Its weights serve every arm."""
 
 import gc
 from dataclasses import dataclass
 from typing import Any
 
 from comparer.checkpoints.read import Checkpoint
+from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
+from comparer.timing.memory import out_of_memory, remedies
 
 
 @dataclass(frozen=True)
@@ -20,69 +22,92 @@ class Loaded:
     device_reason: str
     dtype: str
     dtype_reason: str
+    offload: str
+    vae: str
 
 
 _kept: list[Loaded] = []
 
 
-def load(checkpoint: Checkpoint, device: str = "auto") -> Loaded:
-    """Load a checkpoint, or return it if it is the one that is kept; another one is freed first.
+def load(checkpoint: Checkpoint, config: Config) -> Loaded:
+    """Load a checkpoint, or return it if it is kept; the longest unused is freed before another is loaded.
 
     Raises:
-        ComparerError: the device is not there, or diffusers cannot load the folder.
+        ComparerError: the device is not there or cannot do what the installation asks of it, diffusers cannot
+            load the folder, or the memory does not suffice.
     """
     prepare()
-    chosen, reason = choose_device(device)
-    if _kept and _kept[0].checkpoint == checkpoint and _kept[0].device == chosen:
-        return _kept[0]
-    free()
-    import torch
-    from diffusers import StableDiffusionPipeline
-    from diffusers.utils import logging
-    from transformers.utils import logging as transformers_logging
-
-    logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
-    half = chosen != "cpu"
-    # Only Stable Diffusion 1.x and 2.x pipelines know a safety checker; a black picture would spoil the pair.
-    checker = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    device, reason = choose_device(config.device)
+    dtype, why = choose_dtype(checkpoint, device, config.dtype)
+    if config.offload != "none" and device == "cpu":
+        raise ComparerError(f"Offload '{config.offload}' needs a GPU: start with --offload none on this machine.")
+    for kept in _kept:
+        if (kept.checkpoint, kept.device, kept.dtype) == (checkpoint, device, dtype):
+            _kept.append(_kept.pop(_kept.index(kept)))
+            return kept
+    while len(_kept) >= config.keep:
+        _kept.pop(0)
+    empty()
     try:
-        pipe = StableDiffusionPipeline.from_pretrained(
-            checkpoint.folder,
-            dtype=torch.float16 if half else torch.float32,
-            variant=checkpoint.variant,
-            use_safetensors=True,
-            local_files_only=True,
-            **checker,
+        pipe = _from_files(checkpoint, dtype)
+        pipe.set_progress_bar_config(disable=True)
+        if config.vae != "whole":
+            getattr(pipe.vae, f"enable_{config.vae}")()
+        if config.offload == "none":
+            pipe.to(device)
+        else:
+            getattr(pipe, f"enable_{config.offload.replace('model', 'model_cpu')}_offload")(device=device)
+    except Exception as error:
+        told = out_of_memory(error, device)
+        if not told and not isinstance(error, OSError | ValueError | RuntimeError | KeyError | TypeError):
+            raise
+        first = f"{told}; try {remedies(config, device)}" if told else str(error).strip().split("\n")[0]
+        failure = ComparerError(f"'{checkpoint.model.name}' could not be loaded: {first}")
+    else:
+        loaded = Loaded(
+            checkpoint, pipe, dict(pipe.scheduler.config), device, reason, dtype, why, config.offload, config.vae
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise ComparerError(f"'{checkpoint.model.name}' could not be loaded: {first}") from error
-    pipe.set_progress_bar_config(disable=True)
-    pipe.to(chosen)
-    loaded = Loaded(
-        checkpoint,
-        pipe,
-        dict(pipe.scheduler.config),
-        chosen,
-        reason,
-        "float16" if half else "float32",
-        "half precision on a GPU" if half else "full precision on a CPU",
-    )
-    _kept.append(loaded)
-    return loaded
+        _kept.append(loaded)
+        return loaded
+    empty()  # outside the handler: the error's traceback held what had been loaded
+    raise failure
+
+
+def _from_files(checkpoint: Checkpoint, dtype: str) -> Any:
+    import diffusers
+    import torch
+    from transformers.utils import logging
+
+    diffusers.utils.logging.disable_progress_bar()
+    logging.disable_progress_bar()
+    family, common = checkpoint.family, {"dtype": getattr(torch, dtype), "use_safetensors": True}
+    common |= {"variant": checkpoint.variant, "local_files_only": True}
+    extra: dict[str, Any] = {}
+    if family.checker:  # a black picture would spoil the pair; only these pipelines know the component
+        extra = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    if family.name == "sdxl":
+        extra["add_watermarker"] = False  # it would write into the pixels wherever its package happens to be
+    if checkpoint.base:
+        part = checkpoint.part(family.denoiser)
+        extra[family.denoiser] = diffusers.PixArtTransformer2DModel.from_pretrained(part, **common)
+    return getattr(diffusers, family.pipeline).from_pretrained(checkpoint.base or checkpoint.folder, **common, **extra)
 
 
 def free() -> None:
-    """Let the kept pipeline go, and its memory with it."""
-    if not _kept:
-        return
+    """Let every kept pipeline go, and its memory with it."""
     _kept.clear()
+    empty()
+
+
+def empty() -> None:
+    """Give back the memory that nothing refers to any more."""
     gc.collect()
     import torch
 
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    elif torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def choose_device(wanted: str = "auto") -> tuple[str, str]:
@@ -105,6 +130,25 @@ def choose_device(wanted: str = "auto") -> tuple[str, str]:
     return wanted, "as asked for"
 
 
+def choose_dtype(checkpoint: Checkpoint, device: str, wanted: str = "auto") -> tuple[str, str]:
+    """Return the torch dtype's name and why: full precision on a CPU, the family's half on a GPU.
+
+    T5 keeps the layers that overflow in float16 in float32, as transformers loads it.
+    """
+    import torch
+
+    half = checkpoint.family.half
+    if wanted != "auto":
+        return wanted, "as asked for"
+    if device == "cpu":
+        return "float32", "full precision on a CPU"
+    if half == "bfloat16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return "float32", f"this GPU has no bfloat16, and {checkpoint.family.title} overflows in float16"
+    if half == "bfloat16":
+        return half, f"half precision on a GPU; {checkpoint.family.title} overflows in float16"
+    return half, "half precision on a GPU"
+
+
 def environment(loaded: Loaded) -> dict:
     """Describe the machine and the libraries, for ``run.json``."""
     import platform
@@ -119,12 +163,15 @@ def environment(loaded: Loaded) -> dict:
         "device_name": torch.cuda.get_device_name(loaded.device) if on_cuda else f"{platform.machine()} CPU",
         "dtype": loaded.dtype,
         "dtype_reason": loaded.dtype_reason,
+        "offload": loaded.offload,
+        "vae": loaded.vae,
         "threads": torch.get_num_threads(),
         "tf32": torch.backends.cuda.matmul.allow_tf32 if on_cuda else None,
         "attention": "torch scaled_dot_product_attention",
         "python": platform.python_version(),
         "system": platform.system(),
         "versions": {
-            name: version(name) for name in ("torch", "diffusers", "transformers", "open_clip_torch", "DeepCache")
+            name: version(name)
+            for name in ("torch", "diffusers", "transformers", "open_clip_torch", "DeepCache", "tomesd", "tgate")
         },
     }

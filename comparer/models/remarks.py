@@ -1,0 +1,52 @@
+"""What a model does with a request that its user would not expect: said once, beside the figures."""
+
+from typing import Any
+
+from comparer.models.pipelines import Loaded
+
+
+def remarks(loaded: Loaded, settings: Any) -> list[str]:
+    """Say which words the model does not read, and at which size it really works.
+
+    Args:
+        loaded: the pipeline; its tokenizers are asked.
+        settings: the request's ``Settings``.
+    """
+    family, said = loaded.checkpoint.family, []
+    named = [(f"Prompt {number + 1}", text) for number, text in enumerate(settings.prompts)]
+    context = min(family.context, loaded.pipe.tokenizer.model_max_length)
+    for name, text in [*named, ("The negative prompt", settings.negative_prompt)]:
+        if lost := unread(loaded.pipe.tokenizer, text, context):
+            said.append(f"{name} is longer than the model's {context} tokens: it did not read “{lost}”.")
+    if family.denoiser == "transformer":
+        made = _bin(loaded.pipe, settings.width, settings.height)
+        if made != (settings.width, settings.height):
+            said.append(
+                f"{family.title} makes {settings.width} × {settings.height} as {made[0]} × {made[1]}, the nearest "
+                "shape that it was trained on, and resizes it."
+            )
+    return said
+
+
+def unread(tokenizer: Any, text: str, context: int) -> str:
+    """Return the end of a text that a tokenizer cuts off at ``context`` tokens, "" where it reads all."""
+    read = tokenizer(text, return_offsets_mapping=True, verbose=False)
+    if len(read.input_ids) <= context:
+        return ""
+    first, _ = read["offset_mapping"][context - 1]  # the last token that is read ends the text
+    return text[first:].strip()
+
+
+def _bin(pipe: Any, width: int, height: int) -> tuple[int, int]:
+    """Return (width, height) of the bin that PixArt's pipeline chooses."""
+    from diffusers.pipelines.pixart_alpha import pipeline_pixart_alpha as alpha
+    from diffusers.pipelines.pixart_alpha import pipeline_pixart_sigma as sigma
+
+    bins = {
+        32: alpha.ASPECT_RATIO_256_BIN,
+        64: alpha.ASPECT_RATIO_512_BIN,
+        128: alpha.ASPECT_RATIO_1024_BIN,
+        256: sigma.ASPECT_RATIO_2048_BIN,
+    }[pipe.transformer.config.sample_size]
+    high, wide = pipe.image_processor.classify_height_width_bin(height, width, ratios=bins)
+    return wide, high

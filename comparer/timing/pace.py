@@ -1,0 +1,124 @@
+"""How long a run will take: from what this machine took before, and from what it takes now. No torch.
+
+The seconds of a call are kept in ``times.json`` of the runs folder: what is outside the denoising, and each
+step. Nothing but estimates rests on them.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from comparer.config import Config
+from comparer.request import Request, Settings
+from comparer.results import Comparison
+
+FILE, KEPT = "times.json", 2000
+
+
+def estimate(request: Request, config: Config) -> float | None:
+    """Return the likely seconds of a run, loading and scoring apart; None where the baseline was never timed here.
+
+    An accelerated arm that was never timed is taken to be as slow as the baseline.
+    """
+    seconds = [expected(request, config, arm, len(batch)) for arm, _, batch in plan(request)]
+    return None if not seconds or any(s is None for s in seconds) else sum(s for s in seconds if s is not None)
+
+
+def expected(request: Request, config: Config, arm: int, size: int) -> float | None:
+    """Return the likely seconds of one call of an arm at a batch size, from the arm's own times or the baseline's."""
+    times = _read(config.runs)
+    for accelerators in (request.arms[arm].accelerators, ()):
+        known = times.get(_key(request.settings, config, accelerators, size))
+        if known:
+            return known[0] + known[1] * request.settings.steps
+    return None
+
+
+def remember(comparison: Comparison, config: Config) -> None:
+    """Keep the times of a run's calls for the next estimate."""
+    request, times = comparison.request, _read(config.runs)
+    for call in comparison.calls:
+        key = _key(request.settings, config, request.arms[call.arm].accelerators, call.pictures)
+        times.pop(key, None)  # the newest stand last
+        step = call.stages["denoising"] / request.settings.steps
+        times[key] = [call.seconds - call.stages["denoising"], step]
+    partial = config.runs / f"{FILE}.{os.getpid()}.partial"
+    partial.write_text(json.dumps(dict(list(times.items())[-KEPT:]), indent=0), encoding="utf-8")
+    partial.replace(config.runs / FILE)
+
+
+def plan(request: Request) -> list[tuple[int, int, list]]:
+    """List (arm, batch number or −1, items) of every call of a run, warm-ups first."""
+    batches, arms = request.batches(), range(len(request.arms))
+    shapes = {len(batch): batch for batch in reversed(batches)}.values()  # the first batch of every size
+    warm = [(arm, -1, batch) for batch in shapes for _ in range(request.warmups) for arm in arms]
+    # A B, B A, A B: a machine that slows down hurts all arms alike.
+    return warm + [(a, n, b) for n, b in enumerate(batches) for a in (arms if n % 2 == 0 else reversed(arms))]
+
+
+def _read(runs: Path) -> dict[str, list[float]]:
+    try:
+        found = json.loads((runs / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _key(settings: Settings, config: Config, accelerators: Sequence[object], size: int) -> str:
+    what = (settings.checkpoint, f"{settings.width}x{settings.height}", f"batch {size}", settings.sampler)
+    guided = "guided" if settings.guidance > 1 else "unguided"
+    where = (platform.node(), config.device, config.dtype, config.offload, config.vae)
+    return "|".join([*where, *what, guided, "+".join(map(str, accelerators))])
+
+
+class Pace:
+    """The seconds left of a run that is under way."""
+
+    def __init__(self, request: Request, config: Config, steps: int) -> None:
+        """Begin with what is known of this machine.
+
+        Args:
+            request: what is run.
+            config: the installation's choices.
+            steps: progress marks a call.
+        """
+        self.plan, self.steps = plan(request), steps
+        self.known = {(arm, len(b)): expected(request, config, arm, len(b)) for arm, _, b in self.plan}
+        self.seen: dict[tuple[int, int], list[float]] = {}
+
+    def ended(self, position: int, seconds: float) -> None:
+        """Note what the call at this position of the plan took."""
+        self.seen.setdefault(self._kind(position), []).append(seconds)
+
+    def left(self, position: int, step: int, since: float, skipped: set[int]) -> float | None:
+        """Return the likely seconds until the end of the plan.
+
+        Args:
+            position: the call that runs; the plan's length for none.
+            step: its steps done.
+            since: seconds since it began.
+            skipped: arms that are not run any more.
+        """
+        usual = self._usual(position, step, since)
+        rest = [i for i in range(position, len(self.plan)) if self.plan[i][0] not in skipped]
+        calls = [self._seconds(i) or usual for i in rest]
+        if any(call is None for call in calls):
+            return None
+        done = (calls[0] or 0) * step / self.steps if rest and rest[0] == position else 0
+        return max(sum(call or 0 for call in calls) - done, 0)
+
+    def _kind(self, position: int) -> tuple[int, int]:
+        return self.plan[position][0], len(self.plan[position][2])
+
+    def _seconds(self, position: int) -> float | None:
+        kind = self._kind(position)
+        return sum(self.seen[kind]) / len(self.seen[kind]) if kind in self.seen else self.known[kind]
+
+    def _usual(self, position: int, step: int, since: float) -> float | None:
+        """Return what a call of unknown length is likely to take: as the others, or as the one that runs."""
+        every = [seconds for kind in self.seen.values() for seconds in kind]
+        if every:
+            return sum(every) / len(every)
+        return since / step * self.steps if step else None
