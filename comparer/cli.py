@@ -129,8 +129,8 @@ def _compare(options: argparse.Namespace) -> int:
 def table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table of plain text."""
     rows = [("arm", "pictures", "s/picture", "it/s", "speed-up", "CLIP", "CLIP loss", "peak memory", "what it did")]
-    for arm, figures in zip(comparison.request.arms, comparison.all_figures(), strict=True):
-        first = arm is comparison.request.arms[0]
+    for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
+        first = number == 0
         rows.append(
             (
                 arm.name,
@@ -141,7 +141,7 @@ def table(comparison: Comparison) -> str:
                 _show(figures.clip_score, "{:.2f}"),
                 "" if first else _show(figures.clip_loss, "{:+.1%}"),
                 _show(figures.peak_bytes and figures.peak_bytes / 2**30, "{:.2f} GiB") or "not measured",
-                figures.did(),
+                f"not run: {why}" if (why := comparison.why_not(number)) else figures.did(),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

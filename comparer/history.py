@@ -45,6 +45,18 @@ class RunFolder:
         partial.replace(self.path / "run.json")
 
 
+def find(runs: Path, name: str) -> Path:
+    """Return the folder of a run by its name, which may come from anybody.
+
+    Raises:
+        ComparerError: there is no such run.
+    """
+    folder = runs / name
+    if not re.fullmatch(r"[\w.-]+", name) or name.startswith(".") or not (folder / "run.json").is_file():
+        raise ComparerError(f"There is no run '{name[:80]}'.")
+    return folder
+
+
 def load(path: Path) -> Comparison:
     """Read a run folder back.
 

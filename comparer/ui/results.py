@@ -38,12 +38,22 @@ def status(event: Progress | Waiting, planned: str) -> str:
     )
 
 
-def ended(comparison: Comparison) -> str:
-    """Say how the run ended."""
+def ended(comparison: Comparison, again: bool = False) -> str:
+    """Say how the run ended; ``again`` for one that is shown anew."""
     made, asked = len(comparison.shots), len(comparison.request.items()) * len(comparison.request.arms)
-    if comparison.state == "stopped":
-        return f'<div class="status" role="status"><p><b>Stopped.</b> {made} of {asked} pictures were made.</p></div>'
-    return f'<div class="status" role="status"><p><b>Finished.</b> {_count(made, "picture")} made.</p></div>'
+    before = f"Your last run, {comparison.created[:16].replace('T', ' ')} UTC. " if again else ""
+    said = {
+        "finished": f"<b>Finished.</b> {_count(made, 'picture')} made.",
+        "stopped": f"<b>Stopped.</b> {made} of {asked} pictures were made.",
+        "running": f"<b>Not finished.</b> {made} of {asked} pictures were made so far.",
+    }
+    failed = f"<b>Failed.</b> {made} of {asked} pictures were made. {escape(comparison.message)}"
+    broken = " error" if comparison.state == "failed" or comparison.not_run else ""
+    told = "".join(
+        f"<p>{escape(comparison.request.arms[f.arm].name)} was not run: {escape(f.reason)}.</p>"
+        for f in comparison.not_run
+    )
+    return f'<div class="status{broken}" role="status"><p>{before}{said.get(comparison.state, failed)}</p>{told}</div>'
 
 
 def failed(message: str) -> str:
@@ -66,7 +76,7 @@ def headline(comparison: Comparison) -> str:
         )
         slower = " slower" if figures.speed_up < 1 else ""
         cards.append(
-            f'<div class="card{slower}"><h3>{escape(arm.name)}</h3><strong>{figures.speed_up:.2f}×</strong>'
+            f'<div class="card{slower}"><h2>{escape(arm.name)}</h2><strong>{figures.speed_up:.2f}×</strong>'
             f"<span>the whole call <small>n = {_count(calls, 'call')}</small></span>"
             f"<span>{figures.denoising_speed_up:.2f}× the denoising</span>{loss}</div>"
         )
@@ -78,8 +88,10 @@ def arms_table(comparison: Comparison) -> str:
     head = ("Arm", "Seconds a picture", "it/s", "Speed-up", "CLIP", "CLIP loss", "Peak memory", "What it did")
     rows = []
     for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
-        if f.calls:
-            rows.append([escape(arm.name), *_cells(f, baseline=number == 0)])
+        if f.calls or comparison.why_not(number):
+            cells = _cells(f, baseline=number == 0)
+            cells[-1] = escape(f"not run: {why}") if (why := comparison.why_not(number)) else cells[-1]
+            rows.append([escape(arm.name), *cells])
     if not any(f.peak_bytes for f in comparison.all_figures()):  # a CPU has no counter: the notes say so
         head, rows = (*head[:6], head[7]), [[*row[:6], row[7]] for row in rows]
     return _table("Figures by arm", head, rows)
@@ -118,8 +130,8 @@ def pairs_table(comparison: Comparison) -> str:
 
 
 def notes_list(comparison: Comparison) -> str:
-    """List what the figures rest on, once there are any of the last arm."""
-    if not comparison.call_pairs(len(comparison.request.arms) - 1):
+    """List what the figures rest on, once there are any."""
+    if not comparison.shots:
         return ""
     items = "".join(f"<li>{escape(text)}</li>" for text in notes(comparison))
     return f'<ul class="notes">{items}</ul>'

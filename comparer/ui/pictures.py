@@ -1,0 +1,105 @@
+"""The right column's pictures: a pair chosen, side by side and under a slider, with its captions."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from comparer.results import Comparison
+from comparer.ui import results
+from comparer.ui.controls import PRIVATE
+
+PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
+
+
+class Pictures:
+    """The components, and what they show of a comparison."""
+
+    def build(self) -> None:
+        """Lay the components out, hidden until there is a picture."""
+        with gr.Column(visible=False, elem_id="pictures") as self.column:
+            with gr.Row():
+                self.pair = gr.Dropdown([], label="Pair", visible=False, scale=5, min_width=200)
+                self.arm = gr.Dropdown([], label="Compared with the baseline", visible=False, scale=3, min_width=160)
+            with gr.Tabs():
+                with gr.Tab("Side by side"), gr.Row():
+                    with gr.Column(min_width=280):
+                        self.base_caption = gr.HTML(**PLAIN)
+                        self.base = _picture("Baseline")
+                    with gr.Column(min_width=280):
+                        self.other_caption = gr.HTML(**PLAIN)
+                        self.other = _picture("Accelerated")
+                with gr.Tab("Slider"):
+                    self.slider = gr.ImageSlider(
+                        type="filepath", show_label=False, interactive=False, buttons=["fullscreen"], elem_id="slider",
+                        max_height=640,
+                    )  # fmt: skip
+
+    def viewer(self) -> list[Any]:
+        """List what changes with the chosen pair."""
+        return [self.base_caption, self.base, self.other_caption, self.other, self.slider]
+
+    def outputs(self) -> list[Any]:
+        """List every component that ``show`` changes."""
+        return [self.column, self.pair, self.arm, *self.viewer()]
+
+    def wire(self, comparison: gr.State, folder: gr.State, pinned: Any) -> None:
+        """Let people choose a pair; ``pinned`` is told of the session that did."""
+
+        def choose(pair: str, arm: int | None, seen: Comparison | None, where: str, request: gr.Request) -> Any:
+            if seen is None or not pair:
+                return gr.skip()
+            pinned(request)
+            prompt, seed = map(int, pair.split(":"))
+            return self.pair_of(seen, Path(where), arm or 1, prompt, seed)
+
+        for chooser in (self.pair, self.arm):
+            chooser.input(choose, [self.pair, self.arm, comparison, folder], self.viewer(), **PRIVATE)
+
+    def show(self, comparison: Comparison, folder: Path, item: tuple[int, int] | None = None) -> dict:
+        """Show a comparison's newest shot, or the pair of ``item`` (prompt number, seed)."""
+        request, last = comparison.request, comparison.shots[-1]
+        prompts, arms = request.settings.prompts, request.arms
+        made = [i for i in request.items() if any(comparison.shot(arm, *i) for arm in range(len(arms)))]
+        prompt, seed = item or (last.prompt, last.seed)
+        arm = last.arm if last.arm and item is None else min(1, len(arms) - 1)
+        return {
+            self.column: gr.update(visible=True),
+            self.pair: gr.update(
+                choices=[(f"{prompts[p][:90]} — seed {s}", f"{p}:{s}") for p, s in made],
+                value=f"{prompt}:{seed}",
+                visible=len(request.items()) > 1,
+            ),
+            self.arm: gr.update(
+                choices=[(other.name, i) for i, other in enumerate(arms) if i], value=arm or None,
+                visible=len(arms) > 2,
+            ),
+            **self.pair_of(comparison, folder, arm, prompt, seed),
+        }  # fmt: skip
+
+    def pair_of(self, comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int) -> dict:
+        """Show the baseline's and one arm's picture of a (prompt number, seed)."""
+        small = "small" if comparison.request.settings.width < 256 else "large"
+        text, files, update = comparison.request.settings.prompts[prompt], [], {}
+        arm = min(arm, len(comparison.request.arms) - 1)
+        shown = ((0, self.base_caption, self.base), (arm, self.other_caption, self.other))
+        for number, line, picture in shown[: 1 if arm == 0 else 2]:
+            shot = comparison.shot(number, prompt, seed)
+            path = str(folder / shot.file) if shot else None
+            files.append(path)
+            name = comparison.request.arms[number].name
+            update[line] = results.caption(comparison, number, prompt, seed)
+            update[picture] = gr.update(
+                value=path, alt_text=f"{name}: {text}, seed {seed}", elem_classes=["shot", small]
+            )
+        if arm == 0:
+            update |= {self.other_caption: "", self.other: None}
+        both = tuple(files) if len(files) == 2 and all(files) else None
+        return update | {self.slider: gr.update(value=both, elem_classes=[small])}
+
+
+def _picture(label: str) -> gr.Image:
+    return gr.Image(
+        type="filepath", label=label, show_label=False, interactive=False, buttons=["download", "fullscreen"],
+        elem_classes="shot",
+    )  # fmt: skip
