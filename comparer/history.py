@@ -51,10 +51,9 @@ def find(runs: Path, name: str) -> Path:
     Raises:
         ComparerError: there is no such run.
     """
-    folder = runs / name
-    if not re.fullmatch(r"[\w.-]+", name) or name.startswith(".") or not (folder / "run.json").is_file():
+    if not re.fullmatch(r"\w[\w.-]{,199}", name, re.ASCII) or not (runs / name / "run.json").is_file():
         raise ComparerError(f"There is no run '{name[:80]}'.")
-    return folder
+    return runs / name
 
 
 def load(path: Path) -> Comparison:
