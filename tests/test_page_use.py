@@ -74,7 +74,9 @@ def test_a_tab_that_is_closed_stops_within_a_step_and_its_pictures_are_found(pag
     again.get_by_text("Finished.").wait_for(timeout=20_000)
 
 
-@pytest.mark.parametrize("name", ["gone", "../secret", "..", ".", "", "/etc", "a\0b", "x" * 5000], ids=lambda name: repr(name[:10]))
+@pytest.mark.parametrize(
+    "name", ["gone", "../secret", "..", ".", "", "/etc", "a\0b", "x" * 5000], ids=lambda name: repr(name[:10])
+)
 def test_a_run_that_is_gone_or_never_was_is_no_error(tmp_path, name):
     import gradio
 
