@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,12 @@ def _yes(text: str) -> bool:
     return text == "yes"
 
 
+def _mcp(text: str) -> bool:
+    if text == "yes" and find_spec("mcp") is None:
+        raise ValueError("needs the package mcp: install it with pip install 'gradio[mcp]'")
+    return text == "yes"
+
+
 _YES_NO = ("yes", "no")
 _LIMITS = Limits()
 OPTIONS: tuple[Option, ...] = (
@@ -216,7 +223,7 @@ OPTIONS: tuple[Option, ...] = (
         "public", _yes, "no", "Visitors are strangers: each sees only the runs of the own session.", choices=_YES_NO,
         serving=True,
     ),
-    Option("mcp", _yes, "no", "Serve the API to agents, too, at /gradio_api/mcp/.", choices=_YES_NO, serving=True),
+    Option("mcp", _mcp, "no", "Serve the API to agents, too, at /gradio_api/mcp/.", choices=_YES_NO, serving=True),
 )  # fmt: skip
 
 
@@ -264,6 +271,8 @@ def from_arguments(options: argparse.Namespace, environment: Mapping[str, str] =
     users = values.pop("auth_file", ())
     if users:
         values["auth"] = (*values.get("auth", ()), *users)
+    if values.get("mcp") and values.get("auth"):
+        raise ComparerError("--mcp and --auth exclude each other: agents cannot log in.")
     return Config(**values, limits=replace(Limits(), **limits))
 
 

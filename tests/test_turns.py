@@ -56,9 +56,9 @@ def test_a_full_queue_is_refused_in_one_sentence_and_frees_again():
         second = Caller("second")
         waiting.callback(second.go.set)
         assert second.hears() == (1, "demo, 12 of 40 pictures")
-        with pytest.raises(ComparerError, match=r"queue is full \(1 wait for demo, 12 of 40 pictures\)"):
-            with turn(print, never, 1, str):
-                pass
+        told = r"queue is full \(1 wait for demo, 12 of 40 pictures\)"
+        with pytest.raises(ComparerError, match=told), turn(print, never, 1, str):
+            pass
     second.join(20)
     with turn(print, never, 0, str) as mine:
         assert mine

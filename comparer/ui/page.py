@@ -11,10 +11,9 @@ import gradio as gr
 
 from comparer.compare import Finished, Seen, Waiting, compare
 from comparer.config import Config
-from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.results import Comparison
-from comparer.ui import controls, results
+from comparer.ui import api, controls, results
 
 ASSETS = Path(__file__).parent
 REDRAW = 0.2  # seconds between two redrawings of the progress bar
@@ -110,7 +109,7 @@ class Page:
             self.comparison, self.controls.seeds, queue=False, **private,
         )  # fmt: skip
         demo.unload(self.leave)
-        gr.api(self.api, api_name="compare", concurrency_limit=None)
+        api.Api(self.config).add()
 
     def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
@@ -221,45 +220,6 @@ class Page:
         """Stop the run of a tab that was closed."""
         if session := self.sessions.pop(request.session_hash or "", None):
             session.stop.set()
-
-    def api(
-        self,
-        prompt: str,
-        checkpoint: str = "demo",
-        accelerators: list[str] = ["DeepCache(interval=3)"],  # noqa: B006  # shown as the API's default
-        negative_prompt: str = "",
-        sampler: str | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: str | None = None,
-        seeds: str = "0",
-        batch_size: int = 1,
-        warmups: int = 1,
-    ) -> dict:
-        """Make the baseline and the accelerated pictures; return the run's record as ``run.json`` has it.
-
-        Args:
-            prompt: What the pictures should show, one prompt a line.
-            checkpoint: A name that the page lists.
-            accelerators: One arm each, as "DeepCache(interval=3)".
-            negative_prompt: What the pictures should not show.
-            sampler: Left out, the checkpoint's own.
-            steps: Denoising steps; left out, the checkpoint's own.
-            guidance: Guidance scale; left out, the checkpoint's own.
-            size: "512" or "512x768" in pixels; left out, the checkpoint's own.
-            seeds: "7", "1,2,3", "1-8", or "-1" for a random one.
-            batch_size: Pictures a call.
-            warmups: Untimed calls an arm.
-        """
-        try:
-            asked = ask(
-                self.config, prompt, checkpoint, accelerators, negative_prompt, sampler, steps, guidance, size, seeds,
-                batch_size, warmups,
-            )  # fmt: skip
-            (*_, last) = compare(asked, self.config)
-        except ComparerError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return last.comparison.to_json() | {"folder": last.folder.name}
 
 
 def page(config: Config) -> gr.Blocks:
