@@ -31,15 +31,23 @@ class Api:
         self.config = config
         # One that computes, those that wait, and one to be told that the queue is full.
         self.threads = ThreadPoolExecutor(config.limits.queue + 2, "comparer-api")
+        self.stops: dict[str, set[threading.Event]] = {}  # of every session's runs
 
-    def add(self) -> None:
+    def add(self, demo: gr.Blocks) -> None:
         """Add the endpoints to the blocks that are being built."""
         gr.api(self.compare, api_name="compare", concurrency_limit=None)
         gr.api(self.checkpoints, api_name="checkpoints")
         gr.api(self.accelerators, api_name="accelerators")
+        demo.unload(self.leave)
+
+    def leave(self, request: gr.Request) -> None:
+        """Stop the runs of a client that went away, also of one that never listened for the answer."""
+        for stop in tuple(self.stops.get(request.session_hash or "", ())):
+            stop.set()
 
     async def compare(
         self,
+        request: gr.Request,
         prompt: str,
         checkpoint: str = "demo",
         accelerators: list[str] = ["DeepCache(interval=3)"],  # noqa: B006  # shown as the API's default
@@ -72,8 +80,10 @@ class Api:
             warmups: Untimed calls an arm.
             noise: "cpu" for the same noise on every device, "device" for one draw a batch.
         """
-        asked = {name: value for name, value in locals().items() if name != "self"}
+        asked = {name: value for name, value in locals().items() if name not in ("self", "request")}
         stop, told = threading.Event(), {"state": "waiting", "text": "Starting"}
+        session = request.session_hash or ""
+        self.stops.setdefault(session, set()).add(stop)
         run = asyncio.get_running_loop().run_in_executor(self.threads, self._run, asked, stop, told)
         try:
             while not (await asyncio.wait([run], timeout=BEAT))[0]:
@@ -83,6 +93,9 @@ class Api:
             raise gr.Error(self.config.tell(error), print_exception=False) from error
         finally:
             stop.set()
+            self.stops[session].discard(stop)
+            if not self.stops[session]:
+                del self.stops[session]
 
     def _run(self, asked: dict, stop: threading.Event, told: dict) -> dict:
         """Run to the end; ``told`` is kept up to date meanwhile."""

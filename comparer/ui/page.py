@@ -109,7 +109,7 @@ class Page:
             self.comparison, self.controls.seeds, queue=False, **private,
         )  # fmt: skip
         demo.unload(self.leave)
-        api.Api(self.config).add()
+        api.Api(self.config).add(demo)
 
     def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
