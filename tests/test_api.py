@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import PROMPT, ROOT, serving, until
 from gradio_client import Client
@@ -119,6 +120,16 @@ def test_the_run_of_a_client_that_disappears_stops_within_a_step(own, runs):
     assert ends_within_its_first_call(own, folder)
 
 
+def test_a_plain_http_client_that_hangs_up_stops_its_run_within_a_step(own, runs):
+    before = set(runs.glob("*"))
+    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-16", 16, 0, "cpu"]
+    event = httpx.post(f"{own}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
+    with httpx.stream("GET", f"{own}/gradio_api/call/compare/{event}") as answer:
+        next(answer.iter_lines())
+        (folder,) = until(lambda: set(runs.glob("*")) - before)
+    assert ends_within_its_first_call(own, folder)
+
+
 def test_agents_are_served_on_the_switch(tmp_path):
     pytest.importorskip("mcp", reason="the package mcp is not installed: pip install 'gradio[mcp]'")
     from mcp import ClientSession
@@ -146,6 +157,4 @@ def test_agents_are_served_on_the_switch(tmp_path):
 
 
 def test_agents_are_not_served_otherwise(server):
-    import httpx
-
     assert httpx.post(f"{server}/gradio_api/mcp/", json={}).status_code >= 400

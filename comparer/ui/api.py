@@ -47,7 +47,7 @@ class Api:
 
     async def compare(
         self,
-        request: gr.Request,
+        _request: gr.Request,
         prompt: str,
         checkpoint: str = "demo",
         accelerators: list[str] = ["DeepCache(interval=3)"],  # noqa: B006  # shown as the API's default
@@ -80,9 +80,9 @@ class Api:
             warmups: Untimed calls an arm.
             noise: "cpu" for the same noise on every device, "device" for one draw a batch.
         """
-        asked = {name: value for name, value in locals().items() if name not in ("self", "request")}
+        asked = {name: value for name, value in locals().items() if name not in ("self", "_request")}
         stop, told = threading.Event(), {"state": "waiting", "text": "Starting"}
-        session = request.session_hash or ""
+        session = _request.session_hash or ""
         self.stops.setdefault(session, set()).add(stop)
         run = asyncio.get_running_loop().run_in_executor(self.threads, self._run, asked, stop, told)
         try:
