@@ -61,7 +61,7 @@ def test_nothing_lists_or_guesses_the_runs_of_others(address, runs, other):
     for path in tries:
         answer = get(address, path)
         assert answer.status_code >= 400, path
-        assert folder[-32:] not in answer.text.replace(str(path), ""), path
+        assert folder in str(path) or folder[-32:] not in answer.text, path
     for page in ("monitoring", "monitoring/summary", "gradio_api/runs", "gradio_api/monitoring/summary"):
         assert httpx.get(f"{address}/{page}").status_code >= 400, page
 
