@@ -2,12 +2,11 @@
 
 import argparse
 
-from comparer.config import add_arguments, from_arguments
+from comparer.config import read_arguments
 from comparer.ui import page, serve
 
 parser = argparse.ArgumentParser(description="Serve Comparer's page.")
-add_arguments(parser, serving=True)
-config = from_arguments(parser.parse_args(None if __name__ == "__main__" else []))
+config = read_arguments(parser, None if __name__ == "__main__" else [])
 demo = page.page(config)
 
 if __name__ == "__main__":

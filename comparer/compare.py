@@ -22,9 +22,10 @@ from comparer.turns import turn
 
 @dataclass(frozen=True)
 class Waiting:
-    """Another comparison is being measured; ``ahead`` of them come first."""
+    """Another comparison is being measured; ``ahead`` of them come first, ``now`` says how far the first one is."""
 
     ahead: int
+    now: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,10 @@ def compare(request: Request, config: Config, stop: threading.Event | None = Non
 
     def work() -> None:
         try:
-            with turn(lambda ahead: events.put(Waiting(ahead)), stop.is_set) as mine:
+            run = _Run(request, config, checkpoint, stop, events.put)
+            with turn(lambda *told: events.put(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
                 if mine:
-                    _Run(request, config, checkpoint, stop, events.put).run()
+                    run.run()
         except BaseException as error:  # handed to the consumer, who raises it
             events.put(error)
         finally:
@@ -140,6 +142,11 @@ class _Run:
         self.failed: set[int] = set()
         self.began = monotonic()
 
+    def now(self) -> str:
+        """Say how far it is to those who wait: no prompt, for they may be strangers."""
+        pictures = len(self.request.arms) * len(self.request.items())
+        return f"{Path(self.request.settings.checkpoint).name}, {len(self.comparison.shots)} of {pictures} pictures"
+
     def run(self) -> None:
         self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
         from comparer.models import pipelines, remarks
@@ -151,7 +158,9 @@ class _Run:
         self.comparison.checkpoint = self.checkpoint.record()
         self.comparison.scorer = self._scorer_record()
         self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
-        self.folder = RunFolder.create(self.config.runs, self.request.settings.checkpoint)
+        self.folder = RunFolder.create(
+            self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3
+        )
         try:
             self._calls()
             self.comparison.state = "finished" if self.comparison.shots else "failed"

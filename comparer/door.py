@@ -7,6 +7,7 @@ from comparer.accelerators import Accelerator, parse
 from comparer.checkpoints.read import resolve
 from comparer.compare import check
 from comparer.config import Config
+from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.request import Arm, Request, Settings, parse_prompts, parse_seeds, parse_size
 
@@ -48,6 +49,14 @@ def ask(
     Raises:
         ComparerError: something is not allowed; one sentence says what, and what is.
     """
+    texts = {"Prompt": prompt, "Checkpoint": checkpoint, "Negative prompt": negative_prompt, "Sampler": sampler}
+    for name, text in texts.items():
+        # gradio takes {"path": ...} in an answer for a file to serve: nothing but text may come back in a record.
+        if text is not None and not isinstance(text, str):
+            raise ComparerError(f"{name} is not text.")
+    if not isinstance(accelerators, Sequence) or not all(isinstance(a, str | Accelerator) for a in accelerators):
+        raise ComparerError('The accelerators are not a list: write them as ["DeepCache(interval=3)"].')
+    accelerators = [accelerators] if isinstance(accelerators, str) else accelerators
     model = resolve(checkpoint or "", config).model
     if size is None or size == "":
         size = (model.size, model.size)

@@ -20,10 +20,10 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, runs: Path, checkpoint: str) -> "RunFolder":
-        """Make a new folder, named by time, checkpoint and six random letters."""
+    def create(cls, runs: Path, checkpoint: str, random_bytes: int = 3) -> "RunFolder":
+        """Make a new folder, named by time, checkpoint and random letters; with 16 bytes nobody can guess it."""
         stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
-        path = runs / f"{stamp}_{slug(checkpoint)}_{secrets.token_hex(3)}"
+        path = runs / f"{stamp}_{slug(checkpoint)}_{secrets.token_hex(random_bytes)}"
         try:
             path.mkdir(parents=True)
         except OSError as error:

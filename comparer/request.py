@@ -6,7 +6,7 @@ what is allowed; the page, the API and the command line all come through this do
 
 import random
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from comparer.accelerators import from_json as accelerator_from_json
@@ -27,9 +27,15 @@ class Limits:
     steps: int = 150
     guidance: float = 30.0
     pictures: int = 400  # of all arms together
+    prompts: int = 100
     batch_size: int = 16
     prompt: int = 2000  # characters
     warmups: int = 10
+    queue: int = 20  # comparisons that wait for their turn
+
+
+# What was made elsewhere, under other limits, can still be read.
+UNLIMITED = Limits(**dict.fromkeys((item.name for item in fields(Limits)), 10**9))
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ class Request:
         s, limits = self.settings, self.limits
         if not s.prompts or any(not prompt.strip() for prompt in s.prompts):
             raise ComparerError("The prompt is empty: write what the picture should show, one prompt a line.")
+        if len(s.prompts) > limits.prompts:
+            raise ComparerError(f"There are {len(s.prompts)} prompts: at most {limits.prompts} are allowed.")
         for text in (*s.prompts, s.negative_prompt):
             if len(text) > limits.prompt:
                 raise ComparerError(f"A prompt has {len(text)} characters: at most {limits.prompt} are allowed.")
@@ -142,8 +150,8 @@ class Request:
         return {"settings": asdict(self.settings), "arms": arms, "warmups": self.warmups, "noise": self.noise}
 
     @classmethod
-    def from_json(cls, data: dict, limits: Limits | None = None) -> "Request":
-        """Build a request from ``to_json``'s data.
+    def from_json(cls, data: dict, limits: Limits = UNLIMITED) -> "Request":
+        """Build a request from ``to_json``'s data; to run it here, give the installation's limits.
 
         Raises:
             ComparerError: a field is missing, unknown or out of range.
@@ -154,7 +162,7 @@ class Request:
             arms = tuple(
                 Arm(arm["name"], tuple(accelerator_from_json(a) for a in arm["accelerators"])) for arm in data["arms"]
             )
-            return cls(Settings(**settings), arms, data["warmups"], data["noise"], limits or Limits())
+            return cls(Settings(**settings), arms, data["warmups"], data["noise"], limits)
         except (KeyError, TypeError) as error:
             raise ComparerError(f"This is not a request of Comparer's: {error}.") from error
 

@@ -4,28 +4,45 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-_queue: list[object] = []
+from comparer.errors import ComparerError
+
+_queue: list[Callable[[], str]] = []  # of every caller, what it says of itself; the first one computes
 _changed = threading.Condition()
 
 
 @contextmanager
-def turn(on_wait: Callable[[int], None], stop: Callable[[], bool]) -> Iterator[bool]:
+def turn(
+    on_wait: Callable[[int, str], None], stop: Callable[[], bool], limit: int, now: Callable[[], str]
+) -> Iterator[bool]:
     """Wait for this caller's turn, first come first served. Yields False if ``stop`` said so first.
 
-    ``on_wait`` is called with the number of callers ahead, whenever it changes.
+    Args:
+        on_wait: called with the number of callers ahead and what the one that computes says, whenever either changes.
+        stop: asked while waiting.
+        limit: how many may wait; 0 refuses whenever somebody computes.
+        now: says in a few words how far this caller is, to those who wait.
+
+    Raises:
+        ComparerError: the queue is full.
     """
-    ticket = object()
+
+    def ticket() -> str:  # its own object, also where two callers say the same
+        return now()
+
     with _changed:
+        if len(_queue) > limit:
+            raise ComparerError(f"The queue is full ({len(_queue) - 1} wait for {_queue[0]()}): try again later.")
         _queue.append(ticket)
-        told = 0
-        while (ahead := _queue.index(ticket)) and not stop():
-            if ahead != told:
-                told = ahead
-                on_wait(ahead)
-            _changed.wait(timeout=0.2)
-        mine = not ahead
     try:
-        yield mine
+        told = None
+        with _changed:
+            while (ahead := _queue.index(ticket)) and not stop():
+                news = ahead, _queue[0]()
+                if news != told:
+                    on_wait(*news)
+                told = news
+                _changed.wait(timeout=0.2)
+        yield not ahead
     finally:
         with _changed:
             _queue.remove(ticket)

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -83,13 +85,13 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """Start ``python app.py`` on a free port and yield its address."""
-    runs = tmp_path_factory.mktemp("served") / "runs"
+@contextmanager
+def serving(runs, *arguments, port="7900", **environment):
+    """Start ``python app.py`` on a free port and yield its address; a traceback in its output fails the test."""
     process = subprocess.Popen(
-        [sys.executable, "-u", "app.py", "--port", "7900", "--runs", str(runs)],
+        [sys.executable, "-u", "app.py", "--port", port, "--runs", str(runs), *arguments],
         cwd=ROOT,
+        env=os.environ | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -100,10 +102,30 @@ def server(tmp_path_factory):
         if found := re.search(r"Comparer is at (http://\S+?)/?\s", line):
             address = found[1]
             break
-    threading.Thread(target=lambda: said.extend(process.stdout), daemon=True).start()
+    reader = threading.Thread(target=lambda: said.extend(process.stdout), daemon=True)
+    reader.start()
     if address is None:
         pytest.fail("app.py did not start:\n" + "".join(said))
-    yield address
-    process.terminate()
-    process.wait(timeout=20)
+    try:
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+        reader.join()
     assert "Traceback" not in "".join(said), "".join(said)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """Serve the page as it is without options and yield its address."""
+    with serving(tmp_path_factory.mktemp("served") / "runs") as address:
+        yield address
+
+
+def until(condition, seconds=60):
+    """Return what ``condition`` returns as soon as it is true; fail when it does not become so."""
+    end = monotonic() + seconds
+    while not (value := condition()):
+        assert monotonic() < end, "it did not happen"
+        threading.Event().wait(0.02)
+    return value

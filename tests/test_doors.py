@@ -1,4 +1,4 @@
-"""The command line, the API, and what importing the page must not load."""
+"""The command line, and what importing the page must not load."""
 
 import json
 import subprocess
@@ -80,25 +80,3 @@ def test_the_command_line_refuses_in_one_line(arguments, words, capsys):
 def test_checkpoints_are_listed(capsys):
     assert main(["checkpoints"]) == 0
     assert "demo" in capsys.readouterr().out
-
-
-def test_the_api_answers_and_refuses(server):
-    from gradio_client import Client
-    from gradio_client.exceptions import AppError
-
-    client = Client(server, verbose=False)
-    record = client.predict(PROMPT, accelerators=["DeepCache(interval=2)"], steps=4, seeds="3", api_name="/compare")
-    assert record["state"] == "finished" and [shot["seed"] for shot in record["shots"]] == [3, 3]
-    assert record["figures"][1]["reports"] == {"DeepCache": {"full": 2, "shallow": 2}}
-    for change, words in [
-        ({"steps": 0}, "Steps 0"),
-        ({"prompt": ""}, "prompt is empty"),
-        ({"seeds": "abc"}, "'abc' is not a seed"),
-        ({"accelerators": ["DeepCache(interval=0)"]}, "interval 0"),
-        ({"checkpoint": "/etc"}, "outside the checkpoint folders"),
-        ({"size": "130"}, "multiple of 8"),
-    ]:
-        with pytest.raises(AppError, match=words):
-            client.predict(**{"prompt": PROMPT, **change}, api_name="/compare")
-    (endpoint,) = client.view_api(return_format="dict")["named_endpoints"]
-    assert endpoint == "/compare"

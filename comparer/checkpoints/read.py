@@ -85,8 +85,8 @@ def local_names(config: Config) -> list[str]:
 
 
 def names(config: Config) -> list[str]:
-    """List everything that can be chosen: the catalogue, then the local checkpoints."""
-    return [*CATALOG, *local_names(config)]
+    """List everything that can be chosen: the catalogue (without the hub, its demo), then the local checkpoints."""
+    return [*(name for name in CATALOG if config.hub or name == "demo"), *local_names(config)]
 
 
 def resolve(name: str, config: Config) -> Checkpoint:
@@ -97,6 +97,11 @@ def resolve(name: str, config: Config) -> Checkpoint:
             checkpoint, or of a kind that is not served.
     """
     if name in CATALOG:
+        if not config.hub and name != "demo":
+            raise ComparerError(
+                f"{CATALOG[name].title} is a model of the hub, which this installation does not use: "
+                f"choose one of {', '.join(names(config))}."
+            )
         return _from_catalog(CATALOG[name])
     return read_folder(_local_folder(name, config), name)
 

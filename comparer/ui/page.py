@@ -12,9 +12,8 @@ import gradio as gr
 from comparer import history
 from comparer.compare import Finished, Seen, Waiting, compare
 from comparer.config import Config
-from comparer.door import ask
 from comparer.errors import ComparerError
-from comparer.ui import results
+from comparer.ui import api, results
 from comparer.ui.controls import PRIVATE, Controls
 from comparer.ui.pictures import PLAIN, Pictures
 
@@ -86,7 +85,7 @@ class Page:
         running.then(self.controls.plan, inputs, self.plan, **PRIVATE)  # now its time is known
         demo.load(self.restore, self.last, outputs, **PRIVATE)
         demo.unload(self.leave)
-        gr.api(self.api, api_name="compare", concurrency_limit=None)
+        api.Api(self.config).add(demo)
 
     def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
@@ -106,7 +105,7 @@ class Page:
                     drawn = monotonic()
                     yield {self.status: results.status(event, planned)}
         except ComparerError as error:
-            yield {self.status: results.failed(str(error))}
+            yield {self.status: results.failed(self.config.tell(error))}
         except Exception as error:
             told = f"Something broke: {type(error).__name__}. The log of the server says more."
             yield {self.status: results.failed(told)}
@@ -160,45 +159,6 @@ class Page:
         """Stop the run of a tab that was closed."""
         if session := self.sessions.pop(request.session_hash or "", None):
             session.stop.set()
-
-    def api(
-        self,
-        prompt: str,
-        checkpoint: str = "demo",
-        accelerators: list[str] = ["DeepCache(interval=3)"],  # noqa: B006  # shown as the API's default
-        negative_prompt: str = "",
-        sampler: str | None = None,
-        steps: int | None = None,
-        guidance: float | None = None,
-        size: str | None = None,
-        seeds: str = "0",
-        batch_size: int = 1,
-        warmups: int = 1,
-    ) -> dict:
-        """Make the baseline and the accelerated pictures; return the run's record as ``run.json`` has it.
-
-        Args:
-            prompt: What the pictures should show, one prompt a line.
-            checkpoint: A name that the page lists.
-            accelerators: One arm each, as "DeepCache(interval=3)".
-            negative_prompt: What the pictures should not show.
-            sampler: Left out, the checkpoint's own.
-            steps: Denoising steps; left out, the checkpoint's own.
-            guidance: Guidance scale; left out, the checkpoint's own.
-            size: "512" or "512x768" in pixels; left out, the checkpoint's own.
-            seeds: "7", "1,2,3", "1-8", or "-1" for a random one.
-            batch_size: Pictures a call.
-            warmups: Untimed calls an arm.
-        """
-        try:
-            asked = ask(
-                self.config, prompt, checkpoint, accelerators, negative_prompt, sampler, steps, guidance, size, seeds,
-                batch_size, warmups,
-            )  # fmt: skip
-            (*_, last) = compare(asked, self.config)
-        except ComparerError as error:
-            raise gr.Error(str(error), print_exception=False) from error
-        return last.comparison.to_json() | {"folder": last.folder.name}
 
 
 def page(config: Config) -> gr.Blocks:

@@ -24,7 +24,10 @@ def launch(demo: gr.Blocks, config: Config) -> None:
         theme=theme(),
         css_paths=[ASSETS / "style.css"],
         allowed_paths=[str(config.runs.resolve())],
-        blocked_paths=[str(folder) for folder in config.checkpoints],
+        blocked_paths=[str(folder.resolve()) for folder in config.checkpoints],
+        auth=list(config.auth) or None,
+        mcp_server=config.mcp,
+        max_threads=40 + config.limits.queue,  # a page that waits holds one
         enable_monitoring=False,
         run_history=False,
         footer_links=["api"],

@@ -1,0 +1,153 @@
+"""The API: the page's journey for programs, as named endpoints; with ``--mcp`` for agents, too.
+
+The docstrings of the endpoints and their arguments are what programs and agents are shown.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+
+import gradio as gr
+
+from comparer.accelerators import REGISTRY
+from comparer.checkpoints.read import names, resolve
+from comparer.compare import Finished, Progress, Waiting, compare
+from comparer.config import Config
+from comparer.door import ask
+from comparer.errors import ComparerError
+from comparer.models.catalog import CATALOG
+
+BEAT = 0.5  # seconds between two signs of life, at which gradio sees that a client left
+SHOWN = ("title", "family", "size", "steps", "guidance", "sampler")  # of a checkpoint
+
+
+class Api:
+    """The endpoints of one installation."""
+
+    def __init__(self, config: Config) -> None:
+        """Start no thread yet."""
+        self.config = config
+        # One that computes, those that wait, and one to be told that the queue is full.
+        self.threads = ThreadPoolExecutor(config.limits.queue + 2, "comparer-api")
+        self.stops: dict[str, set[threading.Event]] = {}  # of every session's runs
+
+    def add(self, demo: gr.Blocks) -> None:
+        """Add the endpoints to the blocks that are being built."""
+        gr.api(self.compare, api_name="compare", concurrency_limit=None)
+        gr.api(self.checkpoints, api_name="checkpoints")
+        gr.api(self.accelerators, api_name="accelerators")
+        demo.unload(self.leave)
+
+    def leave(self, request: gr.Request) -> None:
+        """Stop the runs of a client that went away, also of one that never listened for the answer."""
+        for stop in tuple(self.stops.get(request.session_hash or "", ())):
+            stop.set()
+
+    async def compare(
+        self,
+        _request: gr.Request,
+        prompt: str,
+        checkpoint: str = "demo",
+        accelerators: list[str] = ["DeepCache(interval=3)"],  # noqa: B006  # shown as the API's default
+        negative_prompt: str = "",
+        sampler: str | None = None,
+        steps: int | None = None,
+        guidance: float | None = None,
+        size: str | None = None,
+        seeds: str = "0",
+        batch_size: int = 1,
+        warmups: int = 1,
+        noise: str = "cpu",
+        guidance_rescale: float = 0.0,
+    ) -> AsyncIterator[dict]:
+        """Make pictures without and with accelerators from the same noise, and measure time and CLIP score.
+
+        Returns the record as run.json has it, with every picture of "shots" and the "grid" as files. While the
+        comparison waits or runs, it says so instead: {"state": "waiting" or "running", ...}.
+
+        Args:
+            prompt: What the pictures should show, one prompt a line.
+            checkpoint: A name that /checkpoints lists.
+            accelerators: One arm each, as "DeepCache(interval=3)"; /accelerators lists names and parameters.
+            negative_prompt: What the pictures should not show.
+            sampler: DDIM, Euler, ...; left out, the checkpoint's own.
+            steps: Denoising steps; left out, the checkpoint's own.
+            guidance: Guidance scale; left out, the checkpoint's own.
+            size: "512" or "512x768" in pixels; left out, the checkpoint's own.
+            seeds: "7", "1,2,3", "1-8", or "-1" for a random one.
+            batch_size: Pictures a call.
+            warmups: Untimed calls an arm.
+            noise: "cpu" for the same noise on every device, "device" for one draw a batch.
+            guidance_rescale: 0 to 1: how far guidance is kept from over-exposing pictures; not for PixArt.
+        """
+        asked = {name: value for name, value in locals().items() if name not in ("self", "_request")}
+        stop, told = threading.Event(), {"state": "waiting", "text": "Starting"}
+        session = _request.session_hash or ""
+        self.stops.setdefault(session, set()).add(stop)
+        run = asyncio.get_running_loop().run_in_executor(self.threads, self._run, asked, stop, told)
+        try:
+            while not (await asyncio.wait([run], timeout=BEAT))[0]:
+                yield dict(told)
+            yield run.result()
+        except ComparerError as error:
+            raise gr.Error(self.config.tell(error), print_exception=False) from error
+        finally:
+            stop.set()
+            self.stops[session].discard(stop)
+            if not self.stops[session]:
+                del self.stops[session]
+
+    def _run(self, asked: dict, stop: threading.Event, told: dict) -> dict:
+        """Run to the end; ``told`` is kept up to date meanwhile."""
+        for event in compare(ask(self.config, **asked), self.config, stop):
+            if isinstance(event, Waiting):
+                told |= {"state": "waiting", "text": f"{event.ahead} ahead, now: {event.now}"}
+            elif isinstance(event, Progress):
+                told |= {"state": "running", "text": event.text, "done": event.done, "total": event.total}
+            elif isinstance(event, Finished):
+                record = event.comparison.to_json()
+                record["shots"] = [
+                    shot | {"picture": _file(event.folder / str(shot["file"]))} for shot in record["shots"]
+                ]
+                return record | {"folder": event.folder.name, "grid": event.grid and _file(event.grid)}
+        return {"state": "stopped"}  # before its turn came: nobody listens any more
+
+    def checkpoints(self) -> list[dict]:
+        """List the checkpoints that can be compared, with their defaults.
+
+        Each has: name, title, family, size (pixels a side), here (whether it is on this machine) and, where it is not
+        or cannot be used, why_not.
+        """
+        listed = []
+        for name in names(self.config):
+            why_not = None
+            try:
+                model = resolve(name, self.config).model
+            except ComparerError as error:
+                model, why_not = CATALOG.get(name), self.config.tell(error)
+            about = {key: getattr(model, key, None) for key in SHOWN}
+            listed.append({"name": name, **about, "here": why_not is None, "why_not": why_not})
+        return listed
+
+    def accelerators(self) -> list[dict]:
+        """List the accelerators, what each does, the model families it serves, and its parameters.
+
+        Each parameter has a name, default, help, and where it is a number low, high and step.
+        """
+        return [
+            {
+                "name": name,
+                "summary": kind.summary,
+                "lossy": kind.lossy,
+                "families": sorted(kind.families),
+                "parameters": [{"name": p.name, "default": p.default, **p.metadata} for p in fields(kind)],
+            }
+            for name, kind in REGISTRY.items()
+        ]
+
+
+def _file(path: object) -> dict:
+    """Hand a file over: gradio serves it, and gradio_client downloads it."""
+    return gr.FileData(path=str(path)).model_dump()
