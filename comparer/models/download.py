@@ -229,6 +229,7 @@ def bring(files: tuple[File, ...], title: str, job: Job) -> None:
 
 def _bring(file: File, before: int, job: Job) -> None:
     from filelock import Timeout
+    from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
     from huggingface_hub.utils import WeakFileLock
 
     lock = file.store.parent / ".locks" / file.store.name / f"{file.blob}.lock"  # the client's own
@@ -236,7 +237,8 @@ def _bring(file: File, before: int, job: Job) -> None:
     for folder in (lock.parent, blob.parent, file.path.parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        with WeakFileLock(lock, timeout=SLACK):
+        # A stopped fetch lets go of a silent connection at its time limit.
+        with WeakFileLock(lock, timeout=HF_HUB_DOWNLOAD_TIMEOUT + 1):
             if not blob.exists():
                 _stream(file, before, job)
                 file.part.replace(blob)
@@ -259,6 +261,8 @@ def _stream(file: File, before: int, job: Job) -> None:
     url = hf_hub_url(file.repository, file.name, revision=file.commit)
     file.part.touch()
     while (start := file.part.stat().st_size) < file.size:
+        if job.stopped:
+            raise Stopped
         headers = build_hf_headers() | {"Accept-Encoding": "identity", "Range": f"bytes={start}-"}
         have, broken = start, None
         try:
@@ -266,7 +270,8 @@ def _stream(file: File, before: int, job: Job) -> None:
                 hf_raise_for_status(response)
                 goes_on = response.status_code == 206
                 have = start if goes_on else 0
-                with file.part.open("ab" if goes_on else "wb") as out:
+                # Without a buffer: this thread dies with the process, and what came shall be in the file.
+                with file.part.open("ab" if goes_on else "wb", buffering=0) as out:
                     for chunk in response.iter_bytes():
                         out.write(chunk)
                         have += len(chunk)
