@@ -10,6 +10,8 @@ from comparer.compare import Finished, Progress, Waiting, compare
 from comparer.config import add_arguments, from_arguments
 from comparer.door import ask
 from comparer.errors import ComparerError
+from comparer.models import hub
+from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
 from comparer.request import read_prompts
 from comparer.results import Comparison, notes
@@ -58,6 +60,13 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("checkpoints", help="list what can be compared")
     listing.set_defaults(command=_checkpoints)
     add_arguments(listing)
+    get = commands.add_parser(
+        "fetch", help="fetch a model from the hub", description="Fetch a model; what has come stays after Ctrl-C."
+    )
+    get.set_defaults(command=_fetch)
+    get.add_argument("name", metavar="NAME", help="a model that 'checkpoints' lists as not here")
+    get.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_arguments(get)
     return parser
 
 
@@ -156,9 +165,45 @@ def _show(value: float | None, form: str) -> str:
 def _checkpoints(options: argparse.Namespace) -> int:
     config = from_arguments(options)
     for name in names(config):
+        model = CATALOG.get(name)
+        if model and not hub.here(model):
+            size = f"about {model.gigabytes} GB in half precision"
+            print(f"{name:24} {model.title}: not here, {size}: python -m comparer fetch {name}")
+            continue
         try:
             model = resolve(name, config).model
             print(f"{name:24} {model.title} ({model.size} px)")
         except ComparerError as error:
             print(f"{name:24} {error}")
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    """Fetch a model, then the weights of the scorer that its pictures need."""
+    from tqdm import tqdm
+
+    config = from_arguments(options)
+    if options.name not in CATALOG:
+        raise ComparerError(f"There is no model '{options.name}' to fetch: choose one of {', '.join(CATALOG)}.")
+    model = CATALOG[options.name]
+    half = config.dtype in ("float16", "bfloat16")
+    if config.dtype == "auto" and config.device != "cpu":
+        from comparer.models.pipelines import choose_device
+
+        half = choose_device(config.device)[0] != "cpu"
+    with tqdm(unit="B", unit_scale=True, disable=options.quiet) as bar:
+
+        def show(done: int, total: int, text: str) -> None:
+            bar.total, bar.n = total or None, done
+            bar.set_description(text)
+
+        try:
+            hub.fetch(model, half, show)
+            if model.name != "demo":
+                hub.scorer_weights(show)
+        except KeyboardInterrupt:
+            bar.close()
+            print("Stopped; what has come is kept, and the same command goes on from there.", file=sys.stderr)
+            return 130
+    print(f"{model.title} is here.")
     return 0

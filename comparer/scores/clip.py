@@ -4,10 +4,14 @@ The weight of 100, not the paper's 2.5, is the field's habit (torchmetrics). Whi
 number: the demo checkpoint is scored by its own small CLIP, every other one by OpenAI's ViT-B/32.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from comparer.demo.networks import SCORER_NAME as DEMO_NAME
+from comparer.errors import ComparerError
+from comparer.models.download import OnProgress
+from comparer.models.hub import scorer_weights
 from comparer.models.libraries import prepare
 
 REAL_NAME, REAL_WEIGHTS = "ViT-B-32-quickgelu", "openai"
@@ -65,24 +69,38 @@ def demo_scorer(folder: Path) -> ClipScorer:
     return _kept[DEMO_NAME]
 
 
-def real_scorer() -> ClipScorer | str:
-    """Load OpenAI's ViT-B/32, from this machine or the hub; return the reason where it cannot be had."""
+def real_scorer(on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None) -> ClipScorer | str:
+    """Load OpenAI's ViT-B/32, from this machine or the hub; return the reason where it cannot be had.
+
+    Args:
+        on_progress: called while the weights are fetched, as by ``hub.fetch``.
+        stop: ends the fetching when it returns true.
+
+    Raises:
+        Stopped: ``stop`` returned true.
+    """
     prepare()
     import open_clip
 
     name = f"{REAL_NAME}/{REAL_WEIGHTS}"
     if name not in _kept:
         try:
-            model, _, transform = open_clip.create_model_and_transforms(REAL_NAME, pretrained=REAL_WEIGHTS)
-        except Exception as error:  # the hub's client raises many kinds
-            first = str(error).strip().split("\n")[0][:160]
-            return f"the weights of {name} are not on this machine and could not be downloaded ({first})"
+            weights = scorer_weights(on_progress, stop)
+        except ComparerError as error:
+            return f"the weights of {name} are not on this machine. {error}"
+        # Given a file, open_clip asks no one; its defaults are the preprocessing of these weights.
+        model, _, transform = open_clip.create_model_and_transforms(REAL_NAME, pretrained=str(weights))
         _kept[name] = ClipScorer(name, model, transform, open_clip.get_tokenizer(REAL_NAME))
     return _kept[name]
 
 
-def scorer_for(checkpoint: Any) -> ClipScorer | str:
-    """Return the scorer that means something for this ``Checkpoint``, or why there is none."""
+def scorer_for(
+    checkpoint: Any, on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None
+) -> ClipScorer | str:
+    """Return the scorer that means something for this ``Checkpoint``, or why there is none.
+
+    Arguments and errors as for ``real_scorer``.
+    """
     if checkpoint.model.name == "demo":
         return demo_scorer(checkpoint.folder / "scorer")
-    return real_scorer()
+    return real_scorer(on_progress, stop)

@@ -1,0 +1,289 @@
+"""Bring files of the hub into its cache: with progress, a stop, a resume, and one sentence when it cannot be done.
+
+``huggingface_hub`` knows the mirror, the token, the proxy, the offline mode and the layout of the cache. The loop
+over a file's bytes is ours: its own throws away what has come when it ends early, cannot be stopped, and tries
+again for minutes when nobody answers.
+"""
+
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+from typing import TypeVar
+
+from comparer.errors import ComparerError, Stopped
+
+OnProgress = Callable[[int, int, str], None]
+Result = TypeVar("Result")
+SLACK = 5.0  # seconds that a silent helper gets beyond the client's own time limit: looking up a name has none
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a hub repository, at one commit.
+
+    Attributes:
+        repository, commit, name: which file; the name with its folder.
+        size: bytes.
+        blob: its name in the cache's ``blobs``: the hub's ETag.
+    """
+
+    repository: str
+    commit: str
+    name: str
+    size: int
+    blob: str
+
+    @property
+    def store(self) -> Path:
+        """The repository's folder in the cache."""
+        from huggingface_hub.constants import HF_HUB_CACHE
+        from huggingface_hub.file_download import repo_folder_name
+
+        return Path(HF_HUB_CACHE) / repo_folder_name(repo_id=self.repository, repo_type="model")
+
+    @property
+    def path(self) -> Path:
+        """Where the file is found once it is complete."""
+        return self.store / "snapshots" / self.commit / self.name
+
+    @property
+    def part(self) -> Path:
+        """Where its first bytes wait for the others."""
+        return self.store / "blobs" / f"{self.blob}.incomplete"
+
+    def bytes_here(self) -> int:
+        """Return how many of its bytes need not be fetched again."""
+        if self.path.exists() or (self.store / "blobs" / self.blob).exists():
+            return self.size
+        return self.part.stat().st_size if self.part.exists() else 0
+
+
+class Job:
+    """What the thread that talks to the hub tells the one that waits for it, and the other way round.
+
+    Attributes:
+        done, total: bytes; total is 0 until the hub has told the sizes.
+        text: what is being done.
+        repository: the one that is asked.
+        stopped: set by the waiting side.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.done, self.total, self.text, self.repository, self.stopped = 0, 0, "", "", False
+
+
+def watched(
+    work: Callable[[Job], Result], on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None
+) -> Result:
+    """Run ``work`` in a thread of its own and wait for it, with an eye on the clock and on ``stop``.
+
+    The client's calls cannot be interrupted, so a thread that is no longer waited for ends by itself: at its next
+    bytes or at the client's time limit (``HF_HUB_DOWNLOAD_TIMEOUT``, 10 seconds).
+
+    Raises:
+        Stopped: ``stop`` returned true; noticed within 0.2 seconds.
+        ComparerError: the hub cannot be reached, refuses, or the disk does.
+    """
+    from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
+
+    job = Job()
+    results: list[Result] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work(job))
+        except BaseException as error:  # raised again where it is waited for
+            errors.append(error)
+
+    worker = threading.Thread(target=run, name="comparer-hub", daemon=True)
+    worker.start()
+    told, since, alive = (0, 0, ""), monotonic(), True
+    try:
+        while alive:
+            worker.join(0.1)
+            alive = worker.is_alive()
+            now = (job.done, job.total, job.text)
+            if now != told:
+                told, since = now, monotonic()
+                if on_progress:
+                    on_progress(*now)
+            if alive and stop and stop():
+                raise Stopped
+            if alive and monotonic() - since > HF_HUB_DOWNLOAD_TIMEOUT + SLACK:
+                raise _unreachable("no answer", job)
+    finally:
+        job.stopped = True
+    if errors:
+        raise _told(errors[0], job) from errors[0]
+    return results[0]
+
+
+def _unreachable(why: str, job: Job) -> ComparerError:
+    from huggingface_hub.constants import ENDPOINT
+
+    kept = "; what has come is kept" if job.done else ""
+    return ComparerError(
+        f"{ENDPOINT} cannot be reached ({why}): check the connection, or set HF_ENDPOINT to a mirror{kept}."
+    )
+
+
+def _told(error: BaseException, job: Job) -> BaseException:
+    """Return the error as a person is told it; an unexpected one as it is."""
+    from huggingface_hub.constants import ENDPOINT, HF_HUB_CACHE
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HTTPError, OfflineModeIsEnabled
+
+    if isinstance(error, OfflineModeIsEnabled):
+        return ComparerError(f"HF_HUB_OFFLINE is set, so {job.repository} is not fetched: unset it to fetch.")
+    if isinstance(error, GatedRepoError):
+        return ComparerError(
+            f"{job.repository} is gated: accept its terms on {ENDPOINT}/{job.repository} and log in with "
+            "'hf auth login', or set HF_TOKEN."
+        )
+    if isinstance(error, HfHubHTTPError):
+        status = error.response.status_code
+        advice = "try again later"
+        if status in (401, 403, 404):
+            advice = "it is not there, or needs a login ('hf auth login', or HF_TOKEN)"
+        return ComparerError(f"{ENDPOINT} answered {status} when asked for {job.repository}: {advice}.")
+    if isinstance(error, HTTPError):
+        return _unreachable(type(error).__name__, job)
+    if isinstance(error, OSError) and error.strerror:
+        return ComparerError(f"The hub's cache {HF_HUB_CACHE} cannot be written: {error.strerror}.")
+    return error
+
+
+def listing(repository: str, job: Job) -> dict[str, File]:
+    """Ask the hub for a repository's files at its newest commit, by name.
+
+    Raises:
+        ComparerError: what answers is no hub.
+    """
+    from huggingface_hub import HfApi, constants
+
+    job.repository = repository
+    try:
+        info = HfApi().model_info(repository, files_metadata=True, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+        return {
+            sibling.rfilename: File(
+                repository,
+                str(info.sha),
+                sibling.rfilename,
+                sibling.size or 0,
+                (sibling.lfs.sha256 if sibling.lfs else sibling.blob_id) or "",
+            )
+            for sibling in info.siblings or []
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise ComparerError(f"What answers at {constants.ENDPOINT} is no model hub: check HF_ENDPOINT.") from error
+
+
+def measured(file: File) -> File:
+    """Return the file with its size and blob, which some mirrors tell only when asked for the file itself."""
+    if file.blob:
+        return file
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
+
+    url = hf_hub_url(file.repository, file.name, revision=file.commit)
+    found = get_hf_file_metadata(url, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
+    if not found.etag or found.size is None:
+        raise ComparerError(f"What answers at {constants.ENDPOINT} is no model hub: check HF_ENDPOINT.")
+    return replace(file, size=found.size, blob=found.etag)
+
+
+def bring(files: tuple[File, ...], title: str, job: Job) -> None:
+    """Fetch what is missing of the files, then let the cache's ``main`` point to them.
+
+    Raises:
+        ComparerError: the disk has too little room, or another process is at it.
+        Stopped: ``job.stopped`` was set.
+    """
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    job.total = sum(file.size for file in files)
+    cache = Path(HF_HUB_CACHE)
+    free = shutil.disk_usage(next(path for path in (cache, *cache.parents) if path.exists())).free
+    missing = job.total - sum(file.bytes_here() for file in files)
+    if missing > free:
+        raise ComparerError(
+            f"{title} needs {missing / 1e9:.1f} GB more, and {cache} has {free / 1e9:.1f} GB free: make room, "
+            "or set HF_HOME to a larger disk."
+        )
+    before = 0
+    for file in files:
+        job.text, job.repository = f"Fetching {title}: {file.name}", file.repository
+        if not file.path.exists():
+            _bring(file, before, job)
+        before += file.size
+        job.done = before
+    for file in {file.repository: file for file in files}.values():
+        reference = file.store / "refs" / "main"
+        reference.parent.mkdir(exist_ok=True)
+        reference.write_text(file.commit, encoding="utf-8")
+
+
+def _bring(file: File, before: int, job: Job) -> None:
+    from filelock import Timeout
+    from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
+    from huggingface_hub.utils import WeakFileLock
+
+    lock = file.store.parent / ".locks" / file.store.name / f"{file.blob}.lock"  # the client's own
+    blob = file.part.with_name(file.blob)
+    for folder in (lock.parent, blob.parent, file.path.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # A stopped fetch lets go of a silent connection at its time limit.
+        with WeakFileLock(lock, timeout=HF_HUB_DOWNLOAD_TIMEOUT + 1):
+            if not blob.exists():
+                _stream(file, before, job)
+                file.part.replace(blob)
+            file.path.unlink(missing_ok=True)
+            try:
+                file.path.symlink_to(os.path.relpath(blob, file.path.parent))
+            except OSError:  # Windows, unless it allows links: the cache then holds the file itself there
+                blob.replace(file.path)
+    except Timeout:
+        raise ComparerError(f"{file.repository} is being fetched already: wait until that has ended.") from None
+
+
+def _stream(file: File, before: int, job: Job) -> None:
+    """Append to the partial file until it is complete; a broken connection is taken up while bytes still come."""
+    from huggingface_hub import get_session, hf_hub_url
+    from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
+    from huggingface_hub.errors import HfHubHTTPError, HTTPError
+    from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
+
+    url = hf_hub_url(file.repository, file.name, revision=file.commit)
+    file.part.touch()
+    while (start := file.part.stat().st_size) < file.size:
+        if job.stopped:
+            raise Stopped
+        headers = build_hf_headers() | {"Accept-Encoding": "identity", "Range": f"bytes={start}-"}
+        have, broken = start, None
+        try:
+            with get_session().stream("GET", url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT) as response:
+                hf_raise_for_status(response)
+                goes_on = response.status_code == 206
+                have = start if goes_on else 0
+                # Without a buffer: this thread dies with the process, and what came shall be in the file.
+                with file.part.open("ab" if goes_on else "wb", buffering=0) as out:
+                    for chunk in response.iter_bytes():
+                        out.write(chunk)
+                        have += len(chunk)
+                        job.done = before + have
+                        if job.stopped:
+                            raise Stopped
+        except HTTPError as error:
+            if isinstance(error, HfHubHTTPError):
+                raise
+            broken = error
+        if have <= start:
+            raise broken or ComparerError(f"{file.repository} ended {file.name} before its end: try again later.")
+    if file.part.stat().st_size > file.size:
+        file.part.unlink()
+        raise ComparerError(f"{file.repository} sent more of {file.name} than it has: fetch it again.")

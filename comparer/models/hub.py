@@ -1,0 +1,194 @@
+"""What of a catalogue model is on this machine, what would be fetched, and fetching it. No torch.
+
+Nothing here touches the network but ``plan``, ``fetch`` and ``scorer_weights``. ``HF_ENDPOINT``, ``HF_HOME``,
+``HF_HUB_OFFLINE`` and ``HF_TOKEN`` mean what they mean to ``huggingface_hub``.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from comparer.errors import ComparerError
+from comparer.models.catalog import FAMILIES, Model
+from comparer.models.download import File, Job, OnProgress, bring, listing, measured, watched
+
+# Where open_clip takes OpenAI's ViT-B/32 from (a test compares).
+SCORER = ("timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors")
+
+# diffusion_pytorch_model.safetensors, model.fp16-00001-of-00002.safetensors, model.safetensors.index.fp16.json
+_WEIGHTS = re.compile(r"(diffusion_pytorch_)?model(\.fp16)?(-\d+-of-\d+)?\.safetensors(\.index(\.fp16)?\.json)?")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The files that a model is loaded from."""
+
+    files: tuple[File, ...]
+
+    @property
+    def total(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def missing(self) -> int:
+        """Bytes that are not on this machine yet."""
+        return self.total - sum(file.bytes_here() for file in self.files)
+
+
+def here(model: Model) -> tuple[Path, Path | None] | None:
+    """Find a catalogue model on this machine; a download that is not complete does not count.
+
+    Returns:
+        The diffusers folder and None; where ``model.base`` is set, the denoiser's folder and the folder of all
+        other components. None if anything that loading needs is missing.
+    """
+    if Path(model.source).is_dir():
+        return Path(model.source), None
+    family = FAMILIES[model.family]
+    others = ("vae", *family.text)
+    folder = _snapshot(model.source, f"{family.denoiser}/config.json")
+    base = _snapshot(model.base, "model_index.json") if model.base else folder
+    if folder is None or base is None or not _has_weights(folder / family.denoiser):
+        return None
+    there = all(_has_weights(base / part) for part in others) and all(
+        (base / name).is_file() for name in ("model_index.json", "scheduler/scheduler_config.json")
+    )
+    tokenizers = [base / part.replace("text_encoder", "tokenizer") for part in family.text]
+    if not there or not all(map(_has_vocabulary, tokenizers)):
+        return None
+    return folder, base if model.base else None
+
+
+def _snapshot(repository: str, name: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(repository, name)
+    return Path(found).parents[name.count("/")] if isinstance(found, str) else None
+
+
+def _has_weights(part: Path) -> bool:
+    return (part / "config.json").is_file() and any(whole(part, variant) for variant in (None, "fp16"))
+
+
+def whole(part: Path, variant: str | None) -> bool:
+    """Say whether a component's folder has all safetensors files of a variant (None: the plain ones)."""
+    middle = f".{variant}" if variant else ""
+    for stem in ("diffusion_pytorch_model", "model"):
+        if (part / f"{stem}{middle}.safetensors").is_file():
+            return True
+        index = part / f"{stem}.safetensors.index{middle}.json"
+        if index.is_file():
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            return all((part / shard).is_file() for shard in shards)
+    return False
+
+
+def _has_vocabulary(tokenizer: Path) -> bool:
+    known = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
+    return any(all((tokenizer / name).is_file() for name in names) for names in known)
+
+
+def plan(model: Model, half: bool = False) -> Plan:
+    """Ask the hub which files the model is loaded from, and their sizes.
+
+    Args:
+        model: of the catalogue.
+        half: take the float16 weights where the repository has them.
+
+    Raises:
+        ComparerError: the hub cannot be reached or refuses, or has no safetensors weights of the model.
+    """
+    return watched(lambda job: _plan(model, half, job))
+
+
+def _plan(model: Model, half: bool, job: Job) -> Plan:
+    from huggingface_hub.constants import ENDPOINT
+
+    if Path(model.source).is_dir():
+        return Plan(())
+    job.text = f"Asking {ENDPOINT} for {model.title}"
+    family = FAMILIES[model.family]
+    others = ("vae", *family.text)
+    if model.base:
+        needed = _needed(listing(model.source, job), (family.denoiser,), half, whole_pipeline=False)
+        needed += _needed(listing(model.base, job), others, half, whole_pipeline=True)
+    else:
+        needed = _needed(listing(model.source, job), (family.denoiser, *others), half, whole_pipeline=True)
+    return Plan(tuple(map(measured, needed)))
+
+
+def _needed(files: dict[str, File], parts: Collection[str], half: bool, whole_pipeline: bool) -> tuple[File, ...]:
+    """Choose the files that diffusers reads: no other format, no second copy of the weights, no safety checker.
+
+    Args:
+        files: of one repository, by name.
+        parts: its components that have weights.
+        half: prefer the float16 weights.
+        whole_pipeline: take the index, the scheduler and the tokenizers too.
+    """
+    needed = [name for name in files if whole_pipeline and name == "model_index.json"]
+    for name in map(PurePosixPath, files):
+        part = str(name.parent)
+        small = name.suffix in (".json", ".txt", ".model") and ".index." not in name.name
+        if small and (part in parts or (whole_pipeline and re.fullmatch(r"scheduler|tokenizer(_\d)?", part))):
+            needed.append(str(name))
+    for part in parts:
+        variants: dict[bool, list[str]] = {True: [], False: []}
+        for name in map(PurePosixPath, files):
+            if str(name.parent) == part and _WEIGHTS.fullmatch(name.name):
+                variants[".fp16" in name.name].append(str(name))
+        chosen = variants[half] or variants[not half]
+        if not any(name.endswith(".safetensors") for name in chosen):
+            repository = next(iter(files.values())).repository if files else "The repository"
+            raise ComparerError(f"{repository} has no safetensors weights for its {part}.")
+        needed += chosen
+    return tuple(files[name] for name in sorted(needed))
+
+
+def fetch(
+    model: Model,
+    half: bool = False,
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> None:
+    """Fetch what is missing of a catalogue model into the hub's cache; do nothing if it is here.
+
+    What has come stays after a stop or an error, and the next call goes on from there.
+
+    Args:
+        model: of the catalogue.
+        half: take the float16 weights where the repository has them.
+        on_progress: called in the caller's thread with bytes done, bytes in all (0 until known) and a text.
+        stop: asked ten times a second.
+
+    Raises:
+        Stopped: ``stop`` returned true.
+        ComparerError: it cannot be had, in one sentence, within seconds.
+    """
+    if not here(model):
+        watched(lambda job: bring(_plan(model, half, job).files, model.title, job), on_progress, stop)
+
+
+def scorer_weights(on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None) -> Path:
+    """Return the file of OpenAI's CLIP ViT-B/32, fetched (605 MB) if it is not here. Arguments as for ``fetch``.
+
+    Raises:
+        Stopped: ``stop`` returned true.
+        ComparerError: it cannot be had, in one sentence, within seconds.
+    """
+    repository, name = SCORER
+
+    def work(job: Job) -> Path:
+        job.text = "Looking for the CLIP scorer"
+        files = listing(repository, job)
+        if name not in files:
+            raise ComparerError(f"{repository} has no {name}.")
+        file = measured(files[name])
+        bring((file,), "the CLIP scorer", job)
+        return file.path
+
+    folder = _snapshot(repository, name)
+    return folder / name if folder else watched(work, on_progress, stop)
