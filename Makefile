@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint clean
+.PHONY: run test lint screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py $(ARGS)
@@ -14,6 +14,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python scripts/screenshots.py $(ARGS)
 
 $(VENV)/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Comparer needs Python 3.11 or newer: make run PYTHON=python3.11"; exit 1; }
