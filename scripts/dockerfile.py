@@ -175,8 +175,8 @@ class Image:
 
     do_healthcheck = do_stopsignal = do_cmd
 
-    def serve(self) -> Iterator[str]:
-        """Run CMD until HEALTHCHECK succeeds, stop it, and yield what happened."""
+    def serve(self, beside: str = "") -> Iterator[str]:
+        """Run CMD until HEALTHCHECK succeeds, then ``beside``; stop CMD; yield what happened."""
         for word in ("CMD", "HEALTHCHECK"):
             if word not in self.told:
                 raise Broken(f"there is no {word}")
@@ -201,6 +201,8 @@ class Image:
                         raise Broken(f"{how}:\n{log.read()}")
                     time.sleep(0.5)
                 yield f"CMD runs, HEALTHCHECK succeeds after {time.monotonic() - began:.1f} s, both {self.whom()}"
+                if beside and self.process(["/bin/sh", "-c", beside]).wait():
+                    raise Broken(f"'{beside}' failed beside it")
                 began = time.monotonic()
                 name = self.told["STOPSIGNAL"].rest if "STOPSIGNAL" in self.told else "SIGTERM"
                 server.send_signal(getattr(signal, name))
@@ -218,8 +220,10 @@ def _seconds(text: str) -> float:
     return float(text.removesuffix("s"))
 
 
-def run(source: Path) -> Iterator[str]:
+def run(source: Path, beside: str = "") -> Iterator[str]:
     """Carry out a folder's Dockerfile and yield a line about each instruction.
+
+    ``beside`` is a shell line to run in the image while it serves.
 
     Raises:
         Broken: it does not work.
@@ -238,15 +242,17 @@ def run(source: Path) -> Iterator[str]:
             except (Broken, OSError, subprocess.CalledProcessError) as error:
                 raise Broken(f"line {it.line}: {it.word}: {error}") from error
             yield f"{it.line:3} {f'{it.word} {it.rest}'[:60]:60} {done}"
-        yield from (f"{'':64} {line}" for line in image.serve())
+        yield from (f"{'':64} {line}" for line in image.serve(beside))
 
 
 def main() -> None:
     """Run the lines and say what happened; exit with 1 where the Dockerfile is broken."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).parents[1], help="with a Dockerfile")
+    parser.add_argument("--exec", default="", metavar="LINE", help="a shell line to run beside CMD, as docker exec")
+    options = parser.parse_args()
     try:
-        for line in run(parser.parse_args().folder.resolve()):
+        for line in run(options.folder.resolve(), options.exec):
             print(line, flush=True)
     except Broken as error:
         sys.exit(f"BROKEN: {error}")
