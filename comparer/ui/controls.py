@@ -121,7 +121,7 @@ class Controls:
         try:
             return read_prompts(Path(file)).strip(), ""
         except ComparerError as error:
-            return gr.skip(), _note(escape(str(error)))
+            return gr.skip(), _note(escape(self.config.tell(error)))
 
     def _defaults(self, name: str) -> list:
         try:
@@ -136,7 +136,7 @@ class Controls:
         try:
             request = self.read(values)
         except ComparerError as error:
-            return f'<p class="plan wrong" role="status">{escape(str(error))}</p>'
+            return f'<p class="plan wrong" role="status">{escape(self.config.tell(error))}</p>'
         seconds = pace.estimate(request, self.config)
         took = "the first run tells how long it takes" if seconds is None else f"about {results.duration(seconds)}"
         return f'<p class="plan">{escape(results.announce(request))}; {took}.</p>'

@@ -1,0 +1,153 @@
+"""Take the pictures of the page that the README and docs show: ``python scripts/screenshots.py``.
+
+Starts the real app on a free port with a run folder of its own, drives it with Playwright in the system's
+Chromium, and writes ``assets/page.png`` and ``assets/screenshots/``, each as a palette PNG under 200 KB.
+"""
+
+import argparse
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parents[1]
+ASSETS = ROOT / "assets"
+LARGEST = 200_000  # bytes
+PROMPTS = "a large red star in the top left on a blue background\na large green hexagon on a white background"
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+WIDE, PHONE = {"width": 1440, "height": 1180}, {"width": 390, "height": 844}
+
+
+@contextmanager
+def server(port: int) -> Iterator[str]:
+    """Serve the real app with a run folder of its own; yield its address."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-u", "app.py", "--port", str(port), "--runs", str(Path(folder) / "runs")],
+            cwd=ROOT,
+            env=os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        try:
+            said = []
+            for line in process.stdout:
+                said.append(line)
+                if found := re.search(r"Comparer is at (http://\S+)", line):
+                    break
+            else:
+                sys.exit("app.py did not start:\n" + "".join(said))
+            threading.Thread(target=process.stdout.read, daemon=True).start()
+            yield found[1]
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def tab(browser: Browser, address: str, **options: object) -> Iterator[Page]:
+    """Open the page in a context of its own."""
+    context = browser.new_context(**options)
+    page = context.new_page()
+    page.set_default_timeout(180_000)
+    page.goto(address)
+    button(page).wait_for()
+    yield page
+    context.close()
+
+
+def button(page: Page) -> object:
+    """Return the button that starts a comparison."""
+    return page.get_by_role("button", name="Generate")
+
+
+def start(page: Page, prompts: str, seeds: str, steps: int = 25) -> None:
+    """Ask for a comparison."""
+    page.get_by_role("textbox", name=re.compile("^Prompt")).fill(prompts)
+    page.get_by_label(re.compile("^Seed")).first.fill(seeds)
+    page.get_by_role("spinbutton", name=re.compile("^.*Steps")).first.fill(str(steps))
+    button(page).click()
+
+
+def finish(page: Page) -> None:
+    """Wait for the end, and until every picture in sight is drawn."""
+    page.get_by_text(re.compile(r"^Finished")).first.wait_for()
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until pictures are drawn and nothing moves; leave no focus ring and no pointer behind."""
+    page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth)")
+    page.evaluate("document.activeElement?.blur()")
+    page.mouse.move(0, 0)
+
+
+def save(page: Page, path: Path) -> None:
+    """Write what is in sight as a small PNG."""
+    taken = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+    for colours in (256, 128, 64):
+        small = taken.quantize(colours, dither=Image.Dither.NONE)
+        written = io.BytesIO()
+        small.save(written, "PNG", optimize=True)
+        if written.tell() < LARGEST:
+            break
+    else:
+        sys.exit(f"{path.name} is {written.tell()} bytes: more than {LARGEST}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(written.getvalue())
+    print(f"{path.relative_to(ROOT)}: {small.width}×{small.height}, {written.tell() // 1000} KB", flush=True)
+
+
+def take(browser: Browser, address: str) -> None:
+    """Make a comparison for each picture and save it."""
+    folder = ASSETS / "screenshots"
+    with tab(browser, address, viewport=WIDE) as page:
+        settle(page)
+        save(page, folder / "first-visit.png")
+        start(page, PROMPTS, "1,2")
+        finish(page)
+        save(page, ASSETS / "page.png")
+    with tab(browser, address, viewport=WIDE, color_scheme="dark") as page:
+        start(page, PROMPTS, "1,2")
+        finish(page)
+        save(page, folder / "dark.png")
+    with tab(browser, address, viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True) as page:
+        start(page, PROMPTS.split("\n")[0], "1,2")
+        finish(page)
+        page.get_by_text(re.compile(r"^Finished")).first.evaluate("line => line.scrollIntoView({block: 'start'})")
+        save(page, folder / "phone.png")
+    with tab(browser, address, viewport=WIDE) as page:
+        start(page, PROMPTS, "1-8", steps=50)
+        page.get_by_role("img", name=re.compile("seed 1")).nth(1).wait_for()
+        page.get_by_role("progressbar").first.wait_for()
+        settle(page)
+        save(page, folder / "running.png")
+
+
+def main() -> None:
+    """Take all of them."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--port", type=int, default=8320, help="the server's, or the next free one (%(default)s)")
+    options = parser.parse_args()
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("There is no Chromium here: install it ('apt-get install chromium', 'brew install --cask chromium').")
+    with server(options.port) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, "--disable-sync"])
+        take(browser, address)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
