@@ -1,39 +1,84 @@
 """The samplers: the names people know, and the diffusers classes behind them. No torch."""
 
+import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
 from comparer.errors import ComparerError
+from comparer.models.catalog import Family
 
 
 @dataclass(frozen=True)
 class Sampler:
-    """A diffusers scheduler class, built with ``from_config`` from the checkpoint's own scheduler."""
+    """A diffusers scheduler class, built with ``from_config`` from the checkpoint's own scheduler.
+
+    Attributes:
+        class_name, arguments: the class, and what is set beside the checkpoint's schedule.
+        order: denoiser evaluations a step; Heun makes one evaluation fewer in all.
+        distilled: only for models distilled for it.
+    """
 
     class_name: str
     arguments: dict = field(default_factory=dict)
+    order: int = 1
+    distilled: bool = False
 
 
+_DPM = {"algorithm_type": "dpmsolver++", "solver_order": 2}
 SAMPLERS: dict[str, Sampler] = {
     "DDIM": Sampler("DDIMScheduler"),
     "PNDM": Sampler("PNDMScheduler", {"skip_prk_steps": True}),
     "Euler": Sampler("EulerDiscreteScheduler"),
     "Euler a": Sampler("EulerAncestralDiscreteScheduler"),
-    "DPM++ 2M": Sampler("DPMSolverMultistepScheduler"),
-    "DPM++ 2M Karras": Sampler("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
+    "DPM++ 2M": Sampler("DPMSolverMultistepScheduler", _DPM),
+    "DPM++ 2M Karras": Sampler("DPMSolverMultistepScheduler", {**_DPM, "use_karras_sigmas": True}),
+    "DPM++ 2M SDE Karras": Sampler(
+        "DPMSolverMultistepScheduler", {**_DPM, "algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": True}
+    ),
+    "UniPC": Sampler("UniPCMultistepScheduler"),
+    "Heun": Sampler("HeunDiscreteScheduler", order=2),
+    "LCM": Sampler("LCMScheduler", distilled=True),
 }
 
 
-def find(name: str) -> Sampler:
-    """Return the sampler of this name, upper and lower case alike.
+def canonical(name: str) -> str:
+    """Return the sampler's name as it is listed, upper and lower case alike.
 
     Raises:
         ComparerError: no sampler has this name.
     """
-    for known, sampler in SAMPLERS.items():
+    for known in SAMPLERS:
         if known.lower() == name.strip().lower():
-            return sampler
+            return known
     raise ComparerError(f"There is no sampler '{name}': choose one of {', '.join(SAMPLERS)}.")
+
+
+def find(name: str) -> Sampler:
+    """Return the sampler of this name; errors as ``canonical``."""
+    return SAMPLERS[canonical(name)]
+
+
+def named(config: dict) -> str:
+    """Name the sampler that a checkpoint's scheduler configuration stands for; DDIM where none does."""
+    karras, kind = bool(config.get("use_karras_sigmas")), config.get("_class_name")
+    for name, sampler in SAMPLERS.items():
+        if sampler.class_name == kind and karras == ("use_karras_sigmas" in sampler.arguments):
+            return name
+    return next((name for name, sampler in SAMPLERS.items() if sampler.class_name == kind), "DDIM")
+
+
+def evaluations(name: str, steps: int) -> int:
+    """Count the denoiser evaluations of so many steps: Heun makes 2n − 1, PNDM n + 1, the others n.
+
+    >>> [evaluations(name, 25) for name in ("DDIM", "Heun", "PNDM")]
+    [25, 49, 26]
+    """
+    return {"Heun": 2 * steps - 1, "PNDM": steps + 1}.get(canonical(name), steps)
+
+
+def marks(name: str, steps: int, family: Family) -> int:
+    """Count the steps that a family's pipeline tells of: PixArt's whole ones, the others' evaluations."""
+    return evaluations(name, steps) if family.on_step_end else steps
 
 
 def scheduler(name: str, config: dict) -> Any:
@@ -43,4 +88,8 @@ def scheduler(name: str, config: dict) -> Any:
     sampler = find(name)
     # A checkpoint saved with Karras sigmas must not lend them to the plain sampler of the same class.
     plain = {"use_karras_sigmas": False} if "use_karras_sigmas" in config else {}
-    return getattr(diffusers, sampler.class_name).from_config(config, **{**plain, **sampler.arguments})
+    # DDIM clips by default, which is meant for pixels: latents reach further than −1 to 1.
+    plain |= {} if "clip_sample" in config else {"clip_sample": False}
+    built = getattr(diffusers, sampler.class_name)
+    known = inspect.signature(built.__init__).parameters
+    return built.from_config(config, **{**{k: v for k, v in plain.items() if k in known}, **sampler.arguments})
