@@ -81,7 +81,7 @@ def test_what_is_written_is_read_back():
         ("", "'' is not an accelerator: write it as DeepCache"),
         ("DeepCache+", "'' is not an accelerator"),
         ("DeepCache(3)", "'DeepCache(3)' is not an accelerator"),
-        ("DeepCache(**{})", "is not an accelerator"),
+        ("DeepCache(**{})", "no parameter '**'"),
         ("DeepCache(interval=3", "is not an accelerator"),
         ("DeepCache(interval=open('x'))", "is not an accelerator"),
         ("DeepCache(interval=3)(branch=0)", "is not an accelerator"),

@@ -79,10 +79,8 @@ def test_pixart_alpha_1024_halves_its_size_conditions_too():
     from comparer.accelerators.stack import accelerated
     from comparer.models.architectures import tiny as build
 
-    pipe, settings = (
-        build("pixart-alpha", sample_size=128, attention_head_dim=24, cross_attention_dim=48),
-        ask(prompts=PROMPTS[:2], width=96),
-    )
+    pipe = build("pixart-alpha", sample_size=128, attention_head_dim=24, cross_attention_dim=48)
+    settings = ask(prompts=PROMPTS[:2], width=96)
     pipe.scheduler = tiny.scheduler("pixart-alpha", "DDIM")
     with accelerated(pipe, (TGATE(gate_step=2),), settings):
         ours = pipe(**tiny.arguments(pipe, settings)).images

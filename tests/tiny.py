@@ -83,9 +83,11 @@ def same(one, other):
 def breaking(family, step, error=Stopped):
     """Return the callback argument that raises after this step, as Stop does."""
 
+    pixart = family.startswith("pixart")
+
     def callback(*told):
-        if step in told:
+        if told[0 if pixart else 1] == step:
             raise error
         return {}
 
-    return {"callback" if family.startswith("pixart") else "callback_on_step_end": callback}
+    return {"callback" if pixart else "callback_on_step_end": callback}

@@ -95,8 +95,9 @@ def _read(text: str) -> tuple[str, dict[str, Any]]:
     if match := re.fullmatch(r"\s*(\w[\w -]*?)\s*(\(.*\))?\s*", text):
         try:
             call = ast.parse(f"_{match[2] or '()'}", mode="eval").body
-            if isinstance(call, ast.Call) and not call.args and all(word.arg for word in call.keywords):
-                return match[1], {str(word.arg): ast.literal_eval(word.value) for word in call.keywords}
+            # A positional value, ** and a second pair of brackets are refused.
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
+                return match[1], {word.arg or "**": ast.literal_eval(word.value) for word in call.keywords}
         except (SyntaxError, ValueError):
             pass
     raise ComparerError(f"'{text}' is not an accelerator: write it as DeepCache(interval=3).")
