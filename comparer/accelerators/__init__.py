@@ -1,31 +1,58 @@
 """The accelerators: their registry, how they are written and read, and the stack they are applied as."""
 
 import ast
+import re
+from collections.abc import Sequence
 from dataclasses import asdict, fields
+from typing import Any
 
 from comparer.accelerators.base import Accelerator, Report
+from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.deepcache import DeepCache
+from comparer.accelerators.tgate import TGATE
 from comparer.errors import ComparerError
 
-REGISTRY: dict[str, type[Accelerator]] = {kind.__name__: kind for kind in (DeepCache,)}
+REGISTRY: dict[str, type[Accelerator]] = {kind.title: kind for kind in (DeepCache, TGATE, GuidanceCutoff)}
 
-__all__ = ["REGISTRY", "Accelerator", "Report", "build", "from_json", "parse", "to_json"]
+__all__ = [
+    "REGISTRY", "Accelerator", "Report", "build", "build_stack", "find", "from_json", "parse", "parse_stack", "to_json",
+]  # fmt: skip
 
 
-def build(name: str, parameters: dict) -> Accelerator:
-    """Build an accelerator by name, upper and lower case alike.
+def find(name: str) -> type[Accelerator]:
+    """Return the accelerator of this title or class name; case, spaces and hyphens do not matter.
+
+    Raises:
+        ComparerError: unknown name.
+    """
+    for title, kind in REGISTRY.items():
+        if _plain(name) in (_plain(title), _plain(kind.__name__)):
+            return kind
+    raise ComparerError(f"There is no accelerator '{name}': choose one of {', '.join(REGISTRY)}.")
+
+
+def build(name: str, parameters: dict[str, Any]) -> Accelerator:
+    """Build an accelerator by name.
 
     Raises:
         ComparerError: unknown name, unknown parameter, or a value out of range.
     """
-    for known, kind in REGISTRY.items():
-        if known.lower() == str(name).strip().lower():
-            allowed = [item.name for item in fields(kind)]
-            for parameter in parameters:
-                if parameter not in allowed:
-                    raise ComparerError(f"{known} has no parameter '{parameter}': it has {', '.join(allowed)}.")
-            return kind(**parameters)
-    raise ComparerError(f"There is no accelerator '{name}': choose one of {', '.join(REGISTRY)}.")
+    kind = find(name)
+    allowed = [item.name for item in fields(kind)]
+    for parameter in parameters:
+        if parameter not in allowed:
+            raise ComparerError(f"{kind.title} has no parameter '{parameter}': it has {', '.join(allowed)}.")
+    return kind(**parameters)
+
+
+def build_stack(parts: Sequence[tuple[str, dict[str, Any]]]) -> tuple[Accelerator, ...]:
+    """Build a stack in the order it is applied in; what is not given takes its default beside others.
+
+    Raises:
+        ComparerError: as ``build`` says.
+    """
+    built = [build(name, (find(name).stacked if len(parts) > 1 else {}) | given) for name, given in parts]
+    return tuple(sorted(built, key=lambda accelerator: accelerator.order))
 
 
 def parse(text: str) -> Accelerator:
@@ -34,23 +61,43 @@ def parse(text: str) -> Accelerator:
     Raises:
         ComparerError: it is not written like that, or as ``build`` says.
     """
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-        if isinstance(call, ast.Name):
-            return build(call.id, {})
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
-            return build(call.func.id, {word.arg: ast.literal_eval(word.value) for word in call.keywords})
-    except (SyntaxError, ValueError):
-        pass
-    raise ComparerError(f"'{text}' is not an accelerator: write it as DeepCache(interval=3).")
+    return build(*_read(text))
 
 
-def to_json(accelerator: Accelerator) -> dict:
+def parse_stack(text: str) -> tuple[Accelerator, ...]:
+    """Read one accelerator or several: ``DeepCache(interval=3)+T-GATE(gate_step=10)``.
+
+    The order they are named in does not matter. In a stack of several, T-GATE's self-attention reuse is off
+    unless it is asked for.
+
+    Raises:
+        ComparerError: as ``parse``.
+    """
+    return build_stack([_read(part) for part in re.split(r"\+(?![^(]*\))", text)])
+
+
+def to_json(accelerator: Accelerator) -> dict[str, Any]:
     """Return plain data: the name and the parameters."""
     return {"name": type(accelerator).__name__, **asdict(accelerator)}
 
 
-def from_json(data: dict) -> Accelerator:
+def from_json(data: dict[str, Any]) -> Accelerator:
     """Build an accelerator from ``to_json``'s data; errors as ``build`` says."""
     parameters = dict(data)
     return build(parameters.pop("name", ""), parameters)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]", "", str(name)).lower()
+
+
+def _read(text: str) -> tuple[str, dict[str, Any]]:
+    if match := re.fullmatch(r"\s*(\w[\w -]*?)\s*(\(.*\))?\s*", text):
+        try:
+            call = ast.parse(f"_{match[2] or '()'}", mode="eval").body
+            # A positional value, ** and a second pair of brackets are refused.
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
+                return match[1], {word.arg or "**": ast.literal_eval(word.value) for word in call.keywords}
+        except (SyntaxError, ValueError):
+            pass
+    raise ComparerError(f"'{text}' is not an accelerator: write it as DeepCache(interval=3).")

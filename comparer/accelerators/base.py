@@ -20,11 +20,12 @@ class Accelerator(ABC):
     """Base of all accelerators. A new one is one file and one line of the registry.
 
     Class attributes:
-        title: the name on the page.
+        title: its name for people, on the page, in reports and on the command line.
         summary: one sentence for the page.
         lossy: whether pictures change; an exact accelerator must give the baseline's pixels.
         order: position in a stack, applied from low to high and undone in reverse.
         families: the model families that it serves.
+        stacked: defaults that are other ones beside another accelerator.
     """
 
     title: ClassVar[str]
@@ -32,6 +33,7 @@ class Accelerator(ABC):
     lossy: ClassVar[bool] = True
     order: ClassVar[int]
     families: ClassVar[frozenset[str]]
+    stacked: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
         """Refuse values of the wrong type or out of range with ``ComparerError``."""
@@ -54,7 +56,12 @@ class Accelerator(ABC):
     def __str__(self) -> str:
         """Write it as the command line reads it: ``DeepCache(interval=3, branch=0)``."""
         inside = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self))
-        return f"{type(self).__name__}({inside})"
+        return f"{self.title}({inside})"
+
+    @classmethod
+    def usual(cls, family: str, steps: int) -> dict[str, Any]:
+        """Return the parameters whose usual value depends on the family and the steps, for controls to start with."""
+        return {}
 
     @abstractmethod
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
@@ -75,6 +82,14 @@ class Accelerator(ABC):
             settings: the call's ``Settings``: its steps and guidance, say.
         """
 
+    def no_effect(self, report: "Report") -> str | None:
+        """Say in one sentence why a call most likely had no effect, or None where its counters show one.
+
+        Args:
+            report: of one call, or with the counts of several calls summed.
+        """
+        return None if any(report.counts.values()) else f"{self.title} skipped nothing."
+
 
 def denoiser_of(pipe: Any) -> Any:
     """Return the component that accelerators change: the transformer where there is one, else the U-Net."""
@@ -87,7 +102,7 @@ class Report:
     """What an accelerator did during one call: counters, and a schedule where it has one.
 
     ``counts`` are summed over an arm's calls on the page; ``schedule`` has a letter an evaluation
-    (F full, . shallow).
+    (F full, . shallow or without guidance).
     """
 
     counts: dict[str, int] = field(default_factory=dict)

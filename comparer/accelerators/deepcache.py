@@ -30,9 +30,9 @@ class DeepCache(Accelerator):
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, U-Nets without a mid block, and branches the U-Net lacks."""
         if family not in self.families:
-            return f"DeepCache needs a U-Net: it does not serve the family '{family}'."
+            return f"DeepCache needs a U-Net, and the family '{family}' has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("mid_block_type", "UNetMidBlock2DCrossAttn") is None:
-            return "DeepCache needs a U-Net with a mid block: this checkpoint has none."
+            return "DeepCache needs a U-Net with a mid block, and this one has none: choose another accelerator."
         allowed = branches(denoiser)
         if self.branch not in allowed:
             return (
@@ -47,10 +47,26 @@ class DeepCache(Accelerator):
         report = Report({"full": 0, "shallow": 0})
         helper = _counting_helper()(pipe, self, report)
         helper.enable()
+        pipe.unet.deepcache = helper
         try:
             yield report
         finally:
+            del pipe.unet.deepcache
             helper.disable()
+
+    def no_effect(self, report: Report) -> str | None:
+        """Say that the interval is 1, or longer than the call."""
+        if report.counts["shallow"]:
+            return None
+        if self.interval == 1:
+            return "DeepCache: interval 1 makes every evaluation a full one; set 2 or more."
+        return "DeepCache: the call was too short to skip anything; make more steps."
+
+
+def refresh(denoiser: Any) -> None:
+    """Make the next evaluation a full one, where DeepCache is applied to this denoiser."""
+    if helper := getattr(denoiser, "deepcache", None):
+        helper.shape = None
 
 
 def branches(denoiser: dict) -> list[int]:
@@ -69,7 +85,8 @@ def _counting_helper() -> type:
     """Derive from the package's helper: one that counts evaluations.
 
     The package looks the step up by its time step, which is wrong wherever a sampler visits a time step twice
-    (PNDM, Heun); the count is right for all and the same for the rest.
+    (PNDM, Heun); the count is right for all and the same for the rest. It counts in a hook of torch's, which
+    stays where an offload hook of accelerate's replaces ``forward``.
     """
     from DeepCache import DeepCacheSDHelper
 
@@ -77,23 +94,26 @@ def _counting_helper() -> type:
         def __init__(self, pipe: Any, parameters: DeepCache, report: Report) -> None:
             super().__init__(pipe)
             self.report = report
-            self.shape: tuple[int, ...] | None = None
             self.set_params(cache_interval=parameters.interval, cache_branch_id=parameters.branch)
 
         def wrap_unet_forward(self) -> None:
-            forward = self.function_dict["unet_forward"] = self.pipe.unet.forward
+            self.shape: tuple[int, ...] | None = None
             self.evaluation = -1
+            self.handle = self.pipe.unet.register_forward_pre_hook(self.before, with_kwargs=True)
 
-            def counted_forward(sample: Any, *args: Any, **kwargs: Any) -> Any:
-                self.evaluation += 1
-                self.cur_timestep = self.evaluation
-                if sample.shape != self.shape:  # features of another batch shape are of no use
-                    self.shape, self.start_timestep = sample.shape, self.evaluation
-                full = (self.evaluation - self.start_timestep) % self.params["cache_interval"] == 0
-                self.report.counts["full" if full else "shallow"] += 1
-                self.report.schedule += "F" if full else "."
-                return forward(sample, *args, **kwargs)
+        def before(self, _: Any, args: tuple, kwargs: dict) -> None:
+            self.evaluation += 1
+            self.cur_timestep = self.evaluation
+            shape = (args or tuple(kwargs.values()))[0].shape
+            if shape != self.shape:  # features of another batch shape are of no use
+                self.shape, self.start_timestep = shape, self.evaluation
+            full = (self.evaluation - self.start_timestep) % self.params["cache_interval"] == 0
+            self.report.counts["full" if full else "shallow"] += 1
+            self.report.schedule += "F" if full else "."
 
-            self.pipe.unet.forward = counted_forward
+        def unwrap_modules(self) -> None:
+            self.handle.remove()
+            self.function_dict["unet_forward"] = self.pipe.unet.forward  # never wrapped
+            super().unwrap_modules()
 
     return CountingHelper

@@ -1,6 +1,6 @@
 """Apply a stack of accelerators to a loaded pipeline, in the one right order, under the guard."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -13,28 +13,71 @@ def check(request: Any, family: str, denoiser: dict) -> None:
     """Refuse, before anything runs, what an arm's accelerators cannot serve.
 
     Raises:
-        ComparerError: with the first accelerator's reason, or that one stands twice in an arm.
+        ComparerError: with the reason that ``why_not`` gives.
     """
     for arm in request.arms:
-        kinds = [type(accelerator) for accelerator in arm.accelerators]
-        if len(set(kinds)) < len(kinds):
-            raise ComparerError(f"The arm '{arm.name}' has the same accelerator twice: each once.")
-        for accelerator in arm.accelerators:
-            if reason := accelerator.why_not(request, family, denoiser):
-                raise ComparerError(reason)
+        if reason := why_not(arm.accelerators, request, family, denoiser):
+            raise ComparerError(reason)
+
+
+def why_not(accelerators: Sequence[Accelerator], request: Any, family: str, denoiser: dict) -> str | None:
+    """Say in one sentence why this stack cannot serve the request, or return None.
+
+    Args:
+        accelerators: in any order.
+        request: the whole ``Request``.
+        family: the checkpoint's family.
+        denoiser: the denoiser's configuration.
+    """
+    named = {type(accelerator).__name__: accelerator for accelerator in accelerators}
+    for name, accelerator in named.items():
+        if sum(type(other).__name__ == name for other in accelerators) > 1:
+            return f"{accelerator.title} stands twice in one stack: put the second one in an arm of its own."
+    reasons = [accelerator.why_not(request, family, denoiser) for accelerator in accelerators]
+    reasons += [rule(named[one], named[other]) for (one, other), rule in PAIRS.items() if {one, other} <= named.keys()]
+    return next(filter(None, reasons), None)
 
 
 @contextmanager
 def accelerated(pipe: Any, accelerators: tuple[Accelerator, ...], settings: Any) -> Iterator[dict[str, Report]]:
     """Apply the accelerators for the length of one call with these settings; undo them, also after an exception.
 
-    Yields each one's live report by name. The pipeline's own ``__call__`` runs inside.
+    Yields each one's live report by title. The pipeline's own ``__call__`` runs inside.
     """
     if not accelerators:
         yield {}
         return
     with guarded(denoiser_of(pipe)), ExitStack() as stack:
         yield {
-            type(accelerator).__name__: stack.enter_context(accelerator.apply(pipe, settings))
+            accelerator.title: stack.enter_context(accelerator.apply(pipe, settings))
             for accelerator in sorted(accelerators, key=lambda a: a.order)
         }
+
+
+def _both_drop_half(gate: Any, cutoff: Any) -> str:
+    return (
+        f"T-GATE (gate_step {gate.gate_step}) and Guidance cutoff (after {cutoff.after:g}) drop opposite halves of the "
+        "guided batch: put them in two arms."
+    )
+
+
+def _no_reuse(because: str) -> Callable[[Any, Any], str | None]:
+    def rule(gate: Any, other: Any) -> str | None:
+        for name in ("sp_interval", "fi_interval"):
+            if (value := getattr(gate, name)) > 1:
+                return f"T-GATE's {name} {value} reuses self-attention outputs, {because}: set it to 1."
+        return None
+
+    return rule
+
+
+PAIRS: dict[tuple[str, str], Callable[[Any, Any], str | None]] = {
+    ("TGATE", "GuidanceCutoff"): _both_drop_half,
+    ("TGATE", "ToMe"): _no_reuse(
+        "and ToMe orders tokens anew in every evaluation, so that tokens would get other tokens' outputs"
+    ),
+    ("TGATE", "DeepCache"): _no_reuse(
+        "which would be of different steps in one evaluation where DeepCache had skipped their blocks"
+    ),
+}
+"""What two accelerators, by their class names, cannot do together; what is not listed they can."""

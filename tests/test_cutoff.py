@@ -1,0 +1,72 @@
+"""Guidance cutoff: the prompt alone after a share of the steps, in every family and batch."""
+
+import pytest
+import tiny
+from tiny import FAMILIES, PROMPTS, ask, run, same
+
+from comparer.accelerators import Report
+from comparer.accelerators.cutoff import GuidanceCutoff
+from comparer.request import Request
+
+
+@pytest.mark.parametrize("family", ["sd1", "sdxl"])
+def test_its_pictures_are_those_of_diffusers_callback(family):
+    """Where that callback works: one picture. Its index is the last guided step."""
+    from diffusers.callbacks import SDCFGCutoffCallback, SDXLCFGCutoffCallback
+
+    callback = SDXLCFGCutoffCallback if family == "sdxl" else SDCFGCutoffCallback
+    settings = ask(negative_prompt="blurred", width=96)
+    theirs = run(
+        family, "", settings, callback_on_step_end=callback(cutoff_step_ratio=None, cutoff_step_index=1),
+        callback_on_step_end_tensor_inputs=callback().tensor_inputs,
+    )  # fmt: skip
+    assert same(run(family, "GuidanceCutoff(after=0.5)", settings), theirs)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_after_no_step_it_is_the_pipeline_without_guidance(family):
+    """A batch of three, which diffusers' callback cannot serve, and PixArt, which calls none."""
+    settings = ask(prompts=PROMPTS[:3], negative_prompt="blurred", height=96)
+    alone = run(family, "", ask(prompts=PROMPTS[:3], guidance=1.0, height=96))
+    cut = run(family, "GuidanceCutoff(after=0)", settings)
+    assert same(cut, alone)
+    assert not same(cut, run(family, "", settings))
+
+
+def test_after_every_step_it_is_the_baseline_and_says_so():
+    reports = {}
+    assert same(run("sd1", "GuidanceCutoff(after=1)", reports=reports), run("sd1"))
+    assert "after 1 guides every step" in GuidanceCutoff(after=1.0).no_effect(reports["Guidance cutoff"])
+    assert GuidanceCutoff().no_effect(Report({"with guidance": 2, "without guidance": 2})) is None
+
+
+@pytest.mark.parametrize(
+    ("sampler", "schedule"),
+    [("DDIM", "FFF..."), ("PNDM", "FFFF..."), ("Heun", "FFFFFF.....")],
+)
+def test_it_cuts_at_a_step_whatever_the_sampler_makes_of_one(sampler, schedule):
+    reports = {}
+    run("sd1", "GuidanceCutoff(after=0.5)", ask(sampler=sampler, steps=6), reports)
+    report = reports["Guidance cutoff"]
+    assert report.schedule == schedule
+    assert report.counts == {"with guidance": schedule.count("F"), "without guidance": schedule.count(".")}
+
+
+def test_several_images_per_prompt():
+    settings = ask(prompts=PROMPTS[:2])
+    made = run("sd1", "GuidanceCutoff(after=0)", settings, num_images_per_prompt=2)
+    assert same(made, run("sd1", "", ask(prompts=PROMPTS[:2], guidance=0.0), num_images_per_prompt=2))
+
+
+def test_the_denoiser_runs_half_the_batch_after_the_cut():
+    sizes = []
+    handle = tiny.pipeline("sd1").unet.conv_in.register_forward_hook(lambda _, args, __: sizes.append(len(args[0])))
+    run("sd1", "GuidanceCutoff(after=0.5)", ask(prompts=PROMPTS[:3]))
+    handle.remove()
+    assert sizes == [6, 6, 3, 3]
+
+
+def test_why_not():
+    reason = GuidanceCutoff().why_not(Request(ask(guidance=1.0)), "sd1", {})
+    assert reason == "Guidance cutoff needs guidance, and guidance 1 is off: set more than 1."
+    assert "family 'flux'" in GuidanceCutoff().why_not(Request(ask()), "flux", {})
