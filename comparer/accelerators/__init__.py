@@ -5,9 +5,10 @@ from dataclasses import asdict, fields
 
 from comparer.accelerators.base import Accelerator, Report
 from comparer.accelerators.deepcache import DeepCache
+from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
 
-REGISTRY: dict[str, type[Accelerator]] = {kind.__name__: kind for kind in (DeepCache,)}
+REGISTRY: dict[str, type[Accelerator]] = {kind.__name__: kind for kind in (DeepCache, ToMe)}
 
 __all__ = ["REGISTRY", "Accelerator", "Report", "build", "from_json", "parse", "to_json"]
 
