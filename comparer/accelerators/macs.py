@@ -52,14 +52,14 @@ def _macs(kind: str, config: str, settings: Settings, accelerators: tuple[Accele
         pipe.scheduler.set_timesteps(settings.steps)
         inputs = _inputs(denoiser, settings, FAMILIES[family].context)
         times = pipe.scheduler.timesteps
-        counter.operations = 0
+        counter.operations.total = 0
         with accelerated(pipe, accelerators, settings), counter:
             if not accelerators:
                 inputs(times[0])
-                return counter.operations // 2 * len(times)
+                return counter.operations.total // 2 * len(times)
             for time in times:
                 inputs(time)
-        return counter.operations // 2
+        return counter.operations.total // 2
 
 
 class _Pipe:
@@ -72,57 +72,72 @@ class _Pipe:
 
 @lru_cache(maxsize=2)
 def _denoiser(kind: str, config: str) -> tuple[Any, Any]:
-    """Build the denoiser on the meta device, and the counter that watches it."""
+    """Build the denoiser on the meta device, and a counter for it."""
     import diffusers
     import torch
 
     with torch.device("meta"):
-        denoiser = getattr(diffusers, kind).from_config(json.loads(config)).eval()
-    counter = _counter()
-    for part in denoiser.modules():
-        if type(part).__name__ in SHAPE_ALONE or not any(part.children()):
-            part.forward = _once_a_shape(part.forward, counter)
-    return denoiser, counter
-
-
-# Blocks that no accelerator reaches into: their work depends on the shape of their input alone. So do leaves.
-SHAPE_ALONE = {"ResnetBlock2D", "FeedForward", "Downsample2D", "Upsample2D", "TimestepEmbedding"}
-
-
-def _once_a_shape(forward: Any, counter: Any) -> Any:
-    """Compute a forward once for every shape of its input; afterwards, add what it counted and return its output."""
-    import torch
-
-    def shape(value: Any) -> Any:
-        return tuple(value.shape) if isinstance(value, torch.Tensor) else repr(value)
-
-    known: dict[Any, tuple[Any, int]] = {}
-
-    def remembered(*args: Any, **kwargs: Any) -> Any:
-        key = (*map(shape, args), *((name, shape(value)) for name, value in kwargs.items()))
-        if key in known:
-            counter.operations += known[key][1]
-        else:
-            before = counter.operations
-            known[key] = forward(*args, **kwargs), counter.operations - before
-        return known[key][0]
-
-    return remembered
+        denoiser = getattr(diffusers, kind).from_config(json.loads(config))
+    return denoiser.eval(), _counter()
 
 
 def _counter() -> Any:
-    """Build a counter of operations: torch's own ``FlopCounterMode`` hooks the modules of all threads."""
+    """Build a counter of the operations that torch functions make on meta tensors.
+
+    A function is computed once for every layout of its inputs; afterwards its output is returned and what it
+    counted is added, which is several times quicker. Torch's own ``FlopCounterMode`` would hook the modules of
+    all threads, a measured call's too.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
     from torch.utils._python_dispatch import TorchDispatchMode
     from torch.utils.flop_counter import flop_registry
 
-    class Counter(TorchDispatchMode):
-        operations = 0
+    class Operations(TorchDispatchMode):
+        total = 0
 
         def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
             made = func(*args, **(kwargs or {}))
             if formula := flop_registry.get(func._overloadpacket):
-                self.operations += formula(*args, **(kwargs or {}), out_val=made)
+                self.total += formula(*args, **(kwargs or {}), out_val=made)
             return made
+
+    class Counter(TorchFunctionMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.operations = Operations()
+            self.known: dict[Any, tuple[Any, int]] = {}
+
+        def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+            kwargs = kwargs or {}
+            name = func.__name__
+            if name == "__get__" or name.endswith("_") and not name.endswith("__"):
+                return func(*args, **kwargs)  # an attribute, or changes its input in place
+            key = (func, layout(args), layout(kwargs))
+            if key not in self.known:
+                before = self.operations.total
+                with self.operations:
+                    made = func(*args, **kwargs)
+                if not on_meta(made):
+                    return made
+                self.known[key] = made, self.operations.total - before
+            else:
+                self.operations.total += self.known[key][1]
+            return self.known[key][0]
+
+    def layout(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.shape, value.stride(), value.dtype, value.device.type
+        if isinstance(value, tuple | list):
+            return tuple(map(layout, value))
+        if isinstance(value, dict):
+            return tuple((name, layout(item)) for name, item in value.items())
+        return repr(value)
+
+    def on_meta(made: Any) -> bool:
+        if isinstance(made, tuple | list):
+            return all(map(on_meta, made))
+        return isinstance(made, torch.Tensor) and made.device.type == "meta"
 
     return Counter()
 
