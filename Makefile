@@ -17,6 +17,7 @@ lint: $(VENV)/.installed-dev
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m comparer.readme README.md
+
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python scripts/screenshots.py $(ARGS)
 

@@ -10,9 +10,10 @@ from comparer.accelerators.base import Accelerator, Report
 from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.deepcache import DeepCache
 from comparer.accelerators.tgate import TGATE
+from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
 
-REGISTRY: dict[str, type[Accelerator]] = {kind.title: kind for kind in (DeepCache, TGATE, GuidanceCutoff)}
+REGISTRY: dict[str, type[Accelerator]] = {kind.title: kind for kind in (DeepCache, ToMe, TGATE, GuidanceCutoff)}
 
 __all__ = [
     "REGISTRY", "Accelerator", "Report", "build", "build_stack", "find", "from_json", "parse", "parse_stack", "to_json",

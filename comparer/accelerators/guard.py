@@ -1,48 +1,53 @@
 """The safety net under every accelerator: whatever it did to the denoiser is undone, bit for bit."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-HOOK_TABLES = (
-    "_forward_hooks",
-    "_forward_hooks_with_kwargs",
-    "_forward_hooks_always_called",
-    "_forward_pre_hooks",
-    "_forward_pre_hooks_with_kwargs",
-    "_backward_hooks",
-    "_backward_pre_hooks",
-)
-TENSORS = ("_parameters", "_buffers", "_modules")
+CONTAINERS = (dict, OrderedDict, list, set)
 
 
 @contextmanager
 def guarded(module: Any) -> Iterator[None]:
-    """Put every sub-module of ``module`` back on exit: its class, instance attributes and hook tables.
+    """Put every sub-module of ``module`` back on exit: its class, its attributes, and what is in their containers.
 
-    Parameters and buffers are not copied (an accelerator has no business there) but the tables that name
-    them, and the children, are restored.
+    Containers are the tables of hooks, children, parameters and buffers, and any other plain dict, list or set:
+    the same object gets its former entries. Tensors are not copied: an accelerator has no business in them.
+
+    Accelerate's offloading keeps ``forward``, ``_old_forward`` and ``_hf_hook`` in the modules and swaps
+    parameters for placeholders; all are put back as they were before the call. The hook objects are its own and
+    keep what they learned. The registry of diffusers' hooks is put back like a module.
     """
-    before = [(part, part.__class__, _attributes(part), _tables(part)) for part in module.modules()]
+    before = [(part, part.__class__, _state(part)) for part in module.modules()]
+    registries = [(registry, _state(registry)) for part, *_ in before if (registry := _registry(part)) is not None]
     try:
         yield
     finally:
-        for part, kind, attributes, tables in before:
+        for part, kind, state in before:
             if part.__class__ is not kind:
                 part.__class__ = kind
-            for name in _attributes(part).keys() - attributes.keys():
-                del part.__dict__[name]
-            part.__dict__.update(attributes)
-            for name, content in tables.items():
-                table = part.__dict__[name]
-                if dict(table) != content:
-                    table.clear()
-                    table.update(content)
+            _put_back(part, state)
+        for registry, state in registries:
+            _put_back(registry, state)
 
 
-def _attributes(part: Any) -> dict[str, Any]:
-    return {k: v for k, v in part.__dict__.items() if k not in HOOK_TABLES and k not in TENSORS}
+def _registry(part: Any) -> Any:
+    return part.__dict__.get("_diffusers_hook")
 
 
-def _tables(part: Any) -> dict[str, dict]:
-    return {name: dict(part.__dict__[name]) for name in (*HOOK_TABLES, *TENSORS)}
+def _state(thing: Any) -> dict[str, tuple[Any, Any]]:
+    """Remember every attribute, and a copy of its entries where it is a container."""
+    return {
+        name: (value, value.copy() if type(value) in CONTAINERS else None) for name, value in thing.__dict__.items()
+    }
+
+
+def _put_back(thing: Any, state: dict[str, tuple[Any, Any]]) -> None:
+    for name in thing.__dict__.keys() - state.keys():
+        del thing.__dict__[name]
+    for name, (value, entries) in state.items():
+        if entries is not None:
+            value.clear()
+            (value.extend if isinstance(value, list) else value.update)(entries)
+        thing.__dict__[name] = value

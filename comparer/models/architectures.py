@@ -198,3 +198,65 @@ def _t5_tokenizer() -> Any:
     characters = [chr(code) for code in range(33, 127)]
     vocab = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), ("▁", -2.0), *((c, -3.0) for c in characters)]
     return T5Tokenizer(vocab=vocab, extra_ids=0, additional_special_tokens=["<extra_id_0>"], model_max_length=512)
+
+
+_U_NET = {
+    "sample_size": 64,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "layers_per_block": 2,
+    "down_block_types": (*("CrossAttnDownBlock2D",) * 3, "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", *("CrossAttnUpBlock2D",) * 3),
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,
+    "norm_num_groups": 32,
+}
+_PIXART = {
+    "sample_size": 128,
+    "num_layers": 28,
+    "num_attention_heads": 16,
+    "attention_head_dim": 72,
+    "cross_attention_dim": 1152,
+    "caption_channels": 4096,
+    "out_channels": 8,
+    "norm_type": "ada_norm_single",
+    "use_additional_conditions": False,
+}
+_NATIVE = {
+    "sd-1.5": _U_NET,
+    "sd-2.1": _U_NET
+    | {
+        "sample_size": 96,
+        "cross_attention_dim": 1024,
+        "attention_head_dim": (5, 10, 20, 20),
+        "use_linear_projection": True,
+        "upcast_attention": True,
+    },
+    "sdxl": _U_NET
+    | {
+        "sample_size": 128,
+        "block_out_channels": (320, 640, 1280),
+        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
+        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
+        "transformer_layers_per_block": (1, 2, 10),
+        "cross_attention_dim": 2048,
+        "attention_head_dim": (5, 10, 20),
+        "use_linear_projection": True,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 256,
+        "projection_class_embeddings_input_dim": 2816,
+    },
+    "pixart-alpha-512": _PIXART | {"sample_size": 64},
+    "pixart-alpha-1024": _PIXART | {"use_additional_conditions": True},
+    "pixart-sigma-512": _PIXART | {"sample_size": 64},
+    "pixart-sigma-1024": _PIXART,
+}
+
+
+def native_config(model: str) -> tuple[str, dict]:
+    """Return the class name and the configuration of a published model's denoiser, without its weights.
+
+    Args:
+        model: a name of ``catalog.CATALOG`` but the demo's.
+    """
+    config = _NATIVE[model]
+    return ("PixArtTransformer2DModel" if "num_layers" in config else "UNet2DConditionModel"), dict(config)

@@ -1,0 +1,174 @@
+"""Count the denoiser's multiply-accumulates for a call and a stack of accelerators, without weights.
+
+The denoiser is built from its configuration on torch's meta device, where tensors have shapes and no values, and
+the accelerators' own code runs on it through every evaluation of the call. Matrix products, convolutions and
+attention count, by torch's formulas (``torch.utils.flop_counter``); one multiply-accumulate is two of its
+operations. Text encoding and decoding are outside.
+"""
+
+import json
+import threading
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from comparer.accelerators.base import Accelerator
+from comparer.accelerators.stack import accelerated
+from comparer.models import samplers
+from comparer.models.catalog import FAMILIES
+from comparer.models.libraries import prepare
+from comparer.request import Settings
+
+_one_at_a_time = threading.Lock()  # the denoiser is kept, and accelerators change it while they are applied
+
+
+def macs(kind: str, config: dict, settings: Settings, accelerators: tuple[Accelerator, ...], family: str) -> int:
+    """Count the multiply-accumulates of the denoiser for one picture.
+
+    Args:
+        kind: the denoiser's diffusers class.
+        config: its configuration.
+        settings: size, steps, sampler and guidance count; above 1, guidance evaluates every picture twice.
+        accelerators: the stack; () for the baseline. It must be one that ``stack.check`` lets through.
+        family: a name of ``catalog.FAMILIES``: it says how many prompt tokens the denoiser sees.
+    """
+    one = replace(settings, checkpoint="", prompts=("",), negative_prompt="", seeds=(0,), batch_size=1)
+    return _macs(kind, json.dumps(dict(config), sort_keys=True), one, tuple(accelerators), family)
+
+
+def ratio(kind: str, config: dict, settings: Settings, accelerators: tuple[Accelerator, ...], family: str) -> float:
+    """Return the baseline's multiply-accumulates / the stack's: 2.55 for a call with 2.55× fewer; as ``macs``."""
+    return macs(kind, config, settings, (), family) / macs(kind, config, settings, accelerators, family)
+
+
+@lru_cache(maxsize=256)
+def _macs(kind: str, config: str, settings: Settings, accelerators: tuple[Accelerator, ...], family: str) -> int:
+    prepare()
+    import torch
+
+    with _one_at_a_time, torch.no_grad():
+        denoiser, counter = _denoiser(kind, config)
+        pipe = _Pipe(denoiser, FAMILIES[family].denoiser, samplers.scheduler(settings.sampler, {}))
+        pipe.scheduler.set_timesteps(settings.steps)
+        inputs = _inputs(denoiser, settings, FAMILIES[family].context)
+        times = pipe.scheduler.timesteps
+        counter.operations.total = 0
+        with accelerated(pipe, accelerators, settings), counter:
+            if not accelerators:
+                inputs(times[0])
+                return counter.operations.total // 2 * len(times)
+            for time in times:
+                inputs(time)
+        return counter.operations.total // 2
+
+
+class _Pipe:
+    """As much of a pipeline as accelerators look at: its denoiser and its sampler."""
+
+    def __init__(self, denoiser: Any, name: str, scheduler: Any) -> None:
+        setattr(self, name, denoiser)
+        self.scheduler = scheduler
+
+
+@lru_cache(maxsize=2)
+def _denoiser(kind: str, config: str) -> tuple[Any, Any]:
+    """Build the denoiser on the meta device, and a counter for it."""
+    import diffusers
+    import torch
+
+    with torch.device("meta"):
+        denoiser = getattr(diffusers, kind).from_config(json.loads(config))
+    return denoiser.eval(), _counter()
+
+
+def _counter() -> Any:
+    """Build a counter of the operations that torch functions make on meta tensors.
+
+    A function is computed once for every layout of its inputs; afterwards its output is returned and what it
+    counted is added, which is several times quicker. Torch's own ``FlopCounterMode`` would hook the modules of
+    all threads, a measured call's too.
+    """
+    import torch
+    from torch.overrides import TorchFunctionMode
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import flop_registry
+
+    class Operations(TorchDispatchMode):
+        total = 0
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+            made = func(*args, **(kwargs or {}))
+            if formula := flop_registry.get(func._overloadpacket):
+                self.total += formula(*args, **(kwargs or {}), out_val=made)
+            return made
+
+    class Counter(TorchFunctionMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.operations = Operations()
+            self.known: dict[Any, tuple[Any, int]] = {}
+
+        def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+            kwargs = kwargs or {}
+            name = func.__name__
+            if name == "__get__" or name.endswith("_") and not name.endswith("__"):
+                return func(*args, **kwargs)  # an attribute, or changes its input in place
+            key = (func, layout(args), layout(kwargs))
+            if key not in self.known:
+                before = self.operations.total
+                with self.operations:
+                    made = func(*args, **kwargs)
+                if not on_meta(made):
+                    return made
+                self.known[key] = made, self.operations.total - before
+            else:
+                self.operations.total += self.known[key][1]
+            return self.known[key][0]
+
+    def layout(value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value.shape, value.stride(), value.dtype, value.device.type
+        if isinstance(value, tuple | list):
+            return tuple(map(layout, value))
+        if isinstance(value, dict):
+            return tuple((name, layout(item)) for name, item in value.items())
+        return repr(value)
+
+    def on_meta(made: Any) -> bool:
+        if isinstance(made, tuple | list):
+            return all(map(on_meta, made))
+        return isinstance(made, torch.Tensor) and made.device.type == "meta"
+
+    return Counter()
+
+
+def _inputs(denoiser: Any, settings: Settings, context: int) -> Any:
+    """Return a function that evaluates the denoiser at a time step, as the family's pipeline calls it."""
+    import torch
+
+    def empty(*shape: int) -> Any:
+        return torch.empty(shape, device="meta")
+
+    config, batch = denoiser.config, 2 if settings.guidance > 1 else 1
+    latents = empty(batch, config.in_channels, settings.height // 8, settings.width // 8)
+    if type(denoiser).__name__ == "PixArtTransformer2DModel":
+        given: dict[str, Any] = {"resolution": None, "aspect_ratio": None}
+        if denoiser.use_additional_conditions:
+            given = {"resolution": empty(batch, 2), "aspect_ratio": empty(batch, 1)}
+        prompt, mask = empty(batch, context, config.caption_channels), empty(batch, context)
+        return lambda time: denoiser(
+            latents,
+            encoder_hidden_states=prompt,
+            encoder_attention_mask=mask,
+            timestep=time.expand(batch).to("meta"),
+            added_cond_kwargs=given,
+            return_dict=False,
+        )
+    prompt, given = empty(batch, context, config.cross_attention_dim), {}
+    if config.addition_embed_type == "text_time":
+        numbers = 6  # original size, crop and target size
+        pooled = config.projection_class_embeddings_input_dim - numbers * config.addition_time_embed_dim
+        given = {"text_embeds": empty(batch, pooled), "time_ids": empty(batch, numbers)}
+    return lambda time: denoiser(
+        latents, time, encoder_hidden_states=prompt, added_cond_kwargs=given, return_dict=False
+    )

@@ -1,0 +1,158 @@
+"""ToMe, token merging (Bolya & Hoffman, CVPR 2023 workshops, arXiv:2303.17604), by the package tomesd."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, ClassVar
+
+from comparer.accelerators.base import Accelerator, Report, parameter
+from comparer.errors import ComparerError
+
+DOWNSAMPLES = (0, 1, 2, 4, 8)
+
+
+@dataclass(frozen=True)
+class ToMe(Accelerator):
+    """Merge similar tokens before the U-Net's attention and copy the result back to each of them.
+
+    Attributes:
+        ratio: share of the tokens that is merged; 0.01 to 0.75, default 0.5. Higher is faster and coarser.
+        max_downsample: merge down to 1/this of the latent's resolution; 1, 2, 4, 8 or, by default, 0: the finest
+            resolution at which the checkpoint has attention (1; SDXL 2).
+        merge_crossattn: merge before cross-attention too; default off. Costs quality for little time.
+        merge_mlp: merge before the feed-forward layers too; default off. Costs much quality.
+        use_rand: choose the tokens that stay by a random pattern; default on. The package draws one pattern for
+            a whole batch, and takes the fixed pattern where the model's batch is odd (guidance off, one picture).
+        seed: of that pattern, 0 to 9999, default 0. Every call starts from it, whatever ran before.
+    """
+
+    title: ClassVar[str] = "ToMe"
+    summary: ClassVar[str] = "Merges similar tokens before attention; pays off at large sizes."
+    order: ClassVar[int] = 10
+    families: ClassVar[frozenset[str]] = frozenset({"sd1", "sd2", "sdxl"})
+
+    ratio: float = parameter(0.5, "Share of the tokens that is merged; higher is faster and coarser.", 0.01, 0.75, 0.01)
+    max_downsample: int = parameter(
+        0, "Merge down to 1/this of the full resolution: 1, 2, 4 or 8; 0 is the finest that has attention.", 0, 8, 1
+    )
+    merge_crossattn: bool = parameter(False, "Merge before cross-attention too; costs quality for little time.")
+    merge_mlp: bool = parameter(False, "Merge before the feed-forward layers too; costs much quality.")
+    use_rand: bool = parameter(True, "A random pattern of tokens that stay; one for the whole batch.")
+    seed: int = parameter(0, "Seed of that pattern; every call starts from it.", 0, 9999, 1)
+
+    def __post_init__(self) -> None:
+        """Refuse what the base refuses, and a max_downsample that no U-Net has."""
+        super().__post_init__()
+        if self.max_downsample not in DOWNSAMPLES:
+            raise ComparerError(
+                f"ToMe: max_downsample {self.max_downsample} does not exist: "
+                f"choose one of {', '.join(map(str, DOWNSAMPLES))}."
+            )
+
+    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+        """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unfit sizes."""
+        if family not in self.families:
+            return f"ToMe needs a U-Net: it does not serve the family '{family}'."
+        if denoiser.get("attention_type", "default") != "default":
+            return "ToMe does not know this checkpoint's GLIGEN layers: it would drop them."
+        finest = attention_downsamples(denoiser)[0]
+        if 0 < self.max_downsample < finest:
+            return (
+                f"ToMe: max_downsample {self.max_downsample} would merge nothing, because this checkpoint's attention "
+                f"begins at {finest}: choose {finest} or more, or 0."
+            )
+        width, height = request.settings.width, request.settings.height
+        for downsample in attention_downsamples(denoiser):
+            if not self._fits(width // 8, height // 8, downsample, self.max_downsample or finest):
+                return (
+                    f"ToMe cannot lay out the tokens of {width}×{height} at 1/{downsample} of the resolution: "
+                    "choose a smaller max_downsample or another size."
+                )
+        return None
+
+    def _fits(self, width: int, height: int, downsample: int, limit: int) -> bool:
+        """Say whether tomesd, which infers the resolution from the number of tokens, infers the right one."""
+        w, h = ceil(width / downsample), ceil(height / downsample)
+        inferred = ceil((width * height // (w * h)) ** 0.5)
+        if inferred > limit or int(w * h * self.ratio) == 0:
+            return True  # nothing is merged
+        return (ceil(width / inferred), ceil(height / inferred)) == (w, h) and min(w, h) > 1
+
+    @contextmanager
+    def apply(self, pipe: Any, settings: Any) -> Iterator[Report]:
+        """Patch the U-Net as the package does, with a generator of this call's own, and count what is merged."""
+        import tomesd
+
+        unet = pipe.unet
+        report = Report({"tokens merged": 0, "tokens before": 0, "merges": 0, "random patterns": 0})
+        handles: list[Any] = []
+        try:
+            tomesd.apply_patch(
+                unet,
+                ratio=self.ratio,
+                max_downsample=self.max_downsample or attention_downsamples(unet.config)[0],
+                use_rand=self.use_rand,
+                merge_crossattn=self.merge_crossattn,
+                merge_mlp=self.merge_mlp,
+            )
+            handles.append(unet.register_forward_pre_hook(self._seeded(unet._tome_info["args"])))
+            for block in unet.modules():
+                if type(block).__name__ == "ToMeBlock":
+                    if "_old_forward" in block.__dict__:  # accelerate's hook calls the forward that it found
+                        block._old_forward = type(block).forward.__get__(block)
+                    handles += self._counted(block, report)
+            yield report
+        finally:
+            for handle in handles:
+                handle.remove()
+            tomesd.remove_patch(unet)
+            for part in unet.modules():
+                part.__dict__.pop("_tome_info", None)
+
+    def _seeded(self, arguments: dict) -> Any:
+        """Return a hook that makes the generator where the first evaluation's latents are: offloading moves them."""
+        import torch
+
+        def before_evaluation(_unet: Any, inputs: tuple) -> None:
+            if arguments["generator"] is None:
+                device = inputs[0].device
+                arguments["generator"] = torch.Generator("cpu" if device.type == "meta" else device)
+                arguments["generator"].manual_seed(self.seed)
+
+        return before_evaluation
+
+    def _counted(self, block: Any, report: Report) -> list[Any]:
+        """Hook a block to count the tokens that enter it and those that reach its layers; return the handles."""
+        batch = tokens = 0
+
+        def before_block(_block: Any, inputs: tuple) -> None:
+            nonlocal batch, tokens
+            batch, tokens, _ = inputs[0].shape
+
+        def before_layer(layer: Any, inputs: tuple) -> None:
+            kept = inputs[0].shape[1]
+            if kept < tokens:
+                report.counts["tokens merged"] += batch * (tokens - kept)
+                report.counts["tokens before"] += batch * tokens
+                report.counts["merges"] += 1
+                report.counts["random patterns"] += layer is block.attn1 and self.use_rand and batch % 2 == 0
+
+        layers = [layer for layer in (block.attn1, block.attn2, block.ff) if layer is not None]
+        return [
+            block.register_forward_pre_hook(before_block),
+            *(layer.register_forward_pre_hook(before_layer) for layer in layers),
+        ]
+
+
+def attention_downsamples(denoiser: Any) -> list[int]:
+    """List how much smaller than the latent the U-Net's transformer blocks work, the finest first.
+
+    >>> attention_downsamples({"down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"]})
+    [2]
+    """
+    kinds = [*denoiser["down_block_types"]]
+    levels = {level for level, kind in enumerate(kinds) if "CrossAttn" in kind}
+    if "CrossAttn" in (denoiser.get("mid_block_type", "UNetMidBlock2DCrossAttn") or ""):
+        levels.add(len(kinds) - 1)
+    return [2**level for level in sorted(levels)]
