@@ -58,6 +58,27 @@ class Accelerator(ABC):
         inside = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self))
         return f"{self.title}({inside})"
 
+    @property
+    def label(self) -> str:
+        """The short name for a column: ``DeepCache(interval=5, branch=1)``, its first parameter and what is changed."""
+        return self.named({})
+
+    def named(self, defaults: dict[str, Any], first: bool = True) -> str:
+        """Write the title and the parameters that are worth saying.
+
+        Args:
+            defaults: where they are other ones than the dataclass's.
+            first: whether the first parameter is said whatever its value.
+        """
+        items = fields(self)
+        said = {item.name: getattr(self, item.name) for item in items}
+        inside = ", ".join(
+            f"{item.name}={said[item.name]!r}"
+            for item in items
+            if first and item is items[0] or said[item.name] != defaults.get(item.name, item.default)
+        )
+        return f"{self.title}({inside})" if inside else self.title
+
     @classmethod
     def usual(cls, family: str, steps: int) -> dict[str, Any]:
         """Return the parameters whose usual value depends on the family and the steps, for controls to start with."""

@@ -53,7 +53,7 @@ class ToMe(Accelerator):
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unfit sizes."""
         if family not in self.families:
-            return f"ToMe needs a U-Net: it does not serve the family '{family}'."
+            return f"ToMe needs a U-Net, and the family '{family}' has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("attention_type", "default") != "default":
             return "ToMe does not know this checkpoint's GLIGEN layers: it would drop them."
         finest = attention_downsamples(denoiser)[0]
@@ -109,6 +109,16 @@ class ToMe(Accelerator):
             tomesd.remove_patch(unet)
             for part in unet.modules():
                 part.__dict__.pop("_tome_info", None)
+
+    def no_effect(self, report: Report) -> str | None:
+        """Say that the ratio is less than a token, or that no attention is as fine as max_downsample asks."""
+        if report.counts["merges"]:
+            return None
+        limit = f"max_downsample {self.max_downsample}" if self.max_downsample else "its default max_downsample"
+        return (
+            f"ToMe: ratio {self.ratio:g} of the tokens that attention has at {limit} was less than one token; "
+            "set either higher, or make larger pictures."
+        )
 
     def _seeded(self, arguments: dict) -> Any:
         """Return a hook that makes the generator where the first evaluation's latents are: offloading moves them."""
