@@ -2,13 +2,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs screenshots clean
+.PHONY: run test test-all lint docs screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py $(ARGS)
 
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest $(ARGS)
+
+test-all: test
+	$(BIN)/python -m pytest -m full tests $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
