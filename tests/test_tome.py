@@ -206,6 +206,45 @@ def test_T17_undone_without_a_trace_also_after_an_exception_or_stop_at_any_step(
     assert np.array_equal(pixels(run(family)), baseline)
 
 
+@pytest.mark.parametrize("how", ["AttnProcessor", "sliced", "fused"])
+def test_T17_other_attention_processors_give_the_same_picture(how):
+    """They compute the same in another order, and are in place again afterwards."""
+    from diffusers.models.attention_processor import AttnProcessor
+
+    unet = pipeline("sd1").unet
+    usual = pixels(run("sd1", ToMe()))
+    own = unet.attn_processors
+    with guarded(unet):
+        if how == "AttnProcessor":
+            unet.set_attn_processor(AttnProcessor())
+        elif how == "sliced":
+            unet.set_attention_slice("max")
+        else:
+            unet.fuse_qkv_projections()
+        chosen = unet.attn_processors
+        assert chosen != own
+        made = pixels(run("sd1", ToMe()))
+        assert unet.attn_processors == chosen
+        assert abs(made - usual).max() <= 2
+    assert np.array_equal(pixels(run("sd1", ToMe())), usual)
+
+
+def test_T17_applied_inside_itself_it_is_undone_all_the_same():
+    pipe, baseline, once = pipeline("sd1"), pixels(run("sd1")), pixels(run("sd1", ToMe()))
+    with untouched(pipe), accelerated(pipe, (ToMe(),), settings()):
+        assert np.array_equal(pixels(run("sd1", ToMe())), once)
+    assert np.array_equal(pixels(run("sd1")), baseline)
+
+
+@pytest.mark.parametrize("family", UNETS)
+def test_T18_the_packages_copy_of_the_block_is_todays(family):
+    """With a ratio of less than a token nothing is merged, and its block must compute what diffusers' does."""
+    size = {"width": 64, "height": 64, "items": [(0, 0), (1, 1)], "negative_prompt": "blurry"}
+    made = run(family, ToMe(ratio=0.01), **size)
+    assert made.reports["ToMe"]["counts"]["merges"] == 0
+    assert np.array_equal(pixels(made), pixels(run(family, **size)))
+
+
 def test_T18_gligen_and_other_families_are_refused():
     config = native_config("sd-1.5")[1]
     assert "GLIGEN" in ToMe().why_not(request(), "sd1", config | {"attention_type": "gated"})
