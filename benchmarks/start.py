@@ -2,8 +2,8 @@
 
 Each round starts three fresh processes: one that imports the libraries, the bare script of ``bare.py``, and the
 real server, of which a client asks for the same comparison twice (two arms, a warm-up and a call each). Every
-time is counted from the start of its process, but the second comparison's from its request. Prints ratios of
-times of one round, the median and range over the rounds: one run, one machine, no absolute claim. The server
+time is counted from the start of its process, but the second comparison's from its request. Prints seconds and
+ratios of times of one round, the median and range over the rounds: one run, one machine, no absolute claim. The server
 also loads its scorer, scores and writes its run folder; the bare script does not. An untimed round comes first,
 so that files are in the page cache.
 """
@@ -21,16 +21,28 @@ import time
 import urllib.request
 from pathlib import Path
 
-from bare import PROMPT, ROOT
+from common import PROMPT, ROOT, alternate, load_average, table
 from gradio_client import Client
 
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-RATIOS = (
-    ("answering page / importing the libraries", "page", "import"),
-    ("first picture / importing the libraries", "first picture", "import"),
-    ("first picture / the bare script's", "first picture", "bare first picture"),
-    ("second comparison / the bare script's", "second", "bare second"),
+TIMES = (
+    ("import", ""),
+    ("page", "import"),
+    ("first picture", "import"),
+    ("bare first picture", "import"),
+    ("first picture", "bare first picture"),
+    ("bare second", ""),
+    ("second", "bare second"),
 )
+"""What is timed, and what it is compared with."""
+TITLES = {
+    "import": "importing the libraries",
+    "page": "an answering page",
+    "first picture": "the first picture",
+    "bare first picture": "the bare script's first picture",
+    "second": "the second comparison",
+    "bare second": "the bare script's second comparison",
+}
 
 
 def importing() -> dict:
@@ -92,19 +104,21 @@ def main() -> None:
     options = parser.parse_args()
     os.chdir(ROOT)
     steps = (importing, bare, lambda: served(options.port))
-    rounds: list[dict] = []
-    for number in range(options.rounds + 1):
-        seen: dict = {}
-        for step in steps if number % 2 else reversed(steps):
-            seen |= step()
-        rounds.append(seen)
-    del rounds[0]  # the untimed one
-    print(f"{len(rounds)} rounds; {rounds[0]['machine']}")
-    for name in ("import", "page", "first picture", "bare first picture", "second", "bare second"):
-        print(f"  {name}: median {statistics.median(seen[name] for seen in rounds):.2f} s")
-    for name, above, below in RATIOS:
-        ratios = [seen[above] / seen[below] for seen in rounds]
-        print(f"{name}: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
+    load, rounds = load_average(), []
+    for results in alternate(steps, options.rounds):
+        rounds.append({name: value for result in results for name, value in result.items()})
+    print(f"{options.rounds} rounds; {rounds[0]['machine']}; {load}\n")
+    rows = []
+    for name, over in TIMES:
+        spread = [_spread([seen[name] for seen in rounds])]
+        spread += [_spread([seen[name] / seen[over] for seen in rounds]) if over else "–"]
+        rows.append([TITLES[name], f"{spread[0]} s", spread[1], TITLES.get(over, "–")])
+    print(table(("what is waited for", "median (range)", "ratio", "to"), rows))
+
+
+def _spread(values: list[float]) -> str:
+    """Write the median and the range."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":
