@@ -16,6 +16,7 @@ architectures with random weights (``--architecture-only``). All use DDIM: one e
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -42,8 +43,8 @@ from comparer.timing.clock import synchronise
 Stack = tuple[Accelerator, ...]
 SEED = 1
 HEAD = (
-    "stack", "MAC ratio", "denoiser", "whole call", "ours / package: the call", "with applying and undoing",
-    "peak memory", "rounds", "latents as the package's",
+    "stack", "MAC ratio", "speed-up, denoiser", "speed-up, whole call", "ours / package", "with applying and undoing",
+    "peak memory", "rounds, baseline; stack", "latents and the package's",
 )  # fmt: skip
 
 
@@ -59,11 +60,12 @@ class Timed:
 
 
 class Bench:
-    """Calls of one pipeline with one setting."""
+    """Calls of one pipeline with the settings of the moment; the seconds of all recorded baseline calls."""
 
     def __init__(self, loaded: pipelines.Loaded, settings: Settings) -> None:
         self.loaded, self.settings = loaded, settings
         self.latents: Any = None
+        self.baselines: list[float] = []
         # The VAE's first layer sees the final latents; pictures of random weights would hide small differences.
         loaded.pipe.vae.post_quant_conv.register_forward_pre_hook(self._keep)
 
@@ -102,6 +104,7 @@ class Bench:
         seen = alternate(arms, rounds)
         base, ours = [r[0] for r in seen], [r[1] for r in seen]
         theirs = [r[2] for r in seen] if exists(stack) else []
+        self.baselines += [call.call for call in base]
         config, family = self.loaded.checkpoint.denoiser, self.loaded.checkpoint.family.name
         kind = type(denoiser_of(self.loaded.pipe)).__name__
         pairs, against = list(zip(base, ours, strict=True)), list(zip(ours, theirs, strict=False))
@@ -155,14 +158,13 @@ def stacks(loaded: pipelines.Loaded, settings: Settings) -> list[Stack]:
     return [built for built in found if not why_not(built, request, checkpoint.family.name, checkpoint.denoiser)]
 
 
-def chosen(options: argparse.Namespace) -> Iterator[tuple[str, pipelines.Loaded]]:
+def chosen(options: argparse.Namespace, device: str) -> Iterator[tuple[str, pipelines.Loaded]]:
     """Yield a title and a pipeline, one at a time."""
     for name in options.architecture_only:
         pipelines.empty()
-        loaded = native(name, options.device, options.dtype)
-        yield f"{name}, {remark(name, loaded.device)}", loaded
+        yield f"{name}, {remark(name, device)}", native(name, device, options.dtype)
     if not options.architecture_only:
-        with pipelines_of(options.families, options.device, demo=not options.families) as each:
+        with pipelines_of(options.families, device, demo=not options.families) as each:
             yield from each
 
 
@@ -171,8 +173,9 @@ def measure(title: str, loaded: pipelines.Loaded, options: argparse.Namespace) -
     model, found = loaded.checkpoint.model, {}
     size = options.size or model.size
     settings = Settings((PROMPT,), model.name, "", "DDIM", guidance=model.guidance, width=size, height=size)
+    bench = Bench(loaded, settings)
     for steps in options.steps:
-        bench = Bench(loaded, replace(settings, steps=steps))
+        bench.settings, bench.baselines = replace(settings, steps=steps), []
         wanted = [parse_stack(text) for text in options.accelerator] or stacks(loaded, bench.settings)
         rows = []
         for stack in wanted:
@@ -180,8 +183,10 @@ def measure(title: str, loaded: pipelines.Loaded, options: argparse.Namespace) -
                 raise ComparerError(reason)
             row, found[model.name, steps, stack] = bench.row(stack, options.repeats)
             rows.append(row)
-        seconds = bench.ours(()).call
-        print(f"\n{title}: {steps} steps, {size}×{size}, {loaded.dtype}; a baseline call takes about {seconds:.2f} s\n")
+        print(
+            f"\n{title}: {steps} steps, {size}×{size}, {loaded.dtype}, guidance {model.guidance:g}; "
+            f"a baseline call took {statistics.median(bench.baselines):.2f} s (median)\n"
+        )
         print(table(HEAD, rows), flush=True)
     return found if size == model.size else {}
 
@@ -208,12 +213,17 @@ def main() -> None:
     device, _ = pipelines.choose_device(options.device)
     print(f"{options.repeats} rounds; {machine(device)}; {load_average()}", flush=True)
     found: dict[Key, float] = {}
-    for title, loaded in chosen(options):
+    for title, loaded in chosen(options, device):
         found |= measure(title, loaded, options)
+        del loaded  # or it would still be there while the next one is built
     if options.architecture_only:
         print(f"\nBeside the published figures:\n\n{beside(found, set(options.architecture_only))}")
     return None
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ComparerError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)

@@ -25,23 +25,13 @@ from common import PROMPT, ROOT, alternate, load_average, table
 from gradio_client import Client
 
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-TIMES = (
-    ("import", ""),
-    ("page", "import"),
-    ("first picture", "import"),
-    ("bare first picture", "import"),
-    ("first picture", "bare first picture"),
-    ("bare second", ""),
-    ("second", "bare second"),
-)
-"""What is timed, and what it is compared with."""
-TITLES = {
+TIMES = {
     "import": "importing the libraries",
-    "page": "an answering page",
-    "first picture": "the first picture",
-    "bare first picture": "the bare script's first picture",
-    "second": "the second comparison",
-    "bare second": "the bare script's second comparison",
+    "page": "answering page",
+    "bare first picture": "first picture of the bare script",
+    "first picture": "first picture",
+    "bare second": "second comparison of the bare script",
+    "second": "second comparison",
 }
 
 
@@ -109,11 +99,11 @@ def main() -> None:
         rounds.append({name: value for result in results for name, value in result.items()})
     print(f"{options.rounds} rounds; {rounds[0]['machine']}; {load}\n")
     rows = []
-    for name, over in TIMES:
-        spread = [_spread([seen[name] for seen in rounds])]
-        spread += [_spread([seen[name] / seen[over] for seen in rounds]) if over else "–"]
-        rows.append([TITLES[name], f"{spread[0]} s", spread[1], TITLES.get(over, "–")])
-    print(table(("what is waited for", "median (range)", "ratio", "to"), rows))
+    for name, title in TIMES.items():
+        over = ("" if name in ("import", "second", "bare second") else "import", f"bare {name}")
+        ratios = [_spread([seen[name] / seen[other] for seen in rounds]) if other in TIMES else "–" for other in over]
+        rows.append([title, f"{_spread([seen[name] for seen in rounds])} s", *ratios])
+    print(table(("what is waited for", "median (range)", "/ importing", "/ the bare script's"), rows))
 
 
 def _spread(values: list[float]) -> str:
