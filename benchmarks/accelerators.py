@@ -2,7 +2,7 @@
 
 For every accelerator and allowed stack, calls of three arms take turns: the baseline, the stack by Comparer, and
 the same stack by its packages alone, as their READMEs say. Each has an unrecorded call first. A round's calls
-make its ratios; a table has their geometric mean and range over the rounds. Printed are
+make its ratios; a table has their geometric mean and range over the middle half of the rounds. Printed are
 
 * the MAC ratio: how many times fewer multiply-accumulates the denoiser makes (counted, not measured);
 * the measured speed-up of the denoiser and of the whole call;
@@ -15,14 +15,13 @@ architectures with random weights (``--architecture-only``). All use DDIM: one e
 """
 
 import argparse
-import statistics
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from common import PROMPT, alternate, arguments, geometric, load_average, machine, pipelines_of, table
+from common import PROMPT, alternate, arguments, center, load_average, machine, middle, pipelines_of, table
 from native import NAMES, native, remark
 from packages import applied, exists
 from published import PUBLISHED, Key, beside
@@ -112,15 +111,15 @@ class Bench:
         row = [
             short(stack),
             f"{macs.ratio(kind, config, self.settings, stack, family):.2f}",
-            geometric([b.denoising / o.denoising for b, o in pairs]),
-            geometric(calls),
-            geometric([o.call / p.call for o, p in against], 3) if theirs else "no package",
-            geometric([o.whole / p.whole for o, p in against], 3) if theirs else "–",
+            middle([b.denoising / o.denoising for b, o in pairs]),
+            middle(calls),
+            middle([o.call / p.call for o, p in against], 3) if theirs else "no package",
+            middle([o.whole / p.whole for o, p in against], 3) if theirs else "–",
             f"{gigabytes(base)} → {gigabytes(ours)}" if ours[0].peak is not None else "not counted",
             f"{differ(base)}; {differ(ours)}",
             differ([ours[0], theirs[0]]) if theirs else "–",
         ]
-        return row, statistics.geometric_mean(calls)
+        return row, center(calls)
 
 
 def gigabytes(calls: Sequence[Timed]) -> str:
@@ -185,7 +184,7 @@ def measure(title: str, loaded: pipelines.Loaded, options: argparse.Namespace) -
             rows.append(row)
         print(
             f"\n{title}: {steps} steps, {size}×{size}, {loaded.dtype}, guidance {model.guidance:g}; "
-            f"a baseline call took {statistics.median(bench.baselines):.2f} s (median)\n"
+            f"a baseline call took {center(bench.baselines):.2f} s\n"
         )
         print(table(HEAD, rows), flush=True)
     return found if size == model.size else {}

@@ -3,7 +3,6 @@
 Light to import: ``bare.py``, whose start is timed, imports this too.
 """
 
-import math
 import os
 import platform
 import statistics
@@ -51,19 +50,20 @@ def alternate(arms: Sequence[Callable[[], Any]], rounds: int) -> list[tuple]:
     return seen
 
 
-def geometric(ratios: Sequence[float], digits: int = 2) -> str:
-    """Write ratios as their geometric mean and, of several, the range: ``1.62 (1.58 to 1.66)``."""
-    mean = math.exp(statistics.fmean(map(math.log, ratios)))
-    spread = f" ({min(ratios):.{digits}f} to {max(ratios):.{digits}f})" if len(ratios) > 1 else ""
-    return f"{mean:.{digits}f}{spread}"
+def middle(values: Sequence[float], digits: int = 2) -> str:
+    """Write the geometric mean of the middle half of the values and that half's range: ``1.62 (1.58 to 1.66)``.
+
+    The lowest and the highest quarter are left out: on a shared machine they tell what others did.
+    """
+    half = sorted(values)[len(values) // 4 : len(values) - len(values) // 4]
+    spread = f" ({half[0]:.{digits}f} to {half[-1]:.{digits}f})" if len(half) > 1 else ""
+    return f"{center(values):.{digits}f}{spread}"
 
 
-def quartiles(ratios: Sequence[float]) -> str:
-    """Write ratios as their median and, of several, the quartiles: ``1.003 (0.996 to 1.011)``."""
-    if len(ratios) == 1:
-        return f"{ratios[0]:.3f}"
-    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-    return f"{middle:.3f} ({low:.3f} to {high:.3f})"
+def center(values: Sequence[float]) -> float:
+    """Return the geometric mean of the middle half of the values."""
+    half = sorted(values)[len(values) // 4 : len(values) - len(values) // 4]
+    return statistics.geometric_mean(half)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -2,16 +2,15 @@
 
 The same guided calls, alternately through ``generate`` (marks, progress, Stop, seeding) and in a bare script
 (the pipeline's ``__call__`` between two readings of the clock), on the demo checkpoint and on a tiny pipeline of
-every family with random weights. Prints the ratio of the wall times, pair by pair, with their median and
-quartiles: one run, one machine, no absolute claim. The tiny pipelines are the worst case: the networks are
-thousands of times smaller than the real ones, what surrounds them is not.
+every family with random weights. Prints the ratios of the wall times, pair by pair: the geometric mean and range
+of the middle half of the pairs. One run, one machine, no absolute claim. The tiny pipelines are the worst case:
+the networks are thousands of times smaller than the real ones, what surrounds them is not.
 """
 
 import argparse
-import statistics
 import time
 
-from common import PROMPT, alternate, arguments, load_average, machine, pipelines_of, quartiles, table
+from common import PROMPT, alternate, arguments, center, load_average, machine, middle, pipelines_of, table
 
 from comparer.generate import generate
 from comparer.models import pipelines, samplers
@@ -43,9 +42,9 @@ def row(title: str, loaded: pipelines.Loaded, pairs: int, steps: int) -> list[st
         return time.perf_counter() - began
 
     seen = alternate((inside, bare), pairs)
-    seconds = statistics.median(plain for _, plain in seen)
+    seconds = center([plain for _, plain in seen])
     ratios = [[timed[which] / plain for timed, plain in seen] for which in (0, 1)]
-    return [title, f"{seconds:.3f} s", *map(quartiles, ratios)]
+    return [title, f"{seconds:.3f} s", *(middle(found, 3) for found in ratios)]
 
 
 def main() -> None:

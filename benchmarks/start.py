@@ -3,16 +3,15 @@
 Each round starts three fresh processes: one that imports the libraries, the bare script of ``bare.py``, and the
 real server, of which a client asks for the same comparison twice (two arms, a warm-up and a call each). Every
 time is counted from the start of its process, but the second comparison's from its request. Prints seconds and
-ratios of times of one round, the median and range over the rounds: one run, one machine, no absolute claim. The server
-also loads its scorer, scores and writes its run folder; the bare script does not. An untimed round comes first,
-so that files are in the page cache.
+ratios of times of one round: geometric mean and range of the middle half of the rounds. One run, one machine, no
+absolute claim. The server also loads its scorer, scores and writes its run folder; the bare script does not. An
+untimed round comes first, so that files are in the page cache.
 """
 
 import argparse
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ import time
 import urllib.request
 from pathlib import Path
 
-from common import PROMPT, ROOT, alternate, load_average, table
+from common import PROMPT, ROOT, alternate, load_average, middle, table
 from gradio_client import Client
 
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
@@ -101,14 +100,9 @@ def main() -> None:
     rows = []
     for name, title in TIMES.items():
         over = ("" if name in ("import", "second", "bare second") else "import", f"bare {name}")
-        ratios = [_spread([seen[name] / seen[other] for seen in rounds]) if other in TIMES else "–" for other in over]
-        rows.append([title, f"{_spread([seen[name] for seen in rounds])} s", *ratios])
-    print(table(("what is waited for", "median (range)", "/ importing", "/ the bare script's"), rows))
-
-
-def _spread(values: list[float]) -> str:
-    """Write the median and the range."""
-    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
+        ratios = [middle([seen[name] / seen[other] for seen in rounds]) if other in TIMES else "–" for other in over]
+        rows.append([title, f"{middle([seen[name] for seen in rounds])} s", *ratios])
+    print(table(("what is waited for", "time", "/ importing", "/ the bare script's"), rows))
 
 
 if __name__ == "__main__":
