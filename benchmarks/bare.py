@@ -1,4 +1,4 @@
-"""What the benchmarks compare with: the same calls in a bare script, and what the machine is.
+"""What ``start.py`` compares with: the same calls in a bare script.
 
 ``python benchmarks/bare.py`` loads the demo checkpoint with diffusers alone and makes two comparisons' calls:
 untimed ones and kept ones, without and with the DeepCache package. It says "picture" when one is saved, and ends
@@ -6,35 +6,15 @@ with a line of JSON: the seconds of the second comparison, and the machine. It n
 """
 
 import json
-import platform
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from common import PROMPT, ROOT, machine
 
 from comparer.models.catalog import CATALOG
 from comparer.models.libraries import prepare
-
-ROOT = Path(__file__).parents[1]
-PROMPT = "a large red star on a blue background"
-
-
-def machine(device: str) -> str:
-    """Describe the machine that computes."""
-    import torch
-
-    name = torch.cuda.get_device_name(device) if device.startswith("cuda") else device
-    return f"{platform.machine()}, {name}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-
-
-def synchronize(device: str) -> None:
-    """Wait until the device has done what it was told."""
-    import torch
-
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
 
 
 def load() -> Any:

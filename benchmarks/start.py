@@ -2,17 +2,16 @@
 
 Each round starts three fresh processes: one that imports the libraries, the bare script of ``bare.py``, and the
 real server, of which a client asks for the same comparison twice (two arms, a warm-up and a call each). Every
-time is counted from the start of its process, but the second comparison's from its request. Prints ratios of
-times of one round, the median and range over the rounds: one run, one machine, no absolute claim. The server
-also loads its scorer, scores and writes its run folder; the bare script does not. An untimed round comes first,
-so that files are in the page cache.
+time is counted from the start of its process, but the second comparison's from its request. Prints seconds and
+ratios of times of one round: geometric mean and range of the middle half of the rounds. One run, one machine, no
+absolute claim. The server also loads its scorer, scores and writes its run folder; the bare script does not. An
+untimed round comes first, so that files are in the page cache.
 """
 
 import argparse
 import json
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,16 +20,18 @@ import time
 import urllib.request
 from pathlib import Path
 
-from bare import PROMPT, ROOT
+from common import PROMPT, ROOT, alternate, load_average, middle, table
 from gradio_client import Client
 
 os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
-RATIOS = (
-    ("answering page / importing the libraries", "page", "import"),
-    ("first picture / importing the libraries", "first picture", "import"),
-    ("first picture / the bare script's", "first picture", "bare first picture"),
-    ("second comparison / the bare script's", "second", "bare second"),
-)
+TIMES = {
+    "import": "importing the libraries",
+    "page": "answering page",
+    "bare first picture": "first picture of the bare script",
+    "first picture": "first picture",
+    "bare second": "second comparison of the bare script",
+    "second": "second comparison",
+}
 
 
 def importing() -> dict:
@@ -92,19 +93,16 @@ def main() -> None:
     options = parser.parse_args()
     os.chdir(ROOT)
     steps = (importing, bare, lambda: served(options.port))
-    rounds: list[dict] = []
-    for number in range(options.rounds + 1):
-        seen: dict = {}
-        for step in steps if number % 2 else reversed(steps):
-            seen |= step()
-        rounds.append(seen)
-    del rounds[0]  # the untimed one
-    print(f"{len(rounds)} rounds; {rounds[0]['machine']}")
-    for name in ("import", "page", "first picture", "bare first picture", "second", "bare second"):
-        print(f"  {name}: median {statistics.median(seen[name] for seen in rounds):.2f} s")
-    for name, above, below in RATIOS:
-        ratios = [seen[above] / seen[below] for seen in rounds]
-        print(f"{name}: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to {max(ratios):.2f}")
+    load, rounds = load_average(), []
+    for results in alternate(steps, options.rounds):
+        rounds.append({name: value for result in results for name, value in result.items()})
+    print(f"{options.rounds} rounds; {rounds[0]['machine']}; {load}\n")
+    rows = []
+    for name, title in TIMES.items():
+        over = ("" if name in ("import", "second", "bare second") else "import", f"bare {name}")
+        ratios = [middle([seen[name] / seen[other] for seen in rounds]) if other in TIMES else "–" for other in over]
+        rows.append([title, f"{middle([seen[name] for seen in rounds])} s", *ratios])
+    print(table(("what is waited for", "time", "/ importing", "/ the bare script's"), rows))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,108 @@
+"""The published models' architectures at full size with random weights: their speed without a download.
+
+The accelerators of this program follow fixed schedules, so that time does not depend on what the weights mean.
+The denoiser, the text encoders and the VAE have the configurations of the published ones; the tokenizer of
+PixArt knows single characters, and its pipeline pads every prompt to the same length anyway.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints.read import Checkpoint
+from comparer.models import pipelines
+from comparer.models.architectures import SCHEDULE, native_config, tiny
+from comparer.models.catalog import CATALOG
+
+CLIP_L = {
+    "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
+    "projection_dim": 768, "hidden_act": "quick_gelu",
+}  # fmt: skip
+CLIP_H = {
+    "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16,
+    "projection_dim": 512, "hidden_act": "gelu",
+}  # fmt: skip
+CLIP_BIG_G = {
+    "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20,
+    "projection_dim": 1280, "hidden_act": "gelu",
+}  # fmt: skip
+T5_LAYERS = 24
+NAMES = tuple(name for name in CATALOG if name != "demo")
+
+
+def native(name: str, device: str, dtype: str) -> pipelines.Loaded:
+    """Build a published model's pipeline with random weights, on the device and in its usual type there.
+
+    Args:
+        name: a model of the catalogue but the demo.
+        device: "auto" or a torch device.
+        dtype: "auto" or a torch type's name.
+    """
+    import diffusers
+    import torch
+
+    kind, config = native_config(name)
+    checkpoint = Checkpoint(CATALOG[name], Path(), config, None, ())
+    device, reason = pipelines.choose_device(device)
+    dtype, why = pipelines.choose_dtype(checkpoint, device, dtype)
+    family, pipe, usual = checkpoint.family.name, tiny(checkpoint.family.name), torch.get_default_dtype()
+    torch.manual_seed(0)
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        with torch.device(device):
+            parts = {
+                checkpoint.family.denoiser: getattr(diffusers, kind)(**config),
+                "vae": _vae(0.18215 if family in ("sd1", "sd2", "pixart-alpha") else 0.13025),
+                **_text_encoders(family, T5_LAYERS if device != "cpu" else 1),
+            }
+    finally:
+        torch.set_default_dtype(usual)
+    pipe.register_modules(**{part: module.eval() for part, module in parts.items()})
+    pipe.set_progress_bar_config(disable=True)
+    scheduler = dict(diffusers.DDIMScheduler(**SCHEDULE, clip_sample=False, steps_offset=1).config)
+    return pipelines.Loaded(checkpoint, pipe, scheduler, device, reason, dtype, why, "none", "whole")
+
+
+def remark(name: str, device: str) -> str:
+    """Say what differs from the published model but for the weights."""
+    if CATALOG[name].family.startswith("pixart") and device == "cpu":
+        return f"random weights; T5 with 1 of its {T5_LAYERS} layers, to fit into memory"
+    return "random weights"
+
+
+def _vae(scaling: float) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(128, 256, 512, 512),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        layers_per_block=2,
+        latent_channels=4,
+        sample_size=512,
+        scaling_factor=scaling,
+    )
+
+
+def _text_encoders(family: str, t5_layers: int) -> dict[str, Any]:
+    import torch
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+
+    def clip(kind: Any, shape: dict) -> Any:
+        return kind(CLIPTextConfig(**shape, bos_token_id=49406, eos_token_id=49407, pad_token_id=1))
+
+    if family.startswith("pixart"):
+        config = T5Config(
+            vocab_size=32128, d_model=4096, d_ff=10240, d_kv=64, num_layers=t5_layers, num_heads=64,
+            feed_forward_proj="gated-gelu",
+        )  # fmt: skip
+        t5 = T5EncoderModel(config)
+        if t5.dtype == torch.float16:  # as transformers loads it: these layers overflow
+            for block in t5.encoder.block:
+                block.layer[-1].DenseReluDense.wo.float()
+        return {"text_encoder": t5}
+    if family == "sdxl":
+        return {
+            "text_encoder": clip(CLIPTextModel, CLIP_L),
+            "text_encoder_2": clip(CLIPTextModelWithProjection, CLIP_BIG_G),
+        }
+    return {"text_encoder": clip(CLIPTextModel, CLIP_L if family == "sd1" else CLIP_H)}

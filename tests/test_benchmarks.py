@@ -1,0 +1,91 @@
+"""The benchmarks run and print their tables; no time is asserted. ``start.py``, which starts servers, takes minutes."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, THREADS
+
+FAMILIES = ("sd1", "sd2", "sdxl", "pixart-alpha", "pixart-sigma")
+
+
+def benchmark(name, *arguments):
+    """Run a benchmark as a person would; return what it printed."""
+    told = subprocess.run(
+        [sys.executable, f"benchmarks/{name}.py", *arguments],
+        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(THREADS)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+def rows(printed):
+    """Return the cells of every line of Markdown tables."""
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("|")]
+
+
+def test_overhead_measures_the_demo_and_every_family():
+    head, _, *found = rows(benchmark("overhead", "--pairs", "1", "--steps", "2", "--device", "cpu"))
+    assert head[0] == "pipeline"
+    assert [cells[0] for cells in found] == ["demo", *(f"tiny {family}" for family in FAMILIES)]
+    assert all(len(cells) == len(head) and all(cells) for cells in found)
+
+
+@pytest.fixture(scope="module")
+def printed():
+    stacks = ("DeepCache", "ToMe+T-GATE(gate_step=2)", "Guidance cutoff")
+    given = [word for stack in stacks for word in ("--accelerator", stack)]
+    return benchmark("accelerators", *given, "--families", "sdxl", "--steps", "4", "--repeats", "2", "--device", "cpu")
+
+
+def test_accelerators_says_on_what_it_ran(printed):
+    first = printed.splitlines()[0]
+    assert all(word in first for word in ("2 rounds", "threads", "torch 2", "tgate 1", "load"))
+
+
+def test_accelerators_compares_with_the_packages_bit_for_bit(printed):
+    head, _, *found = rows(printed)
+    assert [cells[0] for cells in found] == [
+        "DeepCache", "ToMe + T-GATE(gate_step=2, sp_interval=1, warm_up=0)", "Guidance cutoff",
+    ]  # fmt: skip
+    equal = [cells[head.index("latents and the package's")] for cells in found]
+    assert equal == ["equal", "equal", "–"]
+    assert {cells[head.index("rounds, baseline; stack")] for cells in found} == {"equal; equal"}
+    assert all(float(cells[head.index("MAC ratio")]) > 1 for cells in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "denoiser", "text"), [("sd-2.1", 866, 340), ("sdxl", 2567, 818), ("pixart-sigma-1024", 611, 4762)]
+)
+def test_the_architectures_are_as_large_as_the_published_ones(monkeypatch, name, denoiser, text):
+    """Millions of parameters, as the models' authors and their files have them."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from native import native
+
+    from comparer.models import pipelines
+
+    monkeypatch.setattr(pipelines, "choose_device", lambda wanted: ("meta", ""))
+    loaded = native(name, "auto", "auto")
+    family, parts = loaded.checkpoint.family, loaded.pipe.components
+
+    def millions(*names):
+        return sum(p.numel() for name in names for p in parts[name].parameters()) / 1e6
+
+    assert abs(millions(family.denoiser) - denoiser) < 1 and abs(millions(*family.text) - text) < 1
+    assert abs(millions("vae") - 83.7) < 0.1
+
+
+def test_published_figures_stand_beside_ours(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from published import PUBLISHED, beside
+
+    from comparer.models.catalog import CATALOG
+
+    assert {item.model for item in PUBLISHED} <= CATALOG.keys()
+    first = PUBLISHED[0]
+    measured = {(first.model, first.steps, first.accelerators()): first.factor * 1.5}
+    head, _, *found = rows(beside(measured))
+    ours, ratio = head.index("ours"), head.index("ours / theirs")
+    assert found[0][ratio] == "1.50" and found[1][ours] == "not measured"
+    assert len(rows(beside(measured, {"sdxl"}))) == 2 + sum(item.model == "sdxl" for item in PUBLISHED)
