@@ -162,7 +162,7 @@ def table(comparison: Comparison) -> str:
                 _show(figures.clip_score, "{:.2f}"),
                 "" if first else _show(figures.clip_loss, "{:+.1%}"),
                 _show(figures.peak_bytes and figures.peak_bytes / 2**30, "{:.2f} GiB") or "not measured",
-                f"not run: {why}" if (why := comparison.why_not(number)) else figures.did(),
+                f"not run: {why}" if (why := comparison.why_not(number)) else comparison.did(number),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -119,6 +119,12 @@ class Comparison:
             said.append(f"{self.request.arms[arm].name}: every picture is the baseline's, bit for bit.")
         return said
 
+    def did(self, arm: int) -> str:
+        """Say what the arm's accelerators did in all its calls: "DeepCache: 9 full, 16 shallow"."""
+        counted = self.figures(arm).reports
+        accelerators = (a for a in self.request.arms[arm].accelerators if a.title in counted)
+        return "; ".join(f"{a.title}: {a.did(counted[a.title])}" for a in accelerators)
+
     def shot(self, arm: int, prompt: int, seed: int) -> Shot | None:
         """Return the shot of this arm, prompt number and seed if it is there yet."""
         return next((s for s in self.shots if (s.arm, s.prompt, s.seed) == (arm, prompt, seed)), None)
@@ -223,13 +229,6 @@ class Figures:
     peak_bytes: int | None
     reports: dict[str, dict[str, int]]
     mac_ratio: float | None = None
-
-    def did(self) -> str:
-        """Say what the accelerators did: "DeepCache: 9 full, 16 shallow"."""
-        return "; ".join(
-            f"{name}: " + ", ".join(f"{count} {what}" for what, count in counts.items())
-            for name, counts in self.reports.items()
-        )
 
 
 def geometric_mean(ratios: list[float]) -> float | None:

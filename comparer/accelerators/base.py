@@ -111,6 +111,10 @@ class Accelerator(ABC):
             settings: the call's ``Settings``: its steps and guidance, say.
         """
 
+    def did(self, counts: dict[str, int]) -> str:
+        """Say in a few words what it did, from its report's counts: "9 full, 16 shallow"."""
+        return ", ".join(f"{count} {what}" for what, count in counts.items())
+
     def no_effect(self, report: "Report") -> str | None:
         """Say in one sentence why a call most likely had no effect, or None where its counters show one.
 

@@ -99,6 +99,12 @@ class TGATE(Accelerator):
         finally:
             denoiser.set_attn_processor(processors)
 
+    def did(self, counts: dict[str, int]) -> str:
+        """Say how many evaluations were guided, and how many attention outputs were reused."""
+        guided, reused = counts["with guidance"], counts["attention reused"]
+        attention = reused + counts["attention computed"]
+        return f"{guided} guided, {counts['without guidance']} not; {reused} of {attention} attention outputs reused"
+
     def no_effect(self, report: Report) -> str | None:
         """Say that the gate was not reached."""
         if report.counts["without guidance"] or report.counts["attention reused"]:

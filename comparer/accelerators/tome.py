@@ -110,6 +110,13 @@ class ToMe(Accelerator):
             for part in unet.modules():
                 part.__dict__.pop("_tome_info", None)
 
+    def did(self, counts: dict[str, int]) -> str:
+        """Say which share of the tokens it merged, and how often by a random pattern."""
+        share = counts["tokens merged"] / max(counts["tokens before"], 1)
+        return (
+            f"{share:.0%} of the tokens merged, {counts['merges']} times; {counts['random patterns']} random patterns"
+        )
+
     def no_effect(self, report: Report) -> str | None:
         """Say that the ratio is less than a token, or that no attention is as fine as max_downsample asks."""
         if report.counts["merges"]:

@@ -109,9 +109,9 @@ def arms_table(comparison: Comparison) -> str:
     rows = []
     for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         if f.calls or comparison.why_not(number):
-            cells = _cells(f, baseline=number == 0)
-            cells[-1] = escape(f"not run: {why}") if (why := comparison.why_not(number)) else cells[-1]
-            rows.append([escape(arm.name), *cells])
+            why = comparison.why_not(number)
+            did = f"not run: {why}" if why else "; ".join(comparison.no_effect(number)) or comparison.did(number)
+            rows.append([escape(arm.name), *_cells(f, baseline=number == 0), escape(did) or "–"])
     if not any(f.peak_bytes for f in comparison.all_figures()):  # a CPU has no counter: the notes say so
         head, rows = (*head[:6], head[7]), [[*row[:6], row[7]] for row in rows]
     return _table("Figures by arm", head, rows)
@@ -125,7 +125,6 @@ def _cells(f: Figures, baseline: bool) -> list[str]:
         _show(f.clip_score, "{:.2f}"),
         "" if baseline else _show(f.clip_loss, "{:+.1%}"),
         _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB"),
-        escape(f.did()) or "–",
     ]
 
 
