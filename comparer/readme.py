@@ -12,6 +12,7 @@ from pathlib import Path
 
 from comparer.accelerators import REGISTRY, Accelerator, matrix
 from comparer.config import OPTIONS
+from comparer.models.catalog import CATALOG
 
 
 def options() -> str:
@@ -21,6 +22,16 @@ def options() -> str:
         takes = option.takes.replace("|", "\\|")
         names = ", ".join(f"`{name}`" for name in (option.variable, option.also) if name)
         rows.append(f"| `{option.flag} {takes}` | {names} | {option.default} | {option.help} |")
+    return "\n".join(rows)
+
+
+def models() -> str:
+    """Write the catalogue as a Markdown table, with the accelerators that serve each model."""
+    rows = ["| name | | pixels | float16 weights | accelerators |", "| --- | --- | --- | --- | --- |"]
+    for model in CATALOG.values():
+        serve = ", ".join(kind.title for kind in REGISTRY.values() if model.family in kind.families)
+        size = f"about {model.gigabytes:g} GB" if model.gigabytes else "in the repository"
+        rows.append(f"| `{model.name}` | {model.title} | {model.size} | {size} | {serve} |")
     return "\n".join(rows)
 
 
@@ -49,6 +60,7 @@ def multiply_accumulates() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "options": options,
+    "models": models,
     "matrix": lambda: f"```text\n{matrix.text()}\n```",
     **{kind.__name__: partial(parameters, kind) for kind in REGISTRY.values()},
     "macs": multiply_accumulates,
