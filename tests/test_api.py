@@ -89,6 +89,7 @@ def test_what_can_be_asked_for_is_listed(client):
     assert "full evaluation" in interval["help"] and known["DeepCache"]["lossy"] is True
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
         "/compare",
+        "/fetch",
         "/checkpoints",
         "/accelerators",
     }
@@ -122,7 +123,7 @@ def test_the_run_of_a_client_that_disappears_stops_within_a_step(own, runs):
 
 def test_a_plain_http_client_that_hangs_up_stops_its_run_within_a_step(own, runs):
     before = set(runs.glob("*"))
-    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-16", 16, 0, "cpu"]
+    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-16", 16, 0, "cpu", 0.0]
     event = httpx.post(f"{own}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
     with httpx.stream("GET", f"{own}/gradio_api/call/compare/{event}") as answer:
         next(answer.iter_lines())
@@ -142,7 +143,7 @@ def test_agents_are_served_on_the_switch(tmp_path):
         ):
             await session.initialize()
             tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-            assert set(tools) == {"compare", "checkpoints", "accelerators"}
+            assert set(tools) == {"compare", "fetch", "checkpoints", "accelerators"}
             about = tools["compare"].inputSchema
             assert about["required"] == ["prompt"] and about["properties"]["checkpoint"]["default"] == "demo"
             assert "one prompt a line" in about["properties"]["prompt"]["description"]

@@ -5,6 +5,8 @@ import re
 
 import pytest
 from conftest import PROMPT, serving
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 from hub_server import Hub
 from hub_server import serving as serving_hub
 from test_hub import repositories  # noqa: F401
@@ -79,7 +81,7 @@ def test_what_cannot_be_had_is_greyed_with_its_reason(page):  # noqa: F811
     page.wait_for_function("() => !document.querySelector('.switch input[type=checkbox]').disabled")
     assert cache.is_enabled() and page.get_by_text("needs a U-Net").count() == 0
     page.get_by_role("spinbutton", name=re.compile("Guidance \\(CFG")).fill("1")
-    page.get_by_text("T-GATE needs guidance").wait_for()
+    page.locator(".switch ~ *, .switch").get_by_text("T-GATE needs guidance").first.wait_for()
     assert gate.is_disabled() and cache.is_enabled()
 
 
@@ -131,6 +133,12 @@ def test_a_model_that_is_not_here_is_fetched_stopped_and_fetched_on(away):
     tab.get_by_text("Stable Diffusion 1.5 is here.").wait_for()
     assert any(" from " in asked for asked in hub.asked)
     fetch.wait_for(state="hidden")
+    client = Client(tab.url, verbose=False)
+    assert {model["name"]: model["here"] for model in client.predict(api_name="/checkpoints")}["sd-1.5"] is True
+    assert client.predict("pixart-sigma-512", api_name="/fetch") == {"state": "finished"}
+    assert {model["name"]: model["here"] for model in client.predict(api_name="/checkpoints")}["pixart-sigma-512"]
+    with pytest.raises(AppError, match="There is no model 'sd-9' to fetch"):
+        client.predict("sd-9", api_name="/fetch")
     hub.asked.clear()
     for name, value in (("Width", "256"), ("Height", "256")):
         tab.get_by_label(name).fill(value)

@@ -97,7 +97,7 @@ class Page:
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
         fetching = self.controls.fetch.click(
-            self.fetch, checkpoint, [self.status, checkpoint, self.controls.fetch], concurrency_limit=None,
+            self.fetch_model, checkpoint, [self.status, checkpoint, self.controls.fetch], concurrency_limit=None,
             show_progress="hidden", trigger_mode="once", api_visibility="private",
         )  # fmt: skip
         fetching.then(self.controls.plan, inputs, self.plan, **PRIVATE)
@@ -130,7 +130,7 @@ class Page:
             yield {self.status: results.failed(told)}
             raise
 
-    def fetch(self, name: str, request: gr.Request) -> Iterator[dict]:
+    def fetch_model(self, name: str, request: gr.Request) -> Iterator[dict]:
         """Handle Fetch: bring a model from the hub, and say how far it is."""
         session, drawn = self._begin(request), 0.0
         yield {self.status: results.told("Asking the hub")}
