@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint docs screenshots clean
+.PHONY: run test test-all lint docs screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py $(ARGS)
@@ -10,13 +10,16 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest $(ARGS)
 
+test-all: test
+	$(BIN)/python -m pytest -m full tests $(ARGS)
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed
-	$(BIN)/python -m comparer.readme README.md
+	$(BIN)/python -m comparer.readme README.md docs/accelerators.md
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python scripts/screenshots.py $(ARGS)

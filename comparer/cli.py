@@ -3,18 +3,22 @@
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
-from comparer.accelerators import REGISTRY
-from comparer.checkpoints.read import names, resolve
-from comparer.compare import Finished, Progress, Waiting, compare
+from comparer.accelerators import REGISTRY, matrix
+from comparer.checkpoints.read import names, resolve, weight
+from comparer.compare import compare
 from comparer.config import add_arguments, from_arguments
-from comparer.door import ask
+from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
+from comparer.events import Finished, Progress, Waiting
+from comparer.fetch import fetch
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
+from comparer.notes import notes
 from comparer.request import read_prompts
-from comparer.results import Comparison, notes
+from comparer.results import Comparison
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,8 +45,10 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="A",
-        help=f"one arm: {', '.join(REGISTRY)} with parameters, as 'DeepCache(interval=3)'; may be given more than once",
+        help=f"one arm: {', '.join(REGISTRY)} with parameters, as 'DeepCache(interval=3)', or several on one "
+        "pipeline, as 'DeepCache+T-GATE(gate_step=8)'; may be given more than once",
     )
+    run.add_argument("--all-five", action="store_true", help=f"baseline and {', '.join(FIVE)}")
     run.add_argument("--checkpoint", default="demo", help="a name that 'checkpoints' lists (%(default)s)")
     run.add_argument("--negative-prompt", default="", help="what the pictures should not show")
     run.add_argument("--sampler", help=f"{', '.join(SAMPLERS)} (the checkpoint's)")
@@ -60,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("checkpoints", help="list what can be compared")
     listing.set_defaults(command=_checkpoints)
     add_arguments(listing)
+    works = commands.add_parser("accelerators", help="show what runs with what, and why not")
+    works.set_defaults(command=_accelerators)
     get = commands.add_parser(
         "fetch", help="fetch a model from the hub", description="Fetch a model; what has come stays after Ctrl-C."
     )
@@ -94,7 +102,7 @@ def _compare(options: argparse.Namespace) -> int:
         config,
         "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
         options.checkpoint,
-        options.accelerator or ["DeepCache"],
+        [*(FIVE if options.all_five else ()), *options.accelerator] or ["DeepCache"],
         options.negative_prompt,
         options.sampler,
         options.steps,
@@ -112,11 +120,10 @@ def _compare(options: argparse.Namespace) -> int:
     try:
         for event in run:
             if isinstance(event, Waiting):
-                bar.set_description(f"Waiting: {event.ahead} ahead")
+                bar.set_description_str(f"Waiting: {event.ahead} ahead, now: {event.now}")
             elif isinstance(event, Progress):
-                bar.total, bar.n = event.total, event.done
-                bar.set_description_str(event.text, refresh=False)
-                bar.set_postfix_str("" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left")
+                bar.total, bar.n = event.total or None, event.done
+                _draw(bar, event)
             elif isinstance(event, Finished):
                 done = event
     except KeyboardInterrupt:
@@ -135,6 +142,11 @@ def _compare(options: argparse.Namespace) -> int:
     return 3 if done.comparison.not_run else 0
 
 
+def _draw(bar: Any, event: Progress) -> None:
+    bar.set_description_str(event.text, refresh=False)
+    bar.set_postfix_str("" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left")
+
+
 def table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table of plain text."""
     rows = [("arm", "pictures", "s/picture", "it/s", "speed-up", "CLIP", "CLIP loss", "peak memory", "what it did")]
@@ -150,7 +162,7 @@ def table(comparison: Comparison) -> str:
                 _show(figures.clip_score, "{:.2f}"),
                 "" if first else _show(figures.clip_loss, "{:+.1%}"),
                 _show(figures.peak_bytes and figures.peak_bytes / 2**30, "{:.2f} GiB") or "not measured",
-                f"not run: {why}" if (why := comparison.why_not(number)) else figures.did(),
+                f"not run: {why}" if (why := comparison.why_not(number)) else comparison.did(number),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -167,8 +179,7 @@ def _checkpoints(options: argparse.Namespace) -> int:
     for name in names(config):
         model = CATALOG.get(name)
         if model and not hub.here(model):
-            size = f"about {model.gigabytes} GB in half precision"
-            print(f"{name:24} {model.title}: not here, {size}: python -m comparer fetch {name}")
+            print(f"{name:24} {model.title}: not here, {weight(model)}: python -m comparer fetch {name}")
             continue
         try:
             model = resolve(name, config).model
@@ -178,32 +189,24 @@ def _checkpoints(options: argparse.Namespace) -> int:
     return 0
 
 
+def _accelerators(options: argparse.Namespace) -> int:
+    print(matrix.text())
+    return 0
+
+
 def _fetch(options: argparse.Namespace) -> int:
-    """Fetch a model, then the weights of the scorer that its pictures need."""
     from tqdm import tqdm
 
-    config = from_arguments(options)
-    if options.name not in CATALOG:
-        raise ComparerError(f"There is no model '{options.name}' to fetch: choose one of {', '.join(CATALOG)}.")
-    model = CATALOG[options.name]
-    half = config.dtype in ("float16", "bfloat16")
-    if config.dtype == "auto" and config.device != "cpu":
-        from comparer.models.pipelines import choose_device
-
-        half = choose_device(config.device)[0] != "cpu"
-    with tqdm(unit="B", unit_scale=True, disable=options.quiet) as bar:
-
-        def show(done: int, total: int, text: str) -> None:
-            bar.total, bar.n = total or None, done
-            bar.set_description(text)
-
+    run = fetch(options.name, from_arguments(options))
+    with tqdm(disable=options.quiet, bar_format="{desc} |{bar}| {percentage:.0f}%{postfix}") as bar:
         try:
-            hub.fetch(model, half, show)
-            if model.name != "demo":
-                hub.scorer_weights(show)
+            for event in run:
+                bar.total, bar.n = event.total or None, event.done
+                _draw(bar, event)
         except KeyboardInterrupt:
+            run.close()
             bar.close()
             print("Stopped; what has come is kept, and the same command goes on from there.", file=sys.stderr)
             return 130
-    print(f"{model.title} is here.")
+    print(f"{CATALOG[options.name].title} is here.")
     return 0

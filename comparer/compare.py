@@ -1,10 +1,11 @@
 """Run a request: yield events, end with a Comparison. The page and the command line consume the same events."""
 
-import queue
+import logging
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 
@@ -12,6 +13,8 @@ from comparer.accelerators import stack
 from comparer.checkpoints.read import Checkpoint, resolve
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
+from comparer.events import Event, Finished, Progress, Seen, Waiting, in_thread
+from comparer.fetch import reporter
 from comparer.history import RunFolder
 from comparer.models import samplers
 from comparer.request import Request
@@ -19,48 +22,7 @@ from comparer.results import Call, Comparison, NotRun, Scorer, Shot
 from comparer.timing import pace
 from comparer.turns import turn
 
-
-@dataclass(frozen=True)
-class Waiting:
-    """Another comparison is being measured; ``ahead`` of them come first, ``now`` says how far the first one is."""
-
-    ahead: int
-    now: str = ""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far the run is.
-
-    ``phase`` is loading, warm-up, generating or scoring; ``done`` of ``total`` denoising steps of the whole
-    run; ``seconds_left`` is None until a first step has been seen, here or in an earlier run.
-    """
-
-    phase: str
-    text: str
-    done: int
-    total: int
-    seconds_left: float | None = None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """New pictures or scores are in ``comparison``; the files are in ``folder``."""
-
-    comparison: Comparison
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The run ended: finished or stopped, as ``comparison.state`` says. ``grid`` is None without pictures."""
-
-    comparison: Comparison
-    folder: Path
-    grid: Path | None
-
-
-Event = Waiting | Progress | Seen | Finished
+log = logging.getLogger(__name__)
 
 
 def check(request: Request, config: Config) -> Checkpoint:
@@ -90,10 +52,19 @@ def check(request: Request, config: Config) -> Checkpoint:
     return checkpoint
 
 
+def count(checkpoint: Checkpoint, request: Request) -> tuple[int, ...]:
+    """Count every arm's multiply-accumulates of the denoiser for one picture, without weights."""
+    from comparer.accelerators.macs import macs
+
+    kind, family = checkpoint.denoiser["_class_name"], checkpoint.model.family
+    return tuple(macs(kind, checkpoint.denoiser, request.settings, arm.accelerators, family) for arm in request.arms)
+
+
 def compare(request: Request, config: Config, stop: threading.Event | None = None) -> Iterator[Event]:
     """Run a request in its turn and yield what happens.
 
-    Closing the generator stops the run within one denoising step. Finished pictures stay in the run folder.
+    Closing the generator stops the run within one denoising step. Finished pictures stay in the run folder. A run that
+    is stopped before its first call ends without ``Finished``.
 
     Args:
         request: what to make.
@@ -105,29 +76,14 @@ def compare(request: Request, config: Config, stop: threading.Event | None = Non
     """
     checkpoint = check(request, config)
     stop = stop or threading.Event()
-    events: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
 
-    def work() -> None:
-        try:
-            run = _Run(request, config, checkpoint, stop, events.put)
-            with turn(lambda *told: events.put(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
-                if mine:
-                    run.run()
-        except BaseException as error:  # handed to the consumer, who raises it
-            events.put(error)
-        finally:
-            events.put(None)
+    def work(emit: Callable[[Event], None]) -> None:
+        run = _Run(request, config, checkpoint, stop, emit)
+        with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
+            if mine:
+                run.run()
 
-    worker = threading.Thread(target=work, name="comparer-run", daemon=True)
-    worker.start()
-    try:
-        while (event := events.get()) is not None:
-            if isinstance(event, BaseException):
-                raise event
-            yield event
-    finally:
-        stop.set()
-        worker.join()
+    yield from in_thread(work, stop, "comparer-run")
 
 
 class _Run:
@@ -153,7 +109,7 @@ class _Run:
         from comparer.scores import clip
 
         self.loaded = pipelines.load(self.checkpoint, self.config)
-        self.scorer = clip.scorer_for(self.checkpoint)
+        self.scorer = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set)
         self.comparison.environment = pipelines.environment(self.loaded)
         self.comparison.checkpoint = self.checkpoint.record()
         self.comparison.scorer = self._scorer_record()
@@ -163,6 +119,7 @@ class _Run:
         )
         try:
             self._calls()
+            self._count()
             self.comparison.state = "finished" if self.comparison.shots else "failed"
         except Stopped:
             self._score()
@@ -231,7 +188,8 @@ class _Run:
         )
         for (prompt, seed), picture in zip(items, output.pictures, strict=True):
             file = self.folder.save_shot(self.comparison, arm, prompt, seed, picture)
-            self.comparison.shots.append(Shot(arm, prompt, seed, file, call))
+            pixels = sha256(picture.tobytes()).hexdigest()[:32]
+            self.comparison.shots.append(Shot(arm, prompt, seed, file, call, pixels=pixels))
         self.folder.save(self.comparison)
         self.emit(Seen(self.comparison, self.folder.path))
 
@@ -249,6 +207,14 @@ class _Run:
                 self.comparison.shots[position] = replace(shot, clip_score=score)
         self.folder.save(self.comparison)
         self.emit(Seen(self.comparison, self.folder.path))
+
+    def _count(self) -> None:
+        self._progress("counting", "Counting multiply-accumulates", len(self.plan))
+        try:
+            self.comparison.macs = count(self.checkpoint, self.request)
+        except Exception as error:  # of a denoiser that diffusers loads and the counter does not know
+            log.warning("multiply-accumulates were not counted", exc_info=True)
+            self.comparison.remarks.append(f"Multiply-accumulates were not counted: {type(error).__name__}: {error}.")
 
     def _scorer_record(self) -> Scorer:
         if isinstance(self.scorer, str):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from comparer.accelerators import Accelerator, parse
+from comparer.accelerators import Accelerator, parse_stack, stack
 from comparer.checkpoints.read import resolve
 from comparer.compare import check
 from comparer.config import Config
@@ -11,12 +11,15 @@ from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.request import Arm, Request, Settings, parse_prompts, parse_seeds, parse_size
 
+FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
+"""With the baseline, the five arms that people ask for most."""
+
 
 def ask(
     config: Config,
     prompt: str,
     checkpoint: str = "demo",
-    accelerators: Sequence[str | Accelerator] = ("DeepCache",),
+    accelerators: Sequence[str | tuple[Accelerator, ...]] = ("DeepCache",),
     negative_prompt: str = "",
     sampler: str | None = None,
     steps: Any = None,
@@ -34,7 +37,8 @@ def ask(
         config: folders and limits.
         prompt: one prompt a line.
         checkpoint: a name of the catalogue or a local one.
-        accelerators: one arm each, as text or built.
+        accelerators: one arm each, as text ("DeepCache(interval=3)+T-GATE"; parameters that are not given take what
+            is usual for the checkpoint's family and the steps) or as a built stack.
         negative_prompt: shared by all prompts.
         sampler: a name of ``models.samplers``.
         steps: denoising steps.
@@ -54,20 +58,25 @@ def ask(
         # gradio takes {"path": ...} in an answer for a file to serve: nothing but text may come back in a record.
         if text is not None and not isinstance(text, str):
             raise ComparerError(f"{name} is not text.")
-    if not isinstance(accelerators, Sequence) or not all(isinstance(a, str | Accelerator) for a in accelerators):
+    if not isinstance(accelerators, Sequence) or not all(isinstance(a, str | tuple) for a in accelerators):
         raise ComparerError('The accelerators are not a list: write them as ["DeepCache(interval=3)"].')
     accelerators = [accelerators] if isinstance(accelerators, str) else accelerators
     model = resolve(checkpoint or "", config).model
     if size is None or size == "":
         size = (model.size, model.size)
     width, height = size if isinstance(size, tuple) else parse_size(size)
-    built = [a if isinstance(a, Accelerator) else parse(a) for a in accelerators]
+    steps = model.steps if steps is None else _whole(steps)
+
+    def usual(kind: type[Accelerator]) -> dict[str, Any]:
+        return kind.usual(model.family, steps) if isinstance(steps, int) else {}  # else it is refused below
+
+    built = [a if isinstance(a, tuple) else parse_stack(a, usual) for a in accelerators]
     settings = Settings(
         prompts=parse_prompts(prompt or ""),
         checkpoint=checkpoint,
         negative_prompt=(negative_prompt or "").strip(),
         sampler=samplers.canonical(sampler) if sampler else model.sampler,
-        steps=model.steps if steps is None else _whole(steps),
+        steps=steps,
         guidance=model.guidance if guidance is None else guidance,
         width=_whole(width),
         height=_whole(height),
@@ -75,7 +84,7 @@ def ask(
         batch_size=_whole(batch_size),
         guidance_rescale=guidance_rescale,
     )
-    arms = (Arm("Baseline"), *(Arm(str(accelerator), (accelerator,)) for accelerator in built))
+    arms = (Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built))
     request = Request(settings, arms, _whole(warmups), noise, config.limits)
     check(request, config)
     return request

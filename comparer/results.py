@@ -1,16 +1,13 @@
 """What was seen: calls, shots and the figures drawn from them. Plain data and arithmetic, no torch."""
 
 import math
-import re
 from dataclasses import asdict, dataclass, field
 from statistics import fmean
 
-from comparer.demo.scenes import unknown_words
+from comparer.accelerators import Report
 from comparer.request import Request
 
 SCHEMA = 1
-WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
-LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Shot:
     """One picture of one arm for one (prompt, seed).
 
     ``file`` is its PNG's name in the run folder, ``call`` the position of its call, ``clip_score`` None where
-    it was not scored.
+    it was not scored, ``pixels`` a digest of its pixels: equal digests are equal pictures.
     """
 
     arm: int
@@ -51,6 +48,7 @@ class Shot:
     file: str
     call: int
     clip_score: float | None = None
+    pixels: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +84,8 @@ class Comparison:
         state: running, finished, stopped or failed.
         remarks: what the model did with the request that its user would not expect.
         not_run: arms that could not be run.
+        macs: every arm's multiply-accumulates of the denoiser for one picture, counted without weights; () where
+            they were not counted.
     """
 
     request: Request
@@ -99,10 +99,31 @@ class Comparison:
     shots: list[Shot] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     not_run: list[NotRun] = field(default_factory=list)
+    macs: tuple[int, ...] = ()
 
     def why_not(self, arm: int) -> str:
         """Return why this arm was not run, "" where it was."""
         return next((failure.reason for failure in self.not_run if failure.arm == arm), "")
+
+    def no_effect(self, arm: int) -> list[str]:
+        """Say which of this arm's lossy accelerators had no effect, and the likely reason; [] where all had one.
+
+        One had none if its counters say so, or if every picture of the arm is the baseline's, bit for bit.
+        """
+        accelerators = [a for a in self.request.arms[arm].accelerators if a.lossy]
+        counted = self.figures(arm).reports
+        found = [a.no_effect(Report(counted[a.title])) for a in accelerators if a.title in counted]
+        said = [reason for reason in found if reason]
+        pairs = self.pairs(arm) if accelerators and not said else []
+        if pairs and all(base.pixels and base.pixels == other.pixels for base, other in pairs):
+            said.append(f"{self.request.arms[arm].name}: every picture is the baseline's, bit for bit.")
+        return said
+
+    def did(self, arm: int) -> str:
+        """Say what the arm's accelerators did in all its calls: "DeepCache: 9 full, 16 shallow"."""
+        counted = self.figures(arm).reports
+        accelerators = (a for a in self.request.arms[arm].accelerators if a.title in counted)
+        return "; ".join(f"{a.title}: {a.did(counted[a.title])}" for a in accelerators)
 
     def shot(self, arm: int, prompt: int, seed: int) -> Shot | None:
         """Return the shot of this arm, prompt number and seed if it is there yet."""
@@ -149,6 +170,7 @@ class Comparison:
             scored=len(scored),
             peak_bytes=max(peaks, default=None),
             reports=reports,
+            mac_ratio=self.macs[0] / self.macs[arm] if self.macs else None,
         )
 
     def to_json(self) -> dict:
@@ -172,6 +194,7 @@ class Comparison:
                 "calls": [Call(**call | {"steps": tuple(call["steps"])}) for call in data["calls"]],
                 "shots": [Shot(**shot) for shot in data["shots"]],
                 "not_run": [NotRun(**failure) for failure in data.get("not_run", [])],
+                "macs": tuple(data.get("macs", ())),
             }
         )
 
@@ -190,6 +213,8 @@ class Figures:
         clip_loss: (baseline's mean − mean) / baseline's mean; None below a baseline mean of 1.
         peak_bytes: largest peak of its calls.
         reports: accelerator -> counter -> sum over calls.
+        mac_ratio: the baseline's multiply-accumulates / the arm's, of the denoiser: the speed-up of its denoising
+            that could be had if time were work.
     """
 
     calls: int
@@ -203,43 +228,7 @@ class Figures:
     scored: int
     peak_bytes: int | None
     reports: dict[str, dict[str, int]]
-
-    def did(self) -> str:
-        """Say what the accelerators did: "DeepCache: 9 full, 16 shallow"."""
-        return "; ".join(
-            f"{name}: " + ", ".join(f"{count} {what}" for what, count in counts.items())
-            for name, counts in self.reports.items()
-        )
-
-
-def notes(comparison: Comparison) -> list[str]:
-    """Say beside the figures what they rest on: how many calls, which CLIP, what was cut."""
-    request, scorer = comparison.request, comparison.scorer
-    arms = [figures for figures in comparison.all_figures() if figures.calls]
-    said = [f"{request.arms[failure.arm].name} was not run: {failure.reason}." for failure in comparison.not_run]
-    if not arms:
-        return said
-    figures = arms[-1]
-    said.append(
-        f"Speed-up of whole calls, n = {_count(figures.calls, 'call')} an arm, {_count(request.warmups, 'warm-up')}."
-    )
-    if figures.peak_bytes is None:
-        said.append("Peak memory is not measured on this device.")
-    if scorer.name:
-        said.append(f"CLIP score by {scorer.name}, n = {_count(figures.scored, 'pair')}.")
-    else:
-        said.append(f"Not scored: {scorer.why_not}.")
-    if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
-        said.append(f"The demo model has never seen: {', '.join(strange)}.")
-    if any(WEIGHTED.search(text) for text in (*request.settings.prompts, request.settings.negative_prompt)):
-        said.append(LITERAL)
-    for number in scorer.truncated:
-        said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
-    return said + comparison.remarks
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    mac_ratio: float | None = None
 
 
 def geometric_mean(ratios: list[float]) -> float | None:

@@ -10,6 +10,11 @@ _queue: list[Callable[[], str]] = []  # of every caller, what it says of itself;
 _changed = threading.Condition()
 
 
+def busy() -> bool:
+    """Say whether somebody is being measured."""
+    return bool(_queue)
+
+
 @contextmanager
 def turn(
     on_wait: Callable[[int, str], None], stop: Callable[[], bool], limit: int, now: Callable[[], str]

@@ -62,7 +62,7 @@ def test_local_folders_are_listed_newest_first(installed):
         ("models/link", ["outside the checkpoint folders"]),
         ("/etc", ["outside the checkpoint folders"]),
         ("../secret/model", ["outside the checkpoint folders"]),
-        ("sd-1.5", ["not on this machine", "hf download stable-diffusion-v1-5/stable-diffusion-v1-5"]),
+        ("sd-1.5", ["not on this machine", "about 2.1 GB", "python -m comparer fetch sd-1.5"]),
     ],
 )
 def test_refusals(installed, name, words, monkeypatch, tmp_path):

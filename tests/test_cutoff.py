@@ -52,6 +52,24 @@ def test_it_cuts_at_a_step_whatever_the_sampler_makes_of_one(sampler, schedule):
     assert report.counts == {"with guidance": schedule.count("F"), "without guidance": schedule.count(".")}
 
 
+@pytest.mark.parametrize("more", [{}, {"num_images_per_prompt": 2}])
+def test_T33_several_pictures_with_which_diffusers_callback_crashes(more):
+    """It keeps the last prompt alone, for any number of pictures."""
+    from diffusers.callbacks import SDCFGCutoffCallback
+
+    settings = ask(prompts=PROMPTS[: 1 if more else 2], negative_prompt="blurred")
+    callback = SDCFGCutoffCallback(cutoff_step_ratio=None, cutoff_step_index=1)
+    with pytest.raises(RuntimeError):
+        run(
+            "sd1", "", settings, callback_on_step_end=callback,
+            callback_on_step_end_tensor_inputs=callback.tensor_inputs, **more,
+        )  # fmt: skip
+    made = run("sd1", "GuidanceCutoff(after=0.5)", settings, **more)
+    assert len(made) == 2 and not same(made, run("sd1", "", settings, **more))
+    first = run("sd1", "GuidanceCutoff(after=0.5)", ask(negative_prompt="blurred"))
+    assert (made[:1] - first).abs().max() < 1e-4
+
+
 def test_several_images_per_prompt():
     settings = ask(prompts=PROMPTS[:2])
     made = run("sd1", "GuidanceCutoff(after=0)", settings, num_images_per_prompt=2)

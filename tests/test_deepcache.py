@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 import pytest
+import tiny
 from conftest import PROMPT, ask, finish, pixels
 
 from comparer.accelerators.deepcache import DeepCache, branches
@@ -65,6 +66,17 @@ def test_the_schedule_is_counted(config, sampler, schedule):
 def test_interval_1_is_the_baseline_bit_for_bit(config):
     seen = pixels(finish(ask("DeepCache(interval=1)"), config))
     assert np.array_equal(seen[0, 0, 0], seen[1, 0, 0])
+
+
+def test_where_it_skipped_nothing_it_says_why():
+    def why(interval, steps):
+        reports = {}
+        tiny.run("sd1", [DeepCache(interval)], tiny.ask(steps=steps), reports)
+        return DeepCache(interval).no_effect(reports["DeepCache"])
+
+    assert "interval 1" in why(1, steps=4)
+    assert "too short" in why(3, steps=1)
+    assert why(3, steps=2) is None
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import sys
 import time
 
 import pytest
+from tiny import loaded
 
 from comparer.accelerators import parse
 from comparer.accelerators.macs import macs, ratio
 from comparer.accelerators.tome import ToMe
 from comparer.generate import generate
-from comparer.models.architectures import native_config, tiny
+from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG
 from comparer.request import Settings
 
@@ -88,8 +89,8 @@ def test_it_counts_what_a_real_call_does(family, sampler, guidance, accelerators
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    pipe = tiny(family)
-    pipe.set_progress_bar_config(disable=True)
+    ready = loaded(family)
+    unet = ready.pipe.unet
     stack = tuple(map(parse, accelerators))
     asked = settings(96, 4, sampler, guidance, height=136)
     counter = FlopCounterMode(display=False)
@@ -103,11 +104,12 @@ def test_it_counts_what_a_real_call_does(family, sampler, guidance, accelerators
         counter.__exit__(None, None, None)
         total += counter.get_total_flops()
 
-    pipe.unet.register_forward_pre_hook(begin)
-    pipe.unet.register_forward_hook(end)
+    handles = [unet.register_forward_pre_hook(begin), unet.register_forward_hook(end)]
     with sdpa_kernel(SDPBackend.MATH):  # torch has no formula for the CPU's fused attention
-        generate(pipe, asked, [(0, 0)], stack, scheduler_config=dict(pipe.scheduler.config))
-    counted = macs("UNet2DConditionModel", dict(pipe.unet.config), asked, stack, family)
+        generate(ready, asked, [(0, 0)], stack)
+    for handle in handles:
+        handle.remove()
+    counted = macs("UNet2DConditionModel", dict(unet.config), asked, stack, family)
     assert counted == total // 2 > 0
 
 

@@ -15,7 +15,7 @@ from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
 from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
-from comparer.results import notes
+from comparer.notes import notes
 from comparer.timing.memory import out_of_memory, remedies
 
 CUDA = torch.OutOfMemoryError(

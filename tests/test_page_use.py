@@ -27,7 +27,7 @@ def test_axe_finds_nothing_serious(page, server, scheme):  # noqa: F811
     page.get_by_text("Finished.").wait_for()
     pictures(page)
     serious("finished")
-    page.get_by_role("button", name=re.compile("^More")).click()
+    page.get_by_role("button", name=re.compile("^More settings")).click()
     page.get_by_role("tab", name="Slider").click()
     page.get_by_label("Seed").fill("abc")
     page.locator("#plan .wrong").wait_for()
@@ -90,7 +90,7 @@ def test_prompts_come_from_a_file(page, tmp_path):  # noqa: F811
     good, bad = tmp_path / "prompts.txt", tmp_path / "bad.txt"
     good.write_text("a large red star on a blue background\na (small:1.3) green ring on a white background\n")
     bad.write_bytes(b"\xff\xfe\x00")
-    page.get_by_role("button", name=re.compile("^More")).click()
+    page.get_by_role("button", name=re.compile("^More settings")).click()
     page.locator("#file input[type=file], input[type=file]").first.set_input_files(good)
     page.wait_for_function("() => document.querySelector('#plan').innerText.includes('4 pictures')")
     assert "(word:1.3) are read as they are written" in page.locator("#told").inner_text()

@@ -7,12 +7,18 @@ from tiny import PROMPTS, UNETS, ask, run, same
 from comparer.accelerators import REGISTRY, build_stack, from_json, parse, parse_stack, to_json
 from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.deepcache import DeepCache
-from comparer.accelerators.stack import PAIRS, check, why_not
+from comparer.accelerators.matrix import stacks
+from comparer.accelerators.stack import check, label, why_not
 from comparer.accelerators.tgate import TGATE
+from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
 from comparer.request import Arm, Request
 
-UNET = {"block_out_channels": [32, 64, 64], "layers_per_block": 2}
+UNET = {
+    "block_out_channels": [32, 64, 64],
+    "layers_per_block": 2,
+    "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
+}
 
 
 @pytest.mark.parametrize("family", UNETS)
@@ -106,6 +112,15 @@ def test_readable_errors(text, words):
             (DeepCache(), TGATE(gate_step=2, sp_interval=1, fi_interval=2)), "sd1", {},
             ["fi_interval 2", "DeepCache had skipped", "set it to 1"],
         ),
+        ((ToMe(), TGATE(gate_step=2, sp_interval=1, fi_interval=2)), "sd1", {}, ["fi_interval 2", "set it to 1"]),
+        ((ToMe(), TGATE(gate_step=2)), "sd2", {}, ["sp_interval 5", "tokens would get other tokens' outputs"]),
+        (
+            (ToMe(merge_crossattn=True), TGATE(gate_step=2, sp_interval=1)), "sd1", {},
+            ["cross-attention", "tokens would get other tokens' outputs", "turn ToMe's merge_crossattn off"],
+        ),
+        ((ToMe(merge_mlp=True), TGATE(gate_step=2, sp_interval=1)), "sdxl", {}, []),
+        ((ToMe(merge_crossattn=True), DeepCache(), GuidanceCutoff()), "sd1", {}, []),
+        ((ToMe(),), "pixart-alpha", {}, ["U-Net", "'pixart-alpha' has none", "choose T-GATE"]),
         ((DeepCache(),), "pixart-sigma", {}, ["U-Net", "'pixart-sigma' has none", "choose T-GATE"]),
         ((DeepCache(branch=2),), "sd1", {}, []),
         ((DeepCache(branch=9),), "sd1", {}, ["branch 9", "0, 1, 2, 3, 4, 5, 6, 7"]),
@@ -125,9 +140,61 @@ def test_why_not(stack, family, changes, words):
     assert why_not(stack[::-1], request, family, UNET) == reason
 
 
-@pytest.mark.parametrize("reuse", [{"sp_interval": 2}, {"sp_interval": 1, "fi_interval": 2}])
-def test_self_attention_reuse_beside_tome(reuse):
-    """The rules go by names, so this one is asked for before ToMe has to be there."""
-    rule = PAIRS["TGATE", "ToMe"]
-    assert "tokens would get other tokens' outputs: set it to 1" in rule(TGATE(**reuse), None)
-    assert rule(TGATE(sp_interval=1), None) is None
+@pytest.mark.parametrize("family", UNETS)
+@pytest.mark.parametrize("names", [("ToMe", "DeepCache(interval=3)"), ("ToMe", "GuidanceCutoff(after=0.34)"),
+                                   ("ToMe", "DeepCache(interval=3)", "T-GATE(gate_step=4)")])  # fmt: skip
+def test_tome_beside_others_whatever_is_named_first(family, names):
+    """Each does what it does alone, and all of them show in the picture."""
+    settings, reports = ask(steps=6, prompts=PROMPTS[:2], negative_prompt="x", width=96), {}
+    made = run(family, "+".join(names), settings, reports)
+    assert same(made, run(family, "+".join(names[::-1]), settings))
+    assert reports["ToMe"].counts["merges"] > 0
+    if "DeepCache" in reports:
+        assert reports["DeepCache"].schedule == ("F..FF." if "T-GATE" in reports else "F..F..")
+    if "T-GATE" in reports:
+        assert reports["T-GATE"].schedule == "FFFF.."
+    assert not same(made, run(family, "+".join(names[1:]), settings))
+    assert not same(made, run(family, "ToMe", settings))
+
+
+def test_why_tome_and_kept_outputs_are_refused_together():
+    """The tokens that a kept output was made of are not those of a later evaluation."""
+    import torch
+    from tomesd.merge import bipartite_soft_matching_random2d as matching
+
+    numbers = torch.Generator().manual_seed(0)
+    first, later = torch.rand(2, 1, 64, 16, generator=numbers)
+    merge, unmerge = matching(first, 8, 8, 2, 2, 16, no_rand=True)
+    _, unmerge_later = matching(later, 8, 8, 2, 2, 16, no_rand=True)
+    kept = merge(torch.arange(64.0).reshape(1, 64, 1))
+    assert (unmerge(kept) != unmerge_later(kept)).float().mean() > 0.25
+
+
+@pytest.mark.parametrize(
+    ("stack", "expected"),
+    [
+        ((DeepCache(),), "DeepCache(interval=3)"),
+        ((DeepCache(5, 1),), "DeepCache(interval=5, branch=1)"),
+        ((ToMe(),), "ToMe(ratio=0.5)"),
+        ((ToMe(0.3, 2, use_rand=False),), "ToMe(ratio=0.3, max_downsample=2, use_rand=False)"),
+        ((TGATE(),), "T-GATE(gate_step=10)"),
+        ((TGATE(sp_interval=1, warm_up=0),), "T-GATE(gate_step=10, sp_interval=1, warm_up=0)"),
+        ((GuidanceCutoff(0.25),), "Guidance cutoff(after=0.25)"),
+        ((TGATE(sp_interval=1, warm_up=0), DeepCache()), "DeepCache(interval=3) + T-GATE(gate_step=10)"),
+        ((DeepCache(), TGATE(4, warm_up=0)), "DeepCache(interval=3) + T-GATE(gate_step=4, sp_interval=5)"),
+        ((DeepCache(), ToMe(seed=9)), "ToMe(ratio=0.5, seed=9) + DeepCache(interval=3)"),
+        ((), ""),
+    ],
+)
+def test_a_label_says_what_is_changed_and_is_read_back(stack, expected):
+    assert label(stack) == expected
+    if len(stack) == 1:
+        assert stack[0].label == expected
+    if stack:
+        assert parse_stack(label(stack)) == tuple(sorted(stack, key=lambda a: a.order))
+
+
+@pytest.mark.parametrize("family", UNETS)
+def test_every_stack_of_the_matrix_is_read_back_from_its_label(family):
+    for stack in stacks(family, 25):
+        assert parse_stack(label(stack)) == stack

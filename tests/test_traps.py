@@ -4,7 +4,6 @@ import copy
 import gc
 import weakref
 
-import numpy as np
 import pytest
 import tiny
 from tiny import FAMILIES, PROMPTS, UNETS, ask, breaking, run, same
@@ -14,46 +13,11 @@ from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.deepcache import DeepCache
 from comparer.accelerators.stack import accelerated, why_not
 from comparer.accelerators.tgate import TGATE
-from comparer.errors import ComparerError, Stopped
+from comparer.errors import ComparerError
 from comparer.request import Request
 
 REUSING = "T-GATE(gate_step=3, sp_interval=2, fi_interval=2, warm_up=0)"
 BOTH = "DeepCache(interval=2)+T-GATE(gate_step=2)"
-ANYWHERE = (REUSING, "GuidanceCutoff(after=0.5)")
-ON_UNETS = ("DeepCache(interval=2)", BOTH, "DeepCache(interval=2)+GuidanceCutoff(after=0.5)")
-EVERY = [(family, stack) for family in FAMILIES for stack in (*ANYWHERE, *(ON_UNETS if family in UNETS else ()))]
-
-
-@pytest.mark.parametrize(("family", "stack"), EVERY)
-def test_a_call_depends_on_nothing_before_it(family, stack):
-    """Not on prompts, sizes, batches, samplers and steps before, not on a Stop, not on an error."""
-    baseline, made = run(family), run(family, stack)
-    other = ask(prompts=PROMPTS[1:3], width=96, steps=5, sampler="Euler", negative_prompt="x")
-    run(family, stack, other)
-    assert same(run(family, stack), made)
-    assert same(run(family), baseline)
-    for step, error in ((0, ZeroDivisionError), (2, Stopped), (3, Stopped)):
-        with pytest.raises(error):
-            run(family, stack, **breaking(family, step, error))
-    assert same(run(family), baseline)
-    assert same(run(family, stack), made)
-    assert not same(made, baseline)
-
-
-@pytest.mark.parametrize(("family", "stack"), [EVERY[i] for i in range(0, len(EVERY), 2)])
-def test_a_batch_of_four_against_four_singles(family, stack):
-    def pictures(prompts, seeds):
-        import torch
-
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        settings = ask(prompts=prompts, negative_prompt="x")
-        made = run(family, stack, settings, generator=generators, output_type="pil")
-        return [np.asarray(picture).astype(int) for picture in made]
-
-    together = pictures(PROMPTS, range(4))
-    for number, prompt in enumerate(PROMPTS):
-        (alone,) = pictures((prompt,), [number])
-        assert abs(together[number] - alone).max() <= 2
 
 
 def deep_evaluations(family, stack, settings):

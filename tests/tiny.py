@@ -1,12 +1,17 @@
 """Tiny pipelines of every family, and one call of them with and without accelerators, to their final latents."""
 
 import functools
+from pathlib import Path
 
 from comparer.accelerators import parse_stack
+from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.stack import accelerated
+from comparer.checkpoints.read import Checkpoint
 from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.architectures import tiny
+from comparer.models.catalog import Model
+from comparer.models.pipelines import Loaded
 from comparer.request import Settings
 
 FAMILIES = ("sd1", "sd2", "sdxl", "pixart-alpha", "pixart-sigma")
@@ -24,6 +29,16 @@ def pipeline(family):
 @functools.cache
 def _scheduler_config(family):
     return dict(tiny(family).scheduler.config)
+
+
+@functools.cache
+def loaded(family):
+    """Return the pipeline as ``generate`` takes it."""
+    pipe = pipeline(family)
+    model = Model(family, family, "", family, 128, 5.0)
+    checkpoint = Checkpoint(model, Path(), dict(denoiser_of(pipe).config), None, ())
+    config = _scheduler_config(family)
+    return Loaded(checkpoint, pipe, config, "cpu", "", "float32", "", offload="none", vae="whole")
 
 
 def scheduler(family, sampler):

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -14,6 +14,8 @@ from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
 
 REGISTRY: dict[str, type[Accelerator]] = {kind.title: kind for kind in (DeepCache, ToMe, TGATE, GuidanceCutoff)}
+
+Usual = Callable[[type[Accelerator]], dict[str, Any]]
 
 __all__ = [
     "REGISTRY", "Accelerator", "Report", "build", "build_stack", "find", "from_json", "parse", "parse_stack", "to_json",
@@ -65,16 +67,21 @@ def parse(text: str) -> Accelerator:
     return build(*_read(text))
 
 
-def parse_stack(text: str) -> tuple[Accelerator, ...]:
+def parse_stack(text: str, usual: Usual = lambda kind: {}) -> tuple[Accelerator, ...]:
     """Read one accelerator or several: ``DeepCache(interval=3)+T-GATE(gate_step=10)``.
 
     The order they are named in does not matter. In a stack of several, T-GATE's self-attention reuse is off
     unless it is asked for.
 
+    Args:
+        text: as above.
+        usual: gives a kind's parameters that are taken instead of its defaults where the text gives none.
+
     Raises:
         ComparerError: as ``parse``.
     """
-    return build_stack([_read(part) for part in re.split(r"\+(?![^(]*\))", text)])
+    parts = [_read(part) for part in re.split(r"\+(?![^(]*\))", text)]
+    return build_stack([(name, usual(find(name)) | given) for name, given in parts])
 
 
 def to_json(accelerator: Accelerator) -> dict[str, Any]:

@@ -9,10 +9,18 @@ from comparer.errors import ComparerError
 
 
 def parameter(
-    default: Any, help: str, low: float | None = None, high: float | None = None, step: float | None = None
+    default: Any,
+    help: str,
+    low: float | None = None,
+    high: float | None = None,
+    step: float | None = None,
+    label: str = "",
 ) -> Any:
-    """Declare a parameter: its default, its range and what it costs; the page draws its control from this."""
-    return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step})
+    """Declare a parameter: its default, its range and what it costs; the page draws its control from this.
+
+    ``label`` is what the page calls it where its name alone would not be clear.
+    """
+    return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step, "label": label})
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,27 @@ class Accelerator(ABC):
         inside = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self))
         return f"{self.title}({inside})"
 
+    @property
+    def label(self) -> str:
+        """The short name for a column: ``DeepCache(interval=5, branch=1)``, its first parameter and what is changed."""
+        return self.named({})
+
+    def named(self, defaults: dict[str, Any], first: bool = True) -> str:
+        """Write the title and the parameters that are worth saying.
+
+        Args:
+            defaults: where they are other ones than the dataclass's.
+            first: whether the first parameter is said whatever its value.
+        """
+        items = fields(self)
+        said = {item.name: getattr(self, item.name) for item in items}
+        inside = ", ".join(
+            f"{item.name}={said[item.name]!r}"
+            for item in items
+            if first and item is items[0] or said[item.name] != defaults.get(item.name, item.default)
+        )
+        return f"{self.title}({inside})" if inside else self.title
+
     @classmethod
     def usual(cls, family: str, steps: int) -> dict[str, Any]:
         """Return the parameters whose usual value depends on the family and the steps, for controls to start with."""
@@ -81,6 +110,10 @@ class Accelerator(ABC):
             pipe: a diffusers pipeline, its scheduler in place.
             settings: the call's ``Settings``: its steps and guidance, say.
         """
+
+    def did(self, counts: dict[str, int]) -> str:
+        """Say in a few words what it did, from its report's counts: "9 full, 16 shallow"."""
+        return ", ".join(f"{count} {what}" for what, count in counts.items())
 
     def no_effect(self, report: "Report") -> str | None:
         """Say in one sentence why a call most likely had no effect, or None where its counters show one.

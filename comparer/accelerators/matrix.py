@@ -1,24 +1,25 @@
 """What runs with what: every accelerator and stack × family × sampler order × guidance, asked of the rules."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from string import ascii_letters
 
 from comparer.accelerators import REGISTRY, Accelerator, build_stack, stack
-from comparer.models.catalog import FAMILIES
+from comparer.models.architectures import native_config
+from comparer.models.catalog import CATALOG, FAMILIES
 from comparer.request import Request, Settings
 
 CONDITIONS = (("DDIM", 7.5), ("DDIM", 1.0), ("Heun", 7.5), ("Heun", 1.0))
 """A sampler of first and one of second order, each with guidance on and off."""
 
-DENOISERS: dict[str, dict] = {
-    "sd1": {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2},
-    "sd2": {"block_out_channels": [320, 640, 1280, 1280], "layers_per_block": 2},
-    "sdxl": {"block_out_channels": [320, 640, 1280], "layers_per_block": 2},
-    "pixart-alpha": {},
-    "pixart-sigma": {},
+MODELS = {
+    "sd1": "sd-1.5",
+    "sd2": "sd-2.1",
+    "sdxl": "sdxl",
+    "pixart-alpha": "pixart-alpha-1024",
+    "pixart-sigma": "pixart-sigma-1024",
 }
-"""The part of each family's real denoiser configuration that the rules read."""
+"""The published model of each family whose denoiser and size the printed matrix is about."""
 
 
 @dataclass(frozen=True)
@@ -47,28 +48,32 @@ def stacks(family: str, steps: int) -> list[tuple[Accelerator, ...]]:
     return found
 
 
-def cells(family: str, denoiser: dict, steps: int = 25) -> list[Cell]:
+def cells(family: str, denoiser: dict, settings: Settings) -> list[Cell]:
     """Ask the rules about every stack under every condition.
 
     Args:
         family: a name of ``catalog.FAMILIES``.
         denoiser: its denoiser's configuration.
-        steps: of the request that is asked about; 4 or more.
+        settings: what is asked about; 4 steps or more. Its sampler and guidance are those of the conditions.
     """
-    asked = [
-        Request(Settings(prompts=("a",), sampler=sampler, guidance=guidance, steps=steps))
-        for sampler, guidance in CONDITIONS
-    ]
+    asked = [Request(replace(settings, sampler=sampler, guidance=guidance)) for sampler, guidance in CONDITIONS]
     return [
         Cell(built, family, request, stack.why_not(built, request, family, denoiser))
-        for built in stacks(family, steps)
+        for built in stacks(family, settings.steps)
         for request in asked
     ]
 
 
+def published(family: str) -> list[Cell]:
+    """Return the cells of the family's published model at its own size, 25 steps."""
+    size = CATALOG[MODELS[family]].size
+    _, denoiser = native_config(MODELS[family])
+    return cells(family, denoiser, Settings(prompts=("a",), steps=25, width=size, height=size))
+
+
 def text() -> str:
     """Write the matrix, 25 steps, with every reason below it; stacks of three that serve nobody are left out."""
-    columns = [cells(family, DENOISERS[family]) for family in FAMILIES]
+    columns = [published(family) for family in FAMILIES]
     letters: dict[str | None, str] = {None: "+"}
     rows: dict[tuple, list[str]] = {}  # a stack that differs in parameters alone is said only where they matter
     for start in range(0, len(columns[0]), len(CONDITIONS)):
@@ -78,7 +83,7 @@ def text() -> str:
             for reason in chain(*reasons):
                 letters.setdefault(reason, ascii_letters[len(letters) - 1])
             marks = ["".join(map(letters.__getitem__, those)) for those in reasons]
-            rows.setdefault((*map(type, accelerators), *marks), [_label(accelerators), *marks])
+            rows.setdefault((*map(type, accelerators), *marks), [stack.label(accelerators, first=False), *marks])
     lines = [["", *FAMILIES], *rows.values()]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -87,14 +92,3 @@ def text() -> str:
         "guidance and without. + works, and a letter says why not:",
     )
     return "\n".join([*table, "", *legend, *(f"{letter}  {why}" for why, letter in letters.items() if why)])
-
-
-def _label(accelerators: tuple[Accelerator, ...]) -> str:
-    """Name a stack, with the parameters that are not what ``build_stack`` takes by itself."""
-    usual = build_stack([(accelerator.title, {}) for accelerator in accelerators])
-    said = []
-    for accelerator, other in zip(accelerators, usual, strict=True):
-        changed = {k: v for k, v in asdict(accelerator).items() if v != getattr(other, k)}
-        inside = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-        said.append(accelerator.title + (f"({inside})" if inside else ""))
-    return " + ".join(said)

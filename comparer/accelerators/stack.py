@@ -38,6 +38,22 @@ def why_not(accelerators: Sequence[Accelerator], request: Any, family: str, deno
     return next(filter(None, reasons), None)
 
 
+def label(accelerators: Sequence[Accelerator], first: bool = True) -> str:
+    """Name a stack for a column: ``DeepCache(interval=3) + T-GATE(gate_step=10)``; ``parse_stack`` reads it.
+
+    Of each one its first parameter is said, and what is not its default: in a stack of several, its default there.
+
+    Args:
+        accelerators: in any order; none gives "".
+        first: whether first parameters are said that have their defaults.
+    """
+    alone = len(accelerators) == 1
+    return " + ".join(
+        accelerator.named({} if alone else accelerator.stacked, first)
+        for accelerator in sorted(accelerators, key=lambda a: a.order)
+    )
+
+
 @contextmanager
 def accelerated(pipe: Any, accelerators: tuple[Accelerator, ...], settings: Any) -> Iterator[dict[str, Report]]:
     """Apply the accelerators for the length of one call with these settings; undo them, also after an exception.
@@ -61,6 +77,13 @@ def _both_drop_half(gate: Any, cutoff: Any) -> str:
     )
 
 
+def _gate_beside_tome(gate: Any, tome: Any) -> str | None:
+    because = "and ToMe orders tokens anew in every evaluation, so that tokens would get other tokens' outputs"
+    if tome.merge_crossattn:
+        return f"T-GATE keeps cross-attention outputs, {because}: turn ToMe's merge_crossattn off."
+    return _no_reuse(because)(gate, tome)
+
+
 def _no_reuse(because: str) -> Callable[[Any, Any], str | None]:
     def rule(gate: Any, other: Any) -> str | None:
         for name in ("sp_interval", "fi_interval"):
@@ -73,9 +96,7 @@ def _no_reuse(because: str) -> Callable[[Any, Any], str | None]:
 
 PAIRS: dict[tuple[str, str], Callable[[Any, Any], str | None]] = {
     ("TGATE", "GuidanceCutoff"): _both_drop_half,
-    ("TGATE", "ToMe"): _no_reuse(
-        "and ToMe orders tokens anew in every evaluation, so that tokens would get other tokens' outputs"
-    ),
+    ("TGATE", "ToMe"): _gate_beside_tome,
     ("TGATE", "DeepCache"): _no_reuse(
         "which would be of different steps in one evaluation where DeepCache had skipped their blocks"
     ),

@@ -55,8 +55,8 @@ class TGATE(Accelerator):
             return f"T-GATE needs guidance, and guidance {settings.guidance:g} is off: set more than 1."
         if samplers.find(settings.sampler).order > 1:
             return (
-                f"T-GATE's schedule counts one evaluation a step, and {samplers.canonical(settings.sampler)} makes two: "
-                "choose a first-order sampler, DPM++ 2M say."
+                f"T-GATE's schedule counts one evaluation a step, and {samplers.canonical(settings.sampler)} makes "
+                "two: choose a first-order sampler, DPM++ 2M say."
             )
         if settings.steps < 2:
             return f"T-GATE needs a step before its gate and one after it: set 2 steps or more, not {settings.steps}."
@@ -98,6 +98,12 @@ class TGATE(Accelerator):
                 yield report
         finally:
             denoiser.set_attn_processor(processors)
+
+    def did(self, counts: dict[str, int]) -> str:
+        """Say how many evaluations were guided, and how many attention outputs were reused."""
+        guided, reused = counts["with guidance"], counts["attention reused"]
+        attention = reused + counts["attention computed"]
+        return f"{guided} guided, {counts['without guidance']} not; {reused} of {attention} attention outputs reused"
 
     def no_effect(self, report: Report) -> str | None:
         """Say that the gate was not reached."""

@@ -39,7 +39,7 @@ class ToMe(Accelerator):
     merge_crossattn: bool = parameter(False, "Merge before cross-attention too; costs quality for little time.")
     merge_mlp: bool = parameter(False, "Merge before the feed-forward layers too; costs much quality.")
     use_rand: bool = parameter(True, "A random pattern of tokens that stay; one for the whole batch.")
-    seed: int = parameter(0, "Seed of that pattern; every call starts from it.", 0, 9999, 1)
+    seed: int = parameter(0, "Seed of that pattern; every call starts from it.", 0, 9999, 1, "Pattern seed")
 
     def __post_init__(self) -> None:
         """Refuse what the base refuses, and a max_downsample that no U-Net has."""
@@ -53,7 +53,7 @@ class ToMe(Accelerator):
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unfit sizes."""
         if family not in self.families:
-            return f"ToMe needs a U-Net: it does not serve the family '{family}'."
+            return f"ToMe needs a U-Net, and the family '{family}' has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("attention_type", "default") != "default":
             return "ToMe does not know this checkpoint's GLIGEN layers: it would drop them."
         finest = attention_downsamples(denoiser)[0]
@@ -109,6 +109,23 @@ class ToMe(Accelerator):
             tomesd.remove_patch(unet)
             for part in unet.modules():
                 part.__dict__.pop("_tome_info", None)
+
+    def did(self, counts: dict[str, int]) -> str:
+        """Say which share of the tokens it merged, and how often by a random pattern."""
+        share = counts["tokens merged"] / max(counts["tokens before"], 1)
+        return (
+            f"{share:.0%} of the tokens merged, {counts['merges']} times; {counts['random patterns']} random patterns"
+        )
+
+    def no_effect(self, report: Report) -> str | None:
+        """Say that the ratio is less than a token, or that no attention is as fine as max_downsample asks."""
+        if report.counts["merges"]:
+            return None
+        limit = f"max_downsample {self.max_downsample}" if self.max_downsample else "its default max_downsample"
+        return (
+            f"ToMe: ratio {self.ratio:g} of the tokens that attention has at {limit} was less than one token; "
+            "set either higher, or make larger pictures."
+        )
 
     def _seeded(self, arguments: dict) -> Any:
         """Return a hook that makes the generator where the first evaluation's latents are: offloading moves them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.models import samplers
+from comparer.models import hub, samplers
 from comparer.models.catalog import CATALOG, DEMO, FAMILIES, Family, Model
 
 
@@ -109,20 +109,19 @@ def resolve(name: str, config: Config) -> Checkpoint:
 def _from_catalog(model: Model) -> Checkpoint:
     if model.source == str(DEMO):
         return replace(read_folder(DEMO, model.name), model=model)
-    from huggingface_hub import try_to_load_from_cache
+    found = hub.here(model)
+    if found is None:
+        raise ComparerError(
+            f"{model.title} is not on this machine: fetch it ({weight(model)}; python -m comparer fetch {model.name}), "
+            "or choose another checkpoint."
+        )
+    folder, base = found
+    return replace(read_folder(folder, model.name, base), model=model, revision=folder.name)
 
-    where = {}
-    for repository in filter(None, (model.source, model.base)):
-        file = "model_index.json" if repository == (model.base or model.source) else "transformer/config.json"
-        found = try_to_load_from_cache(repository, file)
-        if not isinstance(found, str):
-            raise ComparerError(
-                f"{model.title} is not on this machine: fetch it with 'hf download {repository}', "
-                "or choose another checkpoint."
-            )
-        where[repository] = Path(found).parents[len(Path(file).parts) - 1]
-    found_here = read_folder(where[model.source], model.name, where.get(model.base))
-    return replace(found_here, model=model, revision=where[model.source].name)
+
+def weight(model: Model) -> str:
+    """Say about how large a catalogue model is before the hub is asked."""
+    return f"about {model.gigabytes:g} GB in half precision"
 
 
 def _local_folder(name: str, config: Config) -> Path:
@@ -177,10 +176,10 @@ def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint
         base,
         scheduler.get("_class_name") == "LCMScheduler" or denoiser.get("time_cond_proj_dim") is not None,
     )
-    missing = [part for part in parts if not any(_weights(checkpoint.part(part), v) for v in (None, "fp16"))]
+    missing = [part for part in parts if not any(hub.whole(checkpoint.part(part), v) for v in (None, "fp16"))]
     if missing:
         raise ComparerError(f"'{name}' has no safetensors weights for its {missing[0]}: save them as safetensors.")
-    if all(_weights(checkpoint.part(part), None) for part in parts):
+    if all(hub.whole(checkpoint.part(part), None) for part in parts):
         return checkpoint
     return replace(checkpoint, variant="fp16")
 
@@ -198,11 +197,3 @@ def _family(kind: str, folder: Path, name: str) -> Family:
 
 def _json(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _weights(part: Path, variant: str | None) -> bool:
-    middle = f".{variant}" if variant else ""
-    plain = any((part / f"{n}{middle}.safetensors").is_file() for n in ("diffusion_pytorch_model", "model"))
-    # Sharded weights carry the variant before "index": model.safetensors.index.fp16.json.
-    indexes = (f"{n}.safetensors.index{middle}.json" for n in ("diffusion_pytorch_model", "model"))
-    return plain or any((part / index).is_file() for index in indexes)

@@ -160,7 +160,9 @@ class _Grid:
             loss = f"{round(100 * figures.clip_loss, 1) + 0.0:.1f}".replace("-", "−")  # + 0.0: never −0.0
             said = f"CLIP loss {loss} %, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
             y = self._text(x, y, said, self._style(14, GREY), self.cell[0])
-        return y
+        said = " ".join(self.comparison.no_effect(arm))
+        did = f"No effect: {said}" if said else self.comparison.did(arm)
+        return self._text(x, y + self._px(4), did, self._style(12, INK if said else GREY), self.cell[0]) if did else y
 
     def _prompt(self, prompt: int, y: int) -> int:
         self.rules.append(y)

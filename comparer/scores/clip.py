@@ -4,6 +4,7 @@ The weight of 100, not the paper's 2.5, is the field's habit (torchmetrics). Whi
 number: the demo checkpoint is scored by its own small CLIP, every other one by OpenAI's ViT-B/32.
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from comparer.models.download import OnProgress
 from comparer.models.hub import scorer_weights
 from comparer.models.libraries import prepare
 
+log = logging.getLogger(__name__)
 REAL_NAME, REAL_WEIGHTS = "ViT-B-32-quickgelu", "openai"
 
 
@@ -88,8 +90,12 @@ def real_scorer(on_progress: OnProgress | None = None, stop: Callable[[], bool] 
             weights = scorer_weights(on_progress, stop)
         except ComparerError as error:
             return f"the weights of {name} are not on this machine. {error}"
-        # Given a file, open_clip asks no one; its defaults are the preprocessing of these weights.
-        model, _, transform = open_clip.create_model_and_transforms(REAL_NAME, pretrained=str(weights))
+        try:
+            # Given a file, open_clip asks no one; its defaults are the preprocessing of these weights.
+            model, _, transform = open_clip.create_model_and_transforms(REAL_NAME, pretrained=str(weights))
+        except Exception as error:  # of many kinds, for a damaged file; pictures are worth having without scores
+            log.warning("%s cannot be loaded: %s: %s", weights, type(error).__name__, error)
+            return f"the weights of {name} cannot be loaded: delete {weights.name} to fetch it anew"
         _kept[name] = ClipScorer(name, model, transform, open_clip.get_tokenizer(REAL_NAME))
     return _kept[name]
 

@@ -5,18 +5,21 @@ The docstrings of the endpoints and their arguments are what programs and agents
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import fields
 
 import gradio as gr
 
 from comparer.accelerators import REGISTRY
 from comparer.checkpoints.read import names, resolve
-from comparer.compare import Finished, Progress, Waiting, compare
+from comparer.compare import compare
 from comparer.config import Config
 from comparer.door import ask
 from comparer.errors import ComparerError
+from comparer.events import Finished, Progress, Waiting
+from comparer.fetch import fetch
 from comparer.models.catalog import CATALOG
 
 BEAT = 0.5  # seconds between two signs of life, at which gradio sees that a client left
@@ -36,6 +39,7 @@ class Api:
     def add(self, demo: gr.Blocks) -> None:
         """Add the endpoints to the blocks that are being built."""
         gr.api(self.compare, api_name="compare", concurrency_limit=None)
+        gr.api(self.fetch, api_name="fetch", concurrency_limit=None)
         gr.api(self.checkpoints, api_name="checkpoints")
         gr.api(self.accelerators, api_name="accelerators")
         demo.unload(self.leave)
@@ -83,10 +87,38 @@ class Api:
             guidance_rescale: 0 to 1: how far guidance is kept from over-exposing pictures; not for PixArt.
         """
         asked = {name: value for name, value in locals().items() if name not in ("self", "_request")}
+        async with aclosing(self._watch(_request, lambda *seen: self._run(asked, *seen))) as states:
+            async for state in states:
+                yield state
+
+    async def fetch(self, _request: gr.Request, checkpoint: str) -> AsyncIterator[dict]:
+        """Fetch a model from the hub to the server's machine, with the weights of its CLIP scorer.
+
+        Says how far it is: {"state": "running", "text": ..., "done": bytes, "total": bytes}; at the end
+        {"state": "finished"}. What has come stays after an error or a cancel, and the next fetch goes on from there.
+
+        Args:
+            checkpoint: A name that /checkpoints lists as not here.
+        """
+
+        def run(stop: threading.Event, told: dict) -> dict:
+            for event in fetch(str(checkpoint), self.config, stop):
+                told |= {"state": "running", "text": event.text, "done": event.done, "total": event.total}
+            return {"state": "finished"}  # nobody is told of a fetch that was stopped
+
+        async with aclosing(self._watch(_request, run)) as states:
+            async for state in states:
+                yield state
+
+    async def _watch(self, request: gr.Request, work: Callable[[threading.Event, dict], dict]) -> AsyncIterator[dict]:
+        """Run ``work`` in a thread and yield what it tells, several times a second; its result at the end.
+
+        ``work`` gets an event that is set when the client is gone, and the dict in which it says how far it is.
+        """
         stop, told = threading.Event(), {"state": "waiting", "text": "Starting"}
-        session = _request.session_hash or ""
+        session = request.session_hash or ""
         self.stops.setdefault(session, set()).add(stop)
-        run = asyncio.get_running_loop().run_in_executor(self.threads, self._run, asked, stop, told)
+        run = asyncio.get_running_loop().run_in_executor(self.threads, work, stop, told)
         try:
             while not (await asyncio.wait([run], timeout=BEAT))[0]:
                 yield dict(told)

@@ -1,26 +1,27 @@
 """The left column: what is asked for. Components in the order that people know from other tools."""
 
-from dataclasses import Field, fields
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from comparer.accelerators import REGISTRY
-from comparer.checkpoints.read import names, resolve
+from comparer import turns
+from comparer.checkpoints.read import names, resolve, weight
+from comparer.compare import count
 from comparer.config import Config
 from comparer.demo.scenes import COLOURS, EXAMPLES, KINDS, PLACES, RADII, unknown_words
 from comparer.door import ask
 from comparer.errors import ComparerError
-from comparer.models.catalog import CATALOG
+from comparer.models import hub
+from comparer.models.architectures import native_config
+from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
-from comparer.request import NOISE, Request, read_prompts
-from comparer.results import LITERAL, WEIGHTED
+from comparer.notes import LITERAL, WEIGHTED
+from comparer.request import NOISE, Request, Settings, read_prompts
 from comparer.timing import pace
 from comparer.ui import results
-
-PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+from comparer.ui.arms import PRIVATE, Arms
 
 
 class Controls:
@@ -30,11 +31,11 @@ class Controls:
         """Build nothing yet; ``build`` does."""
         self.config = config
         self.parts: dict[str, Any] = {}
-        self.accelerators: list[tuple[str, str, Any]] = []  # kind, parameter ("" for its switch), component
+        self.arms = Arms()
 
     def inputs(self) -> list[Any]:
         """List all components, in the order that ``read`` takes their values."""
-        return [*self.parts.values(), *(component for _, _, component in self.accelerators)]
+        return [*self.parts.values(), *self.arms.inputs()]
 
     def read(self, values: tuple) -> Request:
         """Build the request from the components' values.
@@ -44,15 +45,9 @@ class Controls:
         """
         named = dict(zip(self.parts, values, strict=False))
         width, height = named.pop("width"), named.pop("height")
-        chosen: dict[str, dict[str, Any]] = {}
-        for (kind, parameter, _), value in zip(self.accelerators, values[len(self.parts) :], strict=True):
-            if not parameter and value:
-                chosen[kind] = {}
-            elif parameter and kind in chosen:
-                chosen[kind][parameter] = value
-        accelerators = [REGISTRY[kind](**parameters) for kind, parameters in chosen.items()]
         filled = {name: "" if value is None else value for name, value in named.items()}
-        return ask(self.config, accelerators=accelerators, size=(width, height), **filled)
+        arms = self.arms.read(values[len(self.parts) :])
+        return ask(self.config, accelerators=arms, size=(width, height), **filled)
 
     def build(self) -> None:
         """Draw the controls and wire what belongs to them alone."""
@@ -62,6 +57,7 @@ class Controls:
                 choices(self.config), value="demo", label="Checkpoint", scale=8, min_width=200
             )
             self.refresh = gr.Button("Refresh", scale=1, min_width=84, size="sm", elem_classes="beside")
+        self.fetch = gr.Button(visible=False, variant="primary", size="sm", elem_id="fetch")
         parts["prompt"] = gr.Textbox(
             EXAMPLES[0], label="Prompt", info="One a line; each line is a row.", lines=2, max_lines=8
         )
@@ -88,8 +84,8 @@ class Controls:
             parts["seeds"] = gr.Textbox("-1", label="Seed", info="−1 random · 1,2,3 · 1-8", scale=4, min_width=130)
             self.dice = gr.Button("Random", min_width=74, size="sm", elem_classes="beside")
             self.reuse = gr.Button("Reuse last", min_width=84, size="sm", elem_id="reuse", elem_classes="beside")
-        self._accelerators()
-        with gr.Accordion("More", open=False):
+        self.arms.build()
+        with gr.Accordion("More settings", open=False):
             self.file = gr.UploadButton("Prompts from a file", file_types=[".txt"], size="sm", elem_id="file")
             parts["guidance_rescale"] = gr.Slider(
                 0, 1, 0, step=0.05, label="Guidance rescale", info="Against over-exposure at high guidance; 0 is off"
@@ -109,10 +105,15 @@ class Controls:
         self.dice.click(lambda: "-1", None, parts["seeds"], **PRIVATE)
         self.refresh.click(lambda: gr.update(choices=choices(config)), None, parts["checkpoint"], **PRIVATE)
         self.file.upload(self._from_file, self.file, [parts["prompt"], self.told], **PRIVATE)
-        names_of = ("sampler", "steps", "width", "height", "guidance")
+        depends = [parts[name] for name in ("checkpoint", "sampler", "steps", "width", "height", "guidance")]
+        usual = list(self.arms.usual("sd1", 25))
         parts["checkpoint"].input(
-            self._defaults, parts["checkpoint"], [*(parts[name] for name in names_of), self.knows], **PRIVATE
+            self._defaults, parts["checkpoint"], [*depends[1:], self.knows, self.fetch, *usual], **PRIVATE
         )
+        gr.on(
+            [component.change for component in depends], self._available, depends, list(self.arms.switches.values()),
+            trigger_mode="always_last", **PRIVATE,
+        )  # fmt: skip
         prompts = [parts[name] for name in ("prompt", "negative_prompt", "checkpoint")]
         for component in prompts:
             component.change(remarks, prompts, self.told, **PRIVATE)
@@ -123,13 +124,35 @@ class Controls:
         except ComparerError as error:
             return gr.skip(), _note(escape(self.config.tell(error)))
 
-    def _defaults(self, name: str) -> list:
+    def _about(self, name: str) -> tuple[Model, dict]:
+        """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""
         try:
-            model = resolve(name, self.config).model
-        except ComparerError:
-            model = CATALOG.get(name, CATALOG["demo"])  # the plan says why it cannot be loaded
-        values = [model.sampler, model.steps, model.size, model.size, model.guidance]
-        return [*values, gr.update(visible=name == "demo")]
+            checkpoint = resolve(name, self.config)
+            return checkpoint.model, checkpoint.denoiser
+        except ComparerError:  # the plan says why
+            model = CATALOG.get(name, CATALOG["sd-1.5"])
+            return model, native_config(model.name)[1]
+
+    def _defaults(self, name: str) -> dict:
+        model, _ = self._about(name)
+        updates = {self.parts[part]: getattr(model, part) for part in ("sampler", "steps", "guidance")}
+        updates |= {self.parts[part]: model.size for part in ("width", "height")}
+        updates |= {self.knows: gr.update(visible=name == "demo"), self.fetch: self.fetchable(name)}
+        return updates | self.arms.usual(model.family, model.steps)
+
+    def fetchable(self, name: str) -> Any:
+        """Show the button that fetches a model where it is one of the hub's that is not here."""
+        model = CATALOG.get(name)
+        missing = model is not None and self.config.hub and not hub.here(model)
+        return gr.update(visible=missing, value=f"Fetch it ({weight(model)})" if model and missing else None)
+
+    def _available(self, name: str, sampler: str, steps: Any, width: Any, height: Any, guidance: Any) -> dict:
+        model, denoiser = self._about(name)
+        settings = Settings(("?",), name, "", sampler, int(steps), guidance, int(width), int(height))
+        try:
+            return self.arms.available(Request(settings, limits=self.config.limits), model.family, denoiser)
+        except (ComparerError, TypeError, ValueError):  # the plan says what is wrong
+            return gr.skip()
 
     def plan(self, *values: Any) -> str:
         """Say what Generate would make and how long it would take, or why it cannot; as HTML."""
@@ -141,20 +164,25 @@ class Controls:
         took = "the first run tells how long it takes" if seconds is None else f"about {results.duration(seconds)}"
         return f'<p class="plan">{escape(results.announce(request))}; {took}.</p>'
 
-    def _accelerators(self) -> None:
-        """Draw every accelerator's switch and parameters from its dataclass."""
-        for name, kind in REGISTRY.items():
-            with gr.Group():
-                switch = gr.Checkbox(True, label=kind.title, info=kind.summary)
-                self.accelerators.append((name, "", switch))
-                with gr.Row() as row:
-                    self.accelerators += [(name, item.name, _parameter(item)) for item in fields(kind)]
-                switch.change(lambda on: gr.update(visible=on), switch, row, **PRIVATE)
+    def expected(self, *values: Any) -> Any:
+        """Draw how much work every arm's denoiser is expected to do; nothing new while somebody is being measured."""
+        if turns.busy():
+            return gr.skip()
+        try:
+            request = self.read(values)
+            return results.expected(request, count(resolve(request.settings.checkpoint, self.config), request))
+        except ComparerError:  # the plan says why
+            return ""
 
 
 def choices(config: Config) -> list[tuple[str, str]]:
     """List (what is shown, name) of every checkpoint; the catalogue first, local ones newest first."""
-    return [(CATALOG[name].title if name in CATALOG else name, name) for name in names(config)]
+    listed = []
+    for name in names(config):
+        model = CATALOG.get(name)
+        away = f" (not here: about {model.gigabytes:g} GB)" if model and not hub.here(model) else ""
+        listed.append((f"{model.title}{away}" if model else name, name))
+    return listed
 
 
 def remarks(prompt: str, negative: str, checkpoint: str) -> str:
@@ -170,15 +198,6 @@ def remarks(prompt: str, negative: str, checkpoint: str) -> str:
 
 def _note(inside: str) -> str:
     return f'<p class="note" role="status">{inside}</p>'
-
-
-def _parameter(item: Field) -> gr.components.Component:
-    label, data = item.name.replace("_", " ").capitalize(), item.metadata
-    if isinstance(item.default, bool):
-        return gr.Checkbox(item.default, label=label, info=data["help"])
-    return gr.Slider(
-        data["low"], data["high"], item.default, step=data["step"], label=label, info=data["help"], min_width=150
-    )
 
 
 def _words() -> str:

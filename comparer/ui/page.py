@@ -10,14 +10,21 @@ from typing import Any
 import gradio as gr
 
 from comparer import history
-from comparer.compare import Finished, Seen, Waiting, compare
+from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.events import Finished, Seen, Waiting
+from comparer.fetch import fetch
+from comparer.models import hub
+from comparer.models.catalog import CATALOG
 from comparer.ui import api, results
-from comparer.ui.controls import PRIVATE, Controls
+from comparer.ui.arms import PRIVATE
+from comparer.ui.controls import Controls, choices
 from comparer.ui.pictures import PLAIN, Pictures
 
 ASSETS = Path(__file__).parent
+# On a phone what happens is far below the button.
+SHOW_STATUS = "() => { if (innerWidth < 800) document.querySelector('#status').scrollIntoView({behavior: 'smooth'}) }"
 REDRAW = 0.2  # seconds between two redrawings of the progress bar
 
 
@@ -74,6 +81,8 @@ class Page:
             self.run, inputs, outputs, concurrency_limit=None, show_progress="hidden", trigger_mode="once",
             api_visibility="private",
         )  # fmt: skip
+        for starts in (self.generate, self.controls.fetch):
+            starts.click(None, None, None, js=SHOW_STATUS, **PRIVATE)
         self.stop_button.click(self.stop, None, None, **PRIVATE)
         self.pictures.wire(self.comparison, self.folder, self.pin)
         self.controls.reuse.click(
@@ -82,16 +91,24 @@ class Page:
         )  # fmt: skip
         changed = [component.change for component in inputs]
         gr.on([*changed, demo.load], self.controls.plan, inputs, self.plan, trigger_mode="always_last", **PRIVATE)
+        gr.on([*changed, demo.load], self.controls.expected, inputs, self.controls.arms.expected,
+              trigger_mode="always_last", **PRIVATE)  # fmt: skip
         running.then(self.controls.plan, inputs, self.plan, **PRIVATE)  # now its time is known
+        running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
+        checkpoint = self.controls.parts["checkpoint"]
+        fetching = self.controls.fetch.click(
+            self.fetch, checkpoint, [self.status, checkpoint, self.controls.fetch], concurrency_limit=None,
+            show_progress="hidden", trigger_mode="once", api_visibility="private",
+        )  # fmt: skip
+        fetching.then(self.controls.plan, inputs, self.plan, **PRIVATE)
         demo.load(self.restore, self.last, outputs, **PRIVATE)
         demo.unload(self.leave)
         api.Api(self.config).add(demo)
 
     def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
-        session = self.sessions.setdefault(request.session_hash or "", Session())
-        session.stop.set()  # a run of this tab that still goes on makes way
-        session.stop, session.pinned = threading.Event(), False
+        session = self._begin(request)
+        yield {self.status: results.told("Starting")}
         try:
             asked = self.controls.read(values)
             planned, drawn, number = results.announce(asked), 0.0, 0
@@ -104,12 +121,40 @@ class Page:
                 elif isinstance(event, Waiting) or monotonic() - drawn > REDRAW or event.phase == "loading":
                     drawn = monotonic()
                     yield {self.status: results.status(event, planned)}
+            if not number and session.stop.is_set():
+                yield {self.status: results.told("Stopped before the first picture.")}
         except ComparerError as error:
             yield {self.status: results.failed(self.config.tell(error))}
         except Exception as error:
             told = f"Something broke: {type(error).__name__}. The log of the server says more."
             yield {self.status: results.failed(told)}
             raise
+
+    def fetch(self, name: str, request: gr.Request) -> Iterator[dict]:
+        """Handle Fetch: bring a model from the hub, and say how far it is."""
+        session, drawn = self._begin(request), 0.0
+        yield {self.status: results.told("Asking the hub")}
+        try:
+            for event in fetch(name, self.config, session.stop):
+                if monotonic() - drawn > REDRAW:
+                    drawn = monotonic()
+                    yield {self.status: results.status(event, "Stop keeps what has come; Fetch goes on from there.")}
+            model = CATALOG[name]
+            said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
+            yield {
+                self.status: results.told(said),
+                self.controls.parts["checkpoint"]: gr.update(choices=choices(self.config)),
+                self.controls.fetch: self.controls.fetchable(name),
+            }
+        except ComparerError as error:
+            yield {self.status: results.failed(self.config.tell(error))}
+
+    def _begin(self, request: gr.Request) -> Session:
+        """Return this tab's session; what still goes on in it makes way."""
+        session = self.sessions.setdefault(request.session_hash or "", Session())
+        session.stop.set()
+        session.stop, session.pinned = threading.Event(), False
+        return session
 
     def _seen(self, event: Seen | Finished, show: bool) -> dict:
         comparison, folder = event.comparison, event.folder

@@ -7,7 +7,7 @@ import gradio as gr
 
 from comparer.results import Comparison
 from comparer.ui import results
-from comparer.ui.controls import PRIVATE
+from comparer.ui.arms import PRIVATE
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 

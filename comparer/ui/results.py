@@ -2,9 +2,10 @@
 
 from html import escape
 
-from comparer.compare import Progress, Waiting
+from comparer.events import Progress, Waiting
+from comparer.notes import notes
 from comparer.request import Request
-from comparer.results import Comparison, Figures, notes
+from comparer.results import Comparison, Figures
 
 EMPTY = (
     '<div class="empty"><p class="lead">See what an accelerator gives, and what it costs.</p>'
@@ -22,11 +23,27 @@ def announce(request: Request) -> str:
     return f"{planned} after {_count(warm, 'warm-up call')}" if warm else planned
 
 
+def expected(request: Request, macs: tuple[int, ...]) -> str:
+    """Draw every arm's share of the baseline's multiply-accumulates as a bar, with the ratio."""
+    rows = "".join(
+        f"<li>{escape(arm.name)}<b>{'1×' if number == 0 else f'{macs[0] / done:.2f}×'}</b>"
+        f'<i style="width:{100 * done / macs[0]:.1f}%"></i></li>'
+        for number, (arm, done) in enumerate(zip(request.arms, macs, strict=True))
+    )
+    title = "<b>MAC ratio:</b> how much less the denoiser has to compute. What that saves in time, Generate measures."
+    return f'<div class="expected"><p>{title}</p><ul>{rows}</ul></div>' if len(macs) > 1 else ""
+
+
+def told(message: str) -> str:
+    """Show how something ended."""
+    return f'<div class="status" role="status"><p>{escape(message)}</p></div>'
+
+
 def status(event: Progress | Waiting, planned: str) -> str:
     """Draw the progress bar, or the place in the queue."""
     if isinstance(event, Waiting):
         others = "another comparison" if event.ahead == 1 else f"{event.ahead} other comparisons"
-        text = f"Waiting for {others}: two at once would spoil each other's timings."
+        text = f"Waiting for {others}: two at once would spoil each other's timings. Now: {escape(event.now)}."
         return f'<div class="status" role="status"><p>{text}</p></div>'
     share = 100 * event.done / max(event.total, 1)
     left = "" if event.seconds_left is None else f"about {duration(event.seconds_left)} left"
@@ -74,11 +91,14 @@ def headline(comparison: Comparison) -> str:
             if figures.clip_loss is None
             else f"<span>CLIP {_signed(-figures.clip_loss)} <small>n = {_count(figures.scored, 'pair')}</small></span>"
         )
+        ratio = f" <small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
+        why = comparison.no_effect(number)
+        badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
         slower = " slower" if figures.speed_up < 1 else ""
         cards.append(
             f'<div class="card{slower}"><h2>{escape(arm.name)}</h2><strong>{figures.speed_up:.2f}×</strong>'
             f"<span>the whole call <small>n = {_count(calls, 'call')}</small></span>"
-            f"<span>{figures.denoising_speed_up:.2f}× the denoising</span>{loss}</div>"
+            f"<span>{figures.denoising_speed_up:.2f}× the denoising{ratio}</span>{loss}{badge}</div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
@@ -89,9 +109,9 @@ def arms_table(comparison: Comparison) -> str:
     rows = []
     for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         if f.calls or comparison.why_not(number):
-            cells = _cells(f, baseline=number == 0)
-            cells[-1] = escape(f"not run: {why}") if (why := comparison.why_not(number)) else cells[-1]
-            rows.append([escape(arm.name), *cells])
+            why = comparison.why_not(number)
+            did = f"not run: {why}" if why else "; ".join(comparison.no_effect(number)) or comparison.did(number)
+            rows.append([escape(arm.name), *_cells(f, baseline=number == 0), escape(did) or "–"])
     if not any(f.peak_bytes for f in comparison.all_figures()):  # a CPU has no counter: the notes say so
         head, rows = (*head[:6], head[7]), [[*row[:6], row[7]] for row in rows]
     return _table("Figures by arm", head, rows)
@@ -105,14 +125,13 @@ def _cells(f: Figures, baseline: bool) -> list[str]:
         _show(f.clip_score, "{:.2f}"),
         "" if baseline else _show(f.clip_loss, "{:+.1%}"),
         _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB"),
-        escape(f.did()) or "–",
     ]
 
 
 def pairs_table(comparison: Comparison) -> str:
     """Write a row a (prompt, seed) with each arm's seconds and CLIP score."""
     arms = comparison.request.arms
-    head = ["Prompt", "Seed"] + [f"{escape(arm.name)}: {what}" for arm in arms for what in ("s", "CLIP")]
+    head = ["Prompt", "Seed", *(escape(arm.name) for arm in arms)]
     rows = []
     for prompt, seed in comparison.request.items():
         shots = [comparison.shot(arm, prompt, seed) for arm in range(len(arms))]
@@ -121,10 +140,8 @@ def pairs_table(comparison: Comparison) -> str:
         cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
         for shot in shots:
             call = comparison.calls[shot.call] if shot else None
-            cells += [
-                f"{call.seconds / call.pictures:.3f}" if call else "–",
-                _show(shot.clip_score, "{:.2f}") if shot else "",
-            ]
+            score = shot and _show(shot.clip_score, " · CLIP {:.2f}")
+            cells.append(f"{call.seconds / call.pictures:.3f} s{score}" if call else "–")
         rows.append(cells)
     return _table("Every picture", head, rows, wide_first=True)
 

@@ -1,0 +1,91 @@
+"""What happens during a comparison or a download, and how it reaches the one who waits for it."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from comparer.errors import Stopped
+from comparer.results import Comparison
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Another comparison is being measured; ``ahead`` of them come first, ``now`` says how far the first one is."""
+
+    ahead: int
+    now: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is.
+
+    ``phase`` is loading, warm-up, generating, scoring or counting, with ``done`` of ``total`` denoising steps of the
+    whole run; or fetching, with bytes (``total`` is 0 until the hub has told the sizes). ``seconds_left`` is None until
+    it is known, from here or from an earlier run.
+    """
+
+    phase: str
+    text: str
+    done: int
+    total: int
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """New pictures or scores are in ``comparison``; the files are in ``folder``."""
+
+    comparison: Comparison
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run ended: finished or stopped, as ``comparison.state`` says. ``grid`` is None without pictures."""
+
+    comparison: Comparison
+    folder: Path
+    grid: Path | None
+
+
+Event = Waiting | Progress | Seen | Finished
+
+
+def in_thread(work: Callable[[Callable[[Item], None]], None], stop: threading.Event, name: str) -> Iterator[Item]:
+    """Run ``work`` in a thread of its own and yield what it hands to its argument.
+
+    Closing the generator sets ``stop`` and waits for the thread. ``Stopped`` ends the iteration quietly; any other
+    exception of the thread is raised here.
+    """
+    happened: queue.SimpleQueue[tuple[bool, Item | BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work(lambda item: happened.put((True, item)))
+        except Stopped:
+            pass
+        except BaseException as raised:  # handed to the consumer, who raises it
+            error = raised
+        happened.put((False, error))
+
+    worker = threading.Thread(target=run, name=name, daemon=True)
+    worker.start()
+    try:
+        while True:
+            goes_on, item = happened.get()
+            if goes_on:
+                yield item  # type: ignore[misc]  # an Item, as it goes on
+            elif item is None:
+                return
+            else:
+                raise item  # type: ignore[misc]
+    finally:
+        stop.set()
+        worker.join()

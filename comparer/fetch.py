@@ -1,0 +1,65 @@
+"""Fetch a model of the catalogue from the hub: the same way from the page, the API and the command line."""
+
+import threading
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.events import Progress, in_thread
+from comparer.models import hub
+from comparer.models.catalog import CATALOG
+from comparer.models.download import OnProgress
+
+
+def fetch(name: str, config: Config, stop: threading.Event | None = None) -> Iterator[Progress]:
+    """Fetch what is missing of a model, then of the scorer that its pictures need, and yield how far it is.
+
+    What has come stays, also after a stop or an error, and the next fetch goes on from there.
+
+    Args:
+        name: of the catalogue.
+        config: says whether the hub may be used, and the number format of the weights.
+        stop: set it to stop; closing the generator does so, too.
+
+    Raises:
+        ComparerError: there is no such model, or it cannot be had; one sentence, within seconds.
+    """
+    model = CATALOG.get(name)
+    if model is None:
+        raise ComparerError(f"There is no model '{name[:80]}' to fetch: choose one of {', '.join(CATALOG)}.")
+    if not config.hub and name != "demo":
+        raise ComparerError(f"{model.title} is not fetched: this installation does not use the hub.")
+    stop = stop or threading.Event()
+
+    def work(emit: Callable[[Progress], None]) -> None:
+        hub.fetch(model, _half(config), reporter(emit), stop.is_set)
+        if name != "demo":
+            hub.scorer_weights(reporter(emit), stop.is_set)
+
+    return in_thread(work, stop, "comparer-fetch")
+
+
+def reporter(emit: Callable[[Progress], None]) -> OnProgress:
+    """Return a function that turns a download's bytes into Progress events, with the time that is left."""
+    began: tuple[float, int] | None = None
+
+    def report(done: int, total: int, text: str) -> None:
+        nonlocal began
+        began = began or (monotonic(), done)
+        gained, took = done - began[1], monotonic() - began[0]
+        left = (total - done) * took / gained if gained > 0 and took > 1 else None
+        unit, name = (1e9, "GB") if total >= 1e9 else (1e6, "MB")
+        size = f", {done / unit:.2f} of {total / unit:.2f} {name}" if total else ""
+        emit(Progress("fetching", text + size, done, total, left))
+
+    return report
+
+
+def _half(config: Config) -> bool:
+    """Say whether float16 weights will do: a GPU computes with them, and they are half as large."""
+    if config.dtype != "auto" or config.device == "cpu":
+        return config.dtype in ("float16", "bfloat16")
+    from comparer.models.pipelines import choose_device
+
+    return choose_device(config.device)[0] != "cpu"

@@ -1,0 +1,41 @@
+"""What is said beside the figures, and what is said of a prompt before."""
+
+import re
+
+from comparer.demo.scenes import unknown_words
+from comparer.results import Comparison
+
+WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
+LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Say beside the figures what they rest on: how many calls, which CLIP, what was cut."""
+    request, scorer = comparison.request, comparison.scorer
+    arms = [figures for figures in comparison.all_figures() if figures.calls]
+    said = [f"{request.arms[failure.arm].name} was not run: {failure.reason}." for failure in comparison.not_run]
+    if not arms:
+        return said
+    figures = arms[-1]
+    said.append(
+        f"Speed-up of whole calls, n = {_count(figures.calls, 'call')} an arm, {_count(request.warmups, 'warm-up')}."
+    )
+    if figures.peak_bytes is None:
+        said.append("Peak memory is not measured on this device.")
+    if scorer.name:
+        said.append(f"CLIP score by {scorer.name}, n = {_count(figures.scored, 'pair')}.")
+    else:
+        said.append(f"Not scored: {scorer.why_not}.")
+    if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
+        said.append(f"The demo model has never seen: {', '.join(strange)}.")
+    if any(WEIGHTED.search(text) for text in (*request.settings.prompts, request.settings.negative_prompt)):
+        said.append(LITERAL)
+    for arm in range(1, len(request.arms)):
+        said += [f"No effect: {reason}" for reason in comparison.no_effect(arm)]
+    for number in scorer.truncated:
+        said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
+    return said + comparison.remarks
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,116 @@
+"""The arms that are asked for: accelerators, their parameters drawn from the dataclasses, alone or stacked."""
+
+from dataclasses import Field, fields
+from typing import Any
+
+import gradio as gr
+
+from comparer.accelerators import REGISTRY, Accelerator, build, build_stack
+from comparer.door import FIVE
+from comparer.request import Request
+
+PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+AT_FIRST = "DeepCache"
+EACH, STACK, BOTH, PAIR = "each", "stack", "both", "pair"
+MODES = [("Each alone", EACH), ("One stack", STACK), ("Both", BOTH), ("Each alone, and DeepCache + T-GATE", PAIR)]
+SHOWN = 1  # parameters of an accelerator that are seen at once; the others unfold
+
+
+class Arms:
+    """The components that a request's arms are read from, and the handlers that belong to them alone."""
+
+    def __init__(self) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.switches: dict[str, gr.Checkbox] = {}
+        self.parameters: dict[tuple[str, str], Any] = {}
+
+    def inputs(self) -> list[Any]:
+        """List all components, in the order that ``read`` takes their values."""
+        return [self.mode, *self.switches.values(), *self.parameters.values()]
+
+    def read(self, values: tuple) -> list[tuple[Accelerator, ...]]:
+        """Build the accelerators of every arm but the baseline.
+
+        In a stack, a parameter that was left at its default takes what is the default beside others.
+
+        Raises:
+            ComparerError: a parameter is out of range.
+        """
+        mode, switched = values[0], dict(zip(self.switches, values[1:], strict=False))
+        chosen: dict[str, dict[str, Any]] = {name: {} for name, on in switched.items() if on}
+        for (name, parameter), value in zip(self.parameters, values[1 + len(self.switches) :], strict=True):
+            if name in chosen:
+                chosen[name][parameter] = value
+        alone = [(build(name, parameters),) for name, parameters in chosen.items()]
+        if len(alone) < 2 or mode == EACH:
+            return alone
+        together = [name for name in chosen if mode != PAIR or name in FIVE[-1]]
+        moved = [(name, {p: v for p, v in chosen[name].items() if v != _default(name, p)}) for name in together]
+        stacked = [build_stack(moved)] if len(moved) > 1 else []
+        return stacked if mode == STACK else alone + stacked
+
+    def build(self) -> None:
+        """Draw the components."""
+        with gr.Row(equal_height=True, elem_id="accelerators"):
+            gr.HTML("<h2>Accelerators</h2>", padding=False)
+            self.five = gr.Button("Compare all five", size="sm", scale=0, min_width=150, elem_id="five")
+        for name, kind in REGISTRY.items():
+            with gr.Group():
+                switch = gr.Checkbox(name == AT_FIRST, label=kind.title, info=kind.summary, elem_classes="switch")
+                self.switches[name] = switch
+                with gr.Column(visible=name == AT_FIRST, elem_classes="parameters") as column:
+                    self._draw(name, fields(kind)[:SHOWN])
+                    if fields(kind)[SHOWN:]:
+                        with gr.Accordion(f"More of {kind.title}", open=False):
+                            self._draw(name, fields(kind)[SHOWN:])
+            switch.change(lambda on: gr.update(visible=on), switch, column, **PRIVATE)
+        self.mode = gr.Radio(MODES, value=EACH, label="Arms", visible=False, elem_id="arms")
+        self.expected = gr.HTML(elem_id="expected", padding=False)
+        switches = list(self.switches.values())
+        gr.on([switch.change for switch in switches], _several, switches, self.mode, **PRIVATE)
+        self.five.click(self._five, None, [self.mode, *switches], **PRIVATE)
+
+    def _draw(self, name: str, parameters: tuple[Field, ...]) -> None:
+        for item in parameters:
+            self.parameters[name, item.name] = _control(item)
+
+    def _five(self) -> list:
+        wanted = [REGISTRY[name].title in FIVE for name in self.switches]
+        return [gr.update(value=PAIR, visible=True), *wanted]
+
+    def usual(self, family: str, steps: int) -> dict:
+        """Return updates of the parameters that depend on the family and the steps."""
+        return {
+            self.parameters[name, parameter]: value
+            for name, kind in REGISTRY.items()
+            for parameter, value in kind.usual(family, steps).items()
+        }
+
+    def available(self, request: Request, family: str, denoiser: dict) -> dict:
+        """Return updates of the switches: greyed, with the reason, where an accelerator cannot serve the request.
+
+        It is asked about with its usual parameters: what a parameter is at fault for, people mend there.
+        """
+        updates = {}
+        for name, switch in self.switches.items():
+            kind = REGISTRY[name]
+            reason = kind(**kind.usual(family, request.settings.steps)).why_not(request, family, denoiser)
+            grey: dict[str, Any] = {"value": False} if reason else {}
+            updates[switch] = gr.update(interactive=reason is None, info=reason or kind.summary, **grey)
+        return updates
+
+
+def _default(name: str, parameter: str) -> Any:
+    return next(item.default for item in fields(REGISTRY[name]) if item.name == parameter)
+
+
+def _several(*on: bool) -> Any:
+    return gr.update(visible=sum(map(bool, on)) > 1)
+
+
+def _control(item: Field) -> gr.components.Component:
+    data = item.metadata
+    label = data["label"] or item.name.replace("_", " ").capitalize()
+    if isinstance(item.default, bool):
+        return gr.Checkbox(item.default, label=label, info=data["help"])
+    return gr.Slider(data["low"], data["high"], item.default, step=data["step"], label=label, info=data["help"])

@@ -1,0 +1,141 @@
+"""The page's arms and models in a real browser: stacks, what cannot be had and why, fetching from a hub."""
+
+import json
+import re
+
+import pytest
+from conftest import PROMPT, serving
+from hub_server import Hub
+from hub_server import serving as serving_hub
+from test_hub import repositories  # noqa: F401
+from test_page import page, start  # noqa: F401
+
+FIVE = ["Baseline", "DeepCache(interval=3)", "ToMe(ratio=0.5)", "T-GATE(gate_step=2)",
+        "DeepCache(interval=3) + T-GATE(gate_step=2)"]  # fmt: skip
+
+
+def expected(page):  # noqa: F811
+    """Return arm -> MAC ratio, as the bars say."""
+    lines = page.locator("#expected li").all_inner_texts()
+    return dict(line.split("\n")[:2] for line in lines)
+
+
+def wait_for_arms(page, arms):  # noqa: F811
+    page.wait_for_function("n => document.querySelectorAll('#expected li').length === n", arg=arms)
+    return expected(page)
+
+
+def choose(page, checkpoint):  # noqa: F811
+    page.get_by_label("Checkpoint").click()
+    page.get_by_role("option", name=re.compile(checkpoint)).click()
+
+
+def test_all_five_in_one_press(page, tmp_path):  # noqa: F811
+    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("6")
+    page.get_by_role("button", name="Compare all five").click()
+    page.get_by_role("spinbutton", name=re.compile("Gate step")).fill("2")
+    page.wait_for_function("() => document.querySelector('#expected').innerText.includes('T-GATE(gate_step=2)')")
+    ratios = expected(page)
+    assert list(ratios) == FIVE and ratios["Baseline"] == "1×"
+    assert all(float(ratio[:-1]) > 1 for arm, ratio in ratios.items() if arm != "Baseline")
+    start(page, "3", "6")
+    page.get_by_text("Finished.").wait_for()
+    assert page.locator(".card h2").all_inner_texts() == FIVE[1:]
+    table = page.get_by_role("table", name="Figures by arm").locator("tbody tr")
+    assert [row.locator("th").inner_text() for row in table.all()] == FIVE
+    assert all(f"MAC ratio {ratios[arm]}" in page.locator(".card", has_text=arm).first.inner_text() for arm in FIVE[1:])
+    assert page.locator(".badge").count() == 0
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the record").or_(
+            page.get_by_role("link", name="Download the record")
+        ).first.click()
+    download.value.save_as(tmp_path / "run.json")
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert [arm["name"] for arm in record["request"]["arms"]] == FIVE and len(record["macs"]) == 5
+    (stack,) = [arm["accelerators"] for arm in record["request"]["arms"] if len(arm["accelerators"]) > 1]
+    assert [a["name"] for a in stack] == ["DeepCache", "TGATE"] and stack[1]["sp_interval"] == 1
+
+
+def test_chosen_accelerators_are_arms_or_a_stack_or_both(page):  # noqa: F811
+    arms = page.get_by_role("radiogroup").filter(has_text="One stack").or_(page.locator("#arms")).first
+    assert not arms.is_visible()
+    page.get_by_role("checkbox", name=re.compile("^Guidance cutoff")).check()
+    assert list(wait_for_arms(page, 3)) == ["Baseline", "DeepCache(interval=3)", "Guidance cutoff(after=0.5)"]
+    page.get_by_role("radio", name="One stack").check()
+    stack = "DeepCache(interval=3) + Guidance cutoff(after=0.5)"
+    assert list(wait_for_arms(page, 2)) == ["Baseline", stack]
+    page.get_by_role("radio", name="Both").check()
+    assert list(wait_for_arms(page, 4))[-1] == stack
+
+
+def test_what_cannot_be_had_is_greyed_with_its_reason(page):  # noqa: F811
+    gate, cache = (page.get_by_role("checkbox", name=re.compile(f"^{name}")) for name in ("T-GATE", "DeepCache"))
+    gate.check()
+    choose(page, "PixArt-Σ 1024")
+    page.get_by_text("DeepCache needs a U-Net").wait_for()
+    assert cache.is_disabled() and not cache.is_checked() and gate.is_enabled() and gate.is_checked()
+    assert page.get_by_role("spinbutton", name=re.compile("Gate step")).input_value() == "15"
+    choose(page, "Demo")
+    page.wait_for_function("() => !document.querySelector('.switch input[type=checkbox]').disabled")
+    assert cache.is_enabled() and page.get_by_text("needs a U-Net").count() == 0
+    page.get_by_role("spinbutton", name=re.compile("Guidance \\(CFG")).fill("1")
+    page.get_by_text("T-GATE needs guidance").wait_for()
+    assert gate.is_disabled() and cache.is_enabled()
+
+
+def test_an_accelerator_without_effect_gets_a_badge(page):  # noqa: F811
+    page.get_by_role("spinbutton", name=re.compile("Interval")).first.fill("1")
+    start(page, "1", "4")
+    page.get_by_text("Finished.").wait_for()
+    assert page.locator(".card .badge").inner_text() == "had no effect"
+    assert "interval 1 makes every evaluation a full one" in page.locator(".card").inner_text()
+    assert "No effect: DeepCache: interval 1" in page.locator(".notes").inner_text()
+
+
+@pytest.fixture
+def away(tmp_path, repositories, chromium):  # noqa: F811
+    """Serve the app with an empty cache and a hub; yield the hub and a page that fails on errors."""
+    hub = Hub()
+    hub.repositories = dict(repositories)
+    environment = {"HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    with (
+        serving_hub(hub) as endpoint,
+        serving(tmp_path / "runs", "--device", "cpu", HF_ENDPOINT=endpoint, **environment) as address,
+    ):
+        context = chromium.new_context()
+        tab, wrong = context.new_page(), []
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.set_default_timeout(60_000)
+        tab.goto(address)
+        tab.get_by_role("button", name="Generate").wait_for()
+        yield hub, tab
+        context.close()
+        assert not wrong
+
+
+def test_a_model_that_is_not_here_is_fetched_stopped_and_fetched_on(away):
+    hub, tab = away
+    assert hub.asked == []
+    choose(tab, "Stable Diffusion 1.5 .not here: about 2.1 GB.")
+    fetch = tab.get_by_role("button", name="Fetch it (about 2.1 GB in half precision)")
+    fetch.wait_for()
+    assert hub.asked == [], "nothing touches the network before someone asks for it"
+    hub.break_after = 2_000_000
+    with hub.hold:
+        fetch.click()
+        tab.get_by_text(re.compile(r"Fetching Stable Diffusion 1.5: \S+, \d\.\d\d of \d+\.\d\d MB")).wait_for()
+        tab.get_by_role("progressbar").first.wait_for()
+        tab.get_by_role("button", name="Stop").click()
+        tab.get_by_text("Stopped. What has come is kept.").wait_for()
+    fetch.click()
+    tab.get_by_text("Stable Diffusion 1.5 is here.").wait_for()
+    assert any(" from " in asked for asked in hub.asked)
+    fetch.wait_for(state="hidden")
+    hub.asked.clear()
+    for name, value in (("Width", "256"), ("Height", "256")):
+        tab.get_by_label(name).fill(value)
+    tab.get_by_label("Prompt").first.fill(PROMPT)
+    start(tab, "1", "2")
+    tab.get_by_text("Finished.").wait_for()
+    assert "Not scored: the weights of ViT-B-32-quickgelu/openai cannot be loaded" in tab.locator(".notes").inner_text()
+    assert hub.asked == []
