@@ -209,6 +209,8 @@ class _Run:
         self.emit(Seen(self.comparison, self.folder.path))
 
     def _count(self) -> None:
+        if len(self.request.arms) == 1:
+            return
         self._progress("counting", "Counting multiply-accumulates", len(self.plan))
         try:
             self.comparison.macs = count(self.checkpoint, self.request)

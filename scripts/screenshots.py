@@ -60,7 +60,7 @@ def tab(browser: Browser, address: str, **options: object) -> Iterator[Page]:
     """Open the page in a context of its own."""
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(180_000)
+    page.set_default_timeout(90_000)
     page.goto(address)
     button(page).wait_for()
     yield page
@@ -75,8 +75,8 @@ def button(page: Page) -> object:
 def start(page: Page, prompts: str, seeds: str, steps: int = 25) -> None:
     """Ask for a comparison."""
     page.get_by_role("textbox", name=re.compile("^Prompt")).fill(prompts)
-    page.get_by_label(re.compile("^Seed")).first.fill(seeds)
-    page.get_by_role("spinbutton", name=re.compile("^.*Steps")).first.fill(str(steps))
+    page.get_by_label("Seed").first.fill(seeds)
+    page.get_by_role("spinbutton", name=re.compile("Steps")).first.fill(str(steps))
     button(page).click()
 
 
@@ -109,15 +109,33 @@ def save(page: Page, path: Path) -> None:
     print(f"{path.relative_to(ROOT)}: {small.width}×{small.height}, {written.tell() // 1000} KB", flush=True)
 
 
+def keep(page: Page, path: Path) -> None:
+    """Save the grid that the page offers."""
+    offered = page.get_by_role("button", name="Download the grid").or_(
+        page.get_by_role("link", name="Download the grid")
+    )
+    with page.expect_download() as download:
+        offered.first.click()
+    download.value.save_as(path)
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} KB", flush=True)
+
+
 def take(browser: Browser, address: str) -> None:
     """Make a comparison for each picture and save it."""
     folder = ASSETS / "screenshots"
     with tab(browser, address, viewport=WIDE) as page:
         settle(page)
         save(page, folder / "first-visit.png")
-        start(page, PROMPTS, "1,2")
+        page.get_by_role("button", name="Compare all five").click()
+        page.locator("#expected li").nth(4).wait_for()
+        start(page, PROMPTS.split("\n")[0], "1,2")
         finish(page)
         save(page, ASSETS / "page.png")
+        keep(page, ASSETS / "five.png")
+        accelerators = page.locator("#accelerators")
+        accelerators.evaluate("heading => heading.scrollIntoView({block: 'start'})")
+        settle(page)
+        save(page, folder / "accelerators.png")
     with tab(browser, address, viewport=WIDE, color_scheme="dark") as page:
         start(page, PROMPTS, "1,2")
         finish(page)

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
 from comparer.export.png_text import parameters_line, read_request, request_text, save_png, shot_texts
-from comparer.request import Arm, Request, Settings
+from comparer.request import UNLIMITED, Arm, Request, Settings
 
 # As AUTOMATIC1111's reader finds the pairs of the last line.
 PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -100,7 +100,7 @@ def test_each_text_gets_the_chunk_it_needs(tmp_path: Path) -> None:
 
 
 def test_the_largest_request_comes_back(tmp_path: Path) -> None:
-    asked = Request(Settings(tuple(f"{i}" + "猫" * 1990 for i in range(400))))
+    asked = Request(Settings(tuple(f"{i}" + "猫" * 1990 for i in range(400))), limits=UNLIMITED)
     save_png(PICTURE, tmp_path / "p.png", {"comparer": request_text(asked)})
     assert read_request(tmp_path / "p.png") == asked
 

@@ -23,7 +23,7 @@ def test_the_front_matter_is_what_a_space_takes_and_what_is_here(front):
     assert {front["colorFrom"], front["colorTo"]} <= COLOURS
     assert len(front["short_description"]) <= 60
     assert (ROOT / front["app_file"]).is_file()
-    assert f"gradio=={front['sdk_version']}\n" in (ROOT / "requirements.txt").read_text()
+    assert f"gradio[mcp]=={front['sdk_version']}\n" in (ROOT / "requirements.txt").read_text()
     assert front["python_version"] in (ROOT / "Dockerfile").read_text()
     assert "license" not in front  # undecided
 
