@@ -143,7 +143,8 @@ def take(browser: Browser, address: str) -> None:
     with tab(browser, address, viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True) as page:
         start(page, PROMPTS.split("\n")[0], "1,2")
         finish(page)
-        page.get_by_text(re.compile(r"^Finished")).first.evaluate("line => line.scrollIntoView({block: 'start'})")
+        page.locator("#status").evaluate("line => line.scrollIntoView({block: 'start'})")
+        page.wait_for_timeout(500)  # a phone's picture is pieced together while it scrolls
         save(page, folder / "phone.png")
     with tab(browser, address, viewport=WIDE) as page:
         start(page, PROMPTS, "1-8", steps=50)

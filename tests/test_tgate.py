@@ -131,4 +131,4 @@ def test_gates_that_no_call_has(gate):
 
 def test_the_usual_gate_follows_the_steps_and_the_family():
     assert [TGATE.usual("sdxl", steps)["gate_step"] for steps in (2, 4, 25, 50)] == [1, 2, 10, 20]
-    assert TGATE.usual("pixart-alpha", 25) == {"gate_step": 15}
+    assert TGATE.usual("pixart-alpha", 25) == {"gate_step": 15, "sp_interval": 3}

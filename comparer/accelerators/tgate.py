@@ -42,9 +42,10 @@ class TGATE(Accelerator):
 
     @classmethod
     def usual(cls, family: str, steps: int) -> dict[str, int]:
-        """Return the gate of the authors' settings, 10 of 25 steps and 15 for PixArt, scaled to these steps."""
-        gate = round(steps * (15 if family.startswith("pixart") else 10) / 25)
-        return {"gate_step": max(1, min(gate, steps - 1))}
+        """Return the authors' settings, the gate scaled to these steps: 10 of 25; for PixArt 15, and sp_interval 3."""
+        pixart = family.startswith("pixart")
+        gate = round(steps * (15 if pixart else 10) / 25)
+        return {"gate_step": max(1, min(gate, steps - 1)), **({"sp_interval": 3} if pixart else {})}
 
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse calls that are not guided, second-order samplers, and gates outside the steps."""

@@ -7,6 +7,7 @@ import gradio as gr
 
 from comparer.accelerators import REGISTRY, Accelerator, build, build_stack
 from comparer.door import FIVE
+from comparer.models.catalog import FAMILIES
 from comparer.request import Request
 
 PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -80,11 +81,12 @@ class Arms:
 
     def usual(self, family: str, steps: int) -> dict:
         """Return updates of the parameters that depend on the family and the steps."""
-        return {
-            self.parameters[name, parameter]: value
-            for name, kind in REGISTRY.items()
-            for parameter, value in kind.usual(family, steps).items()
-        }
+        updates = {}
+        for name, kind in REGISTRY.items():
+            usual = kind.usual(family, steps)
+            for parameter in {parameter for known in FAMILIES for parameter in kind.usual(known, steps)}:
+                updates[self.parameters[name, parameter]] = usual.get(parameter, _default(name, parameter))
+        return updates
 
     def available(self, request: Request, family: str, denoiser: dict) -> dict:
         """Return updates of the switches: greyed, with the reason, where an accelerator cannot serve the request.

@@ -91,14 +91,14 @@ def headline(comparison: Comparison) -> str:
             if figures.clip_loss is None
             else f"<span>CLIP {_signed(-figures.clip_loss)} <small>n = {_count(figures.scored, 'pair')}</small></span>"
         )
-        ratio = f" <small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
+        ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
         why = comparison.no_effect(number)
         badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
         slower = " slower" if figures.speed_up < 1 else ""
         cards.append(
             f'<div class="card{slower}"><h2>{escape(arm.name)}</h2><strong>{figures.speed_up:.2f}×</strong>'
             f"<span>the whole call <small>n = {_count(calls, 'call')}</small></span>"
-            f"<span>{figures.denoising_speed_up:.2f}× the denoising{ratio}</span>{loss}{badge}</div>"
+            f"<span>{figures.denoising_speed_up:.2f}× the denoising</span>{ratio}{loss}{badge}</div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
