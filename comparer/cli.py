@@ -59,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seeds", default="0", help="7, a list 1,2,3, a range 1-8, or -1 for a random one (%(default)s)")
     run.add_argument("--batch-size", type=_whole, default=1, help="pictures a call (%(default)s)")
     run.add_argument("--warmups", type=_whole, default=1, help="untimed calls an arm (%(default)s)")
+    run.add_argument(
+        "--repeats", type=_whole, default=1, help="timed calls of every batch, arms alternating (%(default)s)"
+    )
     run.add_argument("--noise", default="cpu", help="cpu or device (%(default)s)")
     run.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -113,6 +116,7 @@ def _compare(options: argparse.Namespace) -> int:
         options.warmups,
         options.noise,
         options.guidance_rescale,
+        options.repeats,
     )
     bar = tqdm(total=1, unit="step", disable=options.quiet, bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}")
     done: Finished | None = None

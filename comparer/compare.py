@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 
+from comparer import history
 from comparer.accelerators import stack
 from comparer.checkpoints.read import Checkpoint, resolve
 from comparer.config import Config
@@ -19,8 +20,14 @@ from comparer.history import RunFolder
 from comparer.models import samplers
 from comparer.request import Request
 from comparer.results import Call, Comparison, NotRun, Scorer, Shot
+from comparer.resume import continued, unmade
 from comparer.timing import pace
 from comparer.turns import turn
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +67,9 @@ def count(checkpoint: Checkpoint, request: Request) -> tuple[int, ...]:
     return tuple(macs(kind, checkpoint.denoiser, request.settings, arm.accelerators, family) for arm in request.arms)
 
 
-def compare(request: Request, config: Config, stop: threading.Event | None = None) -> Iterator[Event]:
+def compare(
+    request: Request, config: Config, stop: threading.Event | None = None, into: Path | None = None
+) -> Iterator[Event]:
     """Run a request in its turn and yield what happens.
 
     Closing the generator stops the run within one denoising step. Finished pictures stay in the run folder. A run that
@@ -70,15 +79,17 @@ def compare(request: Request, config: Config, stop: threading.Event | None = Non
         request: what to make.
         config: folders and device.
         stop: set it to stop.
+        into: the folder of an earlier run to go on with, as ``resume.continued`` says.
 
     Raises:
         ComparerError: the request cannot be served; pictures finished before stay.
     """
     checkpoint = check(request, config)
     stop = stop or threading.Event()
+    comparison = continued(history.load(into), request) if into else Comparison(request, _now())
 
     def work(emit: Callable[[Event], None]) -> None:
-        run = _Run(request, config, checkpoint, stop, emit)
+        run = _Run(comparison, config, checkpoint, stop, emit, RunFolder(into) if into else None)
         with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
             if mine:
                 run.run()
@@ -89,13 +100,14 @@ def compare(request: Request, config: Config, stop: threading.Event | None = Non
 class _Run:
     """One run, in its own thread."""
 
-    def __init__(self, request, config, checkpoint, stop, emit) -> None:  # noqa: ANN001
-        self.request, self.config, self.checkpoint, self.stop, self.emit = request, config, checkpoint, stop, emit
-        self.comparison = Comparison(request, datetime.now(UTC).isoformat(timespec="seconds"))
-        self.plan = pace.plan(request)
+    def __init__(self, comparison, config, checkpoint, stop, emit, folder) -> None:  # noqa: ANN001
+        self.comparison, self.config, self.checkpoint, self.stop, self.emit = comparison, config, checkpoint, stop, emit
+        self.request = request = comparison.request
+        self.folder: RunFolder = folder
+        self.plan = pace.plan(request, unmade(comparison))
         self.steps = samplers.marks(request.settings.sampler, request.settings.steps, checkpoint.family)
-        self.pace = pace.Pace(request, config, self.steps)
-        self.failed: set[int] = set()
+        self.pace = pace.Pace(request, config, self.steps, self.plan)
+        self.failed = {failure.arm for failure in comparison.not_run}
         self.began = monotonic()
 
     def now(self) -> str:
@@ -114,7 +126,7 @@ class _Run:
         self.comparison.checkpoint = self.checkpoint.record()
         self.comparison.scorer = self._scorer_record()
         self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
-        self.folder = RunFolder.create(
+        self.folder = self.folder or RunFolder.create(
             self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3
         )
         try:
@@ -138,29 +150,30 @@ class _Run:
         self.emit(Finished(self.comparison, self.folder.path, grid))
 
     def _calls(self) -> None:
-        for position, (arm, batch, items) in enumerate(self.plan):
+        for position, planned in enumerate(self.plan):
             if self.stop.is_set():
                 raise Stopped
-            if arm not in self.failed:
-                self._call(position, arm, batch, items)
-            if batch >= 0 and (position + 1 == len(self.plan) or self.plan[position + 1][1] != batch):
+            if planned.arm not in self.failed:
+                self._call(position, planned)
+            after = self.plan[position + 1 :][:1]
+            if planned.batch >= 0 and (not after or after[0].batch != planned.batch):
                 self._progress("scoring", "Scoring", position + 1)
                 self._score()
 
-    def _call(self, position: int, arm: int, batch: int, items: list[tuple[int, int]]) -> None:
+    def _call(self, position: int, planned: pace.Planned) -> None:
         from comparer.generate import generate
         from comparer.models import pipelines
         from comparer.timing.memory import out_of_memory, remedies
 
-        phase, text = ("warm-up" if batch < 0 else "generating"), self._text(arm, batch)
+        phase, text = ("warm-up" if planned.batch < 0 else "generating"), self._text(planned)
         self.began = monotonic()
         self._progress(phase, text, position)
         try:
             output = generate(
                 self.loaded,
                 self.request.settings,
-                items,
-                self.request.arms[arm].accelerators,
+                planned.items,
+                self.request.arms[planned.arm].accelerators,
                 noise=self.request.noise,
                 on_step=lambda step: self._progress(phase, text, position, step),
                 stop=self.stop.is_set,
@@ -170,26 +183,29 @@ class _Run:
             if not told:
                 raise
             told = f"{told}; try {remedies(self.config, self.loaded.device, self.request.settings)}"
-            self.comparison.not_run.append(NotRun(arm, told))
-            self.failed.add(arm)
+            self.comparison.not_run.append(NotRun(planned.arm, told))
+            self.failed.add(planned.arm)
         else:
             self.pace.ended(position, monotonic() - self.began)
-            if batch >= 0:
-                self._keep(arm, batch, items, output)
+            if planned.batch >= 0:
+                self._keep(planned, output)
             return
         pipelines.empty()  # outside the handler: the error's traceback held the call's tensors
         self.folder.save(self.comparison)
         self.emit(Seen(self.comparison, self.folder.path))
 
-    def _keep(self, arm: int, batch: int, items: list[tuple[int, int]], output) -> None:  # noqa: ANN001
-        call = len(self.comparison.calls)
-        self.comparison.calls.append(
-            Call(arm, batch, len(items), output.seconds, output.stages, output.steps, output.peak_bytes, output.reports)
-        )
-        for (prompt, seed), picture in zip(items, output.pictures, strict=True):
-            file = self.folder.save_shot(self.comparison, arm, prompt, seed, picture)
-            pixels = sha256(picture.tobytes()).hexdigest()[:32]
-            self.comparison.shots.append(Shot(arm, prompt, seed, file, call, pixels=pixels))
+    def _keep(self, planned: pace.Planned, output) -> None:  # noqa: ANN001
+        arm, number = planned.arm, len(self.comparison.calls)
+        pixels = tuple(sha256(picture.tobytes()).hexdigest()[:32] for picture in output.pictures)
+        call = Call(
+            arm, planned.batch, len(planned.items), output.seconds, output.stages, output.steps, output.peak_bytes,
+            output.reports, planned.repeat, self.comparison.process, pixels,
+        )  # fmt: skip
+        self.comparison.calls.append(call)
+        if planned.repeat == 0:
+            for (prompt, seed), picture, digest in zip(planned.items, output.pictures, pixels, strict=True):
+                file = self.folder.save_shot(self.comparison, arm, prompt, seed, picture)
+                self.comparison.shots.append(Shot(arm, prompt, seed, file, number, pixels=digest))
         self.folder.save(self.comparison)
         self.emit(Seen(self.comparison, self.folder.path))
 
@@ -225,9 +241,12 @@ class _Run:
         cut = tuple(i for i, prompt in enumerate(prompts) if self.scorer.truncates(prompt))
         return Scorer(self.scorer.name, truncated=cut, context=self.scorer.context)
 
-    def _text(self, arm: int, batch: int) -> str:
-        name = self.request.arms[arm].name
-        return f"Warming up: {name}" if batch < 0 else f"{name}: call {batch + 1} of {len(self.request.batches())}"
+    def _text(self, planned: pace.Planned) -> str:
+        name = self.request.arms[planned.arm].name
+        if planned.batch < 0:
+            return f"Warming up: {name}"
+        again = f", repeat {planned.repeat + 1} of {self.request.repeats}" if self.request.repeats > 1 else ""
+        return f"{name}: call {planned.batch + 1} of {len(self.comparison.batches)}{again}"
 
     def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
         left = self.pace.left(position, step, monotonic() - self.began, self.failed)

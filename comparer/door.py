@@ -30,6 +30,7 @@ def ask(
     warmups: Any = 1,
     noise: str = "cpu",
     guidance_rescale: Any = 0.0,
+    repeats: Any = 1,
 ) -> Request:
     """Build a request; None stands for the checkpoint's own default.
 
@@ -49,6 +50,7 @@ def ask(
         warmups: untimed calls an arm.
         noise: "cpu" or "device".
         guidance_rescale: 0 to 1.
+        repeats: timed calls of every batch.
 
     Raises:
         ComparerError: something is not allowed; one sentence says what, and what is.
@@ -85,7 +87,7 @@ def ask(
         guidance_rescale=guidance_rescale,
     )
     arms = (Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built))
-    request = Request(settings, arms, _whole(warmups), noise, config.limits)
+    request = Request(settings, arms, _whole(warmups), noise, _whole(repeats), config.limits)
     check(request, config)
     return request
 

@@ -17,9 +17,11 @@ def notes(comparison: Comparison) -> list[str]:
     if not arms:
         return said
     figures = arms[-1]
-    said.append(
-        f"Speed-up of whole calls, n = {_count(figures.calls, 'call')} an arm, {_count(request.warmups, 'warm-up')}."
-    )
+    calls = _count(-(-figures.calls // request.repeats), "call")
+    each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
+    said.append(f"Speed-up of whole calls, n = {calls}{each} an arm, {_count(request.warmups, 'warm-up')}.")
+    if comparison.process:
+        said.append(f"Made by {comparison.process + 1} processes, one after the other; ratios are pooled.")
     if figures.peak_bytes is None:
         said.append("Peak memory is not measured on this device.")
     if scorer.name:

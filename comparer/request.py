@@ -31,6 +31,7 @@ class Limits:
     batch_size: int = 16
     prompt: int = 2000  # characters
     warmups: int = 10
+    repeats: int = 20
     queue: int = 20  # comparisons that wait for their turn
 
 
@@ -81,6 +82,7 @@ class Arm:
 class Request:
     """Settings, arms (the first is the baseline) and how to measure.
 
+    Every arm makes ``warmups`` untimed calls, then each batch ``repeats`` times; the pictures are the first one's.
     ``noise`` is "cpu" for one CPU generator a picture (the same start on every device and in every batch) or
     "device" for one draw a batch on the device, as a server would.
     """
@@ -89,6 +91,7 @@ class Request:
     arms: tuple[Arm, ...] = (Arm("Baseline"),)
     warmups: int = 1
     noise: str = "cpu"
+    repeats: int = 1
     limits: Limits = field(default=Limits(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,6 +122,7 @@ class Request:
             raise ComparerError("A seed is given twice: each seed once.")
         _between("Batch size", s.batch_size, 1, limits.batch_size, whole=True)
         _between("Warm-ups", self.warmups, 0, limits.warmups, whole=True)
+        _between("Repeats", self.repeats, 1, limits.repeats, whole=True)
         if self.noise not in NOISE:
             raise ComparerError(f"There is no noise source '{self.noise}': choose one of {', '.join(NOISE)}.")
         if not self.arms or self.arms[0].accelerators:
@@ -147,7 +151,13 @@ class Request:
         arms = [
             {"name": arm.name, "accelerators": [accelerator_to_json(a) for a in arm.accelerators]} for arm in self.arms
         ]
-        return {"settings": asdict(self.settings), "arms": arms, "warmups": self.warmups, "noise": self.noise}
+        return {
+            "settings": asdict(self.settings),
+            "arms": arms,
+            "warmups": self.warmups,
+            "noise": self.noise,
+            "repeats": self.repeats,
+        }
 
     @classmethod
     def from_json(cls, data: dict, limits: Limits = UNLIMITED) -> "Request":
@@ -162,7 +172,7 @@ class Request:
             arms = tuple(
                 Arm(arm["name"], tuple(accelerator_from_json(a) for a in arm["accelerators"])) for arm in data["arms"]
             )
-            return cls(Settings(**settings), arms, data["warmups"], data["noise"], limits)
+            return cls(Settings(**settings), arms, data["warmups"], data["noise"], data.get("repeats", 1), limits)
         except (KeyError, TypeError) as error:
             raise ComparerError(f"This is not a request of Comparer's: {error}.") from error
 

@@ -15,13 +15,16 @@ class Call:
     """One timed pipeline call of one arm: a batch of one or more pictures.
 
     Attributes:
-        arm, batch: positions in ``request.arms`` and ``request.batches()``.
+        arm, batch: positions in ``request.arms`` and in the comparison's ``batches``.
         pictures: how many pictures it made.
         seconds: wall time of the whole call, the device synchronised on both sides.
         stages: seconds of "text" (everything before the first denoising step), "denoising" and "decoding".
         steps: seconds of each denoising step.
         peak_bytes: peak memory allocated on a GPU during the call; None elsewhere.
         reports: what each accelerator did: name -> {"counts": {...}, "schedule": "F.."}.
+        repeat: which repeat of its batch, from 0; its pictures were kept if it is the first.
+        process: which process made it, from 0: a run that was continued has several.
+        pixels: a digest of every picture's pixels.
     """
 
     arm: int
@@ -32,6 +35,9 @@ class Call:
     steps: tuple[float, ...]
     peak_bytes: int | None = None
     reports: dict[str, dict] = field(default_factory=dict)
+    repeat: int = 0
+    process: int = 0
+    pixels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,9 @@ class Comparison:
         not_run: arms that could not be run.
         macs: every arm's multiply-accumulates of the denoiser for one picture, counted without weights; () where
             they were not counted.
+        batches: the (prompt number, seed)s of every call, by batch number; the request's unless the run was continued.
+        process: the number of the process that computes, from 0.
+        looks: how often the figures were looked at before more was asked for, the last time included.
     """
 
     request: Request
@@ -100,6 +109,13 @@ class Comparison:
     remarks: list[str] = field(default_factory=list)
     not_run: list[NotRun] = field(default_factory=list)
     macs: tuple[int, ...] = ()
+    batches: list[list[tuple[int, int]]] = field(default_factory=list)
+    process: int = 0
+    looks: int = 1
+
+    def __post_init__(self) -> None:
+        """Cut the request into batches where nobody has."""
+        self.batches = self.batches or self.request.batches()
 
     def why_not(self, arm: int) -> str:
         """Return why this arm was not run, "" where it was."""
@@ -135,9 +151,9 @@ class Comparison:
         return [(base, other) for base, other in found if base and other]
 
     def call_pairs(self, arm: int) -> list[tuple[Call, Call]]:
-        """List (baseline's call, the arm's call) of every batch that both have made."""
-        mine, base = ({c.batch: c for c in self.calls if c.arm == which} for which in (arm, 0))
-        return [(base[batch], call) for batch, call in sorted(mine.items()) if batch in base]
+        """List (baseline's call, the arm's call) of every batch and repeat that both have made."""
+        mine, base = ({(c.batch, c.repeat): c for c in self.calls if c.arm == which} for which in (arm, 0))
+        return [(base[which], call) for which, call in sorted(mine.items()) if which in base]
 
     def figures(self, arm: int) -> "Figures":
         """Draw the arm's figures from its pairs with the baseline."""
@@ -158,7 +174,7 @@ class Comparison:
                     total[key] = total.get(key, 0) + count
         return Figures(
             calls=len(calls),
-            pictures=sum(call.pictures for call in calls),
+            pictures=sum(call.pictures for call in calls if call.repeat == 0),
             seconds=_mean([call.seconds / call.pictures for call in calls]),
             steps_per_second=_mean([self.request.settings.steps / call.stages["denoising"] for call in calls]),
             speed_up=geometric_mean([b.seconds / o.seconds for b, o in call_pairs]),
@@ -191,10 +207,14 @@ class Comparison:
             | {
                 "request": Request.from_json(data["request"]),
                 "scorer": Scorer(**data["scorer"] | {"truncated": tuple(data["scorer"]["truncated"])}),
-                "calls": [Call(**call | {"steps": tuple(call["steps"])}) for call in data["calls"]],
+                "calls": [
+                    Call(**call | {"steps": tuple(call["steps"]), "pixels": tuple(call.get("pixels", ()))})
+                    for call in data["calls"]
+                ],
                 "shots": [Shot(**shot) for shot in data["shots"]],
                 "not_run": [NotRun(**failure) for failure in data.get("not_run", [])],
                 "macs": tuple(data.get("macs", ())),
+                "batches": [[tuple(item) for item in batch] for batch in data.get("batches", [])],
             }
         )
 

@@ -11,8 +11,17 @@ from comparer.timing import pace
 
 def test_the_plan_warms_every_shape_and_alternates():
     request = ask("DeepCache(interval=2)", seeds=(1, 2, 3), batch_size=2, warmups=1)
-    assert [(arm, number, len(batch)) for arm, number, batch in pace.plan(request)] == [
+    assert [(call.arm, call.batch, len(call.items)) for call in pace.plan(request)] == [
         (0, -1, 1), (1, -1, 1), (0, -1, 2), (1, -1, 2), (0, 0, 2), (1, 0, 2), (1, 1, 1), (0, 1, 1),
+    ]  # fmt: skip
+
+
+def test_repeats_alternate_too():
+    request = replace(ask("DeepCache(interval=2)", seeds=(1, 2)), repeats=3)
+    calls = [(call.arm, call.batch, call.repeat) for call in pace.plan(request)]
+    assert [arm for arm, _, _ in calls] == [0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0]
+    assert [(batch, repeat) for arm, batch, repeat in calls if arm == 1] == [
+        (0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2),
     ]  # fmt: skip
 
 

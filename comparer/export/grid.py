@@ -149,7 +149,11 @@ class _Grid:
         return max([bottom, *(self._speed(arm, bottom + self._px(6)) for arm in range(1, len(self.request.arms)))])
 
     def _speed(self, arm: int, y: int) -> int:
-        x, figures, calls = self._x(arm), self.comparison.figures(arm), len(self.comparison.call_pairs(arm))
+        x, figures, calls = (
+            self._x(arm),
+            self.comparison.figures(arm),
+            len({c.batch for c, _ in self.comparison.call_pairs(arm)}),
+        )
         if figures.speed_up is None:
             return self._text(x, y, "not measured", self._style(14, GREY), self.cell[0])
         colour = ACCENT if round(figures.speed_up, 2) > 1 else INK

@@ -7,7 +7,8 @@ step. Nothing but estimates rests on them.
 import json
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from comparer.config import Config
@@ -22,7 +23,7 @@ def estimate(request: Request, config: Config) -> float | None:
 
     An accelerated arm that was never timed is taken to be as slow as the baseline.
     """
-    seconds = [expected(request, config, arm, len(batch)) for arm, _, batch in plan(request)]
+    seconds = [expected(request, config, call.arm, len(call.items)) for call in plan(request)]
     return None if not seconds or any(s is None for s in seconds) else sum(s for s in seconds if s is not None)
 
 
@@ -49,13 +50,34 @@ def remember(comparison: Comparison, config: Config) -> None:
     partial.replace(config.runs / FILE)
 
 
-def plan(request: Request) -> list[tuple[int, int, list]]:
-    """List (arm, batch number or −1, items) of every call of a run, warm-ups first."""
-    batches, arms = request.batches(), range(len(request.arms))
-    shapes = {len(batch): batch for batch in reversed(batches)}.values()  # the first batch of every size
-    warm = [(arm, -1, batch) for batch in shapes for _ in range(request.warmups) for arm in arms]
+@dataclass(frozen=True)
+class Planned:
+    """A call to come: its arm, its (prompt number, seed)s, its batch (−1 for a warm-up) and which repeat it is."""
+
+    arm: int
+    items: list[tuple[int, int]]
+    batch: int = -1
+    repeat: int = 0
+
+
+def plan(request: Request, batches: Mapping[int, list] | None = None) -> list[Planned]:
+    """List every call of a run, warm-ups first.
+
+    Args:
+        request: what is asked for.
+        batches: number -> items of those that are to be made; all of them by default.
+    """
+    batches = dict(enumerate(request.batches())) if batches is None else batches
+    arms = range(len(request.arms))
+    shapes = {len(items): items for items in reversed(batches.values())}.values()  # the first batch of every size
+    warm = [Planned(arm, items) for items in shapes for _ in range(request.warmups) for arm in arms]
+    rounds = [(number, repeat) for number in batches for repeat in range(request.repeats)]
     # A B, B A, A B: a machine that slows down hurts all arms alike.
-    return warm + [(a, n, b) for n, b in enumerate(batches) for a in (arms if n % 2 == 0 else reversed(arms))]
+    return warm + [
+        Planned(arm, batches[number], number, repeat)
+        for turn, (number, repeat) in enumerate(rounds)
+        for arm in (arms if turn % 2 == 0 else reversed(arms))
+    ]
 
 
 def _read(runs: Path) -> dict[str, list[float]]:
@@ -76,16 +98,18 @@ def _key(settings: Settings, config: Config, accelerators: Sequence[object], siz
 class Pace:
     """The seconds left of a run that is under way."""
 
-    def __init__(self, request: Request, config: Config, steps: int) -> None:
+    def __init__(self, request: Request, config: Config, steps: int, calls: list[Planned]) -> None:
         """Begin with what is known of this machine.
 
         Args:
             request: what is run.
             config: the installation's choices.
             steps: progress marks a call.
+            calls: the plan.
         """
-        self.plan, self.steps = plan(request), steps
-        self.known = {(arm, len(b)): expected(request, config, arm, len(b)) for arm, _, b in self.plan}
+        self.plan, self.steps = calls, steps
+        kinds = {(call.arm, len(call.items)) for call in calls}
+        self.known = {kind: expected(request, config, *kind) for kind in kinds}
         self.seen: dict[tuple[int, int], list[float]] = {}
 
     def ended(self, position: int, seconds: float) -> None:
@@ -102,7 +126,7 @@ class Pace:
             skipped: arms that are not run any more.
         """
         usual = self._usual(position, step, since)
-        rest = [i for i in range(position, len(self.plan)) if self.plan[i][0] not in skipped]
+        rest = [i for i in range(position, len(self.plan)) if self.plan[i].arm not in skipped]
         calls = [self._seconds(i) or usual for i in rest]
         if any(call is None for call in calls):
             return None
@@ -110,7 +134,7 @@ class Pace:
         return max(sum(call or 0 for call in calls) - done, 0)
 
     def _kind(self, position: int) -> tuple[int, int]:
-        return self.plan[position][0], len(self.plan[position][2])
+        return self.plan[position].arm, len(self.plan[position].items)
 
     def _seconds(self, position: int) -> float | None:
         kind = self._kind(position)

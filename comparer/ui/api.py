@@ -65,6 +65,7 @@ class Api:
         warmups: int = 1,
         noise: str = "cpu",
         guidance_rescale: float = 0.0,
+        repeats: int = 1,
     ) -> AsyncIterator[dict]:
         """Make pictures without and with accelerators from the same noise, and measure time and CLIP score.
 
@@ -85,6 +86,7 @@ class Api:
             warmups: Untimed calls an arm.
             noise: "cpu" for the same noise on every device, "device" for one draw a batch.
             guidance_rescale: 0 to 1: how far guidance is kept from over-exposing pictures; not for PixArt.
+            repeats: Timed calls of every batch, arms alternating.
         """
         asked = {name: value for name, value in locals().items() if name not in ("self", "_request")}
         async with aclosing(self._watch(_request, lambda *seen: self._run(asked, *seen))) as states:

@@ -94,6 +94,10 @@ class Controls:
                 0, limits.warmups, 1, step=1, label="Warm-ups",
                 info="Untimed calls of every arm before the first timed one",
             )  # fmt: skip
+            parts["repeats"] = gr.Slider(
+                1, limits.repeats, 1, step=1, label="Repeats",
+                info="Timed calls of every batch, arms alternating; more tell the speed-up better",
+            )  # fmt: skip
             parts["noise"] = gr.Radio(
                 [("A generator a picture", NOISE[0]), ("One draw a batch, on the device", NOISE[1])], value=NOISE[0],
                 label="Starting noise", info="The first is the same in every batch and on every device",

@@ -18,7 +18,8 @@ def announce(request: Request) -> str:
     """Say what will be made."""
     batches, arms = request.batches(), len(request.arms)
     sizes = len({len(batch) for batch in batches})
-    pictures, calls, warm = arms * len(request.items()), arms * len(batches), arms * sizes * request.warmups
+    pictures, warm = arms * len(request.items()), arms * sizes * request.warmups
+    calls = arms * len(batches) * request.repeats
     planned = f"{_count(pictures, 'picture')} in {_count(calls, 'timed call')}"
     return f"{planned} after {_count(warm, 'warm-up call')}" if warm else planned
 
@@ -85,7 +86,7 @@ def headline(comparison: Comparison) -> str:
         figures = comparison.figures(number)
         if number == 0 or figures.speed_up is None:
             continue
-        calls = len(comparison.call_pairs(number))
+        calls = len({call.batch for call, _ in comparison.call_pairs(number)})
         loss = (
             ""
             if figures.clip_loss is None

@@ -1,0 +1,72 @@
+"""Go on with an earlier run: what of it stays, and what is still to be made."""
+
+from dataclasses import replace
+
+from comparer.errors import ComparerError
+from comparer.request import Request
+from comparer.results import Comparison
+
+
+def continued(before: Comparison, request: Request) -> Comparison:
+    """Return the comparison that goes on from an earlier one, in a process of its own.
+
+    Batches that every arm has made to the last repeat stay as they are, with their scores. Whatever is missing is
+    cut into new batches; a batch that is half made is made again, because both sides of a pair are timed in one
+    process. An arm that ran out of memory is not run again.
+
+    Args:
+        before: as it was saved.
+        request: the earlier one, or the same with more seeds or with prompts added behind the others. More of
+            either after the end of the earlier run counts as another look at its figures.
+
+    Raises:
+        ComparerError: the request asks something else.
+    """
+    if _question(before.request) != _question(request):
+        raise ComparerError("The run cannot be continued: its settings, arms or measuring are not those asked for.")
+    prompts, seeds = before.request.settings.prompts, before.request.settings.seeds
+    if request.settings.prompts[: len(prompts)] != prompts or not set(seeds) <= set(request.settings.seeds):
+        raise ComparerError("The run cannot be continued: prompts and seeds can be added, and none taken away.")
+    whole = [number for number in range(len(before.batches)) if _whole(before, number)]
+    new_numbers = {old: new for new, old in enumerate(whole)}
+    calls = [position for position, call in enumerate(before.calls) if call.batch in new_numbers]
+    new_calls = {old: new for new, old in enumerate(calls)}
+    batches = [before.batches[number] for number in whole]
+    done = {item for batch in batches for item in batch}
+    left = [item for item in request.items() if item not in done]
+    size = request.settings.batch_size
+    more = before.state == "finished" and request != before.request
+    return replace(
+        before,
+        request=request,
+        state="running",
+        message="",
+        calls=[replace(before.calls[old], batch=new_numbers[before.calls[old].batch]) for old in calls],
+        shots=[replace(shot, call=new_calls[shot.call]) for shot in before.shots if shot.call in new_calls],
+        batches=batches + [left[start : start + size] for start in range(0, len(left), size)],
+        process=before.process + 1,
+        looks=before.looks + more,
+    )
+
+
+def unmade(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
+    """Return number -> items of the batches that no call has been made of."""
+    made = {call.batch for call in comparison.calls}
+    return {number: items for number, items in enumerate(comparison.batches) if number not in made}
+
+
+def _question(request: Request) -> tuple:
+    """Return what must be equal for two runs to be one."""
+    return (
+        replace(request.settings, prompts=(), seeds=()),
+        request.arms,
+        request.warmups,
+        request.noise,
+        request.repeats,
+    )
+
+
+def _whole(before: Comparison, number: int) -> bool:
+    arms = set(range(len(before.request.arms))) - {failure.arm for failure in before.not_run}
+    made = {(call.arm, call.repeat) for call in before.calls if call.batch == number}
+    return {(arm, repeat) for arm in arms for repeat in range(before.request.repeats)} <= made

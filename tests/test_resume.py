@@ -1,0 +1,127 @@
+"""Repeats, and runs that are continued: after a Stop, after a kill, with more seeds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+from conftest import ROOT, ask, finish, pixels, until
+
+from comparer import history
+from comparer.compare import Finished, Seen, compare
+from comparer.errors import ComparerError
+from comparer.notes import notes
+from comparer.resume import continued, unmade
+
+ARM = "DeepCache(interval=2)"
+
+
+def scores(done):
+    return {(s.arm, s.prompt, s.seed): s.clip_score for s in done.comparison.shots}
+
+
+def same(one, other):
+    a, b = pixels(one), pixels(other)
+    return a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
+
+
+def test_repeats_are_all_timed_and_pictures_kept_once(config):
+    done = finish(replace(ask(ARM, seeds=(1, 2)), repeats=3), config)
+    calls = done.comparison.calls
+    assert len(calls) == 2 * 2 * 3 and len(done.comparison.shots) == 4
+    assert sorted((c.arm, c.batch, c.repeat) for c in calls) == [
+        (a, b, r) for a in (0, 1) for b in (0, 1) for r in range(3)
+    ]
+    assert len({c.seconds for c in calls}) == 12
+    for arm, batch in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a CPU makes the same picture again
+        assert len({c.pixels for c in calls if (c.arm, c.batch) == (arm, batch)}) == 1
+    assert {c.pixels[0] for c in calls} == {shot.pixels for shot in done.comparison.shots}
+    assert done.comparison.figures(1).pictures == 2
+    assert len(done.comparison.call_pairs(1)) == 6
+    assert "n = 2 calls of 3 repeats an arm" in notes(done.comparison)[0]
+    assert history.load(done.folder) == done.comparison
+
+
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after):
+    request = ask(ARM, seeds=(1, 2, 3), batch_size=1)
+    whole, stop = finish(request, config), threading.Event()
+    for event in compare(request, config, stop):
+        if isinstance(event, Seen) and len(event.comparison.calls) == after:
+            stop.set()
+    assert event.comparison.state == "stopped" and len(event.comparison.calls) == after
+    kept = event.comparison.calls[: after // 2 * 2]
+    (*_, last) = compare(request, config, into=event.folder)
+    assert isinstance(last, Finished) and last.folder == event.folder and last.comparison.state == "finished"
+    assert same(whole, last) and scores(whole) == scores(last)
+    assert {(s.arm, s.prompt, s.seed) for s in last.comparison.shots} == set(scores(whole))
+    assert [c.seconds for c in last.comparison.calls[: len(kept)]] == [c.seconds for c in kept]
+    assert {c.process for c in last.comparison.calls[len(kept) :]} == {1}, "a half-made pair is timed again"
+    assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
+    assert "Made by 2 processes" in " ".join(notes(last.comparison))
+    assert last.comparison.looks == 1 and history.load(last.folder) == last.comparison
+
+
+def test_more_seeds_and_prompts_continue_a_finished_run(config):
+    request = ask(ARM, seeds=(1, 2, 3), batch_size=2)
+    first = finish(request, config)
+    prompts = (*request.settings.prompts, "a small green ring on a white background")
+    more = replace(request, settings=replace(request.settings, seeds=(1, 2, 3, 4), prompts=prompts))
+    (*_, last) = compare(more, config, into=first.folder)
+    assert last.comparison.batches == [[(0, 1), (0, 2)], [(0, 3)], [(0, 4), (1, 1)], [(1, 2), (1, 3)], [(1, 4)]]
+    assert last.comparison.calls[:4] == first.comparison.calls and len(last.comparison.shots) == 16
+    assert last.comparison.looks == 2 and last.comparison.process == 1
+    assert all(shot.clip_score is not None for shot in last.comparison.shots)
+
+
+@pytest.mark.parametrize("change", [{"steps": 5}, {"seeds": (2,)}, {"prompts": ("another",)}, {"guidance": 1.0}])
+def test_another_question_is_refused(config, change):
+    request = ask(ARM, seeds=(1, 2))
+    first = finish(request, config)
+    with pytest.raises(ComparerError, match="cannot be continued"):
+        finish_into(replace(request, settings=replace(request.settings, **change)), config, first.folder)
+    with pytest.raises(ComparerError, match="cannot be continued"):
+        finish_into(replace(request, repeats=2), config, first.folder)
+    assert history.load(first.folder) == first.comparison
+
+
+def finish_into(request, config, folder):
+    (*_, last) = compare(request, config, into=folder)
+    return last
+
+
+def test_a_batch_with_a_missing_repeat_is_made_again(config):
+    done = finish(replace(ask(ARM, seeds=(1, 2)), repeats=2), config)
+    half = replace(done.comparison, calls=done.comparison.calls[:-1])
+    again = continued(half, half.request)
+    assert unmade(again) == {1: [(0, 2)]} and len(again.calls) == 4 and [s.seed for s in again.shots] == [1, 1]
+
+
+def test_a_killed_process_loses_nothing_finished(config, tmp_path):
+    """SIGKILL in the middle of a call of the command line; the run is continued in this process."""
+    command = [
+        sys.executable,
+        "-m",
+        "comparer",
+        "compare",
+        "a large red star on a blue background",
+        "--accelerator",
+        ARM,
+    ]
+    command += ["--seeds", "1-3", "--steps", "60", "--warmups", "0", "--runs", str(config.runs), "--quiet"]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    (path,) = until(lambda: [p for p in config.runs.glob("*/run.json") if len(json.loads(p.read_text())["calls"]) >= 3])
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = history.load(path.parent)
+    assert before.state == "running" and 3 <= len(before.calls) < 6
+    last = finish_into(before.request, config, path.parent)
+    assert last.comparison.state == "finished" and len(last.comparison.shots) == 6
+    whole = finish(before.request, config)
+    assert scores(whole).keys() == scores(last).keys()
+    assert same(whole, last) or os.environ.get("COMPARER_TEST_THREADS", "2") != "1", "other threads may round otherwise"
+    assert last.comparison.calls[:2] == before.calls[:2]
