@@ -1,0 +1,125 @@
+"""What a batch evaluation asks: a request file, flags, and settings that are lists: their product is run."""
+
+import csv
+import inspect
+import itertools
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from comparer.config import Config
+from comparer.door import ask
+from comparer.errors import ComparerError
+from comparer.request import Request, read_prompts
+
+SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "guidance_rescale")
+"""Arguments of ``door.ask`` that may be lists."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One request of a product, and what it has of the swept settings."""
+
+    values: dict[str, Any]
+    request: Request
+
+    @property
+    def name(self) -> str:
+        """Say which one it is: "guidance 4, steps 20"; "" where nothing is swept."""
+        return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.values.items())
+
+
+def cells(config: Config, given: dict[str, Any]) -> list[Cell]:
+    """Build every request of the product; those that come to the same are one.
+
+    Args:
+        config: folders and limits.
+        given: arguments of ``door.ask``; those of ``SWEPT`` may be lists.
+
+    Raises:
+        ComparerError: an argument is unknown, a list is empty, or a request is not allowed.
+    """
+    known = set(inspect.signature(ask).parameters) - {"config"}
+    for name in given:
+        if name not in known:
+            raise ComparerError(f"There is no setting '{name}': choose among {', '.join(sorted(known))}.")
+        if given[name] == []:
+            raise ComparerError(f"The list of '{name}' is empty: leave it out, or give it a value.")
+    swept = {name: given[name] for name in SWEPT if isinstance(given.get(name), list)}
+    fixed = {name: value for name, value in given.items() if name not in swept}
+    made: list[Cell] = []
+    for values in itertools.product(*swept.values()):
+        chosen = dict(zip(swept, values, strict=True))
+        request = ask(config, **fixed | chosen)
+        if all(request != cell.request for cell in made):
+            made.append(Cell({name: value for name, value in chosen.items() if len(swept[name]) > 1}, request))
+    return made
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Read a request file: TOML or JSON with arguments of ``door.ask``, or the ``run.json`` of an earlier run.
+
+    Raises:
+        ComparerError: it cannot be read, or is neither.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
+    except OSError as error:
+        raise ComparerError(f"'{path.name}' cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise ComparerError(f"'{path.name}' is no request file: {error}.") from error
+    if not isinstance(data, dict):
+        raise ComparerError(f"'{path.name}' is no request file: it holds no settings.")
+    if "request" in data:
+        return _arguments(Request.from_json(data["request"]))
+    if isinstance(data.get("prompt"), list):
+        data["prompt"] = "\n".join(map(str, data["prompt"]))
+    return data
+
+
+def _arguments(request: Request) -> dict[str, Any]:
+    """Return the arguments that ``door.ask`` builds this request from."""
+    s = request.settings
+    return {
+        "prompt": "\n".join(s.prompts),
+        "checkpoint": s.checkpoint,
+        "accelerators": [arm.accelerators for arm in request.arms[1:]],
+        "negative_prompt": s.negative_prompt,
+        "sampler": s.sampler,
+        "steps": s.steps,
+        "guidance": s.guidance,
+        "size": (s.width, s.height),
+        "seeds": ",".join(map(str, s.seeds)),
+        "batch_size": s.batch_size,
+        "warmups": request.warmups,
+        "noise": request.noise,
+        "guidance_rescale": s.guidance_rescale,
+        "repeats": request.repeats,
+    }
+
+
+def prompts_of(path: Path, number: int | None = None) -> str:
+    """Read the first ``number`` prompts of a file: one a line, a CSV with a column "prompt", or JSON.
+
+    JSON is a list of texts, or of objects with a "prompt". A prompt that comes twice is taken once.
+
+    Raises:
+        ComparerError: it cannot be read, holds no prompt, or fewer than ``number``.
+    """
+    text = read_prompts(path)
+    prompts = text.splitlines()
+    if path.suffix in (".json", ".csv"):
+        try:
+            rows = json.loads(text) if path.suffix == ".json" else list(csv.DictReader(text.splitlines()))
+            prompts = [row if isinstance(row, str) else row["prompt"] for row in rows]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ComparerError(f"'{path.name}' has no prompts under 'prompt': {error}.") from error
+    found = list(dict.fromkeys(" ".join(prompt.split()) for prompt in prompts if prompt.strip()))
+    if not found:
+        raise ComparerError(f"'{path.name}' holds no prompt.")
+    if number is not None and not 1 <= number <= len(found):
+        raise ComparerError(f"'{path.name}' holds {len(found)} prompts, not {number}: use more seeds instead.")
+    return "\n".join(found[:number])
