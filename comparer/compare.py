@@ -79,17 +79,19 @@ def compare(
         request: what to make.
         config: folders and device.
         stop: set it to stop.
-        into: the folder of an earlier run to go on with, as ``resume.continued`` says.
+        into: the run's folder; where it holds an earlier run, that one goes on (``resume.continued``). By default
+            a new one in the runs folder.
 
     Raises:
         ComparerError: the request cannot be served; pictures finished before stay.
     """
     checkpoint = check(request, config)
     stop = stop or threading.Event()
-    comparison = continued(history.load(into), request) if into else Comparison(request, _now())
+    goes_on = into is not None and (into / "run.json").is_file()
+    comparison = continued(history.load(into), request) if into and goes_on else Comparison(request, _now())
 
     def work(emit: Callable[[Event], None]) -> None:
-        run = _Run(comparison, config, checkpoint, stop, emit, RunFolder(into) if into else None)
+        run = _Run(comparison, config, checkpoint, stop, emit, into)
         with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
             if mine:
                 run.run()
@@ -103,7 +105,7 @@ class _Run:
     def __init__(self, comparison, config, checkpoint, stop, emit, folder) -> None:  # noqa: ANN001
         self.comparison, self.config, self.checkpoint, self.stop, self.emit = comparison, config, checkpoint, stop, emit
         self.request = request = comparison.request
-        self.folder: RunFolder = folder
+        self.into: Path | None = folder
         self.plan = pace.plan(request, unmade(comparison))
         self.steps = samplers.marks(request.settings.sampler, request.settings.steps, checkpoint.family)
         self.pace = pace.Pace(request, config, self.steps, self.plan)
@@ -126,8 +128,10 @@ class _Run:
         self.comparison.checkpoint = self.checkpoint.record()
         self.comparison.scorer = self._scorer_record()
         self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
-        self.folder = self.folder or RunFolder.create(
-            self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3
+        self.folder = (
+            RunFolder.at(self.into)
+            if self.into
+            else RunFolder.create(self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3)
         )
         try:
             self._calls()

@@ -23,9 +23,13 @@ class RunFolder:
     def create(cls, runs: Path, checkpoint: str, random_bytes: int = 3) -> "RunFolder":
         """Make a new folder, named by time, checkpoint and random letters; with 16 bytes nobody can guess it."""
         stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
-        path = runs / f"{stamp}_{slug(checkpoint)}_{secrets.token_hex(random_bytes)}"
+        return cls.at(runs / f"{stamp}_{slug(checkpoint)}_{secrets.token_hex(random_bytes)}")
+
+    @classmethod
+    def at(cls, path: Path) -> "RunFolder":
+        """Make a folder, or take the one that is there."""
         try:
-            path.mkdir(parents=True)
+            path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ComparerError(f"The run folder cannot be made: {error}.") from error
         return cls(path)

@@ -1,0 +1,96 @@
+"""A batch evaluation: one run or a product of several in one folder, that can be gone on with.
+
+The folder holds ``evaluation.json`` (what was asked), a run folder for every cell, and the summary.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from comparer import history
+from comparer.compare import compare
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.events import Event, Finished
+from comparer.request import Request
+from comparer.resume import unmade
+from comparer.results import Comparison
+from comparer.sweep import Cell
+
+FILE = "evaluation.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a lab log wants to know beside the figures; all of it may be empty."""
+
+    title: str = ""
+    purpose: str = ""
+    tags: tuple[str, ...] = ()
+    notes: str = ""
+    conclusion: str = ""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was asked: the cells of a product and the card."""
+
+    folder: Path
+    cells: list[Cell]
+    card: Card = field(default_factory=Card)
+
+    def at(self, number: int) -> Path:
+        """Return the run folder of a cell."""
+        return self.folder / f"{number + 1:02}-{history.slug(self.cells[number].name or 'run')}"
+
+    def comparisons(self) -> list[Comparison | None]:
+        """Load what has been made so far of every cell."""
+        paths = [self.at(number) for number in range(len(self.cells))]
+        return [history.load(path) if (path / "run.json").is_file() else None for path in paths]
+
+    def run(self, config: Config) -> Iterator[tuple[int, Event]]:
+        """Run every cell that is not finished; yield its number and what happens.
+
+        Closing the generator stops within one denoising step; nothing finished is lost.
+        """
+        for number, (cell, before) in enumerate(zip(self.cells, self.comparisons(), strict=True)):
+            path = self.at(number)
+            if before and before.state == "finished" and not unmade(before):
+                yield number, Finished(before, path, path / "grid.png")
+            else:
+                for event in compare(cell.request, config, into=path):
+                    yield number, event
+
+
+def begin(folder: Path, cells: list[Cell], card: Card) -> Evaluation:
+    """Make the evaluation's folder and note what was asked.
+
+    Raises:
+        ComparerError: the folder holds something else already, or cannot be written.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ComparerError(f"'{folder}' is not empty: choose another --out, or go on with it by --resume.")
+    asked = [{"values": cell.values, "request": cell.request.to_json()} for cell in cells]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"schema": 1, "card": asdict(card), "cells": asked}, indent=1, ensure_ascii=False)
+        (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ComparerError(f"'{folder}' cannot be written: {error.strerror}.") from error
+    return Evaluation(folder, cells, card)
+
+
+def load(folder: Path, config: Config) -> Evaluation:
+    """Read what an evaluation's folder was made for.
+
+    Raises:
+        ComparerError: it holds no evaluation, or one that this installation does not allow.
+    """
+    try:
+        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        cells = [Cell(cell["values"], Request.from_json(cell["request"], config.limits)) for cell in data["cells"]]
+        card = Card(**data["card"] | {"tags": tuple(data["card"]["tags"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ComparerError(f"'{folder}' holds no evaluation: {type(error).__name__}: {error}.") from error
+    return Evaluation(folder, cells, card)
