@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass, field
 from statistics import fmean
 
 from comparer.accelerators import Report
+from comparer.evidence import Evidence
 from comparer.request import Request
+from comparer.statistics import Estimate, drift
+from comparer.verdict import DEFAULT, Thresholds, Verdict, judge
 
 SCHEMA = 1
 
@@ -94,7 +97,7 @@ class Comparison:
             they were not counted.
         batches: the (prompt number, seed)s of every call, by batch number; the request's unless the run was continued.
         process: the number of the process that computes, from 0.
-        looks: how often the figures were looked at before more was asked for, the last time included.
+        looks: how often its figures were looked at: 1, and one more for each continuation after they were seen.
     """
 
     request: Request
@@ -154,6 +157,34 @@ class Comparison:
         """List (baseline's call, the arm's call) of every batch and repeat that both have made."""
         mine, base = ({(c.batch, c.repeat): c for c in self.calls if c.arm == which} for which in (arm, 0))
         return [(base[which], call) for which, call in sorted(mine.items()) if which in base]
+
+    def evidence(self, arm: int) -> Evidence:
+        """Gather the arm's times by call, with all repeats of a call together, and its scores by pair."""
+        times: dict[int, tuple[list[float], list[float]]] = {}
+        for call in self.calls:
+            for which, seconds in zip((0, arm), times.setdefault(call.batch, ([], [])), strict=True):
+                if call.arm == which:
+                    seconds.append(call.seconds)
+        pairs, settings = self.pairs(arm), self.request.settings
+        return Evidence(
+            calls=[sides for _, sides in sorted(times.items()) if all(sides)],
+            pairs=[(base.prompt, base.clip_score, other.clip_score) for base, other in pairs],
+            not_scored=self.scorer.why_not or Evidence.not_scored,
+            same_pictures=bool(pairs) and all(base.pixels and base.pixels == other.pixels for base, other in pairs),
+            prompt_count=len(settings.prompts),
+            seed_count=len(settings.seeds),
+            batch_size=settings.batch_size,
+            look=self.looks,
+        )
+
+    def drift(self) -> Estimate:
+        """Estimate how much slower the baseline's later calls were; the first call's number of pictures counts."""
+        calls = [call for call in self.calls if call.arm == 0]
+        return drift([call.seconds for call in calls if call.pictures == calls[0].pictures])
+
+    def verdict(self, arm: int, thresholds: Thresholds = DEFAULT) -> Verdict:
+        """Say in one sentence whether the arm is worth it."""
+        return judge(self.evidence(arm), thresholds)
 
     def figures(self, arm: int) -> "Figures":
         """Draw the arm's figures from its pairs with the baseline."""

@@ -1,0 +1,246 @@
+"""Every figure against a value that was computed elsewhere, and every case in which it is undefined."""
+
+import math
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from comparer import planning
+from comparer.bootstrap import clip_loss
+from comparer.statistics import clustered_error, difference, drift, mean, speed_up, t_quantile, wilson
+
+SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
+
+
+def test_students_own_data():
+    """W. S. Gosset's sleep data; R's t.test(paired=TRUE) prints 0.7001 to 2.4599, mean 1.58."""
+    found = difference(*SLEEP, range(10))
+    assert found.value == pytest.approx(1.58)
+    assert (round(found.interval.low, 4), round(found.interval.high, 4)) == (0.7001, 2.4599)
+    assert (found.n, found.clusters) == (10, 10)
+    assert found.median == pytest.approx(1.3) and found.worst == 0.0
+    assert found.why_not == found.remark == "" and not found.constant
+
+
+@pytest.mark.parametrize(("share", "freedom", "printed"), [(0.975, 1, 12.706), (0.975, 9, 2.262), (0.995, 30, 2.750)])
+def test_quantiles_are_those_of_the_printed_table(share, freedom, printed):
+    assert round(t_quantile(share, freedom), 3) == printed
+
+
+def test_equal_clusters_are_the_t_interval_of_their_means():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(5, 4)) + rng.normal(size=(5, 1))
+    found = mean(list(values.ravel()), list(np.repeat(range(5), 4)))
+    means = mean(list(values.mean(axis=1)))
+    assert found.interval.low == pytest.approx(means.interval.low)
+    assert found.interval.high == pytest.approx(means.interval.high)
+    assert (found.n, found.clusters) == (20, 5)
+
+
+def by_matrices(values, labels):
+    """CR2 and its degrees of freedom as Bell and McCaffrey write them, for a regression on a constant."""
+    n = len(values)
+    x = np.ones((n, 1))
+    hat = x @ np.linalg.inv(x.T @ x) @ x.T
+    residuals = np.eye(n) - hat
+    variance, columns = 0.0, []
+    for which in set(labels):
+        rows = [i for i, label in enumerate(labels) if label == which]
+        eigen, vectors = np.linalg.eigh(np.eye(len(rows)) - hat[np.ix_(rows, rows)])
+        adjust = vectors @ np.diag(eigen**-0.5) @ vectors.T
+        weight = (x.T @ x)[0, 0] ** -1 * adjust @ x[rows]
+        variance += ((residuals @ values)[rows] @ weight[:, 0]) ** 2
+        columns.append(residuals[rows].T @ weight[:, 0])
+    gram = np.array(columns) @ np.array(columns).T
+    return variance**0.5, np.trace(gram) ** 2 / np.sum(gram**2)
+
+
+def test_unequal_clusters_are_bell_and_mccaffreys_estimator():
+    rng = np.random.default_rng(2)
+    labels = [0] * 7 + [1] * 2 + [2] * 4 + [3]
+    values = rng.normal(size=len(labels))
+    assert clustered_error(values, labels) == pytest.approx(by_matrices(values, labels))
+    found, (error, freedom) = mean(list(values), labels), by_matrices(values, labels)
+    assert found.interval.high - found.value == pytest.approx(t_quantile(0.975, freedom) * error)
+    assert freedom < 3  # fewer than four equal clusters would have
+
+
+def test_the_speed_up_averages_repeats_inside_a_call_first():
+    calls = [([4.0, 1.0], [1.0, 1.0]), ([2.0], [1.0]), ([3.0, 3.0, 3.0], [1.5, 1.5, 1.5])]
+    found = speed_up(calls)
+    assert found.value == pytest.approx(2.0) and found.n == 3
+    calls.append(([8.0] * 20, [1.0] * 20))
+    found = speed_up(calls)
+    assert found.value == pytest.approx((2 * 2 * 2 * 8) ** 0.25)  # twenty repeats have one call's weight
+    assert found.median == pytest.approx(2.0) and found.worst == pytest.approx(2.0)
+
+
+def test_the_speed_up_of_the_swapped_arms_is_the_reciprocal():
+    calls = [([2.0], [1.0]), ([2.3], [1.1]), ([1.9], [1.2])]
+    one, other = speed_up(calls), speed_up([(arm, base) for base, arm in calls])
+    assert one.value == pytest.approx(1 / other.value)
+    assert one.interval.low == pytest.approx(1 / other.interval.high)
+    assert one.worst == pytest.approx(1.9 / 1.2)
+
+
+def test_one_value_has_no_interval_and_none_no_figure():
+    assert speed_up([([2.0], [1.0])]).interval is None
+    assert speed_up([([2.0], [1.0])]).why_not == "one call has no spread"
+    assert difference([20.0], [21.0], [0]).why_not == "one pair has no spread"
+    assert speed_up([]).value is None and speed_up([]).why_not
+    assert difference([], [], []).value is None
+
+
+def test_no_spread_is_a_point_and_says_so():
+    found = speed_up([([2.0], [1.0]), ([0.2], [0.1]), ([3.4], [1.7])])
+    assert found.constant and found.interval.low == found.interval.high == found.value == pytest.approx(2)
+    same = difference([20.0, 25.0], [20.0, 25.0], [0, 1])
+    assert same.constant and same.interval.low == same.value == same.interval.high == 0
+
+
+def test_one_prompt_speaks_of_its_seeds_only_and_says_so():
+    found = difference([20.0, 22.0, 21.0], [20.5, 21.0, 22.0], [3, 3, 3])
+    assert found.interval == mean([0.5, -1.0, 1.0]).interval
+    assert found.clusters == 1 and "not about other prompts" in found.remark
+
+
+def test_prompts_that_agree_by_chance_are_not_certainty():
+    found = mean([-1.0, 1.0, -1.0, 1.0], [0, 0, 1, 1])
+    assert found.interval is None and not found.constant and found.why_not
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf])
+def test_what_is_not_finite_is_refused(wrong):
+    with pytest.raises(ValueError, match="not a finite number"):
+        mean([1.0, wrong])
+    with pytest.raises(ValueError, match="not a finite number"):
+        speed_up([([1.0], [wrong])])
+    with pytest.raises(ValueError, match="not a finite number"):
+        clip_loss([20.0, wrong], [20.0, 20.0], [0, 1])
+    with pytest.raises(ValueError, match="not a finite number"):
+        drift([1.0] * 9 + [wrong])
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (lambda: speed_up([([0.0], [1.0])]), "above 0"),
+        (lambda: speed_up([([], [1.0])]), "one or more"),
+        (lambda: mean([1.0, 2.0], level=1.0), "level of 1.0"),
+        (lambda: mean([1.0, 2.0], [0]), "1 labels"),
+        (lambda: planning.level_at(0), "the first is 1"),
+        (lambda: wilson(3, 2), "choose 0..2"),
+    ],
+)
+def test_what_is_out_of_range_is_refused(call, told):
+    with pytest.raises(ValueError, match=told):
+        call()
+
+
+def scores(prompts, seeds, loss, seed=0):
+    rng = np.random.default_rng(seed)
+    base = rng.normal(25, 3, prompts * seeds)
+    labels = np.repeat(range(prompts), seeds)
+    arm = base * (1 - loss) + rng.normal(0, 0.5, prompts)[labels] + rng.normal(0, 0.5, prompts * seeds)
+    return list(base), list(arm), list(labels)
+
+
+def test_the_clip_loss_is_of_the_means_and_repeats_itself():
+    base, arm, labels = scores(12, 3, 0.04)
+    found = clip_loss(base, arm, labels)
+    assert found.value == pytest.approx(1 - np.mean(arm) / np.mean(base))
+    assert found.interval.low < found.value < found.interval.high
+    assert found == clip_loss(base, arm, labels) != clip_loss(base, arm, labels, seed=1)
+    assert found.median is None and found.clusters == 12
+
+
+def test_the_bootstrap_is_nearly_fiellers_interval():
+    """Fieller: all losses whose contrast, arm − (1 − loss)·baseline, has an interval that holds 0."""
+    base, arm, labels = scores(40, 2, 0.04, seed=3)
+    found = clip_loss(base, arm, labels).interval
+
+    def held(loss):
+        return mean([a - (1 - loss) * b for b, a in zip(base, arm, strict=True)], labels).interval.holds(0)
+
+    inside = [loss for loss in np.linspace(0, 0.1, 2001) if held(loss)]
+    width = inside[-1] - inside[0]
+    assert abs(found.low - inside[0]) < 0.1 * width and abs(found.high - inside[-1]) < 0.1 * width
+
+
+def test_prompts_are_drawn_whole():
+    """Seeds that repeat each other add nothing: the interval stays as wide."""
+    base, arm, labels = scores(12, 1, 0.04)
+    once, often = clip_loss(base, arm, labels), clip_loss(base * 9, arm * 9, labels * 9)
+    assert often.interval.low == pytest.approx(once.interval.low) and often.n == 9 * once.n
+
+
+def test_where_the_clip_loss_is_undefined():
+    low = clip_loss([0.5] * 8, [0.4] * 8, range(8))
+    assert low.value is None and "below 1" in low.why_not
+    some = clip_loss([0.0] * 7 + [40.0], [0.0] * 7 + [39.0], range(8))
+    assert some.value == pytest.approx(1 / 40) and some.interval is None and "resamples" in some.why_not
+    few = clip_loss(*scores(5, 4, 0.04))
+    assert few.value is not None and few.interval is None and "5 prompts are too few" in few.why_not
+    assert clip_loss(*scores(6, 4, 0.04)).interval and not clip_loss(*scores(6, 4, 0.04), level=0.99).interval
+    assert clip_loss(*scores(1, 8, 0.04)).remark and clip_loss(*scores(1, 8, 0.04)).interval
+    same = clip_loss([20.0, 30.0], [20.0, 30.0], [0, 1])
+    assert same.value == 0 and same.constant and same.interval.high == 0
+    assert clip_loss([20.0], [19.0], [0]).why_not == "one pair has no spread"
+
+
+def test_looks_together_keep_the_level():
+    spent = [1 - planning.level_at(look) for look in range(1, 60)]
+    assert sum(spent) == pytest.approx(0.05) and spent == sorted(spent, reverse=True)
+    assert planning.level_at(2, 0.9) == pytest.approx(0.975)
+
+
+@pytest.mark.parametrize(("d", "n"), [(0.2, 199), (0.5, 34), (0.8, 15)])
+def test_how_many_is_what_the_power_tables_have(d, n):
+    """Pairs for 80 % at 5 %, two-sided, as G*Power has them for its small, medium and large effect."""
+    assert planning.calls_for(d, 1) == n
+
+
+def test_how_many_more_is_what_is_missing():
+    values = [0.3, 1.1, -0.4, 0.9, 0.1]
+    spread = math.dist(values, [0.4] * 5) / 2
+    assert planning.more_values(values, 0) == planning.calls_for(0.4, spread) - 5
+    assert planning.more_values(values, 0, 0.99) > planning.more_values(values, 0)
+    assert planning.more_values(values, 0.4 - 1e-9) is None  # too near
+    assert planning.more_values(values, 0.5) is None  # on the wrong side
+    assert planning.more_values([1.0], 0) is planning.more_values([1.0, 1.0], 0) is None  # no spread known
+
+
+def test_more_seeds_do_not_help_where_prompts_differ():
+    apart = [v + d for v in (-1.0, 0.2, 1.1, 1.3) for d in (-0.01, 0.0, 0.01)]
+    labels = [p for p in range(4) for _ in range(3)]
+    assert planning.more_inside(apart, labels, 0) is None
+    assert planning.more_clusters(apart, labels, 0) > 1
+    alike = [v + d for v in (0.39, 0.4, 0.4, 0.41) for d in (-1.6, 0.0, 1.6)]
+    assert 1 < planning.more_inside(alike, labels, 0) < 100
+    assert planning.more_inside([], [], 0) is None
+
+
+def test_drift_is_welchs_test_and_silent_for_few():
+    early, late = [1.00, 1.02, 0.99, 1.01], [1.21, 1.18, 1.20, 1.22]
+    found = drift(early + late)
+    logs = np.log(early), np.log(late)
+    parts = [part.var(ddof=1) / 4 for part in logs]
+    freedom = sum(parts) ** 2 / sum(part**2 / 3 for part in parts)
+    half = t_quantile(0.995, freedom) * sum(parts) ** 0.5
+    assert found.value == pytest.approx(math.exp(logs[1].mean() - logs[0].mean()))
+    assert found.interval.low == pytest.approx(found.value / math.exp(half))
+    assert not found.interval.holds(1)
+    assert drift((early + late)[:7]).interval is None and drift([]).value is None
+    assert drift([1.0, 1.2] * 5).interval.holds(1)
+    assert drift([1.0] * 4 + [9.0] + [1.0] * 4).interval.holds(1)  # the middle one belongs to neither half
+    assert drift([1.0] * 4 + [1.1] * 4).constant and not drift([1.0] * 4 + [1.1] * 4).interval.holds(1)
+
+
+def test_the_order_of_pairs_is_nothing():
+    base, arm, labels = scores(3, 1, 0.04)
+    found = {
+        round(difference(*map(list, zip(*some, strict=True))).interval.low, 9)
+        for some in permutations(zip(base, arm, labels, strict=True))
+    }
+    assert len(found) == 1
