@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from comparer import cli_evaluate
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.read import names, resolve, weight
 from comparer.compare import compare
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("checkpoints", help="list what can be compared")
     listing.set_defaults(command=_checkpoints)
     add_arguments(listing)
+    cli_evaluate.add(commands)
     works = commands.add_parser("accelerators", help="show what runs with what, and why not")
     works.set_defaults(command=_accelerators)
     get = commands.add_parser(

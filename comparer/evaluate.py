@@ -4,8 +4,10 @@ The folder holds ``evaluation.json`` (what was asked), a run folder for every ce
 """
 
 import json
+import secrets
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from comparer import history
@@ -14,8 +16,8 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Event, Finished
 from comparer.request import Request
-from comparer.resume import unmade
 from comparer.results import Comparison
+from comparer.resume import unmade
 from comparer.sweep import Cell
 
 FILE = "evaluation.json"
@@ -79,6 +81,11 @@ def begin(folder: Path, cells: list[Cell], card: Card) -> Evaluation:
     except OSError as error:
         raise ComparerError(f"'{folder}' cannot be written: {error.strerror}.") from error
     return Evaluation(folder, cells, card)
+
+
+def new_folder(runs: Path) -> Path:
+    """Name a folder by the time."""
+    return runs / f"{datetime.now():%Y-%m-%d_%H%M%S}_evaluation_{secrets.token_hex(3)}"
 
 
 def load(folder: Path, config: Config) -> Evaluation:

@@ -120,6 +120,16 @@ def prompts_of(path: Path, number: int | None = None) -> str:
     found = list(dict.fromkeys(" ".join(prompt.split()) for prompt in prompts if prompt.strip()))
     if not found:
         raise ComparerError(f"'{path.name}' holds no prompt.")
-    if number is not None and not 1 <= number <= len(found):
-        raise ComparerError(f"'{path.name}' holds {len(found)} prompts, not {number}: use more seeds instead.")
-    return "\n".join(found[:number])
+    return "\n".join(found) if number is None else first("\n".join(found), number)
+
+
+def first(prompts: str, number: int) -> str:
+    """Return the first prompts of several lines.
+
+    Raises:
+        ComparerError: there are not so many.
+    """
+    lines = prompts.splitlines()
+    if not 1 <= number <= len(lines):
+        raise ComparerError(f"There are {len(lines)} prompts, not {number}: use more seeds instead.")
+    return "\n".join(lines[:number])

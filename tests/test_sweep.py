@@ -82,7 +82,7 @@ def test_prompts_from_lines_csv_and_json(tmp_path):
         (tmp_path / name).write_text(text)
         assert prompts_of(tmp_path / name) == "one\ntwo\nthree"
         assert prompts_of(tmp_path / name, 2) == "one\ntwo"
-    with pytest.raises(ComparerError, match="holds 3 prompts, not 4"):
+    with pytest.raises(ComparerError, match="There are 3 prompts, not 4"):
         prompts_of(tmp_path / "a.txt", 4)
     (tmp_path / "b.csv").write_text("text\none\n")
     with pytest.raises(ComparerError, match="no prompts under 'prompt'"):

@@ -5,6 +5,7 @@ step. Nothing but estimates rests on them.
 """
 
 import json
+import logging
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from comparer.config import Config
 from comparer.request import Request, Settings
 from comparer.results import Comparison
 
+log = logging.getLogger(__name__)
 FILE, KEPT = "times.json", 2000
 
 
@@ -38,7 +40,7 @@ def expected(request: Request, config: Config, arm: int, size: int) -> float | N
 
 
 def remember(comparison: Comparison, config: Config) -> None:
-    """Keep the times of a run's calls for the next estimate."""
+    """Keep the times of a run's calls for the next estimate; where they cannot be written, none is lost but that."""
     request, times = comparison.request, _read(config.runs)
     for call in comparison.calls:
         key = _key(request.settings, config, request.arms[call.arm].accelerators, call.pictures)
@@ -46,8 +48,12 @@ def remember(comparison: Comparison, config: Config) -> None:
         step = call.stages["denoising"] / request.settings.steps
         times[key] = [call.seconds - call.stages["denoising"], step]
     partial = config.runs / f"{FILE}.{os.getpid()}.partial"
-    partial.write_text(json.dumps(dict(list(times.items())[-KEPT:]), indent=0), encoding="utf-8")
-    partial.replace(config.runs / FILE)
+    try:
+        config.runs.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(dict(list(times.items())[-KEPT:]), indent=0), encoding="utf-8")
+        partial.replace(config.runs / FILE)
+    except OSError as error:
+        log.warning("the times were not kept: %s", error)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""Conditions that an evaluation must meet: ``speedup>=1.5``. The interval is tested, not the point."""
+
+import operator
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from comparer.errors import ComparerError
+from comparer.evidence import Evidence
+from comparer.planning import level_at
+from comparer.results import Comparison
+from comparer.statistics import Estimate
+
+FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
+    "speedup": Evidence.speed_up,
+    "clip_loss": Evidence.clip_loss,
+    "clip_difference": Evidence.clip_difference,
+}
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """A figure, ">=" or "<=", and a bound: that the whole interval lies on this side of the bound."""
+
+    figure: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        """Write it as it is read."""
+        return f"{self.figure}{self.sign}{self.bound:g}"
+
+    def miss(self, comparison: Comparison, arm: int) -> str:
+        """Say why this arm does not meet it; "" where it does."""
+        if why := comparison.why_not(arm):
+            return f"{self} missed: the arm was not run ({why})"
+        estimate = FIGURES[self.figure](comparison.evidence(arm), level_at(comparison.looks))
+        if estimate.interval is None:
+            return f"{self} missed: there is no interval, {estimate.why_not}"
+        low, high = estimate.interval.low, estimate.interval.high
+        held = {">=": operator.ge, "<=": operator.le}[self.sign](low if self.sign == ">=" else high, self.bound)
+        return "" if held else f"{self} missed: {estimate.value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def parse(text: str) -> Assertion:
+    """Read ``speedup>=1.5`` or ``clip_loss<=0.02``.
+
+    Raises:
+        ComparerError: it is not written like that.
+    """
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?)\s*", text)
+    if not match or match[1] not in FIGURES:
+        known = ", ".join(FIGURES)
+        raise ComparerError(f"'{text}' is no assertion: write it as speedup>=1.5; the figures are {known}.")
+    return Assertion(match[1], match[2], float(match[3]))

@@ -1,0 +1,135 @@
+"""``python -m comparer evaluate``: a batch evaluation for a terminal, a script or a job queue."""
+
+import argparse
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from comparer import assertions, evaluate, sweep
+from comparer.config import Config, add_arguments, from_arguments
+from comparer.errors import ComparerError
+from comparer.evaluate import Card, Evaluation
+from comparer.events import Finished, Progress
+from comparer.models.catalog import DEMO
+
+PROMPTS = DEMO.parent / "prompts"
+SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
+GUIDANCE = (
+    "guidance in diffusers' convention, 1 is none; papers that write v = (1 + w)·cond − w·uncond mean w = guidance − 1"
+)
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="run many prompts and seeds, with a summary, and assertions for a script",
+        description="Evaluate accelerators over many prompts and seeds. Flags go before what the file says. Settings "
+        "with several values are run as a product. Exit code 0: finished; 1: an assertion missed; 2: a bad request; "
+        "3: an arm was not run; 130: interrupted, and --resume goes on.",
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument("request", nargs="?", metavar="FILE", help="a request as .toml or .json, or a run.json")
+    parser.add_argument("--prompts", metavar="FILE", help="one a line, or CSV or JSON with a prompt column")
+    parser.add_argument("--num-samples", type=int, metavar="N", help="take the first N prompts (all)")
+    parser.add_argument("--arm", "--accelerator", action="append", metavar="A", help="as for compare; may be repeated")
+    parser.add_argument("--seeds", help="as for compare (0)")
+    parser.add_argument("--batch-size", type=int, help="pictures a call (1)")
+    parser.add_argument("--repeats", type=int, help="timed calls of every batch, arms alternating (3)")
+    parser.add_argument("--warmups", type=int, help="untimed calls an arm (1)")
+    parser.add_argument("--negative-prompt")
+    parser.add_argument("--noise", help="cpu or device (cpu)")
+    for name, kind in SEVERAL.items():
+        told = {"guidance": GUIDANCE}.get(name, f"{name.replace('_', ' ')}; several values are a product")
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, nargs="+", metavar="X", help=told)
+    parser.add_argument(
+        "--assert",
+        dest="assertions",
+        action="append",
+        default=[],
+        metavar="A",
+        help="speedup>=1.5, clip_loss<=0.02 or clip_difference>=-0.5: the whole interval must lie there",
+    )
+    for name in ("title", "purpose", "notes", "conclusion"):
+        parser.add_argument(f"--{name}", default="", help=f"{name} on the experiment card")
+    parser.add_argument("--tag", action="append", default=[], help="a tag on the card; may be repeated")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--out", metavar="DIR", help="a new folder for it (in the runs folder, named by time)")
+    where.add_argument("--resume", metavar="DIR", help="go on with the evaluation in this folder")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run, write the summary, and check the assertions."""
+    from comparer.export import summary
+
+    config = from_arguments(options)
+    asked = [assertions.parse(text) for text in options.assertions]
+    evaluation = _resumed(options, config) if options.resume else _begun(options, config)
+    ended = _watch(evaluation, config, options.quiet)
+    paths = summary.write(evaluation)
+    made = [comparison for comparison in evaluation.comparisons() if comparison]
+    print((paths[0]).read_text(encoding="utf-8"))
+    print(f"Summary: {paths[0]}\nPairs:   {paths[1]}")
+    if not ended:
+        print(f"Stopped; go on with: python -m comparer evaluate --resume {evaluation.folder}", file=sys.stderr)
+        return 130
+    if any(comparison.not_run for comparison in made):
+        return 3
+    missed = []
+    for cell, comparison in zip(evaluation.cells, made, strict=True):
+        for arm in range(1, len(comparison.request.arms)):
+            name = ", ".join(filter(None, (cell.name, comparison.request.arms[arm].name)))
+            missed += [f"{name}: {why}" for assertion in asked if (why := assertion.miss(comparison, arm))]
+    for line in missed:
+        print(f"comparer: {line}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
+    given: dict[str, Any] = {"accelerators": ["DeepCache"], "repeats": 3}
+    given |= sweep.read_file(Path(options.request)) if options.request else {}
+    for name in ("seeds", "batch_size", "repeats", "warmups", "negative_prompt", "noise", *SEVERAL):
+        if (value := getattr(options, name)) is not None:
+            given[name] = value[0] if isinstance(value, list) and len(value) == 1 else value
+    if options.arm:
+        given["accelerators"] = options.arm
+    if options.prompts or "prompt" not in given:
+        checkpoint = given.get("checkpoint", "demo")
+        ours = PROMPTS / ("demo.txt" if checkpoint == "demo" else "photos.txt")
+        given["prompt"] = sweep.prompts_of(Path(options.prompts) if options.prompts else ours, options.num_samples)
+    elif options.num_samples is not None:
+        given["prompt"] = sweep.first(given["prompt"], options.num_samples)
+    cells = sweep.cells(config, given)
+    card = Card(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
+    return evaluate.begin(Path(options.out) if options.out else evaluate.new_folder(config.runs), cells, card)
+
+
+def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
+    given = [name for name in ("request", "prompts", "arm", "seeds", *SEVERAL) if getattr(options, name) is not None]
+    if given:
+        raise ComparerError(f"--resume goes on with what was asked: leave {given[0]} out.")
+    return evaluate.load(Path(options.resume), config)
+
+
+def _watch(evaluation: Evaluation, config: Config, quiet: bool) -> bool:
+    """Run with a progress bar; return whether it came to its end."""
+    from tqdm import tqdm
+
+    form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
+    with closing(evaluation.run(config)) as events, tqdm(total=1, disable=quiet, bar_format=form) as bar:
+        try:
+            for number, event in events:
+                if isinstance(event, Progress):
+                    cell = f"{number + 1} of {len(evaluation.cells)}: " if len(evaluation.cells) > 1 else ""
+                    bar.total, bar.n = event.total or None, event.done
+                    bar.set_description_str(cell + event.text, refresh=False)
+                    left = event.seconds_left
+                    bar.set_postfix_str("" if left is None else f"about {left:.0f} s left")
+                elif isinstance(event, Finished) and event.comparison.state == "stopped":
+                    return False
+        except KeyboardInterrupt:
+            return False
+    return True

@@ -1,0 +1,157 @@
+"""An evaluation for a lab log: ``summary.md`` with a card, figures and verdicts, and ``pairs.csv`` with every pair."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+from comparer import notes
+from comparer.evaluate import Evaluation
+from comparer.results import Comparison
+from comparer.statistics import Estimate
+
+HEAD = ("arm", "verdict", "speed-up", "s/picture", "it/s", "CLIP", "CLIP difference", "CLIP loss", "peak GiB", "calls")
+COLUMNS = (
+    "cell", "arm", "prompt_number", "prompt", "seed", "baseline_seconds", "arm_seconds", "speed_up", "baseline_clip",
+    "arm_clip", "clip_difference", "identical", "baseline_file", "arm_file",
+)  # fmt: skip
+
+
+def write(evaluation: Evaluation) -> tuple[Path, Path]:
+    """Write both files from what has been made so far; return their paths."""
+    summary, pairs = evaluation.folder / "summary.md", evaluation.folder / "pairs.csv"
+    made = evaluation.comparisons()
+    for path, text in ((summary, markdown(evaluation, made)), (pairs, rows(evaluation, made))):
+        partial = path.with_name(path.name + ".partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    return summary, pairs
+
+
+def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
+    """Write the summary."""
+    lines = [f"# {evaluation.card.title or 'Evaluation ' + evaluation.folder.name}", "", *_card(evaluation, made)]
+    for number, comparison in enumerate(made):
+        cell = evaluation.cells[number]
+        lines += ["", f"## {(cell.name or 'Figures').capitalize()}", ""]
+        if comparison is None:
+            lines.append("Not begun.")
+            continue
+        lines += _table(comparison)
+        lines += ["", f"![]({evaluation.at(number).name}/grid.png)", ""]
+        lines += [f"- {text}" for text in notes.notes(comparison)]
+    return "\n".join(lines) + "\n"
+
+
+def rows(evaluation: Evaluation, made: list[Comparison | None]) -> str:
+    """Write a row for every pair; seconds are a picture's share of its call, the mean over repeats."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for number, comparison in enumerate(made):
+        if comparison:
+            for arm in range(1, len(comparison.request.arms)):
+                writer.writerows(_pairs(evaluation.cells[number].name, comparison, arm))
+    return text.getvalue()
+
+
+def _pairs(cell: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
+    found = []
+    for base, other in comparison.pairs(arm):
+        times = [_seconds(comparison, which, comparison.calls[base.call].batch) for which in (0, arm)]
+        scores = (base.clip_score, other.clip_score)
+        found.append(
+            {
+                "cell": cell,
+                "arm": comparison.request.arms[arm].name,
+                "prompt_number": base.prompt + 1,
+                "prompt": comparison.request.settings.prompts[base.prompt],
+                "seed": base.seed,
+                "baseline_seconds": f"{times[0]:.6f}",
+                "arm_seconds": f"{times[1]:.6f}",
+                "speed_up": f"{times[0] / times[1]:.6f}",
+                "baseline_clip": _number(scores[0]),
+                "arm_clip": _number(scores[1]),
+                "clip_difference": "" if None in scores else _number(scores[1] - scores[0]),  # type: ignore[operator]
+                "identical": "yes" if base.pixels and base.pixels == other.pixels else "no",
+                "baseline_file": base.file,
+                "arm_file": other.file,
+            }
+        )
+    return found
+
+
+def _seconds(comparison: Comparison, arm: int, batch: int) -> float:
+    calls = [call for call in comparison.calls if (call.arm, call.batch) == (arm, batch)]
+    return sum(call.seconds / call.pictures for call in calls) / len(calls)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
+    card, request = evaluation.card, evaluation.cells[0].request
+    s, begun = request.settings, [comparison for comparison in made if comparison]
+    environment = begun[0].environment if begun else {}
+    checkpoint = begun[0].checkpoint if begun else {}
+    cells = evaluation.cells
+    swept = {name: list(dict.fromkeys(str(cell.values[name]) for cell in cells)) for name in cells[0].values}
+    counts = f"{len(s.prompts)} prompts × {len(s.seeds)} seeds × {request.repeats} repeats"
+    arms = "; ".join(arm.name for arm in request.arms[1:])
+    facts = {
+        "id": evaluation.folder.name,
+        "purpose": card.purpose,
+        "key differences": f"{request.arms[0].name} against {arms}" if arms else "the baseline alone",
+        "swept": "; ".join(f"{name.replace('_', ' ')}: {', '.join(values)}" for name, values in swept.items()),
+        "data": f"{counts}, batches of {s.batch_size}",
+        "checkpoint": " ".join(str(checkpoint.get(key, "")) for key in ("title", "revision")).strip() or s.checkpoint,
+        "hardware": str(environment.get("device_name") or environment.get("device") or "not run yet"),
+        "versions": ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items()),
+        "core parameters": f"{s.sampler}, {s.steps} steps, guidance {s.guidance:g}, {s.width}×{s.height}",
+        "tags": ", ".join(card.tags),
+        "notes": card.notes,
+        "state": "; ".join(dict.fromkeys(c.state if c else "not begun" for c in made)),
+        "conclusion": card.conclusion or "keep / reject / repeat: ",
+    }
+    return ["| | |", "| --- | --- |", *(f"| {name} | {_cell(value)} |" for name, value in facts.items() if value)]
+
+
+def _table(comparison: Comparison) -> list[str]:
+    lines = [f"| {' | '.join(HEAD)} |", f"| {' | '.join(['---'] * len(HEAD))} |"]
+    for number, arm in enumerate(comparison.request.arms):
+        figures, evidence = comparison.figures(number), comparison.evidence(number)
+        verdict = "" if number == 0 else comparison.verdict(number).sentence
+        if why := comparison.why_not(number):
+            verdict = f"Not run: {why}"
+        cells = (
+            arm.name,
+            verdict or "baseline",
+            "1" if number == 0 else _estimate(evidence.speed_up(), "{:.2f}×"),
+            _shown(figures.seconds, "{:.3f}"),
+            _shown(figures.steps_per_second, "{:.1f}"),
+            _shown(figures.clip_score, "{:.2f}"),
+            "" if number == 0 else _estimate(evidence.clip_difference(), "{:+.2f}"),
+            "" if number == 0 else _estimate(evidence.clip_loss(), "{:+.1%}"),
+            _shown(figures.peak_bytes and figures.peak_bytes / 2**30, "{:.2f}"),
+            str(len({call.batch for call in comparison.calls if call.arm == number})),
+        )
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return lines
+
+
+def _estimate(estimate: Estimate, form: str) -> str:
+    if estimate.value is None:
+        return "undefined"
+    said = form.format(estimate.value)
+    if estimate.interval is None:
+        return said
+    return f"{said} ({form.format(estimate.interval.low)} to {form.format(estimate.interval.high)})"
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

@@ -1,0 +1,131 @@
+"""Batch evaluations by the command line: products, summaries, assertions, exit codes, going on."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, until
+
+from comparer import assertions, evaluate, history
+from comparer.cli import main
+from comparer.config import Config
+from comparer.errors import ComparerError
+
+QUICK = ["--num-samples", "2", "--steps", "2", "--warmups", "0", "--repeats", "1", "--quiet"]
+
+
+def run(*arguments):
+    return main(["evaluate", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluated") / "e"
+    code = run(*QUICK, "--seeds", "1-3", "--batch-size", "4", "--guidance", "1", "3", "--arm", "DeepCache(interval=2)",
+               "--arm", "ToMe", "--title", "A | B", "--tag", "x", "--out", folder)  # fmt: skip
+    assert code == 0
+    return folder
+
+
+def test_a_product_is_run_and_every_prompt_counts(done):
+    record = json.loads((done / "evaluation.json").read_text())
+    assert [cell["values"] for cell in record["cells"]] == [{"guidance": 1.0}, {"guidance": 3.0}]
+    runs = [history.load(path.parent) for path in sorted(done.glob("*/run.json"))]
+    assert [run.request.settings.guidance for run in runs] == [1, 3]
+    for one in runs:
+        assert [len(batch) for batch in one.batches] == [4, 2] and len(one.shots) == 6 * 3
+
+
+def test_pairs_has_a_row_for_every_pair(done):
+    rows = list(csv.DictReader((done / "pairs.csv").open()))
+    assert len(rows) == 2 * 2 * 6
+    one = history.load(sorted(done.glob("*/run.json"))[0].parent)
+    row, (base, other) = rows[0], one.pairs(1)[0]
+    assert (row["cell"], row["arm"], row["seed"]) == ("guidance 1.0", "DeepCache(interval=2)", "1")
+    assert row["prompt"] == one.request.settings.prompts[0] and row["identical"] == "no"
+    seconds = one.calls[base.call].seconds / 4, one.calls[other.call].seconds / 4
+    assert float(row["speed_up"]) == pytest.approx(seconds[0] / seconds[1], rel=1e-3)
+    assert float(row["clip_difference"]) == pytest.approx(other.clip_score - base.clip_score, abs=1e-3)
+
+
+def test_the_summary_begins_with_a_card_and_has_every_verdict(done):
+    text = (done / "summary.md").read_text()
+    card = text.split("## ")[0]
+    for said in ("# A | B", "| key differences | Baseline against DeepCache(interval=2); ToMe(ratio=0.5) |", "| tags | x |",
+                 "| swept | guidance: 1.0, 3.0 |", "2 prompts × 3 seeds × 1 repeats, batches of 4", "keep / reject / repeat"):  # fmt: skip  # noqa: E501
+        assert said in card, said
+    for number, part in enumerate(text.split("\n## ")[1:]):
+        one = history.load(sorted(done.glob("*/run.json"))[number].parent)
+        assert part.startswith(f"Guidance {[1.0, 3.0][number]}") and "grid.png" in part
+        assert all(one.verdict(arm).sentence.replace("|", "\\|") in part for arm in (1, 2))
+
+
+def test_a_finished_evaluation_is_gone_on_with_at_once(done):
+    before = {path: path.stat().st_mtime_ns for path in done.glob("*/*")}
+    assert run("--resume", done, "--quiet") == 0
+    assert {path: path.stat().st_mtime_ns for path in done.glob("*/*")} == before
+
+
+def test_assertions_test_the_interval(done, capsys):
+    assert run("--resume", done, "--quiet", "--assert", "speedup>=0.001", "--assert", "speedup<=1000") == 0
+    capsys.readouterr()
+    assert run("--resume", done, "--quiet", "--assert", "speedup>=1000") == 1
+    told = capsys.readouterr().err
+    assert "guidance 1.0, DeepCache(interval=2): speedup>=1000 missed:" in told and told.count("missed") == 4
+    one = history.load(sorted(done.glob("*/run.json"))[0].parent)
+    estimate = one.evidence(1).speed_up()
+    between = (estimate.interval.low + estimate.value) / 2  # the point meets it, the interval does not
+    assert assertions.parse(f"speedup>={between:.6f}").miss(one, 1)
+    assert not assertions.parse(f"speedup>={estimate.interval.low - 0.001:.6f}").miss(one, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--assert", "speed>1"], "no assertion"),
+        (["--steps", "0", "--num-samples", "2"], "Steps 0"),
+        (["--num-samples", "49"], "There are 48 prompts, not 49"),
+        (["--resume", "/nowhere"], "holds no evaluation"),
+        (["--resume", "/nowhere", "--steps", "3"], "leave steps out"),
+        (["none.toml"], "cannot be read"),
+        (["--arm", "DeepCache(interval=0)"], "interval 0"),
+    ],
+)
+def test_refusals_have_exit_code_2(tmp_path, capsys, arguments, words):
+    where = [] if "--resume" in arguments else ["--out", str(tmp_path / "e")]
+    assert run(*arguments, *where, "--quiet") == 2
+    assert words in capsys.readouterr().err and not (tmp_path / "e").exists()
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, capsys):
+    (tmp_path / "mine").write_text("x")
+    assert run(*QUICK, "--out", tmp_path) == 2
+    assert "is not empty" in capsys.readouterr().err and [p.name for p in tmp_path.iterdir()] == ["mine"]
+
+
+def test_one_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
+    """SIGKILL in the middle of the second cell's first call."""
+    arguments = ["--num-samples", "2", "--steps", "30", "31", "--warmups", "0", "--repeats", "1", "--seeds", "1,2"]
+    command = [sys.executable, "-m", "comparer", "evaluate", *arguments, "--quiet", "--out", str(tmp_path / "e")]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    until(lambda: (tmp_path / "e" / "02-steps-31" / "run.json").is_file())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert run("--resume", tmp_path / "e", "--quiet") == 0
+    made = evaluate.load(tmp_path / "e", Config()).comparisons()
+    assert [one.state for one in made] == ["finished"] * 2 and [len(one.shots) for one in made] == [8, 8]
+    assert made[0].process == 0 and made[1].process == 1
+    assert len((tmp_path / "e" / "pairs.csv").read_text().splitlines()) == 1 + 2 * 4
+
+
+def test_an_evaluation_of_other_limits_is_refused(done):
+    from dataclasses import replace
+
+    from comparer.request import Limits
+
+    with pytest.raises(ComparerError, match="at most"):
+        evaluate.load(done, replace(Config(), limits=Limits(pictures=3)))
