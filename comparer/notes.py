@@ -21,7 +21,11 @@ def notes(comparison: Comparison) -> list[str]:
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
     said.append(f"Speed-up of whole calls, n = {calls}{each} an arm, {_count(request.warmups, 'warm-up')}.")
     if comparison.process:
-        said.append(f"Made by {comparison.process + 1} processes, one after the other; ratios are pooled.")
+        said.append(f"Made in {comparison.process + 1} parts, each warmed up anew; their ratios are pooled.")
+    if len(request.arms) > 1 and comparison.state != "running":
+        said.append(comparison.verdict(1).note)
+    if (drift := comparison.drift()).remark:
+        said.append(drift.remark)
     if figures.peak_bytes is None:
         said.append("Peak memory is not measured on this device.")
     if scorer.name:

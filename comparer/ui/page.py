@@ -1,8 +1,8 @@
 """The page: controls on the left, what was seen on the right, and one handler between them."""
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,10 +17,13 @@ from comparer.events import Finished, Seen, Waiting
 from comparer.fetch import fetch
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
+from comparer.request import Request
+from comparer.results import Comparison
 from comparer.ui import api, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls, choices
 from comparer.ui.pictures import PLAIN, Pictures
+from comparer.verdict import DEFAULT, Thresholds
 
 ASSETS = Path(__file__).parent
 # On a phone what happens is far below the button.
@@ -61,7 +64,14 @@ class Page:
                             self.stop_button = gr.Button("Stop", variant="secondary", scale=1, min_width=80)
                 with gr.Column(scale=7, min_width=320, elem_id="seen"):
                     self.status = gr.HTML(results.EMPTY, elem_id="status", **PLAIN)
-                    self.headline = gr.HTML(**PLAIN)
+                    self.headline = gr.HTML(elem_id="headline", **PLAIN)
+                    with gr.Row(visible=False, elem_id="judge") as self.judge:
+                        self.more = gr.Button("", visible=False, scale=0, min_width=220, elem_id="more")
+                        with gr.Accordion("What is worthwhile", open=False):
+                            self.thresholds = [
+                                gr.Slider(1.01, 5, DEFAULT.speed_up, step=0.01, label="A speed-up from"),
+                                gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A CLIP loss below (%)"),
+                            ]
                     self.pictures.build()
                     self.figures = gr.HTML(**PLAIN)
                     with gr.Row(elem_id="downloads"):
@@ -75,7 +85,17 @@ class Page:
 
     def _wire(self, demo: gr.Blocks) -> None:
         inputs = self.controls.inputs()
-        seen = [self.headline, self.figures, self.grid, self.record, self.comparison, self.folder, self.last]
+        seen = [
+            self.headline,
+            self.judge,
+            self.more,
+            self.figures,
+            self.grid,
+            self.record,
+            self.comparison,
+            self.folder,
+            self.last,
+        ]
         outputs = [self.status, *seen, *self.pictures.outputs()]
         running = self.generate.click(
             self.run, inputs, outputs, concurrency_limit=None, show_progress="hidden", trigger_mode="once",
@@ -83,6 +103,15 @@ class Page:
         )  # fmt: skip
         for starts in (self.generate, self.controls.fetch):
             starts.click(None, None, None, js=SHOW_STATUS, **PRIVATE)
+        gr.on(
+            [slider.change for slider in self.thresholds], self.judged, [self.comparison, *self.thresholds],
+            [self.headline, self.more], trigger_mode="always_last", **PRIVATE,
+        )  # fmt: skip
+        self.more.click(None, None, None, js=SHOW_STATUS, **PRIVATE)
+        self.more.click(
+            self.run_more, [self.comparison, self.folder, *self.thresholds], outputs, concurrency_limit=None,
+            show_progress="hidden", trigger_mode="once", api_visibility="private",
+        )  # fmt: skip
         self.stop_button.click(self.stop, None, None, **PRIVATE)
         self.pictures.wire(self.comparison, self.folder, self.pin)
         self.controls.reuse.click(
@@ -107,12 +136,26 @@ class Page:
 
     def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
+        yield from self._run(request, lambda: (self.controls.read(values), None))
+
+    def run_more(self, seen: Comparison, folder: str, *thresholds: Any, request: gr.Request) -> Iterator[dict]:
+        """Handle "Run k more seeds": go on with the comparison that is shown."""
+
+        def more() -> tuple[Request, Path]:
+            seeds = seen.request.settings.seeds
+            after = range(max(seeds) + 1, max(seeds) + 1 + more_seeds(seen, _thresholds(*thresholds)))
+            settings = replace(seen.request.settings, seeds=(*seeds, *after))
+            return replace(seen.request, settings=settings, limits=self.config.limits), Path(folder)
+
+        yield from self._run(request, more)
+
+    def _run(self, request: gr.Request, asking: Callable[[], tuple[Request, Path | None]]) -> Iterator[dict]:
         session = self._begin(request)
         yield {self.status: results.told("Starting")}
         try:
-            asked = self.controls.read(values)
+            asked, into = asking()
             planned, drawn, number = results.announce(asked), 0.0, 0
-            for event in compare(asked, self.config, session.stop):
+            for event in compare(asked, self.config, session.stop, into):
                 if isinstance(event, Seen | Finished):
                     # A tab that redraws pictures for every new score would flicker.
                     new = isinstance(event, Finished) or len(event.comparison.shots) != number
@@ -159,7 +202,8 @@ class Page:
     def _seen(self, event: Seen | Finished, show: bool) -> dict:
         comparison, folder = event.comparison, event.folder
         update: dict = {
-            self.headline: results.headline(comparison),
+            **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
+            self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
             self.figures: results.arms_table(comparison)
             + results.pairs_table(comparison)
             + results.notes_list(comparison),
@@ -178,6 +222,17 @@ class Page:
             # End on the first pair, where people begin to look.
             return update | self.pictures.show(comparison, folder, comparison.request.items()[0])
         return update | (self.pictures.show(comparison, folder) if comparison.shots and show else {})
+
+    def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
+        """Draw the headline, and offer more seeds where they would probably settle what cannot be told."""
+        if seen is None:
+            return gr.skip()
+        thresholds = _thresholds(speed_up, clip_loss)
+        more = more_seeds(seen, thresholds) if seen.state != "running" else 0
+        return {
+            self.headline: results.headline(seen, thresholds),
+            self.more: gr.update(visible=more > 0, value=f"Run {more} more seed{'s' if more > 1 else ''}"),
+        }
 
     def restore(self, name: str) -> Any:
         """Show the run that this browser saw last, as it is now; nothing where it is gone."""
@@ -204,6 +259,16 @@ class Page:
         """Stop the run of a tab that was closed."""
         if session := self.sessions.pop(request.session_hash or "", None):
             session.stop.set()
+
+
+def _thresholds(speed_up: float, clip_loss: float) -> Thresholds:
+    return Thresholds(speed_up, clip_loss / 100)
+
+
+def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
+    """Return how many more seeds would probably settle every arm that they can settle."""
+    verdicts = [seen.verdict(arm, thresholds) for arm in range(1, len(seen.request.arms))]
+    return max((verdict.more_seeds or 0 for verdict in verdicts), default=0)
 
 
 def page(config: Config) -> gr.Blocks:

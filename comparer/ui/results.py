@@ -6,6 +6,7 @@ from comparer.events import Progress, Waiting
 from comparer.notes import notes
 from comparer.request import Request
 from comparer.results import Comparison, Figures
+from comparer.verdict import DEFAULT, Thresholds
 
 EMPTY = (
     '<div class="empty"><p class="lead">See what an accelerator gives, and what it costs.</p>'
@@ -79,27 +80,24 @@ def failed(message: str) -> str:
     return f'<div class="status error" role="alert"><p>{escape(message)}</p></div>'
 
 
-def headline(comparison: Comparison) -> str:
-    """Draw a card an arm: its speed-up large, with how many calls it rests on, and its CLIP loss."""
+def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
+    """Draw a card an arm: its speed-up large, and when the run has ended the verdict with its figures."""
     cards = []
     for number, arm in enumerate(comparison.request.arms):
         figures = comparison.figures(number)
         if number == 0 or figures.speed_up is None:
             continue
-        calls = len({call.batch for call, _ in comparison.call_pairs(number)})
-        loss = (
-            ""
-            if figures.clip_loss is None
-            else f"<span>CLIP {_signed(-figures.clip_loss)} <small>n = {_count(figures.scored, 'pair')}</small></span>"
-        )
+        kind, said = "", f"after {_count(len({c.batch for c, _ in comparison.call_pairs(number)}), 'call')}"
+        if comparison.state != "running":
+            verdict = comparison.verdict(number, thresholds)
+            kind, said = verdict.kind, verdict.sentence.removeprefix(verdict.kind).lstrip(": ")
         ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
         why = comparison.no_effect(number)
         badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
-        slower = " slower" if figures.speed_up < 1 else ""
         cards.append(
-            f'<div class="card{slower}"><h2>{escape(arm.name)}</h2><strong>{figures.speed_up:.2f}×</strong>'
-            f"<span>the whole call <small>n = {_count(calls, 'call')}</small></span>"
-            f"<span>{figures.denoising_speed_up:.2f}× the denoising</span>{ratio}{loss}{badge}</div>"
+            f'<div class="card {kind.lower().replace(" ", "-")}"><h2>{escape(arm.name)}</h2>'
+            f"<strong>{figures.speed_up:.2f}×</strong>{f'<b>{kind}</b>' if kind else ''}<span>{escape(said)}</span>"
+            f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}{badge}</div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
