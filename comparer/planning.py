@@ -1,6 +1,7 @@
 """How much to run: the level that a look has left, the chance to settle a question, and what would settle it."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
 from statistics import fmean
 
@@ -142,7 +143,12 @@ def more_inside(
 
 
 def _smallest(predict: Callable[[int], tuple[float, float]], effect: float, level: float, wanted: float) -> int | None:
-    """Find the smallest k for which ``predict(k)``, an error and its freedom, has the wanted power."""
+    """Find the smallest k for which ``predict(k)``, an error and its freedom, has the wanted power.
+
+    The error must not grow with k, nor the freedom fall.
+    """
     if effect <= 0:
         return None
-    return next((k for k in range(1, HOPELESS + 1) if power(effect, *predict(k), level) >= wanted), None)
+    tried = range(1, HOPELESS + 1)
+    place = bisect_left(tried, True, key=lambda k: power(effect, *predict(k), level) >= wanted)
+    return tried[place] if place < len(tried) else None

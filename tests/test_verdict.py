@@ -251,3 +251,6 @@ def test_drift_is_the_baselines():
     found = comparison(times, {(0, 0): None}).drift()
     assert found.value == pytest.approx(1.3, rel=0.01) and not found.interval.holds(1)
     assert Comparison(ask()).drift().interval is None
+    done = comparison({(0, n): [1.0 + n % 2 / 100] for n in range(8)}, {(0, 0): None})
+    done.calls[7:] = [replace(done.calls[7], pictures=2, seconds=9.0), done.calls[7]]
+    assert done.drift().n == 8 and done.drift().interval.holds(1)  # a batch of another size is other work
