@@ -266,9 +266,12 @@ def _thresholds(speed_up: float, clip_loss: float) -> Thresholds:
 
 
 def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
-    """Return how many more seeds would probably settle every arm that they can settle."""
+    """Return how many more seeds would probably settle the arm that needs fewest; 0 where that is too many to run."""
     verdicts = [seen.verdict(arm, thresholds) for arm in range(1, len(seen.request.arms))]
-    return max((verdict.more_seeds or 0 for verdict in verdicts), default=0)
+    needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)
+    settings, limits = seen.request.settings, seen.request.limits
+    pictures = len(settings.prompts) * (len(settings.seeds) + needed) * len(seen.request.arms)
+    return needed if pictures <= limits.pictures else 0
 
 
 def page(config: Config) -> gr.Blocks:
