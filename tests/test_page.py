@@ -52,7 +52,7 @@ def test_two_seeds_give_two_pairs_with_times_scores_and_a_speed_up_and_a_grid(pa
     arms = page.get_by_role("table", name="Figures by arm").locator("tbody tr")
     assert "DeepCache: 4 full, 8 shallow" in arms.nth(1).inner_text()
     assert re.search(r"\d\.\d\d×", page.locator(".card strong").inner_text())
-    assert "n = 2 calls" in page.locator(".card").inner_text()
+    assert "Cannot tell" in page.locator(".card").inner_text() and "2 calls" in page.locator(".card").inner_text()
     assert "comparer-demo-clip" in page.locator(".notes").inner_text()
 
     base, other = pictures(page)
