@@ -14,7 +14,7 @@ from comparer.accelerators import stack
 from comparer.checkpoints.read import Checkpoint, resolve
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
-from comparer.events import Event, Finished, Progress, Seen, Waiting, in_thread
+from comparer.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
 from comparer.fetch import reporter
 from comparer.history import RunFolder
 from comparer.models import samplers
@@ -59,12 +59,16 @@ def check(request: Request, config: Config) -> Checkpoint:
     return checkpoint
 
 
-def count(checkpoint: Checkpoint, request: Request) -> tuple[int, ...]:
-    """Count every arm's multiply-accumulates of the denoiser for one picture, without weights."""
+def count(checkpoint: Checkpoint, request: Request, stop: Callable[[], bool] = lambda: False) -> tuple[int, ...]:
+    """Count every arm's multiply-accumulates of the denoiser for one picture, without weights.
+
+    Raises:
+        Stopped: ``stop`` said so.
+    """
     from comparer.accelerators.macs import macs
 
-    kind, family = checkpoint.denoiser["_class_name"], checkpoint.model.family
-    return tuple(macs(kind, checkpoint.denoiser, request.settings, arm.accelerators, family) for arm in request.arms)
+    of = checkpoint.denoiser["_class_name"], checkpoint.denoiser, request.settings
+    return tuple(macs(*of, arm.accelerators, checkpoint.model.family, stop) for arm in request.arms)
 
 
 def compare(
@@ -90,7 +94,7 @@ def compare(
     goes_on = into is not None and (into / "run.json").is_file()
     comparison = continued(history.load(into), request) if into and goes_on else Comparison(request, _now())
 
-    def work(emit: Callable[[Event], None]) -> None:
+    def work(emit: Emit[Event]) -> None:
         run = _Run(comparison, config, checkpoint, stop, emit, into)
         with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
             if mine:
@@ -106,6 +110,7 @@ class _Run:
         self.comparison, self.config, self.checkpoint, self.stop, self.emit = comparison, config, checkpoint, stop, emit
         self.request = request = comparison.request
         self.into: Path | None = folder
+        self.folder = RunFolder(folder) if comparison.shots else None  # made with the first picture
         self.plan = pace.plan(request, unmade(comparison))
         self.steps = samplers.marks(request.settings.sampler, request.settings.steps, checkpoint.family)
         self.pace = pace.Pace(request, config, self.steps, self.plan)
@@ -128,14 +133,9 @@ class _Run:
         self.comparison.checkpoint = self.checkpoint.record()
         self.comparison.scorer = self._scorer_record()
         self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
-        self.folder = (
-            RunFolder.at(self.into)
-            if self.into
-            else RunFolder.create(self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3)
-        )
+        self._count()
         try:
             self._calls()
-            self._count()
             self.comparison.state = "finished" if self.comparison.shots else "failed"
         except Stopped:
             self._score()
@@ -144,14 +144,29 @@ class _Run:
             self.comparison.state, self.comparison.message = "failed", f"{type(error).__name__}: {error}"
             raise
         finally:
-            self.folder.save(self.comparison)
-        pace.remember(self.comparison, self.config)
+            if self.folder:
+                self.folder.save(self.comparison)
+        if not self.folder:
+            return  # stopped before the first picture
         grid = None
         if self.comparison.shots:
             from comparer.export.grid import save_grid
 
             grid = save_grid(self.comparison, self.folder.path)
+        pace.remember(self.comparison, self.config)
         self.emit(Finished(self.comparison, self.folder.path, grid))
+
+    def _save(self) -> Path:
+        """Write the record, in a folder that is made for the first one, and show what is new."""
+        if not self.folder:
+            name = self.request.settings.checkpoint
+            self.folder = (
+                RunFolder.at(self.into)
+                if self.into
+                else RunFolder.create(self.config.runs, name, 16 if self.config.public else 3)
+            )
+        self.folder.save(self.comparison)
+        return self.folder.path
 
     def _calls(self) -> None:
         for position, planned in enumerate(self.plan):
@@ -161,6 +176,8 @@ class _Run:
                 self._call(position, planned)
             after = self.plan[position + 1 :][:1]
             if planned.batch >= 0 and (not after or after[0].batch != planned.batch):
+                self.pace.begin(position + 1, self.failed)
+                self.began = monotonic()
                 self._progress("scoring", "Scoring", position + 1)
                 self._score()
 
@@ -171,7 +188,9 @@ class _Run:
 
         phase, text = ("warm-up" if planned.batch < 0 else "generating"), self._text(planned)
         self.began = monotonic()
+        self.pace.begin(position, self.failed)
         self._progress(phase, text, position)
+        self.emit.settled()  # nobody draws what happened before while this call is timed
         try:
             output = generate(
                 self.loaded,
@@ -195,8 +214,7 @@ class _Run:
                 self._keep(planned, output)
             return
         pipelines.empty()  # outside the handler: the error's traceback held the call's tensors
-        self.folder.save(self.comparison)
-        self.emit(Seen(self.comparison, self.folder.path))
+        self.emit(Seen(self.comparison, self._save()))
 
     def _keep(self, planned: pace.Planned, output) -> None:  # noqa: ANN001
         arm, number = planned.arm, len(self.comparison.calls)
@@ -206,12 +224,12 @@ class _Run:
             output.reports, planned.repeat, self.comparison.process, pixels,
         )  # fmt: skip
         self.comparison.calls.append(call)
+        self._save()
         if planned.repeat == 0:
             for (prompt, seed), picture, digest in zip(planned.items, output.pictures, pixels, strict=True):
                 file = self.folder.save_shot(self.comparison, arm, prompt, seed, picture)
                 self.comparison.shots.append(Shot(arm, prompt, seed, file, number, pixels=digest))
-        self.folder.save(self.comparison)
-        self.emit(Seen(self.comparison, self.folder.path))
+        self.emit(Seen(self.comparison, self._save()))
 
     def _score(self) -> None:
         """Score every shot that has no score yet, from its file: the picture that people will see."""
@@ -225,15 +243,17 @@ class _Run:
                     prompt = self.request.settings.prompts[shot.prompt]
                     (score,) = self.scorer.score([picture.convert("RGB")], [prompt])
                 self.comparison.shots[position] = replace(shot, clip_score=score)
-        self.folder.save(self.comparison)
-        self.emit(Seen(self.comparison, self.folder.path))
+        if self.folder:
+            self.emit(Seen(self.comparison, self._save()))
 
     def _count(self) -> None:
         if len(self.request.arms) == 1:
             return
-        self._progress("counting", "Counting multiply-accumulates", len(self.plan))
+        self._progress("counting", "Counting multiply-accumulates", 0)
         try:
-            self.comparison.macs = count(self.checkpoint, self.request)
+            self.comparison.macs = count(self.checkpoint, self.request, self.stop.is_set)
+        except Stopped:
+            raise
         except Exception as error:  # of a denoiser that diffusers loads and the counter does not know
             log.warning("multiply-accumulates were not counted", exc_info=True)
             self.comparison.remarks.append(f"Multiply-accumulates were not counted: {type(error).__name__}: {error}.")
@@ -253,7 +273,7 @@ class _Run:
         return f"{name}: call {planned.batch + 1} of {len(self.comparison.batches)}{again}"
 
     def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
-        left = self.pace.left(position, step, monotonic() - self.began, self.failed)
+        left = self.pace.left(step, monotonic() - self.began)
         if step:
             text = f"{text}, step {step} of {self.steps}"
         self.emit(Progress(phase, text, position * self.steps + step, len(self.plan) * self.steps, left))

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from comparer.errors import Stopped
 from comparer.results import Comparison
@@ -57,31 +57,51 @@ class Finished:
 Event = Waiting | Progress | Seen | Finished
 
 
-def in_thread(work: Callable[[Callable[[Item], None]], None], stop: threading.Event, name: str) -> Iterator[Item]:
+class Emit(Generic[Item]):
+    """Hands items to the one who iterates over them in another thread."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        """Begin with nothing handed over."""
+        self.stop = stop
+        self.queue: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue()
+
+    def __call__(self, item: Item) -> None:
+        """Hand an item over; do not wait."""
+        self.queue.put((True, item))
+
+    def settled(self) -> None:
+        """Wait until every item was taken and done with, so that nobody works on one; not after a stop."""
+        with self.queue.all_tasks_done:
+            while self.queue.unfinished_tasks and not self.stop.is_set():
+                self.queue.all_tasks_done.wait(0.1)
+
+
+def in_thread(work: Callable[[Emit[Item]], None], stop: threading.Event, name: str) -> Iterator[Item]:
     """Run ``work`` in a thread of its own and yield what it hands to its argument.
 
     Closing the generator sets ``stop`` and waits for the thread. ``Stopped`` ends the iteration quietly; any other
     exception of the thread is raised here.
     """
-    happened: queue.SimpleQueue[tuple[bool, Item | BaseException | None]] = queue.SimpleQueue()
+    emit: Emit[Item] = Emit(stop)
 
     def run() -> None:
         error: BaseException | None = None
         try:
-            work(lambda item: happened.put((True, item)))
+            work(emit)
         except Stopped:
             pass
         except BaseException as raised:  # handed to the consumer, who raises it
             error = raised
-        happened.put((False, error))
+        emit.queue.put((False, error))
 
     worker = threading.Thread(target=run, name=name, daemon=True)
     worker.start()
     try:
         while True:
-            goes_on, item = happened.get()
+            goes_on, item = emit.queue.get()
             if goes_on:
                 yield item  # type: ignore[misc]  # an Item, as it goes on
+                emit.queue.task_done()
             elif item is None:
                 return
             else:

@@ -150,7 +150,8 @@ class Comparison:
 
     def pairs(self, arm: int) -> list[tuple[Shot, Shot]]:
         """List (baseline's shot, the arm's shot) for every (prompt, seed) that has both."""
-        found = ((self.shot(0, *item), self.shot(arm, *item)) for item in self.request.items())
+        shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in self.shots}
+        found = ((shots.get((0, *item)), shots.get((arm, *item))) for item in self.request.items())
         return [(base, other) for base, other in found if base and other]
 
     def call_pairs(self, arm: int) -> list[tuple[Call, Call]]:

@@ -10,9 +10,22 @@ _queue: list[Callable[[], str]] = []  # of every caller, what it says of itself;
 _changed = threading.Condition()
 
 
+_aside = threading.Lock()  # held by work that must not go on beside a measurement
+
+
 def busy() -> bool:
     """Say whether somebody is being measured."""
     return bool(_queue)
+
+
+@contextmanager
+def aside() -> Iterator[bool]:
+    """Do something that computes while nobody is measured; yields False where somebody is.
+
+    The work must ask ``busy`` often and end when it says so: whoever is to be measured next waits for it.
+    """
+    with _aside:
+        yield not busy()
 
 
 @contextmanager
@@ -47,6 +60,8 @@ def turn(
                     on_wait(*news)
                 told = news
                 _changed.wait(timeout=0.2)
+        with _aside:  # what went on beside the queue has ended
+            pass
         yield not ahead
     finally:
         with _changed:

@@ -149,3 +149,31 @@ def test_a_model_of_the_hubs_cache_is_found_and_run(installed, monkeypatch, tmp_
     assert (request.settings.sampler, request.settings.guidance) == ("PNDM", 7.5)
     done = finish(request, installed)
     assert done.comparison.checkpoint["revision"] == commit and len(done.comparison.shots) == 2
+
+
+def test_replaced_weights_are_loaded_anew(installed):
+    from safetensors.torch import load_file, save_file
+
+    one = pipelines.load(resolve("models/old", installed), installed)
+    assert pipelines.load(resolve("models/old", installed), installed) is one
+    name, weight = next((name, value.clone()) for name, value in one.pipe.unet.state_dict().items())
+    path = installed.checkpoints[0] / "old" / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({name: 1.5 * value for name, value in load_file(path).items()}, path, {"format": "pt"})
+    other = pipelines.load(resolve("models/old", installed), installed)
+    assert other is not one
+    assert (other.pipe.unet.state_dict()[name] == 1.5 * weight).all()
+
+
+def test_the_first_model_is_gone_before_the_next_is_read(installed, monkeypatch):
+    import weakref
+
+    read, alive = pipelines._from_files, []
+    first = weakref.ref(pipelines.load(resolve("models/old", installed), installed).pipe)
+
+    def watched(*arguments):
+        alive.append(first() is not None)
+        return read(*arguments)
+
+    monkeypatch.setattr(pipelines, "_from_files", watched)
+    pipelines.load(resolve("models/training/step_100", installed), installed)
+    assert alive == [False]

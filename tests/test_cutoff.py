@@ -4,7 +4,7 @@ import pytest
 import tiny
 from tiny import FAMILIES, PROMPTS, ask, run, same
 
-from comparer.accelerators import Report
+from comparer.accelerators import Report, parse_stack
 from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.request import Request
 
@@ -88,3 +88,16 @@ def test_why_not():
     reason = GuidanceCutoff().why_not(Request(ask(guidance=1.0)), "sd1", {})
     assert reason == "Guidance cutoff needs guidance, and guidance 1 is off: set more than 1."
     assert "family 'flux'" in GuidanceCutoff().why_not(Request(ask()), "flux", {})
+
+
+@pytest.mark.parametrize("stack", ["T-GATE(gate_step=2)", "Guidance cutoff"])
+def test_a_checkpoint_that_takes_guidance_as_an_input_is_refused(stack):
+    """It is not evaluated in two halves: dropping one would drop a prompt."""
+    from comparer.accelerators.stack import why_not
+    from comparer.models.architectures import native_config
+    from comparer.request import Request, Settings
+
+    request = Request(Settings(("x",), guidance=7.5, steps=8))
+    _, config = native_config("sd-1.5")
+    assert why_not(parse_stack(stack), request, "sd1", config) is None
+    assert "distilled" in why_not(parse_stack(stack), request, "sd1", config | {"time_cond_proj_dim": 256})

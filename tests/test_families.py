@@ -103,7 +103,8 @@ def test_stop_ends_within_a_step(installed, family):
         if isinstance(event, Progress) and event.done >= 5:
             stop.set()
             steps.append(event.done)
-    assert event.comparison.state == "stopped" and max(steps) <= 6
+    assert isinstance(event, Progress) and 5 <= max(steps) <= 6
+    assert not list(installed.runs.glob("*/run.json")), "nothing was made, so nothing is kept"
 
 
 def test_lcm_is_refused_unless_the_model_is_distilled_for_it(installed, tiny, tmp_path):

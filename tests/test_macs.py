@@ -142,3 +142,35 @@ def test_the_module_imports_without_torch():
 
     script = "import sys, comparer.accelerators.macs, comparer.accelerators.tome; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (96, 256)])
+def test_pixart_is_counted_at_the_size_it_is_made_in(width, height):
+    """It makes every picture in one of the shapes that it was trained on, and resizes it."""
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.utils.flop_counter import FlopCounterMode
+
+    asked, one = settings(width, steps=2, height=height, guidance=4.5), loaded("pixart-sigma")
+    pipe = one.pipe
+    with FlopCounterMode(pipe.transformer, display=False) as real, sdpa_kernel(SDPBackend.MATH):
+        generate(one, asked, [(0, 1)])
+    counted = macs("PixArtTransformer2DModel", dict(pipe.transformer.config), asked, (), "pixart-sigma")
+    total = sum(real.get_flop_counts()["PixArtTransformer2DModel"].values())
+    assert counted == total // 2
+
+
+def test_counting_ends_when_it_is_told_to():
+    from comparer.errors import Stopped
+
+    asked = iter(range(10**9))
+    with pytest.raises(Stopped):
+        macs(*native_config("sdxl"), settings(1000, 37), (parse("ToMe"),), "sdxl", lambda: next(asked) > 100)
+    assert next(asked) < 200
+
+
+def test_a_distilled_unet_is_evaluated_once_whatever_the_guidance():
+    kind, config = native_config("sd-1.5")
+    plain, distilled = (
+        macs(kind, config | more, settings(512, 4), (), "sd1") for more in ({}, {"time_cond_proj_dim": 256})
+    )
+    assert distilled == pytest.approx(plain / 2, rel=0.001)

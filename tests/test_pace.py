@@ -55,4 +55,4 @@ def test_a_known_run_tells_its_length_before_its_first_step(config):
     again = [event for event in compare(request, config) if isinstance(event, Progress)]
     lefts = [event.seconds_left for event in again if event.phase not in ("scoring", "counting")]
     assert lefts[0] == pytest.approx(pace.estimate(request, config), rel=0.9) and all(left >= 0 for left in lefts)
-    assert again[-1].phase == "counting" and again[-1].seconds_left == 0
+    assert again[-1].phase == "scoring" and again[-1].seconds_left == 0

@@ -7,7 +7,7 @@ from queue import SimpleQueue
 import pytest
 
 from comparer.errors import ComparerError
-from comparer.turns import turn
+from comparer.turns import aside, busy, turn
 
 
 def never():
@@ -79,3 +79,49 @@ def test_who_stops_waiting_makes_room():
     assert third.hears() is True
     third.go.set()
     third.join(20)
+
+
+def test_what_goes_on_aside_ends_before_anybody_is_measured():
+    """The counting of bars must never run beside a timed call."""
+    began, ended = threading.Event(), []
+
+    def count():
+        with aside() as free:
+            assert free
+            began.set()
+            while not busy():
+                threading.Event().wait(0.01)
+            threading.Event().wait(0.3)  # it takes a moment to notice
+            ended.append(True)
+
+    worker = threading.Thread(target=count, daemon=True)
+    worker.start()
+    assert began.wait(20)
+    with turn(print, never, 20, str) as mine:
+        assert mine and ended == [True]
+        with aside() as free:
+            assert not free
+    worker.join(20)
+    with aside() as free:
+        assert free
+
+
+def test_nobody_works_on_an_event_when_the_next_call_is_timed():
+    from comparer.events import in_thread
+
+    stop, drawing, overlaps = threading.Event(), threading.Event(), []
+
+    def work(emit):
+        for number in range(3):
+            emit(number)
+            emit.settled()
+            overlaps.append(drawing.is_set())
+
+    for _ in in_thread(work, stop, "test"):
+        drawing.set()
+        threading.Event().wait(0.1)
+        drawing.clear()
+    assert overlaps == [False] * 3
+    seen = in_thread(work, threading.Event(), "test")
+    assert next(seen) == 0
+    seen.close()  # whoever waits for a consumer that is gone goes on

@@ -124,6 +124,15 @@ class Accelerator(ABC):
         return None if any(report.counts.values()) else f"{self.title} skipped nothing."
 
 
+def no_guidance(name: str, settings: Any, denoiser: dict) -> str | None:
+    """Say why a call is not guided by two halves of a batch, as what drops one of them needs; None where it is."""
+    if settings.guidance <= 1:
+        return f"{name} needs guidance, and guidance {settings.guidance:g} is off: set more than 1."
+    if denoiser.get("time_cond_proj_dim") is not None:
+        return f"{name} needs two halves of a batch, and this checkpoint is distilled: it takes guidance as an input."
+    return None
+
+
 def denoiser_of(pipe: Any) -> Any:
     """Return the component that accelerators change: the transformer where there is one, else the U-Net."""
     transformer = getattr(pipe, "transformer", None)

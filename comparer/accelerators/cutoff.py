@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from comparer.accelerators.base import Accelerator, Report, parameter
+from comparer.accelerators.base import Accelerator, Report, no_guidance, parameter
 from comparer.accelerators.halves import one_half
 from comparer.models.catalog import FAMILIES
 
@@ -32,10 +32,7 @@ class GuidanceCutoff(Accelerator):
         """Refuse calls that are not guided."""
         if family not in self.families:
             return f"Guidance cutoff does not know the family '{family}': choose one of {', '.join(FAMILIES)}."
-        guidance = request.settings.guidance
-        if guidance <= 1:
-            return f"Guidance cutoff needs guidance, and guidance {guidance:g} is off: set more than 1."
-        return None
+        return no_guidance(self.title, request.settings, denoiser)
 
     def guided(self, steps: int) -> int:
         """Return how many of the steps are guided."""

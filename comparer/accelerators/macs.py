@@ -8,24 +8,36 @@ operations. Text encoding and decoding are outside.
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from comparer.accelerators import TGATE, Accelerator, parse_stack
+from comparer.accelerators.base import no_guidance
 from comparer.accelerators.matrix import MODELS
 from comparer.accelerators.stack import accelerated
+from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, FAMILIES
 from comparer.models.libraries import prepare
+from comparer.models.remarks import binned
 from comparer.request import Settings
 
+_stop: ContextVar[Callable[[], bool]] = ContextVar("stop")  # beside the cache: not part of the question
 _one_at_a_time = threading.Lock()  # the denoiser is kept, and accelerators change it while they are applied
 
 
-def macs(kind: str, config: dict, settings: Settings, accelerators: tuple[Accelerator, ...], family: str) -> int:
+def macs(
+    kind: str,
+    config: dict,
+    settings: Settings,
+    accelerators: tuple[Accelerator, ...],
+    family: str,
+    stop: Callable[[], bool] = lambda: False,
+) -> int:
     """Count the multiply-accumulates of the denoiser for one picture.
 
     Args:
@@ -34,9 +46,17 @@ def macs(kind: str, config: dict, settings: Settings, accelerators: tuple[Accele
         settings: size, steps, sampler and guidance count; above 1, guidance evaluates every picture twice.
         accelerators: the stack; () for the baseline. It must be one that ``stack.check`` lets through.
         family: a name of ``catalog.FAMILIES``: it says how many prompt tokens the denoiser sees.
+        stop: asked at every operation; True ends the counting.
+
+    Raises:
+        Stopped: ``stop`` said so.
     """
     one = replace(settings, checkpoint="", prompts=("",), negative_prompt="", seeds=(0,), batch_size=1)
-    return _macs(kind, json.dumps(dict(config), sort_keys=True), one, tuple(accelerators), family)
+    before = _stop.set(stop)
+    try:
+        return _macs(kind, json.dumps(dict(config), sort_keys=True), one, tuple(accelerators), family)
+    finally:
+        _stop.reset(before)
 
 
 def ratio(kind: str, config: dict, settings: Settings, accelerators: tuple[Accelerator, ...], family: str) -> float:
@@ -112,6 +132,8 @@ def _counter() -> Any:
             self.known: dict[Any, tuple[Any, int]] = {}
 
         def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+            if _stop.get()():
+                raise Stopped
             kwargs = kwargs or {}
             name = func.__name__
             if name == "__get__" or name.endswith("_") and not name.endswith("__"):
@@ -152,9 +174,13 @@ def _inputs(denoiser: Any, settings: Settings, context: int) -> Any:
     def empty(*shape: int) -> Any:
         return torch.empty(shape, device="meta")
 
-    config, batch = denoiser.config, 2 if settings.guidance > 1 else 1
-    latents = empty(batch, config.in_channels, settings.height // 8, settings.width // 8)
-    if type(denoiser).__name__ == "PixArtTransformer2DModel":
+    config, width, height = denoiser.config, settings.width, settings.height
+    pixart = type(denoiser).__name__ == "PixArtTransformer2DModel"
+    if pixart:
+        width, height = binned(config.sample_size, width, height)
+    batch = 1 if no_guidance("", settings, config) else 2
+    latents = empty(batch, config.in_channels, height // 8, width // 8)
+    if pixart:
         given: dict[str, Any] = {"resolution": None, "aspect_ratio": None}
         if denoiser.use_additional_conditions:
             given = {"resolution": empty(batch, 2), "aspect_ratio": empty(batch, 1)}

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from comparer.accelerators.base import Accelerator, Report, denoiser_of, parameter
+from comparer.accelerators.base import Accelerator, Report, denoiser_of, no_guidance, parameter
 from comparer.accelerators.deepcache import refresh
 from comparer.accelerators.halves import one_half
 from comparer.models import samplers
@@ -52,8 +52,8 @@ class TGATE(Accelerator):
         if family not in self.families:
             return f"T-GATE does not know the family '{family}': choose one of {', '.join(FAMILIES)}."
         settings = request.settings
-        if settings.guidance <= 1:
-            return f"T-GATE needs guidance, and guidance {settings.guidance:g} is off: set more than 1."
+        if reason := no_guidance(self.title, settings, denoiser):
+            return reason
         if samplers.find(settings.sampler).order > 1:
             return (
                 f"T-GATE's schedule counts one evaluation a step, and {samplers.canonical(settings.sampler)} makes "

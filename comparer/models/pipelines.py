@@ -24,6 +24,7 @@ class Loaded:
     dtype_reason: str
     offload: str
     vae: str
+    files: tuple = ()  # as _state says: a folder whose files were replaced is loaded anew
 
 
 _kept: list[Loaded] = []
@@ -41,13 +42,11 @@ def load(checkpoint: Checkpoint, config: Config) -> Loaded:
     dtype, why = choose_dtype(checkpoint, device, config.dtype)
     if config.offload != "none" and device == "cpu":
         raise ComparerError(f"Offload '{config.offload}' needs a GPU: start with --offload none on this machine.")
-    for kept in _kept:
-        if (kept.checkpoint, kept.device, kept.dtype) == (checkpoint, device, dtype):
-            _kept.append(_kept.pop(_kept.index(kept)))
-            return kept
-    while len(_kept) >= config.keep:
-        _kept.pop(0)
-    empty()
+    key = checkpoint, device, dtype, _state(checkpoint)
+    if found := _again(key):
+        return found
+    _evict(config.keep - 1)
+    pipe = None
     try:
         pipe = _from_files(checkpoint, dtype)
         pipe.set_progress_bar_config(disable=True)
@@ -65,12 +64,44 @@ def load(checkpoint: Checkpoint, config: Config) -> Loaded:
         failure = ComparerError(f"'{checkpoint.model.name}' could not be loaded: {first}")
     else:
         loaded = Loaded(
-            checkpoint, pipe, dict(pipe.scheduler.config), device, reason, dtype, why, config.offload, config.vae
+            checkpoint,
+            pipe,
+            dict(pipe.scheduler.config),
+            device,
+            reason,
+            dtype,
+            why,
+            config.offload,
+            config.vae,
+            key[-1],
         )
         _kept.append(loaded)
         return loaded
+    del pipe
     empty()  # outside the handler: the error's traceback held what had been loaded
     raise failure
+
+
+def _again(key: tuple) -> Loaded | None:
+    """Return the kept pipeline of this key, now the newest; in a function, so that no name here holds another one."""
+    for kept in _kept:
+        if (kept.checkpoint, kept.device, kept.dtype, kept.files) == key:
+            _kept.append(_kept.pop(_kept.index(kept)))
+            return kept
+    return None
+
+
+def _evict(most: int) -> None:
+    while len(_kept) > most:
+        _kept.pop(0)
+    empty()
+
+
+def _state(checkpoint: Checkpoint) -> tuple:
+    """Return name, size and time of every file of a checkpoint."""
+    folders = filter(None, (checkpoint.folder, checkpoint.base))
+    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
+    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
 
 
 def _from_files(checkpoint: Checkpoint, dtype: str) -> Any:

@@ -19,7 +19,7 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
         if lost := unread(loaded.pipe.tokenizer, text, context):
             said.append(f"{name} is longer than the model's {context} tokens: it did not read “{lost}”.")
     if family.denoiser == "transformer":
-        made = _bin(loaded.pipe, settings.width, settings.height)
+        made = binned(loaded.pipe.transformer.config.sample_size, settings.width, settings.height)
         if made != (settings.width, settings.height):
             said.append(
                 f"{family.title} makes {settings.width} × {settings.height} as {made[0]} × {made[1]}, the nearest "
@@ -37,8 +37,15 @@ def unread(tokenizer: Any, text: str, context: int) -> str:
     return text[first:].strip()
 
 
-def _bin(pipe: Any, width: int, height: int) -> tuple[int, int]:
-    """Return (width, height) of the bin that PixArt's pipeline chooses."""
+def binned(sample_size: int, width: int, height: int) -> tuple[int, int]:
+    """Return (width, height) of the bin in which PixArt's pipeline makes a picture of this size.
+
+    Args:
+        sample_size: of the transformer's configuration: its native size in latent pixels.
+        width: what is asked for, in pixels.
+        height: the same.
+    """
+    from diffusers.image_processor import PixArtImageProcessor
     from diffusers.pipelines.pixart_alpha import pipeline_pixart_alpha as alpha
     from diffusers.pipelines.pixart_alpha import pipeline_pixart_sigma as sigma
 
@@ -47,6 +54,6 @@ def _bin(pipe: Any, width: int, height: int) -> tuple[int, int]:
         64: alpha.ASPECT_RATIO_512_BIN,
         128: alpha.ASPECT_RATIO_1024_BIN,
         256: sigma.ASPECT_RATIO_2048_BIN,
-    }[pipe.transformer.config.sample_size]
-    high, wide = pipe.image_processor.classify_height_width_bin(height, width, ratios=bins)
+    }[sample_size]
+    high, wide = PixArtImageProcessor.classify_height_width_bin(height, width, ratios=bins)
     return wide, high

@@ -25,13 +25,13 @@ def estimate(request: Request, config: Config) -> float | None:
 
     An accelerated arm that was never timed is taken to be as slow as the baseline.
     """
-    seconds = [expected(request, config, call.arm, len(call.items)) for call in plan(request)]
+    times = _read(config.runs)
+    seconds = [expected(times, request, config, call.arm, len(call.items)) for call in plan(request)]
     return None if not seconds or any(s is None for s in seconds) else sum(s for s in seconds if s is not None)
 
 
-def expected(request: Request, config: Config, arm: int, size: int) -> float | None:
+def expected(times: dict, request: Request, config: Config, arm: int, size: int) -> float | None:
     """Return the likely seconds of one call of an arm at a batch size, from the arm's own times or the baseline's."""
-    times = _read(config.runs)
     for accelerators in (request.arms[arm].accelerators, ()):
         known = times.get(_key(request.settings, config, accelerators, size))
         if known:
@@ -114,30 +114,42 @@ class Pace:
             calls: the plan.
         """
         self.plan, self.steps = calls, steps
-        kinds = {(call.arm, len(call.items)) for call in calls}
-        self.known = {kind: expected(request, config, *kind) for kind in kinds}
+        kinds, times = {(call.arm, len(call.items)) for call in calls}, _read(config.runs)
+        self.known = {kind: expected(times, request, config, *kind) for kind in kinds}
         self.seen: dict[tuple[int, int], list[float]] = {}
+        self.begin(0, set())
 
     def ended(self, position: int, seconds: float) -> None:
         """Note what the call at this position of the plan took."""
         self.seen.setdefault(self._kind(position), []).append(seconds)
 
-    def left(self, position: int, step: int, since: float, skipped: set[int]) -> float | None:
+    def begin(self, position: int, skipped: set[int]) -> None:
+        """Look at what is left before a call begins, so that ``left`` is cheap while it is timed.
+
+        Args:
+            position: the call that begins; the plan's length for none.
+            skipped: arms that are not run any more.
+        """
+        rest = [i for i in range(position, len(self.plan)) if self.plan[i].arm not in skipped]
+        self.this = self._seconds(rest[0]) if rest else 0.0
+        later = [self._seconds(i) for i in rest[1:]]
+        self.later, self.unknown = sum(s for s in later if s is not None), later.count(None)
+        every = [seconds for kind in self.seen.values() for seconds in kind]
+        self.mean = sum(every) / len(every) if every else None
+
+    def left(self, step: int, since: float) -> float | None:
         """Return the likely seconds until the end of the plan.
 
         Args:
-            position: the call that runs; the plan's length for none.
-            step: its steps done.
-            since: seconds since it began.
-            skipped: arms that are not run any more.
+            step: steps done of the call that began.
+            since: seconds since then.
         """
-        usual = self._usual(position, step, since)
-        rest = [i for i in range(position, len(self.plan)) if self.plan[i].arm not in skipped]
-        calls = [self._seconds(i) or usual for i in rest]
-        if any(call is None for call in calls):
+        # A call of unknown length takes what the others took, or what this one is likely to take.
+        usual = self.mean or (since / step * self.steps if step else None)
+        this = usual if self.this is None else self.this
+        if this is None or (self.unknown and usual is None):
             return None
-        done = (calls[0] or 0) * step / self.steps if rest and rest[0] == position else 0
-        return max(sum(call or 0 for call in calls) - done, 0)
+        return max(this * (1 - step / self.steps) + self.later + self.unknown * (usual or 0), 0)
 
     def _kind(self, position: int) -> tuple[int, int]:
         return self.plan[position].arm, len(self.plan[position].items)
@@ -145,10 +157,3 @@ class Pace:
     def _seconds(self, position: int) -> float | None:
         kind = self._kind(position)
         return sum(self.seen[kind]) / len(self.seen[kind]) if kind in self.seen else self.known[kind]
-
-    def _usual(self, position: int, step: int, since: float) -> float | None:
-        """Return what a call of unknown length is likely to take: as the others, or as the one that runs."""
-        every = [seconds for kind in self.seen.values() for seconds in kind]
-        if every:
-            return sum(every) / len(every)
-        return since / step * self.steps if step else None

@@ -12,7 +12,7 @@ from comparer.compare import count
 from comparer.config import Config
 from comparer.demo.scenes import COLOURS, EXAMPLES, KINDS, PLACES, RADII, unknown_words
 from comparer.door import ask
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, Stopped
 from comparer.models import hub
 from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, Model
@@ -170,13 +170,15 @@ class Controls:
 
     def expected(self, *values: Any) -> Any:
         """Draw how much work every arm's denoiser is expected to do; nothing new while somebody is being measured."""
-        if turns.busy():
-            return gr.skip()
         try:
             request = self.read(values)
-            return results.expected(request, count(resolve(request.settings.checkpoint, self.config), request))
+            checkpoint = resolve(request.settings.checkpoint, self.config)
+            with turns.aside() as free:
+                return results.expected(request, count(checkpoint, request, turns.busy)) if free else gr.skip()
         except ComparerError:  # the plan says why
             return ""
+        except Stopped:
+            return gr.skip()
 
 
 def choices(config: Config) -> list[tuple[str, str]]:
