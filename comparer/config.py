@@ -220,7 +220,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("auth-file", _users, "none", "A file with one user:password a line.", "FILE", serving=True),
     Option(
-        "public", _yes, "no", "Visitors are strangers: each sees only the runs of the own session.", choices=_YES_NO,
+        "public", _yes, "no", "Visitors are strangers: each sees only the runs of their own session.", choices=_YES_NO,
         serving=True,
     ),
     Option("mcp", _mcp, "no", "Serve the API to agents, too, at /gradio_api/mcp/.", choices=_YES_NO, serving=True),

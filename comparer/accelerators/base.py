@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from comparer.errors import ComparerError
+from comparer.models.catalog import FAMILIES
 
 
 def parameter(
@@ -131,6 +132,11 @@ def no_guidance(name: str, settings: Any, denoiser: dict) -> str | None:
     if denoiser.get("time_cond_proj_dim") is not None:
         return f"{name} needs two halves of a batch, and this checkpoint is distilled: it takes guidance as an input."
     return None
+
+
+def kind_of(family: str) -> str:
+    """Return what people call a family and its sisters: "PixArt" for ``pixart-sigma``."""
+    return FAMILIES[family].title.partition("-")[0] if family in FAMILIES else family
 
 
 def denoiser_of(pipe: Any) -> Any:

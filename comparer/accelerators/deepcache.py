@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from comparer.accelerators.base import Accelerator, Report, parameter
+from comparer.accelerators.base import Accelerator, Report, kind_of, parameter
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class DeepCache(Accelerator):
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, U-Nets without a mid block, and branches the U-Net lacks."""
         if family not in self.families:
-            return f"DeepCache needs a U-Net, and the family '{family}' has none: choose T-GATE or Guidance cutoff."
+            return f"DeepCache needs a U-Net, and {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("mid_block_type", "UNetMidBlock2DCrossAttn") is None:
             return "DeepCache needs a U-Net with a mid block, and this one has none: choose another accelerator."
         allowed = branches(denoiser)

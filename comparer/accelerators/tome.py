@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, ClassVar
 
-from comparer.accelerators.base import Accelerator, Report, parameter
+from comparer.accelerators.base import Accelerator, Report, kind_of, parameter
 from comparer.errors import ComparerError
 
 DOWNSAMPLES = (0, 1, 2, 4, 8)
@@ -53,7 +53,7 @@ class ToMe(Accelerator):
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unfit sizes."""
         if family not in self.families:
-            return f"ToMe needs a U-Net, and the family '{family}' has none: choose T-GATE or Guidance cutoff."
+            return f"ToMe needs a U-Net, and {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("attention_type", "default") != "default":
             return "ToMe does not know this checkpoint's GLIGEN layers: it would drop them."
         finest = attention_downsamples(denoiser)[0]
