@@ -112,6 +112,25 @@ def test_observing_changes_nothing_and_leaves_nothing_behind(config):
     assert picture.tobytes() == first.pictures[0].tobytes()
 
 
+@pytest.mark.parametrize("family", ["sd1", "pixart-sigma"])
+def test_a_timed_call_hands_out_no_latents(family, monkeypatch):
+    """What its pipeline is called with keeps none, and its clock's marks are as many as without a trace before."""
+    given, kind = [], type(pipeline(family))
+    real = kind.__call__
+    monkeypatch.setattr(kind, "__call__", lambda self, **options: (given.append(options), real(self, **options))[1])
+    settings = ask(steps=3)
+    seen = []
+    observed = generate(loaded(family), settings, ITEMS, observe=seen.append)
+    timed = generate(loaded(family), settings, ITEMS)
+    assert len(seen) == len(timed.steps) == len(observed.steps) == 3
+    assert timed.pictures[0].tobytes() == observed.pictures[0].tobytes()
+    names = "callback_on_step_end_tensor_inputs"
+    if family == "sd1":
+        assert [options[names] for options in given] == [["latents"], []]
+    first, second = (options.keys() for options in given)
+    assert first == second and not any(torch.is_tensor(value) for value in given[1].values())
+
+
 def test_a_trace_can_be_stopped_and_leaves_nothing_behind():
     hooks = len(pipeline("sd1").unet._forward_pre_hooks)
     with pytest.raises(Stopped):
