@@ -13,6 +13,7 @@ from typing import Any
 
 from comparer.accelerators.base import Accelerator, denoiser_of
 from comparer.accelerators.stack import accelerated
+from comparer.conditions import Conditions
 from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.catalog import Family
@@ -24,7 +25,10 @@ from comparer.timing.clock import Clock
 
 @dataclass(frozen=True)
 class Output:
-    """What one call gave: PIL pictures in the order of its items, and times as ``results.Call`` has them."""
+    """What one call gave: PIL pictures in the order of its items, and times as ``results.Call`` has them.
+
+    ``conditions`` must be those of the baseline's call.
+    """
 
     pictures: list[Any]
     seconds: float
@@ -32,6 +36,7 @@ class Output:
     steps: tuple[float, ...]
     peak_bytes: int | None
     reports: dict[str, dict]
+    conditions: Conditions
 
 
 def generate(
@@ -43,6 +48,7 @@ def generate(
     noise: str = "cpu",
     on_step: Callable[[int], None] = lambda step: None,
     stop: Callable[[], bool] = lambda: False,
+    observe: Callable[[Any], None] | None = None,
 ) -> Output:
     """Make the pictures of one batch.
 
@@ -55,6 +61,8 @@ def generate(
             with the first seed.
         on_step: called after each denoising step with the number of steps done, of ``samplers.marks`` in all.
         stop: asked after each step; True ends the call.
+        observe: called after each step with the latents of all pictures, which it must not change. The times of a
+            call that is observed mean nothing.
 
     Raises:
         Stopped: ``stop`` said so.
@@ -77,6 +85,8 @@ def generate(
             raise Stopped
 
     arguments = _arguments(family, settings, items, after_step)
+    if observe:
+        arguments |= _observed(family, after_step, observe)
     vae_dtype = pipe.vae.dtype
     with _same_start(seeds[0]), accelerated(pipe, accelerators, settings) as reports:
         first = denoiser_of(pipe).register_forward_pre_hook(lambda *_: (clock.mark(), first.remove())[0])
@@ -99,6 +109,7 @@ def generate(
         steps=tuple(steps),
         peak_bytes=peak_bytes,
         reports={name: asdict(report) for name, report in reports.items()},
+        conditions=Conditions.of(made.images, pipe.scheduler),
     )
 
 
@@ -124,6 +135,19 @@ def _arguments(family: Family, settings: Settings, items: list[tuple[int, int]],
         return tensors
 
     return arguments | {"callback_on_step_end": on_step_end, "callback_on_step_end_tensor_inputs": []}
+
+
+def _observed(family: Family, after_step: Callable, observe: Callable[[Any], None]) -> dict:
+    """Build the arguments that hand out latents: apart, so that a timed call does no more than it must."""
+
+    def on_step_end(_pipe: Any, _step: int, _time: Any, tensors: dict) -> dict:
+        after_step()
+        observe(tensors["latents"])
+        return tensors
+
+    if family.on_step_end:
+        return {"callback_on_step_end": on_step_end, "callback_on_step_end_tensor_inputs": ["latents"]}
+    return {"callback": lambda _step, _time, latents: (after_step(), observe(latents))}
 
 
 @contextmanager

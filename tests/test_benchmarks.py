@@ -32,6 +32,16 @@ def test_overhead_measures_the_demo_and_every_family():
     assert all(len(cells) == len(head) and all(cells) for cells in found)
 
 
+def test_quality_measures_every_score_and_says_what_is_not_available():
+    given = ("--sizes", "64", "176", "--scorers", "demo", "--rounds", "1")
+    head, _, *found = rows(benchmark("quality", *given))
+    assert head == ["milliseconds", "64 px", "176 px"]
+    told = {name: cells for name, *cells in found}
+    assert told.pop("MS-SSIM")[0] == "not available"
+    assert {"PSNR", "SSIM", "LPIPS", "CLIP score by demo"} <= told.keys()
+    assert all(float(cell.split()[0]) >= 0 for cells in told.values() for cell in cells)
+
+
 @pytest.fixture(scope="module")
 def printed():
     stacks = ("DeepCache", "ToMe+T-GATE(gate_step=2)", "Guidance cutoff")

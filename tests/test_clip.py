@@ -11,6 +11,7 @@ from comparer.config import Config
 from comparer.demo import scenes
 from comparer.models.catalog import DEMO
 from comparer.scores import clip
+from comparer.scores.scorers import SCORERS
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def as_transformers(scorer):
     """Convert the open_clip weights to transformers' CLIPModel, layer by layer."""
     from transformers import CLIPConfig, CLIPModel
 
-    shape = json.loads((DEMO / "scorer" / f"{clip.DEMO_NAME}.json").read_text())
+    shape = json.loads((DEMO / "scorer" / f"{SCORERS['demo'].architecture}.json").read_text())
     seen, read = shape["vision_cfg"], shape["text_cfg"]
     config = CLIPConfig(
         projection_dim=shape["embed_dim"],
@@ -114,20 +115,51 @@ def test_a_longer_prompt_is_cut_with_its_end_token_kept(scorer, config):
     assert any("Prompt 2 is longer than the scorer's 32 tokens" in line for line in notes(done.comparison))
 
 
-def test_each_picture_and_prompt_is_encoded_once(scorer, config, monkeypatch):
+@pytest.fixture
+def encoded(scorer, monkeypatch):
+    """Count what a scorer without memories encodes."""
     counts = {"text": 0, "image": 0}
-    text, image = scorer.model.encode_text, scorer.model.encode_image
+    for kind in counts:
+        real = getattr(scorer.model, f"encode_{kind}")
+
+        def counting(*args, kind=kind, real=real, **options):
+            counts[kind] += 1
+            return real(*args, **options)
+
+        monkeypatch.setattr(scorer.model, f"encode_{kind}", counting)
     monkeypatch.setattr(scorer, "_read", {})
-    monkeypatch.setattr(
-        scorer.model, "encode_text", lambda *a, **k: (counts.update(text=counts["text"] + 1), text(*a, **k))[1]
-    )
-    monkeypatch.setattr(
-        scorer.model, "encode_image", lambda *a, **k: (counts.update(image=counts["image"] + 1), image(*a, **k))[1]
-    )
-    done = finish(
-        ask("DeepCache", seeds=(1, 2), prompts=(PROMPT, "a small blue ring on a white background"), steps=1), config
-    )
-    assert counts == {"text": 2, "image": 8} and len(done.comparison.shots) == 8
+    monkeypatch.setattr(scorer, "_seen", type(scorer._seen)())
+    return counts
+
+
+def test_each_picture_and_prompt_is_encoded_once(encoded, config):
+    prompts = (PROMPT, "a small blue ring on a white background")
+    done = finish(ask("DeepCache(interval=2)", seeds=(1, 2), prompts=prompts, steps=2), config)
+    assert len({shot.pixels for shot in done.comparison.shots}) == 8
+    assert encoded == {"text": 2, "image": 8}
+
+
+def test_the_cosine_of_a_pair_encodes_nothing_again(scorer, encoded):
+    from torch.nn.functional import cosine_similarity
+
+    rng = np.random.default_rng(1)
+    pictures = [scenes.random_scene(rng).draw() for _ in range(3)]
+    scorer.score(pictures, [PROMPT] * 3)
+    found = scorer.cosine(pictures[0], pictures[1])
+    assert encoded == {"text": 1, "image": 3}
+    first, second, _ = (scorer.model.encode_image(scorer.transform(p)[None]) for p in pictures)
+    assert found == pytest.approx(cosine_similarity(first, second).item(), abs=1e-6)
+    assert 1 - 1e-6 < scorer.cosine(pictures[2], pictures[2].copy()) <= 1
+    assert found < 0.99
+
+
+def test_memories_do_not_grow_without_end(scorer, encoded, monkeypatch):
+    monkeypatch.setattr(clip, "REMEMBERED", 2)
+    rng = np.random.default_rng(2)
+    pictures = [scenes.random_scene(rng).draw() for _ in range(3)]
+    for which in (0, 1, 0, 2, 0):  # the longest unseen one makes way
+        scorer.embed([pictures[which]])
+    assert encoded["image"] == 3 and len(scorer._seen) == 2
 
 
 def test_a_real_checkpoint_is_not_scored_by_the_demo_scorer(config, tmp_path):

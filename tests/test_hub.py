@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from time import monotonic, sleep
@@ -22,6 +23,8 @@ from comparer.models import download, hub
 from comparer.models.architectures import save_tiny
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.scores import clip
+from comparer.scores.scorers import DEMO as DEMO_SCORER
+from comparer.scores.scorers import SCORERS
 
 SD, SDXL, SIGMA = CATALOG["sd-1.5"], CATALOG["sdxl"], CATALOG["pixart-sigma-512"]
 NEEDLESS = (
@@ -57,13 +60,13 @@ def repositories(tmp_path_factory):
     (root / "sigma").mkdir()
     (sigma / "transformer").rename(root / "sigma" / "transformer")
     scorer = root / "scorer"
-    rewrite(scorer, DEMO / "scorer" / "model.safetensors", [hub.SCORER[1], "open_clip_pytorch_model.bin"])
+    rewrite(scorer, DEMO / "scorer" / "model.safetensors", [hub.SCORER_FILE, "open_clip_pytorch_model.bin"])
     return {
         SD.source: sd,
         SDXL.source: sdxl,
         SIGMA.source: root / "sigma",
         SIGMA.base: sigma,
-        hub.SCORER[0]: scorer,
+        hub.SCORER: scorer,
     }
 
 
@@ -360,33 +363,47 @@ def test_two_at_once(served, monkeypatch):
         thread.join()
 
 
-def test_the_scorer_is_fetched_once_and_loaded_from_its_file(served, monkeypatch):
-    import open_clip
-    from safetensors.torch import load_file
+def hub_scorers():
+    return [source for source in SCORERS.values() if source.repository]
 
-    known = open_clip.get_pretrained_cfg(clip.REAL_NAME, clip.REAL_WEIGHTS)
-    assert known["hf_hub"] == f"{hub.SCORER[0]}/"
-    assert hub.SCORER[1] in open_clip.pretrained._get_safe_alternatives("open_clip_pytorch_model.bin")
+
+@pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
+def test_a_scorers_weights_are_where_open_clip_has_them(source):
+    import open_clip
+
+    known = open_clip.get_pretrained_cfg(source.architecture, source.weights)
+    assert known["hf_hub"] == f"{source.repository}/"
+    assert source.file in open_clip.pretrained._get_safe_alternatives("open_clip_pytorch_model.bin")
+    quick = open_clip.get_model_config(source.architecture).get("quick_gelu", False)
+    assert quick == known.get("quick_gelu", False), "the wrong activation gives a wrong score"
     defaults = open_clip.transform.PreprocessCfg()
     for name in ("mean", "std", "interpolation", "resize_mode"):
         assert getattr(defaults, name) == known[name], "a file is read with open_clip's defaults"
 
+
+@pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
+def test_a_scorer_is_fetched_once_and_loaded_from_its_file(served, repositories, monkeypatch, source):
+    from safetensors.torch import load_file
+
+    served.repositories[source.repository] = repositories[hub.SCORER]
     monkeypatch.setattr(clip, "_kept", {})
     clip.demo_scorer(DEMO / "scorer")  # makes the small architecture known, whose weights are served
-    monkeypatch.setattr(clip, "REAL_NAME", clip.DEMO_NAME)
     told = []
-    scorer = clip.real_scorer(lambda *now: told.append(now))
-    assert told[-1][0] == told[-1][1] > 0 and len(served.asked) == 2
-    weights = load_file(hub.scorer_weights())
+    scorer = clip.real_scorer(lambda *now: told.append(now), source=replace(source, architecture=DEMO_SCORER))
+    asked = [line for line in served.asked if source.repository in line]
+    assert told[-1][0] == told[-1][1] > 0 and len(asked) == 2
+    before = len(served.asked)
+    weights = load_file(hub.scorer_weights(repository=source.repository))
     assert all((scorer.model.state_dict()[name] == value).all() for name, value in weights.items())
-    assert len(served.asked) == 2
+    assert len(served.asked) == before
 
 
-def test_the_scorer_that_cannot_be_had_is_one_sentence(at, monkeypatch):
+@pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
+def test_the_scorer_that_cannot_be_had_is_one_sentence(at, source):
     at(closed_port())
     began = monotonic()
-    reason = clip.real_scorer()
-    assert reason.startswith("the weights of ViT-B-32-quickgelu/openai are not on this machine. http")
+    reason = clip.real_scorer(source=source)
+    assert reason.startswith(f"the weights of {source.full} are not on this machine. http")
     assert "cannot be reached" in reason and monotonic() - began < 5
 
 
@@ -412,7 +429,7 @@ def test_the_command_line_fetches_stops_and_goes_on(served, tmp_path):
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "Stable Diffusion 1.5 is here.\n"), err
     assert "100%" in err and any("from 4" in asked for asked in served.asked)
-    assert any(hub.SCORER[1] in asked for asked in served.asked)
+    assert any(hub.SCORER_FILE in asked for asked in served.asked)
     served.asked.clear()
     out, _ = command(served, tmp_path, "checkpoints").communicate(timeout=20)
     lines = {line.split()[0]: line for line in out.splitlines()}

@@ -14,8 +14,8 @@ from comparer.errors import ComparerError
 from comparer.models.catalog import FAMILIES, Model
 from comparer.models.download import File, Job, OnProgress, bring, listing, measured, watched
 
-# Where open_clip takes OpenAI's ViT-B/32 from (a test compares).
-SCORER = ("timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors")
+# Where open_clip takes OpenAI's ViT-B/32 from, and what it calls every model's weights (a test compares).
+SCORER, SCORER_FILE = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"
 
 # diffusion_pytorch_model.safetensors, model.fp16-00001-of-00002.safetensors, model.safetensors.index.fp16.json
 _WEIGHTS = re.compile(r"(diffusion_pytorch_)?model(\.fp16)?(-\d+-of-\d+)?\.safetensors(\.index(\.fp16)?\.json)?")
@@ -172,14 +172,24 @@ def fetch(
         watched(lambda job: bring(_plan(model, half, job).files, model.title, job), on_progress, stop)
 
 
-def scorer_weights(on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None) -> Path:
-    """Return the file of OpenAI's CLIP ViT-B/32, fetched (605 MB) if it is not here. Arguments as for ``fetch``.
+def scorer_weights(
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+    repository: str = SCORER,
+    name: str = SCORER_FILE,
+) -> Path:
+    """Return the file of a CLIP model's weights, fetched if it is not here; OpenAI's ViT-B/32 has 605 MB.
+
+    Args:
+        on_progress: as for ``fetch``.
+        stop: as for ``fetch``.
+        repository: where it is.
+        name: what it is called there.
 
     Raises:
         Stopped: ``stop`` returned true.
         ComparerError: it cannot be had, in one sentence, within seconds.
     """
-    repository, name = SCORER
 
     def work(job: Job) -> Path:
         job.text = "Looking for the CLIP scorer"

@@ -203,6 +203,9 @@ def environment(loaded: Loaded) -> dict:
         "system": platform.system(),
         "versions": {
             name: version(name)
-            for name in ("torch", "diffusers", "transformers", "open_clip_torch", "DeepCache", "tomesd", "tgate")
+            for name in (
+                *("torch", "diffusers", "transformers", "open_clip_torch", "torchmetrics"),
+                *("DeepCache", "tomesd", "tgate"),
+            )
         },
     }

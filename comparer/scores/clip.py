@@ -1,44 +1,59 @@
 """The CLIP score of a picture and its prompt: 100·max(cos, 0) (Hessel et al. 2021, arXiv:2104.08718).
 
 The weight of 100, not the paper's 2.5, is the field's habit (torchmetrics). Which CLIP it is belongs to the
-number: the demo checkpoint is scored by its own small CLIP, every other one by OpenAI's ViT-B/32.
+number: ``scorers`` has them.
 """
 
+import json
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any
 
-from comparer.demo.networks import SCORER_NAME as DEMO_NAME
 from comparer.errors import ComparerError
 from comparer.models.download import OnProgress
 from comparer.models.hub import scorer_weights
 from comparer.models.libraries import prepare
+from comparer.scores.scorers import DEFAULT, SCORERS, Source, choose
 
 log = logging.getLogger(__name__)
-REAL_NAME, REAL_WEIGHTS = "ViT-B-32-quickgelu", "openai"
+REMEMBERED = 4096  # embeddings: about 12 MB with ViT-L-14
 
 
 class ClipScorer:
-    """A loaded open_clip model that remembers the prompts it has read.
+    """A loaded open_clip model that remembers the prompts it has read and the pictures it has seen.
 
     Attributes:
         name: architecture and weights.
         context: tokens a prompt may have, start and end included; longer ones are cut, the end token kept.
+        preprocessing: what is done to a picture before it is seen: size, resizing, mean, standard deviation.
+        digest: SHA-256 of the weights where they are a local file, else "".
     """
 
-    def __init__(self, name: str, model: Any, transform: Any, tokenizer: Any) -> None:
+    def __init__(self, name: str, model: Any, transform: Any, tokenizer: Any, digest: str = "") -> None:
         """Wrap open_clip's model, evaluation transform and tokenizer."""
         self.name, self.model, self.transform, self.tokenizer = name, model.eval(), transform, tokenizer
         self.context: int = tokenizer.context_length
+        self.preprocessing: dict[str, Any] = dict(model.visual.preprocess_cfg)
+        self.digest = digest
         self._read: dict[str, Any] = {}
+        self._seen: OrderedDict[tuple, Any] = OrderedDict()
+
+    def record(self) -> dict:
+        """Return what belongs to every number of this scorer, as plain data."""
+        model, _, weights = self.name.partition("/")
+        said = json.loads(json.dumps(self.preprocessing))  # tuples as lists, as a file would have them
+        told = {"model": model, "weights": weights, "preprocessing": said, "context": self.context}
+        return told | ({"sha256": self.digest} if self.digest else {})
 
     def truncates(self, prompt: str) -> bool:
         """Say whether the prompt is longer than the context."""
         return len(self.tokenizer.encode(prompt)) + 2 > self.context
 
     def score(self, pictures: list[Any], prompts: list[str]) -> list[float]:
-        """Score PIL pictures against their prompts, one each."""
+        """Score PIL pictures against their prompts, one each; ``embed`` and ``cosine`` then need no second look."""
         import torch
 
         with torch.no_grad():
@@ -46,13 +61,43 @@ class ClipScorer:
                 if prompt not in self._read:
                     text = self.model.encode_text(self.tokenizer([prompt]), normalize=True)
                     self._read[prompt] = text[0]
-            # One picture a pass: a batch would round differently with its size.
-            seen = [self.model.encode_image(self.transform(p)[None], normalize=True)[0] for p in pictures]
             read = [self._read[prompt] for prompt in prompts]
-            return [100 * max(float(s @ r), 0.0) for s, r in zip(seen, read, strict=True)]
+            return [100 * max(float(s @ r), 0.0) for s, r in zip(self.embed(pictures), read, strict=True)]
+
+    def embed(self, pictures: list[Any]) -> list[Any]:
+        """Return the pictures' embeddings, vectors of length 1; one that was seen lately is not encoded again."""
+        import torch
+
+        found = []
+        for picture in pictures:
+            rgb = picture.convert("RGB")
+            key = (rgb.size, sha256(rgb.tobytes()).digest())
+            if key not in self._seen:
+                with torch.no_grad():
+                    # One picture a pass: a batch would round differently with its size.
+                    self._seen[key] = self.model.encode_image(self.transform(rgb)[None], normalize=True)[0]
+            self._seen.move_to_end(key)
+            found.append(self._seen[key])
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+        return found
+
+    def cosine(self, one: Any, other: Any) -> float:
+        """Return the cosine of two pictures' embeddings, −1 to 1."""
+        first, second = self.embed([one, other])
+        return min(max(float(first @ second), -1.0), 1.0)
 
 
 _kept: dict[str, ClipScorer] = {}
+
+
+def _keep(name: str, scorer: ClipScorer) -> ClipScorer:
+    """Keep the demo's scorer and one other: the large ones need gigabytes."""
+    demo = SCORERS["demo"].full
+    for other in [known for known in _kept if demo not in (known, name)]:
+        del _kept[other]
+    _kept[name] = scorer
+    return scorer
 
 
 def demo_scorer(folder: Path) -> ClipScorer:
@@ -60,23 +105,29 @@ def demo_scorer(folder: Path) -> ClipScorer:
     prepare()
     import open_clip
 
-    if DEMO_NAME not in _kept:
-        open_clip.add_model_config(folder / f"{DEMO_NAME}.json")
+    name = SCORERS["demo"].architecture
+    if name not in _kept:
+        open_clip.add_model_config(folder / f"{name}.json")
         model, _, transform = open_clip.create_model_and_transforms(
-            DEMO_NAME, pretrained=str(folder / "model.safetensors"), precision="fp32"
+            name, pretrained=str(folder / "model.safetensors"), precision="fp32"
         )
-        context = open_clip.get_model_config(DEMO_NAME)["text_cfg"]["context_length"]
+        context = open_clip.get_model_config(name)["text_cfg"]["context_length"]
         tokenizer = open_clip.tokenizer.SimpleTokenizer(str(folder / "bpe.txt.gz"), context_length=context)
-        _kept[DEMO_NAME] = ClipScorer(DEMO_NAME, model, transform, tokenizer)
-    return _kept[DEMO_NAME]
+        _keep(name, ClipScorer(name, model, transform, tokenizer))
+    return _kept[name]
 
 
-def real_scorer(on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None) -> ClipScorer | str:
-    """Load OpenAI's ViT-B/32, from this machine or the hub; return the reason where it cannot be had.
+def real_scorer(
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+    source: Source = SCORERS[DEFAULT],
+) -> ClipScorer | str:
+    """Load a scorer of the hub, from this machine or the hub; return the reason where it cannot be had.
 
     Args:
         on_progress: called while the weights are fetched, as by ``hub.fetch``.
         stop: ends the fetching when it returns true.
+        source: which one.
 
     Raises:
         Stopped: ``stop`` returned true.
@@ -84,29 +135,80 @@ def real_scorer(on_progress: OnProgress | None = None, stop: Callable[[], bool] 
     prepare()
     import open_clip
 
-    name = f"{REAL_NAME}/{REAL_WEIGHTS}"
-    if name not in _kept:
+    if source.full not in _kept:
         try:
-            weights = scorer_weights(on_progress, stop)
+            weights = scorer_weights(on_progress, stop, source.repository, source.file)
         except ComparerError as error:
-            return f"the weights of {name} are not on this machine. {error}"
+            return f"the weights of {source.full} are not on this machine. {error}"
         try:
             # Given a file, open_clip asks no one; its defaults are the preprocessing of these weights.
-            model, _, transform = open_clip.create_model_and_transforms(REAL_NAME, pretrained=str(weights))
+            model, _, transform = open_clip.create_model_and_transforms(source.architecture, pretrained=str(weights))
         except Exception as error:  # of many kinds, for a damaged file; pictures are worth having without scores
             log.warning("%s cannot be loaded: %s: %s", weights, type(error).__name__, error)
-            return f"the weights of {name} cannot be loaded: delete {weights.name} to fetch it anew"
-        _kept[name] = ClipScorer(name, model, transform, open_clip.get_tokenizer(REAL_NAME))
+            return f"the weights of {source.full} cannot be loaded: delete {weights.name} to fetch it anew"
+        _keep(source.full, ClipScorer(source.full, model, transform, open_clip.get_tokenizer(source.architecture)))
+    return _kept[source.full]
+
+
+def local_scorer(source: Source) -> ClipScorer:
+    """Load a scorer from a file of this machine; an ``open_clip_config.json`` beside it tells the preprocessing.
+
+    Raises:
+        ComparerError: open_clip does not know the architecture, or the file does not hold its weights.
+    """
+    prepare()
+    import open_clip
+
+    config, file = open_clip.get_model_config(source.architecture), Path(source.file)
+    if config is None:
+        raise ComparerError(
+            f"open_clip has no architecture '{source.architecture}': its names are such as ViT-B-32 or "
+            "ViT-L-14-quickgelu (open_clip.list_models())."
+        )
+    if any(name.startswith("hf_") for name in config["text_cfg"]):
+        raise ComparerError(f"{source.architecture} reads its prompts by a tokenizer of the hub, which is not served.")
+    with file.open("rb") as content:
+        digest = file_digest(content, "sha256").hexdigest()
+    name = f"{source.full} {digest[:8]}"
+    if name not in _kept:
+        try:
+            beside = file.with_name("open_clip_config.json")
+            read = json.loads(beside.read_text(encoding="utf-8"))["preprocess_cfg"] if beside.is_file() else {}
+            known = ("mean", "std", "interpolation", "resize_mode")
+            changed = {f"image_{key}": read[key] for key in known if key in read}
+            model, _, transform = open_clip.create_model_and_transforms(
+                source.architecture, pretrained=str(file), weights_only=True, **changed
+            )
+        except Exception as error:  # of many kinds: pickled code, other shapes, a damaged file
+            log.warning("%s cannot be loaded: %s: %s", file, type(error).__name__, error)
+            raise ComparerError(f"'{file.name}' does not hold weights of {source.architecture}.") from error
+        tokenizer = open_clip.get_tokenizer(source.architecture)
+        _keep(name, ClipScorer(source.full, model, transform, tokenizer, digest))
     return _kept[name]
 
 
 def scorer_for(
-    checkpoint: Any, on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None
+    checkpoint: Any,
+    on_progress: OnProgress | None = None,
+    stop: Callable[[], bool] | None = None,
+    wanted: str = "",
 ) -> ClipScorer | str:
-    """Return the scorer that means something for this ``Checkpoint``, or why there is none.
+    """Return the scorer that was asked for, or the one that means something for this ``Checkpoint``.
 
-    Arguments and errors as for ``real_scorer``.
+    Args:
+        checkpoint: whose pictures are scored.
+        on_progress: as for ``real_scorer``.
+        stop: as for ``real_scorer``.
+        wanted: as ``scorers.choose`` takes it; "" for the checkpoint's own.
+
+    Returns:
+        The scorer, or why there is none.
+
+    Raises:
+        ComparerError: as ``scorers.choose`` and ``local_scorer``.
+        Stopped: as ``real_scorer``.
     """
-    if checkpoint.model.name == "demo":
-        return demo_scorer(checkpoint.folder / "scorer")
-    return real_scorer(on_progress, stop)
+    source = choose(wanted, checkpoint.model.name)
+    if source.repository:
+        return real_scorer(on_progress, stop, source)
+    return local_scorer(source) if source.weights else demo_scorer(checkpoint.folder / "scorer")

@@ -1,0 +1,65 @@
+"""Under which conditions a call's pictures were made: one evaluation has one size and one noise schedule."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What must be equal between the arms of one evaluation, read off after a call.
+
+    Attributes:
+        width, height: of the pictures, pixels; all of one call are alike.
+        timesteps: the sampler's time steps, one an evaluation.
+        sigmas: its noise levels, the last one included; () where it has none.
+    """
+
+    width: int
+    height: int
+    timesteps: tuple[float, ...]
+    sigmas: tuple[float, ...] = ()
+
+    def to_json(self) -> dict:
+        """Return plain data."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, pictures: list, scheduler: object) -> "Conditions":
+        """Read a call's conditions off its pictures and its diffusers scheduler, after the call."""
+        width, height = pictures[0].size
+        steps, sigmas = ((getattr(scheduler, name, None)) for name in ("timesteps", "sigmas"))
+        return cls(width, height, *(() if x is None else tuple(map(float, x)) for x in (steps, sigmas)))
+
+
+def differ(baseline: Conditions, other: Conditions, steps: bool = True) -> str:
+    """Say in one sentence where two calls' conditions differ, "" where they are equal.
+
+    Args:
+        baseline: of the baseline's call.
+        other: of another arm's call.
+        steps: whether the noise schedule must be equal, too; not so for an arm that has fewer steps by intent.
+
+    >>> differ(Conditions(64, 64, (9.0, 5.0)), Conditions(64, 64, (9.0, 4.0)))
+    'The time steps differ from the 2nd on: 5 in the baseline and 4 here.'
+    """
+    if (baseline.width, baseline.height) != (other.width, other.height):
+        return (
+            f"The pictures differ in size: {baseline.width}×{baseline.height} pixels in the baseline and "
+            f"{other.width}×{other.height} here."
+        )
+    if not steps:
+        return ""
+    for what, base, here in (
+        ("time steps", baseline.timesteps, other.timesteps),
+        ("noise levels", baseline.sigmas, other.sigmas),
+    ):
+        if len(base) != len(here):
+            return f"The {what} differ in number: {len(base)} in the baseline and {len(here)} here."
+        for position, (one, two) in enumerate(zip(base, here, strict=True), 1):
+            if one != two:
+                return f"The {what} differ from the {_th(position)} on: {one:g} in the baseline and {two:g} here."
+    return ""
+
+
+def _th(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
+    return f"{number}{ending}"

@@ -1,0 +1,106 @@
+"""Which CLIP models can score, and which of them means something for a checkpoint. No torch.
+
+The demo's pictures are scored by the demo's own small CLIP, all others by one that has seen photographs and art.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from comparer.demo.networks import SCORER_NAME as DEMO
+from comparer.errors import ComparerError
+from comparer.models.hub import SCORER, SCORER_FILE
+
+SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A CLIP model: its architecture and where its weights are.
+
+    Attributes:
+        name: what it is chosen by.
+        architecture: open_clip's name; OpenAI's weights need the one with ``quickgelu``, or the score is wrong.
+        weights: open_clip's tag, or a file's name.
+        repository: of the hub; "" where the weights are a file of this machine.
+        file: its name in the repository, or its path.
+        gigabytes: about what is fetched.
+    """
+
+    name: str
+    architecture: str
+    weights: str
+    repository: str = ""
+    file: str = SCORER_FILE
+    gigabytes: float = 0
+
+    @property
+    def full(self) -> str:
+        """Return what stands beside a score: ``ViT-B-32-quickgelu/openai``."""
+        return f"{self.architecture}/{self.weights}" if self.weights else self.architecture
+
+
+DEFAULT = "ViT-B-32"
+SCORERS: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source("demo", DEMO, ""),
+        Source(DEFAULT, "ViT-B-32-quickgelu", "openai", SCORER, gigabytes=0.6),
+        Source("ViT-L-14", "ViT-L-14-quickgelu", "openai", "timm/vit_large_patch14_clip_224.openai", gigabytes=1.7),
+        Source(
+            "ViT-B-32-LAION", "ViT-B-32", "laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", gigabytes=0.6
+        ),
+    )
+}  # fmt: skip
+
+
+def choose(name: str, checkpoint: str) -> Source:
+    """Return the scorer of this name for a checkpoint.
+
+    Args:
+        name: of ``SCORERS``, or ``ARCHITECTURE=FILE`` for weights on this machine, such as
+            ``ViT-B-16=weights/clip.safetensors``; "" for the checkpoint's own.
+        checkpoint: the checkpoint's name in the catalogue, or its local name.
+
+    Raises:
+        ComparerError: there is none of this name, or its scores would mean nothing for the checkpoint.
+    """
+    name = name.strip()
+    if not name:
+        return SCORERS["demo" if checkpoint == "demo" else DEFAULT]
+    found = next((source for known, source in SCORERS.items() if known.lower() == name.lower()), None)
+    if found is None and "=" in name:
+        found = local(*name.split("=", 1))
+    if found is None:
+        raise ComparerError(
+            f"There is no scorer '{name}': choose one of {', '.join(SCORERS)}, or write ARCHITECTURE=FILE."
+        )
+    real = [source.name for source in SCORERS.values() if source.repository]
+    if found.architecture == DEMO and checkpoint != "demo":
+        raise ComparerError(
+            f"The demo's scorer knows nothing but coloured shapes, so its scores of '{checkpoint}' would mean nothing: "
+            f"choose one of {', '.join(real)}."
+        )
+    if found.repository and checkpoint == "demo":
+        raise ComparerError(
+            f"The scorer {found.name} has never seen the demo's coloured shapes, so its scores would mean nothing: "
+            "choose demo."
+        )
+    return found
+
+
+def local(architecture: str, file: str) -> Source:
+    """Describe weights on this machine, as open_clip saves them.
+
+    Args:
+        architecture: open_clip's name of the model.
+        file: safetensors, or torch's own format, which is read without running any code that it may hold.
+
+    Raises:
+        ComparerError: there is no such file, or it is of another kind.
+    """
+    path = Path(file.strip()).expanduser()
+    if path.suffix not in SUFFIXES:
+        raise ComparerError(f"'{path.name}' is no file of CLIP weights: {', '.join(SUFFIXES)} are read.")
+    if not path.is_file():
+        raise ComparerError(f"There is no file of CLIP weights '{file.strip()}'.")
+    return Source(f"{architecture.strip()}={file.strip()}", architecture.strip(), path.name, "", str(path))
