@@ -157,3 +157,10 @@ def test_an_example_fills_the_prompt(page):
     assert "diamond" in page.locator(".words").inner_text()
     page.get_by_text("a large green hexagon on a white background").click()
     page.wait_for_function("() => [...document.querySelectorAll('textarea')].some(t => t.value.includes('hexagon'))")
+
+
+def test_an_empty_number_is_said_in_the_plan_and_breaks_nothing(page):
+    page.get_by_label("Width").fill("")
+    page.locator("#plan .wrong").wait_for()
+    page.get_by_label("Width").fill("128")
+    page.wait_for_function("() => document.querySelector('#plan').innerText.includes('2 pictures')")

@@ -152,8 +152,8 @@ class Controls:
 
     def _available(self, name: str, sampler: str, steps: Any, width: Any, height: Any, guidance: Any) -> dict:
         model, denoiser = self._about(name)
-        settings = Settings(("?",), name, "", sampler, int(steps), guidance, int(width), int(height))
         try:
+            settings = Settings(("?",), name, "", sampler, int(steps), guidance, int(width), int(height))
             return self.arms.available(Request(settings, limits=self.config.limits), model.family, denoiser)
         except (ComparerError, TypeError, ValueError):  # the plan says what is wrong
             return gr.skip()

@@ -3,7 +3,7 @@
 from html import escape
 
 from comparer.events import Progress, Waiting
-from comparer.notes import notes
+from comparer.notes import loss, notes
 from comparer.request import Request
 from comparer.results import Comparison, Figures
 from comparer.verdict import DEFAULT, Thresholds
@@ -122,7 +122,7 @@ def _cells(f: Figures, baseline: bool) -> list[str]:
         _show(f.steps_per_second, "{:.1f}"),
         "baseline" if baseline else _show(f.speed_up, "{:.2f}×"),
         _show(f.clip_score, "{:.2f}"),
-        "" if baseline else _show(f.clip_loss, "{:+.1%}"),
+        "" if baseline or f.clip_loss is None else loss(f.clip_loss),
         _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB"),
     ]
 
@@ -190,10 +190,6 @@ def _table(title: str, head: tuple | list, rows: list[list[str]], wide_first: bo
 
 def _show(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f} %".replace("-", "−")
 
 
 def _count(number: int, noun: str) -> str:
