@@ -58,7 +58,7 @@ class Arms:
         with gr.Row(equal_height=True, elem_id="accelerators"):
             gr.HTML("<h2>Accelerators</h2>", padding=False)
             self.five = gr.Button("Compare all five", size="sm", scale=0, min_width=150, elem_id="five")
-        self.about = gr.HTML(_about_arms(), padding=False)
+        self.about = gr.HTML(_about_arms(), elem_id="about-arms", padding=False)
         for name, kind in REGISTRY.items():
             with gr.Group():
                 switch = gr.Checkbox(name == AT_FIRST, label=kind.title, info=kind.summary, elem_classes="switch")
@@ -164,7 +164,7 @@ class Arms:
 
 def _about_arms(missing: list[str] | None = None) -> str:
     five = f"All five: not here, without {' and '.join(missing)}." if missing else f"All five: {ALL_FIVE}."
-    return f'<p class="note">An arm is one column of the comparison. {five}</p>'
+    return f'<p class="about">An arm is one column of the comparison. {five}</p>'
 
 
 def _default(name: str, parameter: str) -> Any:

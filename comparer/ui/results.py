@@ -31,7 +31,7 @@ def announce(request: Request) -> str:
 def expected(request: Request, macs: tuple[int, ...]) -> str:
     """Draw every arm's share of the baseline's multiply-accumulates as a bar, with the ratio."""
     rows = "".join(
-        f"<li>{_name(arm.name)}<b>{_work(done, macs[0], number == 0)}</b>"
+        f"<li><span>{_name(arm.name)}</span><b>{_work(done, macs[0], number == 0)}</b>"
         f'<i style="width:{100 * done / macs[0]:.1f}%"></i></li>'
         for number, (arm, done) in enumerate(zip(request.arms, macs, strict=True))
     )
@@ -46,8 +46,13 @@ def _work(done: int, whole: int, baseline: bool) -> str:
 
 
 def _name(arm: str) -> str:
-    """Write an arm's name so that T-GATE stays in one piece."""
-    return escape(arm).replace("T-GATE", "T‑GATE")
+    """Write an arm's name so that it breaks between its parts, and T-GATE stays in one piece."""
+    return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", _unbroken(arm))
+
+
+def _unbroken(text: str) -> str:
+    """Keep T-GATE, and nothing else, from being broken at its hyphen."""
+    return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
 
 
 def told(message: str) -> str:
@@ -146,13 +151,22 @@ def _whole(text: str) -> str:
 
 def arms_table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table."""
-    head = ("Arm", "Seconds a picture", "it/s", "Speed-up", "CLIP", "CLIP loss", "Peak memory", "What it did")
+    head = (
+        "Arm",
+        "Seconds a picture",
+        "it/s",
+        "<bdi>Speed-up</bdi>",
+        "CLIP",
+        "CLIP loss",
+        "Peak memory",
+        "What it did",
+    )
     rows = []
     for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         if f.calls or comparison.why_not(number):
             why = comparison.why_not(number)
             did = f"not run: {why}" if why else "; ".join(comparison.no_effect(number)) or comparison.did(number)
-            rows.append([escape(arm.name), *_cells(f, baseline=number == 0), escape(did) or "–"])
+            rows.append([_name(arm.name), *_cells(f, baseline=number == 0), _unbroken(did) or "–"])
     if not any(f.peak_bytes for f in comparison.all_figures()):  # a CPU has no counter: the notes say so
         head, rows = (*head[:6], head[7]), [[*row[:6], row[7]] for row in rows]
     return _table("Figures by arm", head, rows)
@@ -172,17 +186,14 @@ def _cells(f: Figures, baseline: bool) -> list[str]:
 def pairs_table(comparison: Comparison) -> str:
     """Write a row a (prompt, seed) with each arm's seconds and CLIP score."""
     arms = comparison.request.arms
-    head = ["Prompt", "Seed", *(escape(arm.name) for arm in arms)]
+    head = ["Prompt", "Seed", *(_name(arm.name) for arm in arms)]
     rows = []
     for prompt, seed in comparison.request.items():
         shots = [comparison.shot(arm, prompt, seed) for arm in range(len(arms))]
         if not any(shots):
             continue
         cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
-        for shot in shots:
-            call = comparison.calls[shot.call] if shot else None
-            score = shot and _show(shot.clip_score, " · CLIP {:.2f}")
-            cells.append(f"{call.seconds / call.pictures:.3f} s{score}" if call else "–")
+        cells += [_seen(comparison, shot) if shot else "–" for shot in shots]
         rows.append(cells)
     return _table("Every picture", head, rows, wide_first=True)
 
@@ -208,7 +219,7 @@ def all_pictures(comparison: Comparison, folder: Path, prompt: int) -> str:
     kind = "all small" if settings.width < 256 else "all"
     return (
         '<div class="scroll" tabindex="0" role="region" aria-label="All pictures of a prompt">'
-        f'<table class="{kind}"><caption>{escape(settings.prompts[prompt])}</caption>'
+        f'<table class="{kind}" style="--arms:{len(arms)}"><caption>{escape(settings.prompts[prompt])}</caption>'
         f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -224,15 +235,14 @@ def _cell(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int
         f'<img src="gradio_api/file={quote(str(folder.resolve() / shot.file))}" loading="lazy" '
         f'width="{settings.width}" height="{settings.height}" alt="{name}, seed {seed}">'
     )
-    return (
-        f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>{_seen(comparison, shot)}'
-    )
+    button = f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>'
+    return f"{button}<p>{_seen(comparison, shot)}</p>"
 
 
 def _seen(comparison: Comparison, shot: Shot) -> str:
     call = comparison.calls[shot.call]
     score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"
-    return f"<p><span>{call.seconds / call.pictures:.3f} s</span>{score}</p>"
+    return f"<span>{call.seconds / call.pictures:.3f} s</span>{score}"
 
 
 def slider_caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
