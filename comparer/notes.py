@@ -17,9 +17,8 @@ def notes(comparison: Comparison) -> list[str]:
     if not arms:
         return said
     figures = arms[-1]
-    calls = _count(-(-figures.calls // request.repeats), "call")
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
-    said.append(f"Speed-up of whole calls, n = {calls}{each} an arm, {_count(request.warmups, 'warm-up')}.")
+    said.append(f"Speed-up of whole calls, n = {_calls(comparison, each)}, {_count(request.warmups, 'warm-up')}.")
     if comparison.process:
         said.append(f"Made in {comparison.process + 1} parts, each warmed up anew; their ratios are pooled.")
     if len(request.arms) > 1 and comparison.state != "running":
@@ -41,6 +40,33 @@ def notes(comparison: Comparison) -> list[str]:
     for number in scorer.truncated:
         said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
     return said + comparison.remarks
+
+
+def loss(share: float) -> str:
+    """Write a CLIP loss, the same everywhere: a gain is a negative loss.
+
+    >>> loss(0.0063), loss(-0.0212), loss(-0.0001)
+    ('0.6 %', '−2.1 %', '0.0 %')
+    """
+    return f"{round(100 * share, 1) + 0.0:.1f} %".replace("-", "−")  # + 0.0: never −0.0
+
+
+def _calls(comparison: Comparison, each: str) -> str:
+    """Count the calls that the speed-ups rest on: those that both the baseline and the arm have made."""
+    arms = [number for number, figures in enumerate(comparison.all_figures()) if number and figures.calls]
+    made = {(call.arm, call.batch, call.repeat) for call in comparison.calls}
+    paired = {arm: {(call.batch, call.repeat) for call, _ in comparison.call_pairs(arm)} for arm in arms}
+    kept = {(arm, *which) for arm, those in paired.items() for which in those}
+    kept |= {(0, *which) for those in paired.values() for which in those}
+    alone = len(made - kept) if arms else 0
+    numbers = sorted({len({batch for batch, _ in those}) for those in paired.values()})
+    if not arms:
+        return f"{_count(len({batch for _, batch, _ in made}), 'call')}{each} an arm"
+    if len(numbers) == 1 and not alone:
+        return f"{_count(numbers[0], 'call')}{each} an arm"
+    several = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
+    left = f"; {_count(alone, 'unpaired call')} left out".replace("; 1 ", "; one ") if alone else ""
+    return f"{several} paired call{'' if several == '1' else 's'}{each}{left}"
 
 
 def _count(number: int, noun: str) -> str:

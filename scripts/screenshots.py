@@ -75,7 +75,7 @@ def button(page: Page) -> object:
 def start(page: Page, prompts: str, seeds: str, steps: int = 25) -> None:
     """Ask for a comparison."""
     page.get_by_role("textbox", name=re.compile("^Prompt")).fill(prompts)
-    page.get_by_label("Seed").first.fill(seeds)
+    page.get_by_role("textbox", name=re.compile("^Seed")).fill(seeds)
     page.get_by_role("spinbutton", name=re.compile("Steps")).first.fill(str(steps))
     button(page).click()
 

@@ -52,7 +52,7 @@ def test_two_seeds_give_two_pairs_with_times_scores_and_a_speed_up_and_a_grid(pa
     arms = page.get_by_role("table", name="Figures by arm").locator("tbody tr")
     assert "DeepCache: 4 full, 8 shallow" in arms.nth(1).inner_text()
     assert re.search(r"\d\.\d\d×", page.locator(".card strong").inner_text())
-    assert "Cannot tell" in page.locator(".card").inner_text() and "2 calls" in page.locator(".card").inner_text()
+    assert "Cannot tell" in page.locator(".card").inner_text() and "2\u00a0calls" in page.locator(".card").inner_text()
     assert "comparer-demo-clip" in page.locator(".notes").inner_text()
 
     base, other = pictures(page)
@@ -91,6 +91,52 @@ def test_stop_keeps_what_is_finished(page):
     page.get_by_text("Finished.").wait_for()
 
 
+def test_progress_is_seen_at_the_button_and_stop_is_for_what_runs(page):
+    stop, going = page.get_by_role("button", name="Stop"), page.locator("#going .bar")
+    assert stop.is_disabled()
+    start(page, "1-20", "40")
+    going.wait_for()
+    assert going.is_visible() and stop.is_enabled() and not page.locator("#plan").is_visible()
+    stop.click()
+    going.wait_for(state="hidden")
+    page.locator("#plan").wait_for()
+    assert stop.is_disabled()
+
+
+def test_a_run_that_is_stopped_before_its_first_picture_leaves_what_was_seen(page, server):
+    start(page, "8", "2")
+    page.get_by_text("Finished.").wait_for()
+    before = pictures(page)
+    start(page, "9", "150")
+    page.get_by_text("Previous run").wait_for()
+    page.locator("#going .bar").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped before the first picture.").wait_for()
+    assert pictures(page) == before and not page.get_by_text("Previous run").is_visible()
+    page.goto(server)
+    page.get_by_text("Your last run").wait_for()
+    assert pictures(page) == before
+
+
+def test_fullscreen_shows_the_whole_picture(page):
+    start(page, "1", "2")
+    page.get_by_text("Finished.").wait_for()
+    pictures(page)
+    page.get_by_role("button", name=re.compile("ullscreen")).first.click()
+    page.wait_for_timeout(500)
+    box = page.locator(".shot img").first.bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 1001 and box["height"] > 900
+    style = "image => getComputedStyle(image).objectFit"
+    assert page.locator(".shot img").first.evaluate(style) == "contain"
+
+
+def test_control_and_enter_generate(page):
+    page.get_by_role("textbox", name=re.compile("^Seed")).fill("6")
+    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("2")
+    page.get_by_role("textbox", name=re.compile("^Prompt")).press("Control+Enter")
+    page.get_by_text("Finished.").wait_for()
+
+
 def test_a_refusal_is_said_on_the_page_and_pictures_stay(page):
     start(page, "1")
     page.get_by_text("Finished.").wait_for()
@@ -110,6 +156,10 @@ def test_the_second_tab_is_told_that_it_waits(page, server):
     page.locator(".shot img").first.wait_for()
     start(other, "1")
     other.get_by_text("Waiting for another comparison").wait_for()
+    assert re.search(r"1 ahead; now: demo, \d+ of 40 pictures", other.locator("#going").inner_text())
+    third = page.context.new_page()
+    third.goto(server)
+    third.get_by_text("Running in another tab; reload to see more.").wait_for()
     page.close()  # a closed tab makes way
     other.get_by_text("Finished.").wait_for()
 
@@ -121,7 +171,7 @@ def test_unknown_words_are_named_and_escaped(page):
     assert "zebra" in told.inner_text() and "star" not in told.inner_text()
     start(page, "1", "2")
     page.get_by_text("Finished.").wait_for()
-    assert page.locator("#seen table img").count() == 0
+    assert page.locator("#seen table img[src=x]").count() == 0
     assert "<img src=x>" in page.get_by_role("table", name="Every picture").inner_text()
 
 
@@ -130,7 +180,7 @@ def test_changing_the_checkpoint_brings_its_defaults_and_reuse_its_seeds(page):
     page.get_by_role("spinbutton", name=re.compile("Steps")).fill("2")
     page.get_by_role("button", name="Generate").click()
     page.get_by_text("Finished.").wait_for()
-    page.get_by_role("button", name="Reuse last").click()
+    page.get_by_role("button", name="Last seed").click()
     page.wait_for_function("() => /^\\d+$/.test([...document.querySelectorAll('label')].find("
                            "l => l.innerText.startsWith('Seed')).querySelector('input, textarea').value)")  # fmt: skip
     page.get_by_label("Checkpoint").click()
@@ -157,3 +207,10 @@ def test_an_example_fills_the_prompt(page):
     assert "diamond" in page.locator(".words").inner_text()
     page.get_by_text("a large green hexagon on a white background").click()
     page.wait_for_function("() => [...document.querySelectorAll('textarea')].some(t => t.value.includes('hexagon'))")
+
+
+def test_an_empty_number_is_said_in_the_plan_and_breaks_nothing(page):
+    page.get_by_label("Width").fill("")
+    page.locator("#plan .wrong").wait_for()
+    page.get_by_label("Width").fill("128")
+    page.wait_for_function("() => document.querySelector('#plan').innerText.includes('2 pictures')")

@@ -19,7 +19,12 @@ FIVE = ["Baseline", "DeepCache(interval=3)", "ToMe(ratio=0.5)", "T-GATE(gate_ste
 def expected(page):  # noqa: F811
     """Return arm -> MAC ratio, as the bars say."""
     lines = page.locator("#expected li").all_inner_texts()
-    return dict(line.split("\n")[:2] for line in lines)
+    found = {}
+    for line in lines:
+        arm, work = line.split("\n")[:2]
+        ratio = re.search(r"(\d+) % of the work(?: \((\d+\.\d\d×) less\))?$", work)
+        found[arm] = ratio[2] or "1×"
+    return found
 
 
 def wait_for_arms(page, arms):  # noqa: F811
@@ -77,12 +82,83 @@ def test_what_cannot_be_had_is_greyed_with_its_reason(page):  # noqa: F811
     page.get_by_text("DeepCache needs a U-Net").wait_for()
     assert cache.is_disabled() and not cache.is_checked() and gate.is_enabled() and gate.is_checked()
     assert page.get_by_role("spinbutton", name=re.compile("Gate step")).input_value() == "15"
+    five = page.get_by_role("button", name="Compare all five")
+    assert five.is_disabled() and "not here, without DeepCache and ToMe" in page.locator("#about-arms").inner_text()
     choose(page, "Demo")
-    page.wait_for_function("() => !document.querySelector('.switch input[type=checkbox]').disabled")
+    page.wait_for_function("() => document.querySelector('.switch input[type=checkbox]').checked")
     assert cache.is_enabled() and page.get_by_text("needs a U-Net").count() == 0
+    assert gate.is_checked() and five.is_enabled()
     page.get_by_role("spinbutton", name=re.compile("Guidance \\(CFG")).fill("1")
     page.locator(".switch ~ *, .switch").get_by_text("T-GATE needs guidance").first.wait_for()
     assert gate.is_disabled() and cache.is_enabled()
+
+
+def test_with_nothing_ticked_there_is_nothing_to_compare(page):  # noqa: F811
+    page.get_by_role("checkbox", name=re.compile("^DeepCache")).uncheck()
+    page.locator("#plan").get_by_text("Nothing to compare: tick an accelerator.").wait_for()
+
+
+def test_the_gate_goes_with_the_steps_until_it_is_set_by_hand(page):  # noqa: F811
+    page.get_by_role("checkbox", name=re.compile("^T-GATE")).check()
+    steps = page.get_by_role("spinbutton", name=re.compile("Steps"))
+    gate = page.get_by_role("spinbutton", name=re.compile("Gate step"))
+    gate.wait_for()
+
+    def becomes(value):
+        page.wait_for_function("([gate, value]) => gate.value === value", arg=[gate.element_handle(), value])
+
+    steps.fill("50")
+    becomes("20")
+    gate.fill("30")
+    page.wait_for_function("() => document.querySelector('#expected').innerText.includes('gate_step=30')")
+    steps.fill("40")
+    page.wait_for_timeout(500)
+    assert gate.input_value() == "30"
+    steps.fill("12")
+    becomes("11")
+
+
+def test_the_settings_of_a_run_come_back(page, server):  # noqa: F811
+    page.get_by_role("button", name="Compare all five").click()
+    page.get_by_role("button", name=re.compile("^More settings")).click()
+    page.get_by_role("spinbutton", name=re.compile("Repeats")).fill("2")
+    page.get_by_role("textbox", name=re.compile("^Negative")).fill("a hexagon")
+    page.get_by_role("spinbutton", name=re.compile("Interval")).first.fill("2")
+    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("5")
+    page.locator("#expected").get_by_text("gate_step=2").first.wait_for()
+    start(page, "4,5", "5")
+    page.get_by_text("Finished.").wait_for()
+    plan, arms = page.locator("#plan").inner_text().split(";")[0], list(expected(page))
+    page.goto(server)
+    page.get_by_text("Your last run").wait_for()
+    page.get_by_role("button", name="Use these settings").click()
+    page.wait_for_function("plan => document.querySelector('#plan').innerText.startsWith(plan)", arg=plan)
+    assert list(wait_for_arms(page, 5)) == arms
+    assert "20 timed calls" in plan and "DeepCache(interval=2)" in arms
+    assert page.get_by_role("textbox", name=re.compile("^Seed")).input_value() == "4,5"
+    assert page.get_by_role("textbox", name=re.compile("^Negative")).input_value() == "a hexagon"
+    page.get_by_role("button", name=re.compile("^More settings")).click()
+    assert page.get_by_role("spinbutton", name=re.compile("Repeats")).input_value() == "2"
+
+
+def test_all_pictures_of_five_arms_are_seen_and_one_opens_its_pair(page):  # noqa: F811
+    page.get_by_role("button", name="Compare all five").click()
+    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("5")
+    page.locator("#expected").get_by_text("gate_step=2").first.wait_for()
+    start(page, "1,2", "5")
+    page.get_by_text("Finished.").wait_for()
+    page.wait_for_function(
+        "() => { const all = [...document.querySelectorAll('#all img')];"
+        " return all.length === 10 && all.every(i => i.complete && i.naturalWidth === 128) }"
+    )
+    assert page.get_by_role("tab", name="All").get_attribute("aria-selected") == "true"
+    page.get_by_role("button", name="T-GATE(gate_step=2), seed 2").first.click()
+    page.wait_for_function(
+        "() => { const all = [...document.querySelectorAll('.shot img')]; return all.length === 2"
+        " && all[1].alt.startsWith('T-GATE(') && all[1].alt.endsWith('seed 2') }"
+    )
+    page.get_by_role("tab", name="Slider").click()
+    assert page.locator(".sides").inner_text().startswith("left:")
 
 
 def test_an_accelerator_without_effect_gets_a_badge(page):  # noqa: F811
@@ -125,7 +201,7 @@ def test_a_model_that_is_not_here_is_fetched_stopped_and_fetched_on(away):
     hub.break_after = 2_000_000
     with hub.hold:
         fetch.click()
-        tab.get_by_text(re.compile(r"Fetching Stable Diffusion 1.5: \S+, \d\.\d\d of \d+\.\d\d MB")).wait_for()
+        tab.get_by_text(re.compile(r"Fetching Stable Diffusion 1.5: \S+, \d\.\d\d of \d+\.\d\d MB")).first.wait_for()
         tab.get_by_role("progressbar").first.wait_for()
         tab.get_by_role("button", name="Stop").click()
         tab.get_by_text("Stopped. What has come is kept.").wait_for()

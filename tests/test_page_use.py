@@ -90,9 +90,9 @@ def test_prompts_come_from_a_file(page, tmp_path):  # noqa: F811
     good, bad = tmp_path / "prompts.txt", tmp_path / "bad.txt"
     good.write_text("a large red star on a blue background\na (small:1.3) green ring on a white background\n")
     bad.write_bytes(b"\xff\xfe\x00")
-    page.get_by_role("button", name=re.compile("^More settings")).click()
     page.locator("#file input[type=file], input[type=file]").first.set_input_files(good)
     page.wait_for_function("() => document.querySelector('#plan').innerText.includes('4 pictures')")
+    assert page.locator("#counted").inner_text() == "2 prompts read"
     assert "(word:1.3) are read as they are written" in page.locator("#told").inner_text()
     page.locator("#file input[type=file], input[type=file]").first.set_input_files(bad)
     page.get_by_text("'bad.txt' is not a text file").wait_for()
@@ -112,7 +112,17 @@ def test_the_keyboard_reaches_and_starts_everything(page):  # noqa: F811
         met.append(name)
         if name == "Generate":
             break
-    wanted = ["Checkpoint", "Prompt", "Negative prompt", "Sampler", "Width", "Height", "Batch size", "Seed", "Generate"]
+    wanted = [
+        "Checkpoint",
+        "Prompt",
+        "DeepCache",
+        "Sampler",
+        "Seed",
+        "Width",
+        "Batch size",
+        "Negative prompt",
+        "Generate",
+    ]
     places = [next(i for i, name in enumerate(met) if name.startswith(label)) for label in wanted]
     assert places == sorted(places), met
     page.keyboard.press("Enter")

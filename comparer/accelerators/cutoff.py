@@ -26,7 +26,9 @@ class GuidanceCutoff(Accelerator):
     order: ClassVar[int] = 30
     families: ClassVar[frozenset[str]] = frozenset(FAMILIES)
 
-    after: float = parameter(0.5, "Share of the steps that are guided; 1 drops nothing.", 0, 1, 0.05)
+    after: float = parameter(
+        0.5, "Share of the steps that are guided; 1 drops nothing.", 0, 1, 0.05, label="Guided share of steps"
+    )
 
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse calls that are not guided."""

@@ -36,8 +36,22 @@ class TGATE(Accelerator):
     stacked: ClassVar[dict[str, Any]] = {"sp_interval": 1, "warm_up": 0}  # the package's, with DeepCache
 
     gate_step: int = parameter(10, "Steps before cross-attention is kept and guidance dropped.", 1, 149, 1)
-    sp_interval: int = parameter(5, "Before the gate, self-attention every so many steps; 1 reuses none.", 1, 50, 1)
-    fi_interval: int = parameter(1, "After the gate, self-attention every so many steps; 1 reuses none.", 1, 50, 1)
+    sp_interval: int = parameter(
+        5,
+        "Before the gate, self-attention every so many steps; 1 reuses none.",
+        1,
+        50,
+        1,
+        label="Self-attention interval before the gate",
+    )
+    fi_interval: int = parameter(
+        1,
+        "After the gate, self-attention every so many steps; 1 reuses none.",
+        1,
+        50,
+        1,
+        label="Self-attention interval after the gate",
+    )
     warm_up: int = parameter(2, "Steps at the start whose self-attention is always computed.", 0, 50, 1)
 
     @classmethod

@@ -36,9 +36,15 @@ class ToMe(Accelerator):
     max_downsample: int = parameter(
         0, "Merge down to 1/this of the full resolution: 1, 2, 4 or 8; 0 is the finest that has attention.", 0, 8, 1
     )
-    merge_crossattn: bool = parameter(False, "Merge before cross-attention too; costs quality for little time.")
-    merge_mlp: bool = parameter(False, "Merge before the feed-forward layers too; costs much quality.")
-    use_rand: bool = parameter(True, "A random pattern of tokens that stay; one for the whole batch.")
+    merge_crossattn: bool = parameter(
+        False, "Merge before cross-attention too; costs quality for little time.", label="Merge cross-attention"
+    )
+    merge_mlp: bool = parameter(
+        False, "Merge before the feed-forward layers too; costs much quality.", label="Merge MLP"
+    )
+    use_rand: bool = parameter(
+        True, "A random pattern of tokens that stay; one for the whole batch.", label="Random pattern"
+    )
     seed: int = parameter(0, "Seed of that pattern; every call starts from it.", 0, 9999, 1, "Pattern seed")
 
     def __post_init__(self) -> None:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 from comparer.errors import ComparerError
 from comparer.export import lettering, png_text
 from comparer.export.lettering import Style
+from comparer.notes import loss
 from comparer.results import Comparison, Shot
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
@@ -161,8 +162,7 @@ class _Grid:
         said = f"n = {calls} call{'s' if calls > 1 else ''}"
         y = self._text(x, y, said, self._style(14, GREY), self.cell[0])
         if figures.clip_loss is not None:
-            loss = f"{round(100 * figures.clip_loss, 1) + 0.0:.1f}".replace("-", "−")  # + 0.0: never −0.0
-            said = f"CLIP loss {loss} %, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
+            said = f"CLIP loss {loss(figures.clip_loss)}, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
             y = self._text(x, y, said, self._style(14, GREY), self.cell[0])
         said = " ".join(self.comparison.no_effect(arm))
         did = f"No effect: {said}" if said else self.comparison.did(arm)

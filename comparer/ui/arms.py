@@ -15,6 +15,7 @@ AT_FIRST = "DeepCache"
 EACH, STACK, BOTH, PAIR = "each", "stack", "both", "pair"
 MODES = [("Each alone", EACH), ("One stack", STACK), ("Both", BOTH), ("Each alone, and DeepCache + T-GATE", PAIR)]
 SHOWN = 1  # parameters of an accelerator that are seen at once; the others unfold
+ALL_FIVE = "baseline, DeepCache, ToMe, T-GATE, DeepCache + T-GATE"
 
 
 class Arms:
@@ -52,9 +53,12 @@ class Arms:
 
     def build(self) -> None:
         """Draw the components."""
+        # What was ticked of what cannot be had now, and which parameters were set by hand.
+        self.away, self.touched = gr.State({}), gr.State([])
         with gr.Row(equal_height=True, elem_id="accelerators"):
             gr.HTML("<h2>Accelerators</h2>", padding=False)
             self.five = gr.Button("Compare all five", size="sm", scale=0, min_width=150, elem_id="five")
+        self.about = gr.HTML(_about_arms(), elem_id="about-arms", padding=False)
         for name, kind in REGISTRY.items():
             with gr.Group():
                 switch = gr.Checkbox(name == AT_FIRST, label=kind.title, info=kind.summary, elem_classes="switch")
@@ -62,22 +66,61 @@ class Arms:
                 with gr.Column(visible=name == AT_FIRST, elem_classes="parameters") as column:
                     self._draw(name, fields(kind)[:SHOWN])
                     if fields(kind)[SHOWN:]:
-                        with gr.Accordion(f"More of {kind.title}", open=False):
+                        with gr.Accordion(f"More {kind.title} settings", open=False):
                             self._draw(name, fields(kind)[SHOWN:])
             switch.change(lambda on: gr.update(visible=on), switch, column, **PRIVATE)
         self.mode = gr.Radio(MODES, value=EACH, label="Arms", visible=False, elem_id="arms")
         self.expected = gr.HTML(elem_id="expected", padding=False)
         switches = list(self.switches.values())
         gr.on([switch.change for switch in switches], _several, switches, self.mode, **PRIVATE)
-        self.five.click(self._five, None, [self.mode, *switches], **PRIVATE)
+        self.five.click(self._five, self.away, [self.mode, *switches], **PRIVATE)
+        for parameter in self.scaled():
+            self.parameters[parameter].input(
+                lambda touched, which=parameter: [*touched, which], self.touched, self.touched, **PRIVATE
+            )
 
     def _draw(self, name: str, parameters: tuple[Field, ...]) -> None:
         for item in parameters:
             self.parameters[name, item.name] = _control(item)
 
-    def _five(self) -> list:
-        wanted = [REGISTRY[name].title in FIVE for name in self.switches]
+    def _five(self, away: dict) -> list:
+        wanted = [REGISTRY[name].title in FIVE and name not in away for name in self.switches]
         return [gr.update(value=PAIR, visible=True), *wanted]
+
+    def scaled(self) -> list[tuple[str, str]]:
+        """List the (accelerator, parameter)s whose usual value depends on the steps."""
+        few, many = ({n: kind.usual("sd1", steps) for n, kind in REGISTRY.items()} for steps in (10, 100))
+        return [(name, item) for name, usual in few.items() for item in usual if usual[item] != many[name][item]]
+
+    def rescale(self, family: str, steps: int, touched: list, values: list) -> list:
+        """Return what ``scaled`` should be at these steps: the usual where nobody set it, and always within them."""
+        found = []
+        for (name, parameter), value in zip(self.scaled(), values, strict=True):
+            by_hand = [name, parameter] in [list(which) for which in touched]
+            wanted = value if by_hand else REGISTRY[name].usual(family, steps)[parameter]
+            found.append(max(min(wanted, steps - 1), 1))
+        return found
+
+    def filled(self, request: Request, away: dict) -> dict:
+        """Return updates of the components that ask for a request's arms again."""
+        names = {kind: name for name, kind in REGISTRY.items()}
+        stacks = [[names[type(a)] for a in arm.accelerators] for arm in request.arms if len(arm.accelerators) > 1]
+        alone = [names[type(arm.accelerators[0])] for arm in request.arms if len(arm.accelerators) == 1]
+        named = {name for stack in stacks for name in stack} | set(alone)
+        mode = EACH if not stacks else STACK if not alone else BOTH if set(stacks[0]) == named else PAIR
+        updates: dict[Any, Any] = {self.mode: gr.update(value=mode, visible=len(named) > 1)}
+        # Stacks first: what an arm says of an accelerator that is alone counts.
+        for arm in sorted(request.arms, key=lambda arm: -len(arm.accelerators)):
+            for a in arm.accelerators:
+                for item in fields(a):
+                    value = getattr(a, item.name)
+                    usual = len(arm.accelerators) > 1 and a.stacked.get(item.name) == value
+                    updates[self.parameters[names[type(a)], item.name]] = item.default if usual else value
+        updates |= {switch: name in named for name, switch in self.switches.items()}
+        return updates | {
+            self.away: {name: name in named for name in away},
+            self.touched: [which for which in self.scaled() if which[0] in named],
+        }
 
     def usual(self, family: str, steps: int) -> dict:
         """Return updates of the parameters that depend on the family and the steps."""
@@ -88,18 +131,40 @@ class Arms:
                 updates[self.parameters[name, parameter]] = usual.get(parameter, _default(name, parameter))
         return updates
 
-    def available(self, request: Request, family: str, denoiser: dict) -> dict:
+    def available(self, request: Request, family: str, denoiser: dict, ticked: tuple, away: dict) -> dict:
         """Return updates of the switches: greyed, with the reason, where an accelerator cannot serve the request.
 
-        It is asked about with its usual parameters: what a parameter is at fault for, people mend there.
+        ``away`` remembers what was ticked of them until they can be had again. An accelerator is asked about with
+        its usual parameters: what a parameter is at fault for, people mend there.
         """
-        updates = {}
-        for name, switch in self.switches.items():
+        updates: dict[Any, Any] = {}
+        kept, missing = dict(away), []
+        for (name, switch), on in zip(self.switches.items(), ticked, strict=True):
             kind = REGISTRY[name]
             reason = kind(**kind.usual(family, request.settings.steps)).why_not(request, family, denoiser)
-            grey: dict[str, Any] = {"value": False} if reason else {}
-            updates[switch] = gr.update(interactive=reason is None, info=reason or kind.summary, **grey)
-        return updates
+            value: dict[str, Any] = {"value": False} if reason else {}
+            if reason and name not in kept:
+                kept[name] = bool(on)
+            elif not reason and name in kept:
+                value = {"value": kept.pop(name)}
+            if reason and kind.title in FIVE:
+                missing.append(kind.title)
+            info = f"Not here: {reason}" if reason else kind.summary
+            updates[switch] = gr.update(interactive=reason is None, info=info, **value)
+        return updates | {
+            self.away: kept,
+            self.five: gr.update(interactive=not missing),
+            self.about: _about_arms(missing),
+        }
+
+    def watched(self) -> list[Any]:
+        """List what ``available`` changes."""
+        return [*self.switches.values(), self.away, self.five, self.about]
+
+
+def _about_arms(missing: list[str] | None = None) -> str:
+    five = f"All five: not here, without {' and '.join(missing)}." if missing else f"All five: {ALL_FIVE}."
+    return f'<p class="about">An arm is one column of the comparison. {five}</p>'
 
 
 def _default(name: str, parameter: str) -> Any:

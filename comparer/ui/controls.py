@@ -18,7 +18,7 @@ from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
 from comparer.notes import LITERAL, WEIGHTED
-from comparer.request import NOISE, Request, Settings, read_prompts
+from comparer.request import NOISE, Request, Settings, parse_prompts, read_prompts
 from comparer.timing import pace
 from comparer.ui import results
 from comparer.ui.arms import PRIVATE, Arms
@@ -49,6 +49,17 @@ class Controls:
         arms = self.arms.read(values[len(self.parts) :])
         return ask(self.config, accelerators=arms, size=(width, height), **filled)
 
+    def asked(self, values: tuple) -> Request:
+        """Build the request, and refuse one that compares nothing.
+
+        Raises:
+            ComparerError: as ``read``, or no accelerator is ticked.
+        """
+        request = self.read(values)
+        if len(request.arms) < 2:
+            raise ComparerError("Nothing to compare: tick an accelerator.")
+        return request
+
     def build(self) -> None:
         """Draw the controls and wire what belongs to them alone."""
         parts, demo, limits = self.parts, CATALOG["demo"], self.config.limits
@@ -56,37 +67,41 @@ class Controls:
             parts["checkpoint"] = gr.Dropdown(
                 choices(self.config), value="demo", label="Checkpoint", scale=8, min_width=200
             )
-            self.refresh = gr.Button("Refresh", scale=1, min_width=84, size="sm", elem_classes="beside")
+            self.refresh = gr.Button(
+                "Refresh", scale=1, min_width=84, size="sm", elem_id="refresh", elem_classes="beside"
+            )
         self.fetch = gr.Button(visible=False, variant="primary", size="sm", elem_id="fetch")
-        parts["prompt"] = gr.Textbox(
-            EXAMPLES[0], label="Prompt", info="One a line; each line is a row.", lines=2, max_lines=8
-        )
+        parts["prompt"] = gr.Textbox(EXAMPLES[0], label="Prompt", info="One prompt per line.", lines=2, max_lines=8)
+        with gr.Row(equal_height=True, elem_id="from-file"):
+            self.file = gr.UploadButton(
+                "Prompts from a file", file_types=[".txt"], size="sm", elem_id="file", scale=0, min_width=170
+            )
+            self.counted = gr.HTML(elem_id="counted", padding=False)
         self.told = gr.HTML(elem_id="told", padding=False)
         with gr.Accordion("What the demo model knows", open=False) as self.knows:
             gr.HTML(_words())
             gr.Examples(
                 [[text] for text in EXAMPLES], [parts["prompt"]], label="Examples: press one", api_visibility="private"
             )
-        parts["negative_prompt"] = gr.Textbox(
-            "", label="Negative prompt", placeholder="What the pictures should not show", lines=1
-        )
-        with gr.Row():
+        self.arms.build()
+        with gr.Row(elem_id="steps"):
             parts["sampler"] = gr.Dropdown(list(SAMPLERS), value=demo.sampler, label="Sampler", min_width=120)
             parts["steps"] = gr.Slider(1, limits.steps, demo.steps, step=1, label="Steps", min_width=160)
-        with gr.Row():
-            parts["width"] = gr.Number(demo.size, label="Width", step=8, precision=0, min_width=90)
-            parts["height"] = gr.Number(demo.size, label="Height", step=8, precision=0, min_width=90)
-            parts["batch_size"] = gr.Number(1, label="Batch size", precision=0, min_width=90)
         parts["guidance"] = gr.Slider(
             0, min(20, limits.guidance), demo.guidance, step=0.1, label="Guidance (CFG scale)"
         )
         with gr.Row(equal_height=True):
             parts["seeds"] = gr.Textbox("-1", label="Seed", info="−1 random · 1,2,3 · 1-8", scale=4, min_width=130)
-            self.dice = gr.Button("Random", min_width=74, size="sm", elem_classes="beside")
-            self.reuse = gr.Button("Reuse last", min_width=84, size="sm", elem_id="reuse", elem_classes="beside")
-        self.arms.build()
+            self.dice = gr.Button("Random", min_width=74, size="sm", elem_id="dice", elem_classes="beside")
+            self.reuse = gr.Button("Last seed", min_width=84, size="sm", elem_id="reuse", elem_classes="beside")
+        with gr.Row():
+            parts["width"] = gr.Number(demo.size, label="Width", step=8, precision=0, min_width=90)
+            parts["height"] = gr.Number(demo.size, label="Height", step=8, precision=0, min_width=90)
+            parts["batch_size"] = gr.Number(1, label="Batch size", precision=0, min_width=90)
+        parts["negative_prompt"] = gr.Textbox(
+            "", label="Negative prompt", placeholder="What the pictures should not show", lines=1
+        )
         with gr.Accordion("More settings", open=False):
-            self.file = gr.UploadButton("Prompts from a file", file_types=[".txt"], size="sm", elem_id="file")
             parts["guidance_rescale"] = gr.Slider(
                 0, 1, 0, step=0.05, label="Guidance rescale", info="Against over-exposure at high guidance; 0 is off"
             )
@@ -99,8 +114,9 @@ class Controls:
                 info="Timed calls of every batch, arms alternating; more tell the speed-up better",
             )  # fmt: skip
             parts["noise"] = gr.Radio(
-                [("A generator a picture", NOISE[0]), ("One draw a batch, on the device", NOISE[1])], value=NOISE[0],
-                label="Starting noise", info="The first is the same in every batch and on every device",
+                [("One generator per picture", NOISE[0]), ("One draw per batch", NOISE[1])], value=NOISE[0],
+                label="Starting noise",
+                info="The first is the same in every batch and on every device; the second is drawn on the device",
             )  # fmt: skip
         self._wire()
 
@@ -108,14 +124,24 @@ class Controls:
         parts, config = self.parts, self.config
         self.dice.click(lambda: "-1", None, parts["seeds"], **PRIVATE)
         self.refresh.click(lambda: gr.update(choices=choices(config)), None, parts["checkpoint"], **PRIVATE)
-        self.file.upload(self._from_file, self.file, [parts["prompt"], self.told], **PRIVATE)
+        self.file.upload(self._from_file, self.file, [parts["prompt"], self.told, self.counted], **PRIVATE)
+        parts["prompt"].input(lambda: "", None, self.counted, **PRIVATE)
         depends = [parts[name] for name in ("checkpoint", "sampler", "steps", "width", "height", "guidance")]
         usual = list(self.arms.usual("sd1", 25))
         parts["checkpoint"].input(
-            self._defaults, parts["checkpoint"], [*depends[1:], self.knows, self.fetch, *usual], **PRIVATE
+            self._defaults,
+            parts["checkpoint"],
+            [*depends[1:], self.knows, self.fetch, self.arms.touched, *usual],
+            **PRIVATE,
         )
         gr.on(
-            [component.change for component in depends], self._available, depends, list(self.arms.switches.values()),
+            [component.change for component in depends], self._available,
+            [*depends, self.arms.away, *self.arms.switches.values()], self.arms.watched(),
+            trigger_mode="always_last", **PRIVATE,
+        )  # fmt: skip
+        scaled = [self.arms.parameters[which] for which in self.arms.scaled()]
+        parts["steps"].input(
+            self._rescale, [parts["checkpoint"], parts["steps"], self.arms.touched, *scaled], scaled,
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
         prompts = [parts[name] for name in ("prompt", "negative_prompt", "checkpoint")]
@@ -124,9 +150,11 @@ class Controls:
 
     def _from_file(self, file: str) -> tuple:
         try:
-            return read_prompts(Path(file)).strip(), ""
+            text = read_prompts(Path(file)).strip()
         except ComparerError as error:
-            return gr.skip(), _note(escape(self.config.tell(error)))
+            return gr.skip(), _note(escape(self.config.tell(error))), ""
+        number = len(parse_prompts(text))
+        return text, "", _note(f"{number} prompt{'' if number == 1 else 's'} read")
 
     def _about(self, name: str) -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""
@@ -142,7 +170,27 @@ class Controls:
         updates = {self.parts[part]: getattr(model, part) for part in ("sampler", "steps", "guidance")}
         updates |= {self.parts[part]: model.size for part in ("width", "height")}
         updates |= {self.knows: gr.update(visible=name == "demo"), self.fetch: self.fetchable(name)}
-        return updates | self.arms.usual(model.family, model.steps)
+        return updates | {self.arms.touched: []} | self.arms.usual(model.family, model.steps)
+
+    def _rescale(self, name: str, steps: Any, touched: list, *values: Any) -> Any:
+        if not steps:
+            return gr.skip()
+        found = self.arms.rescale(self._about(name)[0].family, int(steps), touched, list(values))
+        return found if len(found) > 1 else found[0]
+
+    def fill(self, request: Request, away: dict) -> dict:
+        """Return updates of the controls that ask for a request again."""
+        settings = request.settings
+        named = {name: getattr(settings, name) for name in self.parts if hasattr(settings, name)}
+        named |= {name: getattr(request, name) for name in ("warmups", "repeats", "noise")}
+        named |= {"prompt": "\n".join(settings.prompts), "seeds": ",".join(map(str, settings.seeds))}
+        shown = {self.knows: gr.update(visible=settings.checkpoint == "demo")}
+        shown |= {self.fetch: self.fetchable(settings.checkpoint)}
+        return {self.parts[name]: value for name, value in named.items()} | shown | self.arms.filled(request, away)
+
+    def fillable(self) -> list[Any]:
+        """List what ``fill`` changes."""
+        return [*self.inputs(), self.knows, self.fetch, self.arms.away, self.arms.touched]
 
     def fetchable(self, name: str) -> Any:
         """Show the button that fetches a model where it is one of the hub's that is not here."""
@@ -150,18 +198,22 @@ class Controls:
         missing = model is not None and self.config.hub and not hub.here(model)
         return gr.update(visible=missing, value=f"Fetch it ({weight(model)})" if model and missing else None)
 
-    def _available(self, name: str, sampler: str, steps: Any, width: Any, height: Any, guidance: Any) -> dict:
+    def _available(
+        self, name: str, sampler: str, steps: Any, width: Any, height: Any, guidance: Any, away: dict, *ticked: Any
+    ) -> dict:
         model, denoiser = self._about(name)
-        settings = Settings(("?",), name, "", sampler, int(steps), guidance, int(width), int(height))
         try:
-            return self.arms.available(Request(settings, limits=self.config.limits), model.family, denoiser)
+            settings = Settings(("?",), name, "", sampler, int(steps), guidance, int(width), int(height))
+            return self.arms.available(
+                Request(settings, limits=self.config.limits), model.family, denoiser, ticked, away
+            )
         except (ComparerError, TypeError, ValueError):  # the plan says what is wrong
             return gr.skip()
 
     def plan(self, *values: Any) -> str:
         """Say what Generate would make and how long it would take, or why it cannot; as HTML."""
         try:
-            request = self.read(values)
+            request = self.asked(values)
         except ComparerError as error:
             return f'<p class="plan wrong" role="status">{escape(self.config.tell(error))}</p>'
         seconds = pace.estimate(request, self.config)

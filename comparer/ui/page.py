@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import history
+from comparer import history, turns
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -27,7 +27,25 @@ from comparer.verdict import DEFAULT, Thresholds
 
 ASSETS = Path(__file__).parent
 # On a phone what happens is far below the button.
-SHOW_STATUS = "() => { if (innerWidth < 800) document.querySelector('#status').scrollIntoView({behavior: 'smooth'}) }"
+SHOW_STATUS = "() => { if (innerWidth < 800) document.querySelector('#status').scrollIntoView({behavior: 'instant'}) }"
+# Ctrl+Enter in a text box is Generate; what a short button does is said when it is pointed at.
+KEYS = """() => {
+  const hints = {refresh: 'Look for new checkpoints', dice: 'A new random seed each time',
+    reuse: 'The seeds of the run that is shown', settings: 'Fill the controls from the run that is shown'}
+  const hint = event => {
+    const button = event.target.closest?.('button')
+    if (button && hints[button.id] && !button.title) button.title = hints[button.id]
+  }
+  document.addEventListener('pointerover', hint)
+  document.addEventListener('focusin', hint)
+  document.addEventListener('keydown', event => {
+    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
+    if (!event.target.matches('textarea, input')) return
+    event.preventDefault()
+    event.stopPropagation()
+    document.querySelector('#generate').click()
+  }, true)
+}"""
 REDRAW = 0.2  # seconds between two redrawings of the progress bar
 
 
@@ -59,11 +77,21 @@ class Page:
                     self.controls.build()
                     with gr.Column(elem_id="go"):
                         self.plan = gr.HTML(elem_id="plan", **PLAIN)
+                        self.going = gr.HTML(elem_id="going", **PLAIN)
                         with gr.Row():
-                            self.generate = gr.Button("Generate", variant="primary", scale=3, min_width=140)
-                            self.stop_button = gr.Button("Stop", variant="secondary", scale=1, min_width=80)
+                            self.generate = gr.Button(
+                                "Generate", variant="primary", scale=3, min_width=140, elem_id="generate"
+                            )
+                            self.stop_button = gr.Button(
+                                "Stop", variant="secondary", scale=1, min_width=80, interactive=False
+                            )
                 with gr.Column(scale=7, min_width=320, elem_id="seen"):
-                    self.status = gr.HTML(results.EMPTY, elem_id="status", **PLAIN)
+                    with gr.Row(equal_height=False, elem_id="state"):
+                        self.status = gr.HTML(results.EMPTY, elem_id="status", **PLAIN)
+                        self.again = gr.Button(
+                            "Use these settings", visible=False, size="sm", scale=0, min_width=160, elem_id="settings"
+                        )
+                    self.previous = gr.HTML(elem_id="previous", **PLAIN)
                     self.headline = gr.HTML(elem_id="headline", **PLAIN)
                     with gr.Row(visible=False, elem_id="judge") as self.judge:
                         self.more = gr.Button("", visible=False, scale=0, min_width=220, elem_id="more")
@@ -73,7 +101,7 @@ class Page:
                                 gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A CLIP loss below (%)"),
                             ]
                     self.pictures.build()
-                    self.figures = gr.HTML(**PLAIN)
+                    self.figures = gr.HTML(elem_id="figures", **PLAIN)
                     with gr.Row(elem_id="downloads"):
                         self.grid = gr.DownloadButton("Download the grid (PNG)", visible=False, elem_id="grid")
                         self.record = gr.DownloadButton("Download the record (JSON)", visible=False, elem_id="record")
@@ -96,7 +124,15 @@ class Page:
             self.folder,
             self.last,
         ]
-        outputs = [self.status, *seen, *self.pictures.outputs()]
+        outputs = [
+            self.status,
+            self.going,
+            self.stop_button,
+            self.previous,
+            self.again,
+            *seen,
+            *self.pictures.outputs(),
+        ]
         running = self.generate.click(
             self.run, inputs, outputs, concurrency_limit=None, show_progress="hidden", trigger_mode="once",
             api_visibility="private",
@@ -118,6 +154,15 @@ class Page:
             lambda seen: ",".join(map(str, seen.request.settings.seeds)) if seen else gr.skip(),
             self.comparison, self.controls.parts["seeds"], **PRIVATE,
         )  # fmt: skip
+        self.again.click(
+            lambda seen, away: self.controls.fill(seen.request, away) if seen else gr.skip(),
+            [self.comparison, self.controls.arms.away], self.controls.fillable(), **PRIVATE,
+        )  # fmt: skip
+        self.controls.parts["checkpoint"].input(
+            lambda told, seen: ("" if seen else results.EMPTY) if 'role="alert"' in (told or "") else gr.skip(),
+            [self.status, self.comparison], self.status, **PRIVATE,
+        )  # fmt: skip
+        demo.load(None, None, None, js=KEYS, **PRIVATE)
         changed = [component.change for component in inputs]
         gr.on([*changed, demo.load], self.controls.plan, inputs, self.plan, trigger_mode="always_last", **PRIVATE)
         gr.on([*changed, demo.load], self.controls.expected, inputs, self.controls.arms.expected,
@@ -126,7 +171,7 @@ class Page:
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
         fetching = self.controls.fetch.click(
-            self.fetch_model, checkpoint, [self.status, checkpoint, self.controls.fetch], concurrency_limit=None,
+            self.fetch_model, checkpoint, [*self.told(), checkpoint, self.controls.fetch], concurrency_limit=None,
             show_progress="hidden", trigger_mode="once", api_visibility="private",
         )  # fmt: skip
         fetching.then(self.controls.plan, inputs, self.plan, **PRIVATE)
@@ -136,7 +181,7 @@ class Page:
 
     def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
-        yield from self._run(request, lambda: (self.controls.read(values), None))
+        yield from self._run(request, lambda: (self.controls.asked(values), None), results.PREVIOUS)
 
     def run_more(self, seen: Comparison, folder: str, *thresholds: Any, request: gr.Request) -> Iterator[dict]:
         """Handle "Run k more seeds": go on with the comparison that is shown."""
@@ -149,48 +194,62 @@ class Page:
 
         yield from self._run(request, more)
 
-    def _run(self, request: gr.Request, asking: Callable[[], tuple[Request, Path | None]]) -> Iterator[dict]:
+    def _run(
+        self, request: gr.Request, asking: Callable[[], tuple[Request, Path | None]], previous: str = ""
+    ) -> Iterator[dict]:
         session = self._begin(request)
-        yield {self.status: results.told("Starting")}
+        yield self._tell(results.told("Starting"), results.STARTING) | {self.previous: previous}
         try:
             asked, into = asking()
             planned, drawn, number = results.announce(asked), 0.0, 0
             for event in compare(asked, self.config, session.stop, into):
-                if isinstance(event, Seen | Finished):
+                if isinstance(event, Seen | Finished) and not event.comparison.shots:
+                    if isinstance(event, Finished):  # nothing to see: what was seen before stays
+                        yield self._tell(results.ended(event.comparison))
+                elif isinstance(event, Seen | Finished):
                     # A tab that redraws pictures for every new score would flicker.
                     new = isinstance(event, Finished) or len(event.comparison.shots) != number
-                    number = len(event.comparison.shots)
-                    yield self._seen(event, new and not session.pinned)
+                    first, number = number == 0, len(event.comparison.shots)
+                    yield self._seen(event, new and not session.pinned, first) | {self.previous: ""}
                 elif isinstance(event, Waiting) or monotonic() - drawn > REDRAW or event.phase == "loading":
                     drawn = monotonic()
-                    yield {self.status: results.status(event, planned)}
+                    yield self._tell(results.status(event, planned), results.going(event))
             if not number and session.stop.is_set():
-                yield {self.status: results.told("Stopped before the first picture.")}
+                yield self._tell(results.told("Stopped before the first picture."))
         except ComparerError as error:
-            yield {self.status: results.failed(self.config.tell(error))}
+            yield self._tell(results.failed(self.config.tell(error)))
         except Exception as error:
             told = f"Something broke: {type(error).__name__}. The log of the server says more."
-            yield {self.status: results.failed(told)}
+            yield self._tell(results.failed(told))
             raise
+
+    def told(self) -> list[Any]:
+        """List what ``_tell`` changes."""
+        return [self.status, self.going, self.stop_button, self.previous]
+
+    def _tell(self, status: str, going: str = "") -> dict:
+        """Show the status, and beside the button how far it is; nothing there says that it is over."""
+        over = {} if going else {self.previous: ""}
+        return {self.status: status, self.going: going, self.stop_button: gr.update(interactive=bool(going))} | over
 
     def fetch_model(self, name: str, request: gr.Request) -> Iterator[dict]:
         """Handle Fetch: bring a model from the hub, and say how far it is."""
         session, drawn = self._begin(request), 0.0
-        yield {self.status: results.told("Asking the hub")}
+        yield self._tell(results.told("Asking the hub"), results.STARTING)
         try:
             for event in fetch(name, self.config, session.stop):
                 if monotonic() - drawn > REDRAW:
                     drawn = monotonic()
-                    yield {self.status: results.status(event, "Stop keeps what has come; Fetch goes on from there.")}
+                    kept = "Stop keeps what has come; Fetch goes on from there."
+                    yield self._tell(results.status(event, kept), results.going(event))
             model = CATALOG[name]
             said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
-            yield {
-                self.status: results.told(said),
+            yield self._tell(results.told(said)) | {
                 self.controls.parts["checkpoint"]: gr.update(choices=choices(self.config)),
                 self.controls.fetch: self.controls.fetchable(name),
             }
         except ComparerError as error:
-            yield {self.status: results.failed(self.config.tell(error))}
+            yield self._tell(results.failed(self.config.tell(error)))
 
     def _begin(self, request: gr.Request) -> Session:
         """Return this tab's session; what still goes on in it makes way."""
@@ -199,7 +258,7 @@ class Page:
         session.stop, session.pinned = threading.Event(), False
         return session
 
-    def _seen(self, event: Seen | Finished, show: bool) -> dict:
+    def _seen(self, event: Seen | Finished, show: bool, first: bool = False) -> dict:
         comparison, folder = event.comparison, event.folder
         update: dict = {
             **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
@@ -210,9 +269,10 @@ class Page:
             self.comparison: comparison,
             self.folder: str(folder),
             self.last: folder.name,
+            self.again: gr.update(visible=isinstance(event, Finished)),
         }
         if isinstance(event, Finished):
-            update[self.status] = results.ended(comparison)
+            update |= self._tell(results.ended(comparison))
             if event.grid:
                 update |= {
                     self.grid: gr.update(value=str(event.grid), visible=True),
@@ -220,8 +280,8 @@ class Page:
                 }
         if comparison.shots and isinstance(event, Finished) and show:
             # End on the first pair, where people begin to look.
-            return update | self.pictures.show(comparison, folder, comparison.request.items()[0])
-        return update | (self.pictures.show(comparison, folder) if comparison.shots and show else {})
+            return update | self.pictures.show(comparison, folder, comparison.request.items()[0], first)
+        return update | (self.pictures.show(comparison, folder, first=first) if comparison.shots and show else {})
 
     def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
         """Draw the headline, and offer more seeds where they would probably settle what cannot be told."""
@@ -242,8 +302,9 @@ class Page:
         except ComparerError:
             return gr.skip()
         grid = folder / "grid.png"
-        update = self._seen(Finished(comparison, folder, grid if grid.is_file() else None), show=True)
-        return update | {self.status: results.ended(comparison, again=True)}
+        update = self._seen(Finished(comparison, folder, grid if grid.is_file() else None), show=True, first=True)
+        elsewhere = comparison.state == "running" and turns.busy()
+        return update | {self.status: results.ended(comparison, again=True, elsewhere=elsewhere)}
 
     def pin(self, request: gr.Request) -> None:
         """Note that this tab's visitor chose a pair."""

@@ -10,6 +10,11 @@ from comparer.ui import results
 from comparer.ui.arms import PRIVATE
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
+ALL, PAIR = "all", "pair"
+PRESSED = """element.addEventListener('click', event => {
+  const pressed = event.target.closest('button[data-pair]')
+  if (pressed) trigger('click', {pair: pressed.dataset.pair, arm: Number(pressed.dataset.arm)})
+})"""
 
 
 class Pictures:
@@ -21,15 +26,18 @@ class Pictures:
             with gr.Row():
                 self.pair = gr.Dropdown([], label="Pair", visible=False, scale=5, min_width=200)
                 self.arm = gr.Dropdown([], label="Compared with the baseline", visible=False, scale=3, min_width=160)
-            with gr.Tabs():
-                with gr.Tab("Side by side"), gr.Row():
+            with gr.Tabs(elem_id="views") as self.tabs:
+                with gr.Tab("All", id=ALL):
+                    self.all = gr.HTML(elem_id="all", js_on_load=PRESSED, **PLAIN)
+                with gr.Tab("Side by side", id=PAIR), gr.Row():
                     with gr.Column(min_width=280):
                         self.base_caption = gr.HTML(**PLAIN)
                         self.base = _picture("Baseline")
                     with gr.Column(min_width=280):
                         self.other_caption = gr.HTML(**PLAIN)
                         self.other = _picture("Accelerated")
-                with gr.Tab("Slider"):
+                with gr.Tab("Slider", id="slider"):
+                    self.sides = gr.HTML(**PLAIN)
                     self.slider = gr.ImageSlider(
                         type="filepath", show_label=False, interactive=False, buttons=["fullscreen"], elem_id="slider",
                         max_height=640,
@@ -37,11 +45,11 @@ class Pictures:
 
     def viewer(self) -> list[Any]:
         """List what changes with the chosen pair."""
-        return [self.base_caption, self.base, self.other_caption, self.other, self.slider]
+        return [self.base_caption, self.base, self.other_caption, self.other, self.sides, self.slider, self.all]
 
     def outputs(self) -> list[Any]:
         """List every component that ``show`` changes."""
-        return [self.column, self.pair, self.arm, *self.viewer()]
+        return [self.column, self.tabs, self.pair, self.arm, *self.viewer()]
 
     def wire(self, comparison: gr.State, folder: gr.State, pinned: Any) -> None:
         """Let people choose a pair; ``pinned`` is told of the session that did."""
@@ -53,20 +61,42 @@ class Pictures:
             prompt, seed = map(int, pair.split(":"))
             return self.pair_of(seen, Path(where), arm or 1, prompt, seed)
 
+        def press(
+            arm: int | None, seen: Comparison | None, where: str, request: gr.Request, event: gr.EventData
+        ) -> Any:
+            data = event._data or {}
+            if seen is None or "pair" not in data:
+                return gr.skip()
+            pinned(request)
+            arm, pair = data["arm"] or arm or 1, data["pair"]
+            prompt, seed = map(int, pair.split(":"))
+            shown = {self.pair: pair, self.tabs: gr.Tabs(selected=PAIR)}
+            shown |= {self.arm: arm} if len(seen.request.arms) > 1 else {}
+            return shown | self.pair_of(seen, Path(where), arm, prompt, seed)
+
+        self.all.click(
+            press, [self.arm, comparison, folder], [self.pair, self.arm, self.tabs, *self.viewer()], **PRIVATE
+        )
         for chooser in (self.pair, self.arm):
             chooser.input(choose, [self.pair, self.arm, comparison, folder], self.viewer(), **PRIVATE)
 
-    def show(self, comparison: Comparison, folder: Path, item: tuple[int, int] | None = None) -> dict:
-        """Show a comparison's newest shot, or the pair of ``item`` (prompt number, seed)."""
+    def show(
+        self, comparison: Comparison, folder: Path, item: tuple[int, int] | None = None, first: bool = False
+    ) -> dict:
+        """Show a comparison's newest shot, or the pair of ``item`` (prompt number, seed).
+
+        ``first`` opens the view that suits it: all pictures for many arms, the pair for one.
+        """
         request, last = comparison.request, comparison.shots[-1]
         prompts, arms = request.settings.prompts, request.arms
         made = [i for i in request.items() if any(comparison.shot(arm, *i) for arm in range(len(arms)))]
         prompt, seed = item or (last.prompt, last.seed)
         arm = last.arm if last.arm and item is None else min(1, len(arms) - 1)
-        return {
+        view = {self.tabs: gr.Tabs(selected=ALL if len(arms) > 2 else PAIR)} if first else {}
+        return view | {
             self.column: gr.update(visible=True),
             self.pair: gr.update(
-                choices=[(f"{prompts[p][:90]} — seed {s}", f"{p}:{s}") for p, s in made],
+                choices=[(f"seed {s} · {prompts[p][:90]}", f"{p}:{s}") for p, s in made],
                 value=f"{prompt}:{seed}",
                 visible=len(request.items()) > 1,
             ),
@@ -95,6 +125,8 @@ class Pictures:
         if arm == 0:
             update |= {self.other_caption: "", self.other: None}
         both = tuple(files) if len(files) == 2 and all(files) else None
+        update[self.all] = results.all_pictures(comparison, folder, prompt)
+        update[self.sides] = results.slider_caption(comparison, arm, prompt, seed) if both else ""
         return update | {self.slider: gr.update(value=both, elem_classes=[small])}
 
 

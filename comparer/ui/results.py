@@ -1,11 +1,14 @@
 """The right column's texts: progress, figures and tables as HTML. Everything from a visitor is escaped."""
 
+import re
 from html import escape
+from pathlib import Path
+from urllib.parse import quote
 
 from comparer.events import Progress, Waiting
-from comparer.notes import notes
+from comparer.notes import loss, notes
 from comparer.request import Request
-from comparer.results import Comparison, Figures
+from comparer.results import Comparison, Figures, Shot
 from comparer.verdict import DEFAULT, Thresholds
 
 EMPTY = (
@@ -28,12 +31,28 @@ def announce(request: Request) -> str:
 def expected(request: Request, macs: tuple[int, ...]) -> str:
     """Draw every arm's share of the baseline's multiply-accumulates as a bar, with the ratio."""
     rows = "".join(
-        f"<li>{escape(arm.name)}<b>{'1×' if number == 0 else f'{macs[0] / done:.2f}×'}</b>"
+        f"<li><span>{_name(arm.name)}</span><b>{_work(done, macs[0], number == 0)}</b>"
         f'<i style="width:{100 * done / macs[0]:.1f}%"></i></li>'
         for number, (arm, done) in enumerate(zip(request.arms, macs, strict=True))
     )
-    title = "<b>MAC ratio:</b> how much less the denoiser has to compute. What that saves in time, Generate measures."
+    title = (
+        "<b>The denoiser's work</b> in multiply-accumulates (MAC). What less of it saves in time, Generate measures."
+    )
     return f'<div class="expected"><p>{title}</p><ul>{rows}</ul></div>' if len(macs) > 1 else ""
+
+
+def _work(done: int, whole: int, baseline: bool) -> str:
+    return "100 % of the work" if baseline else f"{100 * done / whole:.0f} % of the work ({whole / done:.2f}× less)"
+
+
+def _name(arm: str) -> str:
+    """Write an arm's name so that it breaks between its parts, and T-GATE stays in one piece."""
+    return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", _unbroken(arm))
+
+
+def _unbroken(text: str) -> str:
+    """Keep T-GATE, and nothing else, from being broken at its hyphen."""
+    return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
 
 
 def told(message: str) -> str:
@@ -57,10 +76,28 @@ def status(event: Progress | Waiting, planned: str) -> str:
     )
 
 
-def ended(comparison: Comparison, again: bool = False) -> str:
-    """Say how the run ended; ``again`` for one that is shown anew."""
+def going(event: Progress | Waiting) -> str:
+    """Say beside the button how far it is: the status again, short; hidden from those who are read the status."""
+    if isinstance(event, Waiting):
+        return f'<p class="going" aria-hidden="true">{event.ahead} ahead; now: {escape(event.now)}</p>'
+    share = 100 * event.done / max(event.total, 1)
+    left = "" if event.seconds_left is None else f"{duration(event.seconds_left)} left"
+    return (
+        f'<div class="going" aria-hidden="true"><p><b>{escape(event.text)}</b><span>{left}</span></p>'
+        f'<div class="bar"><i style="width:{share:.1f}%"></i></div></div>'
+    )
+
+
+STARTING = '<p class="going" aria-hidden="true">Starting</p>'
+PREVIOUS = '<p class="previous">Previous run</p>'
+
+
+def ended(comparison: Comparison, again: bool = False, elsewhere: bool = False) -> str:
+    """Say how the run ended; ``again`` for one that is shown anew, ``elsewhere`` for one that still goes on."""
     made, asked = len(comparison.shots), len(comparison.request.items()) * len(comparison.request.arms)
     before = f"Your last run, {comparison.created[:16].replace('T', ' ')} UTC. " if again else ""
+    if elsewhere:
+        before += "Running in another tab; reload to see more. "
     said = {
         "finished": f"<b>Finished.</b> {_count(made, 'picture')} made.",
         "stopped": f"<b>Stopped.</b> {made} of {asked} pictures were made.",
@@ -87,30 +124,49 @@ def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
         figures = comparison.figures(number)
         if number == 0 or figures.speed_up is None:
             continue
-        kind, said = "", f"after {_count(len({c.batch for c, _ in comparison.call_pairs(number)}), 'call')}"
+        calls = len({c.batch for c, _ in comparison.call_pairs(number)})
+        kind, said, early = "", f"after {_count(calls, 'call')}", ""
         if comparison.state != "running":
             verdict = comparison.verdict(number, thresholds)
             kind, said = verdict.kind, verdict.sentence.removeprefix(verdict.kind).lstrip(": ")
+        elif calls == 1:
+            early = " early"
+        slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
         ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
         why = comparison.no_effect(number)
         badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
         cards.append(
-            f'<div class="card {kind.lower().replace(" ", "-")}"><h2>{escape(arm.name)}</h2>'
-            f"<strong>{figures.speed_up:.2f}×</strong>{f'<b>{kind}</b>' if kind else ''}<span>{escape(said)}</span>"
+            f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{_name(arm.name)}</h2>'
+            f"<strong>{figures.speed_up:.2f}×{slower}</strong>{f'<b>{kind}</b>' if kind else ''}"
+            f"<span>{_whole(said)}</span>"
             f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}{badge}</div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
 
+def _whole(text: str) -> str:
+    """Keep "n = 2 calls" and a figure with its unit in one piece."""
+    return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
+
+
 def arms_table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table."""
-    head = ("Arm", "Seconds a picture", "it/s", "Speed-up", "CLIP", "CLIP loss", "Peak memory", "What it did")
+    head = (
+        "Arm",
+        "Seconds a picture",
+        "it/s",
+        "<bdi>Speed-up</bdi>",
+        "CLIP",
+        "CLIP loss",
+        "Peak memory",
+        "What it did",
+    )
     rows = []
     for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         if f.calls or comparison.why_not(number):
             why = comparison.why_not(number)
             did = f"not run: {why}" if why else "; ".join(comparison.no_effect(number)) or comparison.did(number)
-            rows.append([escape(arm.name), *_cells(f, baseline=number == 0), escape(did) or "–"])
+            rows.append([_name(arm.name), *_cells(f, baseline=number == 0), _unbroken(did) or "–"])
     if not any(f.peak_bytes for f in comparison.all_figures()):  # a CPU has no counter: the notes say so
         head, rows = (*head[:6], head[7]), [[*row[:6], row[7]] for row in rows]
     return _table("Figures by arm", head, rows)
@@ -122,7 +178,7 @@ def _cells(f: Figures, baseline: bool) -> list[str]:
         _show(f.steps_per_second, "{:.1f}"),
         "baseline" if baseline else _show(f.speed_up, "{:.2f}×"),
         _show(f.clip_score, "{:.2f}"),
-        "" if baseline else _show(f.clip_loss, "{:+.1%}"),
+        "" if baseline or f.clip_loss is None else loss(f.clip_loss),
         _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB"),
     ]
 
@@ -130,17 +186,14 @@ def _cells(f: Figures, baseline: bool) -> list[str]:
 def pairs_table(comparison: Comparison) -> str:
     """Write a row a (prompt, seed) with each arm's seconds and CLIP score."""
     arms = comparison.request.arms
-    head = ["Prompt", "Seed", *(escape(arm.name) for arm in arms)]
+    head = ["Prompt", "Seed", *(_name(arm.name) for arm in arms)]
     rows = []
     for prompt, seed in comparison.request.items():
         shots = [comparison.shot(arm, prompt, seed) for arm in range(len(arms))]
         if not any(shots):
             continue
         cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
-        for shot in shots:
-            call = comparison.calls[shot.call] if shot else None
-            score = shot and _show(shot.clip_score, " · CLIP {:.2f}")
-            cells.append(f"{call.seconds / call.pictures:.3f} s{score}" if call else "–")
+        cells += [_seen(comparison, shot) if shot else "–" for shot in shots]
         rows.append(cells)
     return _table("Every picture", head, rows, wide_first=True)
 
@@ -153,10 +206,56 @@ def notes_list(comparison: Comparison) -> str:
     return f'<ul class="notes">{items}</ul>'
 
 
+def all_pictures(comparison: Comparison, folder: Path, prompt: int) -> str:
+    """Draw a prompt's pictures: a column an arm, a row a seed; a press on one opens its pair."""
+    arms, settings = comparison.request.arms, comparison.request.settings
+    rows = []
+    for seed in settings.seeds:
+        if not any(comparison.shot(arm, prompt, seed) for arm in range(len(arms))):
+            continue
+        cells = "".join(f"<td>{_cell(comparison, folder, arm, prompt, seed)}</td>" for arm in range(len(arms)))
+        rows.append(f'<tr><th scope="row">Seed {seed}</th>{cells}</tr>')
+    head = "".join(f'<th scope="col">{_name(arm.name)}</th>' for arm in arms)
+    kind = "all small" if settings.width < 256 else "all"
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="All pictures of a prompt">'
+        f'<table class="{kind}" style="--arms:{len(arms)}"><caption>{escape(settings.prompts[prompt])}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _cell(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int) -> str:
+    shot = comparison.shot(arm, prompt, seed)
+    if shot is None:
+        return '<span class="none">not made</span>'
+    name = escape(comparison.request.arms[arm].name)
+    settings = comparison.request.settings
+    # Relative: the page may be served below a path of its own.
+    image = (
+        f'<img src="gradio_api/file={quote(str(folder.resolve() / shot.file))}" loading="lazy" '
+        f'width="{settings.width}" height="{settings.height}" alt="{name}, seed {seed}">'
+    )
+    button = f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>'
+    return f"{button}<p>{_seen(comparison, shot)}</p>"
+
+
+def _seen(comparison: Comparison, shot: Shot) -> str:
+    call = comparison.calls[shot.call]
+    score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"
+    return f"<span>{call.seconds / call.pictures:.3f} s</span>{score}"
+
+
+def slider_caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
+    """Say what the two sides of the slider are."""
+    lines = (caption(comparison, number, prompt, seed) for number in (0, arm))
+    sides = zip(("left", "right"), lines, strict=True)
+    return f'<div class="sides">{"".join(f"<div><small>{side}:</small>{line}</div>" for side, line in sides)}</div>'
+
+
 def caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
     """Write the line above a picture: arm, seconds, CLIP score."""
     shot = comparison.shot(arm, prompt, seed)
-    name = f"<b>{escape(comparison.request.arms[arm].name)}</b>"
+    name = f"<b>{_name(comparison.request.arms[arm].name)}</b>"
     if shot is None:
         return f'<p class="caption">{name}<span>not made</span></p>'
     call = comparison.calls[shot.call]
@@ -190,10 +289,6 @@ def _table(title: str, head: tuple | list, rows: list[list[str]], wide_first: bo
 
 def _show(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
-
-
-def _signed(share: float) -> str:
-    return f"{100 * share:+.1f} %".replace("-", "−")
 
 
 def _count(number: int, noun: str) -> str:
