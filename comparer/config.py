@@ -137,7 +137,18 @@ def _device(text: str) -> str:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise ValueError(f"'{text}' is not a folder: {error}") from None
+
+
+def _named_folder(text: str) -> Path:
+    """Read a folder that its checkpoints are named after: "." has no name, but the folder that it is has."""
+    folder = _folder(text).resolve()
+    if not folder.name:
+        raise ValueError(f"'{text}' has no name: give a folder inside it")
+    return folder
 
 
 def _user(text: str) -> tuple[str, str]:
@@ -173,7 +184,7 @@ _YES_NO = ("yes", "no")
 _LIMITS = Limits()
 OPTIONS: tuple[Option, ...] = (
     Option(
-        "checkpoints", _folder, "none", "A folder of diffusers checkpoints; several are allowed.", "DIR",
+        "checkpoints", _named_folder, "none", "A folder of diffusers checkpoints; several are allowed.", "DIR",
         split=os.pathsep,
     ),
     Option("runs", _folder, "runs", "Where run folders are written.", "DIR"),

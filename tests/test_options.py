@@ -66,8 +66,8 @@ def test_a_flag_goes_before_its_variable():
 
 
 def test_several_values():
-    assert read("--checkpoints", "a", "--checkpoints", "b").checkpoints == (Path("a"), Path("b"))
-    assert read(COMPARER_CHECKPOINTS=os.pathsep.join("ab")).checkpoints == (Path("a"), Path("b"))
+    assert read("--checkpoints", "a", "--checkpoints", "b").checkpoints == (Path("a").resolve(), Path("b").resolve())
+    assert read(COMPARER_CHECKPOINTS=os.pathsep.join("ab")).checkpoints == (Path("a").resolve(), Path("b").resolve())
     assert (
         read(COMPARER_AUTH="a:1\nb:2").auth == read("--auth", "a:1", "--auth", "b:2").auth == (("a", "1"), ("b", "2"))
     )
@@ -88,6 +88,10 @@ def test_several_values():
         ("public", "1", "choose one of yes, no"),
         ("auth", "secret-alone", "is not written as user:password"),
         ("auth", ":secret", "is not written as user:password"),
+        ("checkpoints", "/", "'/' has no name: give a folder inside it"),
+        ("checkpoints", "~nosuchuser/models", "'~nosuchuser/models' is not a folder"),
+        ("runs", "~nosuchuser/runs", "'~nosuchuser/runs' is not a folder"),
+        ("auth-file", "~nosuchuser/users", "'~nosuchuser/users' is not a folder"),
         ("auth-file", "no such file", "'no such file' cannot be read: No such file"),
     ],
 )
