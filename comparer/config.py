@@ -58,9 +58,9 @@ class Config:
         if not self.public:
             return text
         for folder in (*self.checkpoints, self.runs):
-            for path in (folder.resolve(), folder):
-                text = text.replace(str(path), path.name)
-        return re.sub(r"(?<![\w:/])/(?:[^\s'\"(),;/]+/)*", "", text)
+            for path in filter(lambda path: path.name, (folder.resolve(), folder)):  # "." stands in every sentence
+                text = re.sub(_START + re.escape(str(path)), path.name.replace("\\", r"\\"), text)
+        return re.sub(_START + r"/(?:[^\s'\"(),;/]+/)*", "", text)
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,8 @@ def _mcp(text: str) -> bool:
     return text == "yes"
 
 
+# Where an absolute path begins, and not the rest of an address or of what a visitor wrote, as ck/../../etc.
+_START = r"(?<![\w:/.~-])"
 _YES_NO = ("yes", "no")
 _LIMITS = Limits()
 OPTIONS: tuple[Option, ...] = (

@@ -193,3 +193,28 @@ def test_who_has_no_password_stays_outside(tmp_path):
         assert httpx.post(f"{address}/login", data={"username": "me", "password": "x"}).status_code == 400
         client = Client(address, auth=("me", "open sesame"), verbose=False)
         assert [model["name"] for model in client.predict(api_name="/checkpoints")] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--runs", "/dev/null/x"], "The runs folder '/dev/null/x' cannot be made: Not a directory."),
+        (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address to serve at: "),
+        (["--host", "192.0.2.1"], "'192.0.2.1' is no address to serve at: "),
+        (["--host", "a" * 70 + ".b"], "is no address to serve at: "),
+    ],
+)
+def test_a_page_that_cannot_be_served_says_why_in_one_line(arguments, words, tmp_path, capsys):
+    from comparer.ui import serve
+
+    with pytest.raises(SystemExit) as ended:
+        serve.launch(None, read("--runs", str(tmp_path / "runs"), *arguments))
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and told.startswith("comparer: ") and words in told and told.count("\n") == 1
+
+
+def test_every_address_of_this_machine_can_be_served_at(tmp_path):
+    from comparer.ui import serve
+
+    for host in ("127.0.0.1", "0.0.0.0", "localhost"):
+        serve.check(read("--runs", str(tmp_path / "runs"), "--host", host))
