@@ -58,9 +58,9 @@ class Config:
         if not self.public:
             return text
         for folder in (*self.checkpoints, self.runs):
-            for path in (folder.resolve(), folder):
-                text = text.replace(str(path), path.name)
-        return re.sub(r"(?<![\w:/])/(?:[^\s'\"(),;/]+/)*", "", text)
+            for path in filter(lambda path: path.name, (folder.resolve(), folder)):  # "." stands in every sentence
+                text = re.sub(_START + re.escape(str(path)), path.name.replace("\\", r"\\"), text)
+        return re.sub(_START + r"/(?:[^\s'\"(),;/]+/)*", "", text)
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,18 @@ def _device(text: str) -> str:
 
 
 def _folder(text: str) -> Path:
-    return Path(text).expanduser()
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~nobody
+        raise ValueError(f"'{text}' is not a folder: {error}") from None
+
+
+def _named_folder(text: str) -> Path:
+    """Read a folder that its checkpoints are named after: "." has no name, but the folder that it is has."""
+    folder = _folder(text).resolve()
+    if not folder.name:
+        raise ValueError(f"'{text}' has no name: give a folder inside it")
+    return folder
 
 
 def _user(text: str) -> tuple[str, str]:
@@ -169,11 +180,13 @@ def _mcp(text: str) -> bool:
     return text == "yes"
 
 
+# Where an absolute path begins, and not the rest of an address or of what a visitor wrote, as ck/../../etc.
+_START = r"(?<![\w:/.~-])"
 _YES_NO = ("yes", "no")
 _LIMITS = Limits()
 OPTIONS: tuple[Option, ...] = (
     Option(
-        "checkpoints", _folder, "none", "A folder of diffusers checkpoints; several are allowed.", "DIR",
+        "checkpoints", _named_folder, "none", "A folder of diffusers checkpoints; several are allowed.", "DIR",
         split=os.pathsep,
     ),
     Option("runs", _folder, "runs", "Where run folders are written.", "DIR"),

@@ -3,12 +3,14 @@
 import json
 import re
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.export import png_text
 from comparer.results import Comparison
 
@@ -39,24 +41,36 @@ class RunFolder:
         request = comparison.request
         name = f"{arm}-{slug(request.arms[arm].name)}_p{prompt + 1:03}_s{seed}.png"
         title = comparison.checkpoint["name"]
-        png_text.save_png(picture, self.path / name, png_text.shot_texts(request, arm, prompt, seed, title))
+        with self._written():
+            png_text.save_png(picture, self.path / name, png_text.shot_texts(request, arm, prompt, seed, title))
         return name
 
     def save(self, comparison: Comparison) -> None:
         """Write ``run.json``; a reader never sees half of one."""
         partial = self.path / "run.json.partial"
-        partial.write_text(json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        partial.replace(self.path / "run.json")
+        text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n"
+        with self._written():
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(self.path / "run.json")
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            gone = "cannot be written" if self.path.is_dir() else "is gone"
+            raise ComparerError(f"The run folder {self.path} {gone}: {error.strerror or error}.") from error
 
 
-def find(runs: Path, name: str) -> Path:
+def find(runs: Path, name: Any) -> Path:
     """Return the folder of a run by its name, which may come from anybody.
 
     Raises:
         ComparerError: there is no such run.
     """
-    if not re.fullmatch(r"\w[\w.-]{,199}", name, re.ASCII) or not (runs / name / "run.json").is_file():
-        raise ComparerError(f"There is no run '{name[:80]}'.")
+    known = isinstance(name, str) and re.fullmatch(r"\w[\w.-]{,199}", name, re.ASCII)
+    if not known or not (runs / name / "run.json").is_file():
+        raise ComparerError(f"There is no run '{shown(name)}'.")
     return runs / name
 
 
@@ -68,7 +82,7 @@ def load(path: Path) -> Comparison:
     """
     try:
         return Comparison.from_json(json.loads((path / "run.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ComparerError(f"'{path.name}' holds no run: {error}.") from error
 
 

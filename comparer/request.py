@@ -6,13 +6,14 @@ what is allowed; the page, the API and the command line all come through this do
 
 import random
 import re
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.accelerators import to_json as accelerator_to_json
 from comparer.accelerators.base import Accelerator
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.models import samplers
 
 MAX_SEED = 2**32 - 1
@@ -104,6 +105,8 @@ class Request:
         for text in (*s.prompts, s.negative_prompt):
             if len(text) > limits.prompt:
                 raise ComparerError(f"A prompt has {len(text)} characters: at most {limits.prompt} are allowed.")
+            if re.search("[\ud800-\udfff]", text):
+                raise ComparerError(f"The prompt '{shown(text)}' is not text in UTF-8: it holds half a character.")
         if len(set(s.prompts)) < len(s.prompts):
             raise ComparerError("A prompt is given twice: each prompt once; use several seeds to repeat it.")
         samplers.find(s.sampler)
@@ -124,12 +127,13 @@ class Request:
         _between("Warm-ups", self.warmups, 0, limits.warmups, whole=True)
         _between("Repeats", self.repeats, 1, limits.repeats, whole=True)
         if self.noise not in NOISE:
-            raise ComparerError(f"There is no noise source '{self.noise}': choose one of {', '.join(NOISE)}.")
+            raise ComparerError(f"There is no noise source '{shown(self.noise)}': choose one of {', '.join(NOISE)}.")
         if not self.arms or self.arms[0].accelerators:
             raise ComparerError("The first arm is the baseline: it takes no accelerator.")
-        names = [arm.name for arm in self.arms]
-        if len(set(names)) < len(names):
-            raise ComparerError(f"Two arms have the same name: {', '.join(names)}.")
+        names = Counter(arm.name for arm in self.arms)
+        ((name, times),) = names.most_common(1)
+        if times > 1:
+            raise ComparerError(f"Two arms have the same name: {shown(name)}.")
         pictures = len(s.prompts) * len(s.seeds) * len(self.arms)
         if pictures > limits.pictures:
             raise ComparerError(
@@ -173,15 +177,18 @@ class Request:
                 Arm(arm["name"], tuple(accelerator_from_json(a) for a in arm["accelerators"])) for arm in data["arms"]
             )
             return cls(Settings(**settings), arms, data["warmups"], data["noise"], data.get("repeats", 1), limits)
-        except (KeyError, TypeError) as error:
-            raise ComparerError(f"This is not a request of Comparer's: {error}.") from error
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ComparerError(f"This is not a request of Comparer's: {shown(error)}.") from error
 
 
 def _between(name: str, value: float, low: float, high: float, whole: bool = False) -> None:
+    kind = "whole number" if whole else "number"
+    if value is None or value == "":
+        raise ComparerError(f"{name} is empty: write a {kind}.")
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise ComparerError(f"{name} '{value}' is not a {'whole ' if whole else ''}number.")
+        raise ComparerError(f"{name} '{shown(value)}' is not a {kind}.")
     if not low <= value <= high:
-        raise ComparerError(f"{name} {value:g} is out of range: {low:g} to {high:g} is allowed.")
+        raise ComparerError(f"{name} {shown(value)} is out of range: {shown(low)} to {shown(high)} is allowed.")
 
 
 def parse_prompts(text: str) -> tuple[str, ...]:
@@ -199,16 +206,19 @@ def read_prompts(path: Path, limit: int = 2**20) -> str:
     Raises:
         ComparerError: it cannot be read, is too large, is not text, or holds no prompt.
     """
+    name = f"'{shown(path.name)}'"
     try:
-        if path.stat().st_size > limit:
-            raise ComparerError(f"'{path.name}' is too large for a file of prompts: at most {limit} bytes are allowed.")
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            content = file.read(limit + 1)  # a device or a pipe has no size
+        if len(content) > limit:
+            raise ComparerError(f"{name} is too large for a file of prompts: at most {limit} bytes are allowed.")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ComparerError(f"'{path.name}' is not a text file in UTF-8.") from error
+        raise ComparerError(f"{name} is not a text file in UTF-8.") from error
     except OSError as error:
-        raise ComparerError(f"'{path.name}' cannot be read: {error.strerror}.") from error
+        raise ComparerError(f"{name} cannot be read: {error.strerror}.") from error
     if not text.strip():
-        raise ComparerError(f"'{path.name}' holds no prompt: write one a line.")
+        raise ComparerError(f"{name} holds no prompt: write one a line.")
     return text
 
 
@@ -219,22 +229,30 @@ def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
         ComparerError: a part is neither of these, or there are more than ``limit`` seeds.
     """
     seeds: list[int] = []
-    for part in (part.strip() for part in str(text).split(",")):
+    for part in (part.strip() for part in str(text).split(",", limit)):
+        if len(seeds) >= limit:
+            break
         if part == "-1":
             seeds.append(random.SystemRandom().randrange(2**31))
         elif re.fullmatch(r"\d{1,12}", part):
             seeds.append(int(part))
         elif match := re.fullmatch(r"(\d{1,12})\s*-\s*(\d{1,12})", part):
             first, last = int(match[1]), int(match[2])
-            if last < first or last - first >= limit:
-                raise ComparerError(f"The seed range '{part}' is not one: write it as 1-8, at most {limit} seeds.")
+            if last < first:
+                raise ComparerError(f"The seed range {part} runs backwards: write {last}-{first}.")
+            if last - first >= limit:
+                raise ComparerError(f"{part} is {last - first + 1} seeds: at most {limit} are allowed.")
             seeds += range(first, last + 1)
+            if len(seeds) > limit:
+                break
         else:
             raise ComparerError(
-                f"'{part}' is not a seed: write a whole number, a list such as 1,2,3, a range such as 1-8, "
+                f"'{shown(part)}' is not a seed: write a whole number, a list such as 1,2,3, a range such as 1-8, "
                 "or -1 for a random one."
             )
-    return tuple(seeds)
+    else:
+        return tuple(seeds)
+    raise ComparerError(f"There are more than {limit} seeds: at most {limit} are allowed.")
 
 
 def parse_size(text: str | int) -> tuple[int, int]:
@@ -245,5 +263,5 @@ def parse_size(text: str | int) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", str(text))
     if not match:
-        raise ComparerError(f"'{text}' is not a size: write it as 512 or 512x768, in pixels.")
+        raise ComparerError(f"'{shown(text)}' is not a size: write it as 512 or 512x768, in pixels.")
     return int(match[1]), int(match[2] or match[1])

@@ -5,6 +5,7 @@ from dataclasses import replace
 from comparer.errors import ComparerError
 from comparer.request import Request
 from comparer.results import Comparison
+from comparer.verdict import Thresholds
 
 
 def continued(before: Comparison, request: Request) -> Comparison:
@@ -53,6 +54,22 @@ def unmade(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
     """Return number -> items of the batches that no call has been made of."""
     made = {call.batch for call in comparison.calls}
     return {number: items for number, items in enumerate(comparison.batches) if number not in made}
+
+
+def extended(request: Request, seeds: int) -> Request:
+    """Return the request with so many seeds more, counted on from its largest."""
+    known = request.settings.seeds
+    after = range(max(known) + 1, max(known) + 1 + seeds)
+    return replace(request, settings=replace(request.settings, seeds=(*known, *after)))
+
+
+def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
+    """Return how many more seeds would probably settle the arm that needs fewest; 0 where that is too many to run."""
+    verdicts = [seen.verdict(arm, thresholds) for arm in range(1, len(seen.request.arms))]
+    needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)
+    settings, limits = seen.request.settings, seen.request.limits
+    pictures = len(settings.prompts) * (len(settings.seeds) + needed) * len(seen.request.arms)
+    return needed if pictures <= limits.pictures else 0
 
 
 def _question(request: Request) -> tuple:

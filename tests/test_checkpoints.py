@@ -4,17 +4,18 @@ import inspect
 import json
 import os
 from dataclasses import replace
-from shutil import copytree
+from shutil import copytree, rmtree
 
 import numpy as np
 import pytest
 from conftest import PROMPT, ask, finish, pixels
 
 from comparer.checkpoints.read import local_names, names, resolve
+from comparer.cli import main
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.models import pipelines, samplers
+from comparer.models import hub, pipelines, samplers
 from comparer.models.catalog import DEMO
 
 
@@ -62,6 +63,12 @@ def test_local_folders_are_listed_newest_first(installed):
         ("models/link", ["outside the checkpoint folders"]),
         ("/etc", ["outside the checkpoint folders"]),
         ("../secret/model", ["outside the checkpoint folders"]),
+        ("~nosuchuser", ["no checkpoint '~nosuchuser'", "demo"]),
+        ("~nosuchuser/model", ["no checkpoint '~nosuchuser/model'", "demo"]),
+        ("/" + "a" * 5000, ["no checkpoint '/aaa", "aaa…'", "demo"]),
+        ("models/" + "a" * 5000, ["no checkpoint 'models/aaa", "aaa…'", "demo"]),
+        ("./\0", ["no checkpoint", "demo"]),
+        ("models/\0", ["no checkpoint", "demo"]),
         ("sd-1.5", ["not on this machine", "about 2.1 GB", "python -m comparer fetch sd-1.5"]),
     ],
 )
@@ -71,6 +78,117 @@ def test_refusals(installed, name, words, monkeypatch, tmp_path):
         resolve(name, installed)
     assert all(word in str(refused.value) for word in words), refused.value
     assert "\n" not in str(refused.value)
+
+
+def changed(part, **fields):
+    """Return what changes a component's configuration; "gone" takes a field away."""
+
+    def damage(folder):
+        path = folder / part
+        data = json.loads(path.read_text()) | fields
+        path.write_text(json.dumps({name: value for name, value in data.items() if value != "gone"}))
+
+    return damage
+
+
+def written(part, text):
+    return lambda folder: (folder / part).write_bytes(text)
+
+
+def sharded(text):
+    """Return what replaces the U-Net's weights by a list of shards."""
+
+    def damage(folder):
+        (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+        (folder / "unet" / "diffusion_pytorch_model.safetensors.index.json").write_text(text)
+
+    return damage
+
+
+def without_tokenizer(folder):
+    rmtree(folder / "tokenizer")
+
+
+def with_empty_tokenizer(folder):
+    without_tokenizer(folder)
+    (folder / "tokenizer").mkdir()
+
+
+UNET, SCHEDULER, TOKENIZER = "unet/config.json", "scheduler/scheduler_config.json", "tokenizer/tokenizer_config.json"
+DAMAGES = {
+    "truncated list of shards": (sharded('{"weight_map": {"a"'), "JSONDecodeError"),
+    "list of shards without a map": (sharded("{}"), "weight_map"),
+    "list of shards that is a list": (sharded("[]"), "TypeError"),
+    "map of shards that is a list": (sharded('{"weight_map": []}'), "AttributeError"),
+    "scheduler that is a list": (written(SCHEDULER, b"[]"), "AttributeError"),
+    "deep scheduler": (written(SCHEDULER, b"[" * 100_000), "RecursionError"),
+    "index that is a list": (written("model_index.json", b"[]"), "AttributeError"),
+    "no channels": (changed(UNET, block_out_channels="gone"), "block_out_channels"),
+    "null channels": (changed(UNET, block_out_channels=None), "its block_out_channels None is not a list"),
+    "no kinds of blocks": (changed(UNET, down_block_types="gone"), "down_block_types"),
+    "null kinds of blocks": (changed(UNET, down_block_types=None), "its down_block_types None are not 3 names"),
+    "two kinds of blocks": (changed(UNET, down_block_types=["a", "b"]), "are not 3 names"),
+    "layers x": (changed(UNET, layers_per_block="x"), "its layers_per_block x is not a whole number"),
+    "null layers": (changed(UNET, layers_per_block=None), "its layers_per_block None is not a whole number"),
+    "two layers": (changed(UNET, layers_per_block=[1, 1]), "is not a list of 3 whole numbers"),
+    "middle that is a list": (changed(UNET, mid_block_type=[]), "mid_block_type [] is no name"),
+    "no class": (changed(UNET, _class_name="gone"), "_class_name"),
+    **{
+        f"sample_size {size}": (changed(UNET, sample_size=size), f"its sample_size {size} is not a whole number")
+        for size in (-1, 0, 8.5, [16, 16], "8", True, None)
+    },
+    "vae without channels": (changed("vae/config.json", block_out_channels=[]), "vae's block_out_channels"),
+    "prediction foo": (changed(SCHEDULER, prediction_type="foo"), "its prediction_type foo is none of epsilon"),
+    "spacing foo": (changed(SCHEDULER, timestep_spacing="foo"), "its timestep_spacing foo is none of leading"),
+    "two time steps": (changed(SCHEDULER, num_train_timesteps=2), "its num_train_timesteps 2 is not a whole number"),
+    "no tokenizer": (without_tokenizer, "its tokenizer has no vocabulary"),
+    "empty tokenizer": (with_empty_tokenizer, "its tokenizer has no vocabulary"),
+    "tokenizer without a length": (changed(TOKENIZER, model_max_length="gone"), "model_max_length"),
+    "tokenizer of any length": (changed(TOKENIZER, model_max_length=10**30), "tokenizer's model_max_length 1000"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_checkpoint_is_said_to_be_damaged_and_harms_no_other(name, tmp_path, capsys):
+    damage, words = DAMAGES[name]
+    copytree(DEMO, tmp_path / "models" / "m")
+    damage(tmp_path / "models" / "m")
+    with pytest.raises(ComparerError) as refused:
+        resolve("models/m", Config(checkpoints=(tmp_path / "models",)))
+    told = str(refused.value)
+    assert told.startswith("'models/m' is a damaged checkpoint: ") and words in told and "\n" not in told
+    assert main(["checkpoints", "--checkpoints", str(tmp_path / "models"), "--hub", "no"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["demo", "models/m"] and told in lines[1]
+
+
+@pytest.mark.parametrize("part", ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"])
+@pytest.mark.parametrize("weights", ["half", "empty", "garbage"])
+def test_damaged_weights_are_refused_when_they_are_loaded(part, weights, tmp_path):
+    copytree(DEMO, tmp_path / "models" / "m")
+    path = tmp_path / "models" / "m" / f"{part}.safetensors"
+    content = path.read_bytes()
+    path.write_bytes({"half": content[: len(content) // 2], "empty": b"", "garbage": b"garbage" * 100}[weights])
+    config = Config(checkpoints=(tmp_path / "models",))
+    with pytest.raises(ComparerError, match="'models/m' could not be loaded: ") as refused:
+        pipelines.load(resolve("models/m", config), config)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_damaged_list_of_shards_in_the_hubs_cache_does_not_break_the_catalogue(tmp_path):
+    copytree(DEMO, tmp_path / "m")
+    sharded("[]")(tmp_path / "m")
+    assert not hub._has_weights(tmp_path / "m" / "unet") and hub._has_weights(tmp_path / "m" / "vae")
+
+
+def test_the_folder_one_stands_in_has_a_name(tmp_path, monkeypatch, capsys):
+    copytree(DEMO, tmp_path / "lcm")
+    monkeypatch.chdir(tmp_path)
+    assert main(["checkpoints", "--checkpoints", ".", "--hub", "no"]) == 0
+    name = f"{tmp_path.name}/lcm"
+    assert name in capsys.readouterr().out
+    assert main(["compare", PROMPT, "--checkpoints", ".", "--checkpoint", name, "--steps", "0"]) == 2
+    assert "Steps 0" in capsys.readouterr().err
 
 
 def test_a_path_inside_the_folders_is_as_good_as_the_listed_name(installed):

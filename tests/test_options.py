@@ -66,8 +66,8 @@ def test_a_flag_goes_before_its_variable():
 
 
 def test_several_values():
-    assert read("--checkpoints", "a", "--checkpoints", "b").checkpoints == (Path("a"), Path("b"))
-    assert read(COMPARER_CHECKPOINTS=os.pathsep.join("ab")).checkpoints == (Path("a"), Path("b"))
+    assert read("--checkpoints", "a", "--checkpoints", "b").checkpoints == (Path("a").resolve(), Path("b").resolve())
+    assert read(COMPARER_CHECKPOINTS=os.pathsep.join("ab")).checkpoints == (Path("a").resolve(), Path("b").resolve())
     assert (
         read(COMPARER_AUTH="a:1\nb:2").auth == read("--auth", "a:1", "--auth", "b:2").auth == (("a", "1"), ("b", "2"))
     )
@@ -88,6 +88,10 @@ def test_several_values():
         ("public", "1", "choose one of yes, no"),
         ("auth", "secret-alone", "is not written as user:password"),
         ("auth", ":secret", "is not written as user:password"),
+        ("checkpoints", "/", "'/' has no name: give a folder inside it"),
+        ("checkpoints", "~nosuchuser/models", "'~nosuchuser/models' is not a folder"),
+        ("runs", "~nosuchuser/runs", "'~nosuchuser/runs' is not a folder"),
+        ("auth-file", "~nosuchuser/users", "'~nosuchuser/users' is not a folder"),
         ("auth-file", "no such file", "'no such file' cannot be read: No such file"),
     ],
 )
@@ -189,3 +193,28 @@ def test_who_has_no_password_stays_outside(tmp_path):
         assert httpx.post(f"{address}/login", data={"username": "me", "password": "x"}).status_code == 400
         client = Client(address, auth=("me", "open sesame"), verbose=False)
         assert [model["name"] for model in client.predict(api_name="/checkpoints")] == ["demo"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--runs", "/dev/null/x"], "The runs folder '/dev/null/x' cannot be made: Not a directory."),
+        (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address to serve at: "),
+        (["--host", "192.0.2.1"], "'192.0.2.1' is no address to serve at: "),
+        (["--host", "a" * 70 + ".b"], "is no address to serve at: "),
+    ],
+)
+def test_a_page_that_cannot_be_served_says_why_in_one_line(arguments, words, tmp_path, capsys):
+    from comparer.ui import serve
+
+    with pytest.raises(SystemExit) as ended:
+        serve.launch(None, read("--runs", str(tmp_path / "runs"), *arguments))
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and told.startswith("comparer: ") and words in told and told.count("\n") == 1
+
+
+def test_every_address_of_this_machine_can_be_served_at(tmp_path):
+    from comparer.ui import serve
+
+    for host in ("127.0.0.1", "0.0.0.0", "localhost"):
+        serve.check(read("--runs", str(tmp_path / "runs"), "--host", host))

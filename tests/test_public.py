@@ -12,6 +12,7 @@ from gradio_client.exceptions import AppError
 
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.timing import pace
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,11 @@ def test_nothing_lists_or_guesses_the_runs_of_others(address, runs, other):
         runs, f"{runs}/", runs / folder, f"{runs}/{folder}/", f"{runs}/{folder}/.", f"{runs}/*/run.json",
         runs / known / "run.json", runs / (known + "0" * 32) / "run.json", runs / (known + "*") / picture,
         runs / f"{known}????????????????????????????????" / "grid.png", f"{runs}/{folder}/../", runs / "run.json",
-        runs.parent / "secret.txt", f"{runs}/../secret.txt", f"{runs}/{folder}/../../secret.txt",
+        runs / pace.FILE, f"{runs}/{folder}/../{pace.FILE}", runs.parent / "secret.txt", f"{runs}/../secret.txt", f"{runs}/{folder}/../../secret.txt",
         runs.parent / "models" / "broken" / "model_index.json", "runs", "/etc/passwd", "README.md", "app.py",
         "comparer/config.py", "/proc/self/environ", f"file://{runs}/{folder}/run.json",
     ]  # fmt: skip
+    assert (runs / pace.FILE).is_file()
     for path in tries:
         answer = get(address, path)
         assert answer.status_code >= 400, path
@@ -97,6 +99,9 @@ def test_messages_are_shortened_for_strangers_only():
     assert public.tell(ComparerError("'x' is outside the checkpoint folders (/models, /data/b).")) == (
         "'x' is outside the checkpoint folders (models, b)."
     )
+    here = Config(public=True, runs=Path())
+    for text in ("'ck/../../etc' is gone.", "'../models/x' is gone.", "'./a/b' is gone.", "'~/a/b' is gone."):
+        assert public.tell(ComparerError(text)) == text == here.tell(ComparerError(text))
 
 
 def test_waiting_strangers_learn_no_prompt(address, runs, other):

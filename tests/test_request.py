@@ -1,14 +1,17 @@
 """The door: what is refused, in which words; what round-trips."""
 
 import json
+from pathlib import Path
+from time import monotonic
 
 import pytest
 from conftest import PROMPT, ask
 
+from comparer.accelerators import parse_stack
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.request import Request, parse_prompts, parse_seeds, parse_size
+from comparer.request import Request, parse_prompts, parse_seeds, parse_size, read_prompts
 
 
 @pytest.mark.parametrize(
@@ -30,11 +33,17 @@ from comparer.request import Request, parse_prompts, parse_seeds, parse_size
         ({"sampler": "Eular"}, ["'Eular'", "DDIM", "DPM++ 2M Karras"]),
         ({"seeds": "abc"}, ["'abc' is not a seed", "1-8"]),
         ({"seeds": ""}, ["is not a seed"]),
-        ({"seeds": "8-1"}, ["'8-1'"]),
+        ({"seeds": "5-1"}, ["The seed range 5-1 runs backwards: write 1-5."]),
+        ({"seeds": "1-1000"}, ["1-1000 is 1000 seeds: at most 400 are allowed."]),
+        ({"seeds": "1-300,301-600"}, ["more than 400 seeds: at most 400"]),
+        ({"seeds": ",".join(map(str, range(1000)))}, ["more than 400 seeds: at most 400"]),
+        ({"seeds": "-1," * 1000}, ["more than 400 seeds: at most 400"]),
+        ({"seeds": "100000000000"}, ["Seed 100000000000 is out of range: 0 to 4294967295 is allowed."]),
+        ({"seeds": "x" * 5000}, ["is not a seed"]),
         ({"seeds": "1,1"}, ["seed is given twice"]),
         ({"seeds": "1-401"}, ["at most 400"]),
         ({"seeds": "1-201"}, ["402 pictures", "at most 400"]),
-        ({"seeds": "4294967296"}, ["Seed 4.29497e+09"]),
+        ({"seeds": "4294967296"}, ["Seed 4294967296"]),
         ({"batch_size": 17}, ["Batch size 17", "1 to 16"]),
         ({"warmups": 11}, ["Warm-ups 11", "0 to 10"]),
         ({"noise": "gpu"}, ["'gpu'", "cpu, device"]),
@@ -43,7 +52,31 @@ from comparer.request import Request, parse_prompts, parse_seeds, parse_size
         ({"accelerators": ["DeepCache(speed=3)"]}, ["no parameter 'speed'", "interval, branch"]),
         ({"accelerators": ["DeepCache(branch=2)"]}, ["branch 2", "0, 1, 3"]),
         ({"accelerators": ["TurboCache"]}, ["'TurboCache'", "DeepCache"]),
-        ({"accelerators": ["DeepCache", "DeepCache"]}, ["same name"]),
+        ({"accelerators": ["DeepCache", "DeepCache"]}, ["same name: DeepCache(interval=3)."]),
+        ({"accelerators": ["DeepCache"] * 1000}, ["same name: DeepCache(interval=3)."]),
+        ({"accelerators": ["DeepCache(interval=3,interval=4)"]}, ["gives a parameter twice"]),
+        ({"accelerators": ["DeepCache(interval=" + "-" * 5000 + "1)"]}, ["5021 characters: at most 300"]),
+        ({"accelerators": ["DeepCache(interval=" + "-" * 270 + "1)"]}, ["is not an accelerator"]),
+        ({"accelerators": ["DeepCache(interval={[]: 1})"]}, ["is not an accelerator"]),
+        ({"accelerators": ["a" + " " * 50_000 + "("]}, ["at most 300"]),
+        ({"accelerators": ["+" * 50_000]}, ["at most 300"]),
+        ({"accelerators": [f"DeepCache(interval={10**200})"]}, ["is out of range: 1 to 20"]),
+        ({"accelerators": [f"ToMe(ratio={10**280})"]}, ["ToMe: ratio 1000", "is out of range: 0.01 to 0.75"]),
+        ({"accelerators": [f"DeepCache({'x' * 200}=1)"]}, ["no parameter 'xxx"]),
+        ({"steps": 10**400}, ["Steps 1000", "1 to 150"]),
+        ({"guidance": 10**400}, ["Guidance 1000", "0 to 30"]),
+        ({"guidance": 1e300}, ["Guidance 1e+300", "0 to 30"]),
+        ({"steps": "9" * 5000}, ["Steps '999", "not a whole number"]),
+        ({"guidance": ["x"] * 5000}, ["Guidance '['x'", "not a number"]),
+        ({"size": (None, 128)}, ["Width is empty: write a whole number."]),
+        ({"size": (128, "")}, ["Height is empty: write a whole number."]),
+        ({"batch_size": None}, ["Batch size is empty: write a whole number."]),
+        ({"guidance_rescale": None}, ["Guidance rescale is empty: write a number."]),
+        ({"noise": "x" * 5000}, ["no noise source 'xxx"]),
+        ({"sampler": "x" * 5000}, ["no sampler 'xxx"]),
+        ({"size": "9" * 5000}, ["is not a size"]),
+        ({"prompt": "a star \udcff"}, ["'a star ?'", "not text in UTF-8"]),
+        ({"negative_prompt": "\ud800"}, ["not text in UTF-8"]),
         ({"checkpoint": "nope"}, ["no checkpoint 'nope'", "demo"]),
     ],
 )
@@ -52,7 +85,7 @@ def test_bad_input_gets_one_sentence(change, words):
         ask_at_door(Config(), **{"prompt": PROMPT, **change})
     message = str(refused.value)
     assert all(word in message for word in words), message
-    assert "\n" not in message
+    assert "\n" not in message and len(message) < 400 and message.isprintable()
 
 
 def test_a_request_round_trips_through_json():
@@ -65,6 +98,27 @@ def test_a_damaged_request_is_refused():
     del data["settings"]["prompts"]
     with pytest.raises(ComparerError, match="not a request"):
         Request.from_json(data)
+
+
+@pytest.mark.parametrize("prompts", [[5], [None], 5])
+def test_a_request_whose_prompts_are_no_texts_is_refused(prompts):
+    data = ask().to_json()
+    data["settings"]["prompts"] = prompts
+    with pytest.raises(ComparerError, match="not a request"):
+        Request.from_json(data)
+
+
+def test_an_accelerator_is_read_in_linear_time():
+    began = monotonic()
+    for text in ("a" + " " * 298 + "(", "a " * 149, "(" * 300, "+" * 300, "a+" * 150):
+        with pytest.raises(ComparerError):
+            parse_stack(text)
+    assert monotonic() - began < 2
+
+
+def test_a_file_without_an_end_is_refused():
+    with pytest.raises(ComparerError, match="'zero' is too large for a file of prompts"):
+        read_prompts(Path("/dev/zero"))
 
 
 def test_defaults_are_the_checkpoints_own():

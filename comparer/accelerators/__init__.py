@@ -11,8 +11,9 @@ from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.deepcache import DeepCache
 from comparer.accelerators.tgate import TGATE
 from comparer.accelerators.tome import ToMe
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 
+LONGEST = 300  # characters of an arm: the fullest stack has fewer
 REGISTRY: dict[str, type[Accelerator]] = {kind.title: kind for kind in (DeepCache, ToMe, TGATE, GuidanceCutoff)}
 
 Usual = Callable[[type[Accelerator]], dict[str, Any]]
@@ -31,7 +32,7 @@ def find(name: str) -> type[Accelerator]:
     for title, kind in REGISTRY.items():
         if _plain(name) in (_plain(title), _plain(kind.__name__)):
             return kind
-    raise ComparerError(f"There is no accelerator '{name}': choose one of {', '.join(REGISTRY)}.")
+    raise ComparerError(f"There is no accelerator '{shown(name)}': choose one of {', '.join(REGISTRY)}.")
 
 
 def build(name: str, parameters: dict[str, Any]) -> Accelerator:
@@ -44,7 +45,7 @@ def build(name: str, parameters: dict[str, Any]) -> Accelerator:
     allowed = [item.name for item in fields(kind)]
     for parameter in parameters:
         if parameter not in allowed:
-            raise ComparerError(f"{kind.title} has no parameter '{parameter}': it has {', '.join(allowed)}.")
+            raise ComparerError(f"{kind.title} has no parameter '{shown(parameter)}': it has {', '.join(allowed)}.")
     return kind(**parameters)
 
 
@@ -64,6 +65,7 @@ def parse(text: str) -> Accelerator:
     Raises:
         ComparerError: it is not written like that, or as ``build`` says.
     """
+    _short(text)
     return build(*_read(text))
 
 
@@ -80,6 +82,7 @@ def parse_stack(text: str, usual: Usual = lambda kind: {}) -> tuple[Accelerator,
     Raises:
         ComparerError: as ``parse``.
     """
+    _short(text)
     parts = [_read(part) for part in re.split(r"\+(?![^(]*\))", text)]
     return build_stack([(name, usual(find(name)) | given) for name, given in parts])
 
@@ -99,13 +102,21 @@ def _plain(name: str) -> str:
     return re.sub(r"[\W_]", "", str(name)).lower()
 
 
+def _short(text: str) -> None:
+    if len(text) > LONGEST:
+        raise ComparerError(f"An accelerator has {len(text)} characters: at most {LONGEST} are allowed.")
+
+
 def _read(text: str) -> tuple[str, dict[str, Any]]:
-    if match := re.fullmatch(r"\s*(\w[\w -]*?)\s*(\(.*\))?\s*", text):
+    if match := re.fullmatch(r"(\w[\w -]*)(\(.*\))?", text.strip()):
         try:
             call = ast.parse(f"_{match[2] or '()'}", mode="eval").body
             # A positional value, ** and a second pair of brackets are refused.
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
-                return match[1], {word.arg or "**": ast.literal_eval(word.value) for word in call.keywords}
-        except (SyntaxError, ValueError):
+                given = [(word.arg or "**", ast.literal_eval(word.value)) for word in call.keywords]
+                if len(dict(given)) < len(given):
+                    raise ComparerError(f"'{shown(text)}' gives a parameter twice: each parameter once.")
+                return match[1].strip(), dict(given)
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             pass
-    raise ComparerError(f"'{text}' is not an accelerator: write it as DeepCache(interval=3).")
+    raise ComparerError(f"'{shown(text)}' is not an accelerator: write it as DeepCache(interval=3).")

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.models.catalog import FAMILIES
 
 
@@ -51,16 +51,16 @@ class Accelerator(ABC):
             expected = type(item.default)
             if expected is int and isinstance(value, float) and value.is_integer():
                 object.__setattr__(self, item.name, value := int(value))  # sliders and JSON send 3.0
-            if expected is float and isinstance(value, int) and not isinstance(value, bool):
-                object.__setattr__(self, item.name, value := float(value))
-            if type(value) is not expected:
+            if type(value) is not expected and not (expected is float and type(value) is int):
                 kind = {"int": "a whole number", "float": "a number", "bool": "true or false"}
                 allowed = kind.get(expected.__name__, expected.__name__)
-                raise ComparerError(f"{self.title}: {item.name} '{value}' is not {allowed}.")
+                raise ComparerError(f"{self.title}: {item.name} '{shown(value)}' is not {allowed}.")
             if low is not None and not low <= value <= high:
                 raise ComparerError(
-                    f"{self.title}: {item.name} {value:g} is out of range: {low:g} to {high:g} is allowed."
+                    f"{self.title}: {item.name} {shown(value)} is out of range: {low:g} to {high:g} is allowed."
                 )
+            if expected is float:
+                object.__setattr__(self, item.name, float(value))
 
     def __str__(self) -> str:
         """Write it as the command line reads it: ``DeepCache(interval=3, branch=0)``."""

@@ -6,11 +6,19 @@ A folder may be read only inside the installation's checkpoint folders, symbolic
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from comparer.config import Config
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.models import hub, samplers
 from comparer.models.catalog import CATALOG, DEMO, FAMILIES, Family, Model
+
+# What every sampler knows; some other values fail in the middle of a run.
+SCHEDULER = {
+    "prediction_type": ("epsilon", "v_prediction"),
+    "timestep_spacing": ("leading", "linspace", "trailing"),
+}
+FEWEST_TIMESTEPS = 100
 
 
 @dataclass(frozen=True)
@@ -127,16 +135,20 @@ def weight(model: Model) -> str:
 def _local_folder(name: str, config: Config) -> Path:
     known = f"choose one of {', '.join(names(config))}"
     candidates = [root / Path(name).relative_to(root.name) for root in config.checkpoints if _under(name, root.name)]
-    if Path(name).is_absolute() or name.startswith((".", "~")):
-        candidates.append(Path(name).expanduser())
-    folder = next((path.resolve() for path in candidates if path.is_dir()), None)
+    try:
+        if Path(name).is_absolute() or name.startswith((".", "~")):
+            candidates.append(Path(name).expanduser())
+        candidates = [path.resolve() for path in candidates]
+        folder = next((path for path in candidates if path.is_dir()), None)
+    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+        raise ComparerError(f"There is no checkpoint '{shown(name)}': {known}.") from None
     roots = [root.resolve() for root in config.checkpoints]
     if folder and any(folder.is_relative_to(root) for root in roots):
         return folder
-    if candidates and not any(path.resolve().is_relative_to(root) for path in candidates for root in roots):
+    if candidates and not any(path.is_relative_to(root) for path in candidates for root in roots):
         where = ", ".join(map(str, config.checkpoints)) or "none is set: start with --checkpoints DIR"
-        raise ComparerError(f"'{name}' is outside the checkpoint folders ({where}).")
-    raise ComparerError(f"There is no checkpoint '{name}': {known}.")
+        raise ComparerError(f"'{shown(name)}' is outside the checkpoint folders ({where}).")
+    raise ComparerError(f"There is no checkpoint '{shown(name)}': {known}.")
 
 
 def _under(name: str, root: str) -> bool:
@@ -163,32 +175,72 @@ def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint
         family = _family(index.get("_class_name", "unnamed"), folder, name)
         denoiser = _json(folder / family.denoiser / "config.json")
         vae, scheduler = _json(rest / "vae" / "config.json"), _json(rest / "scheduler" / "scheduler_config.json")
+        _check(family, denoiser, vae, scheduler)
         size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ComparerError(f"'{name}' is a damaged checkpoint: {type(error).__name__}: {error}.") from error
-    parts = (family.denoiser, "vae", *family.text)
-    checkpoint = Checkpoint(
+        for part in family.text:
+            tokenizer = rest / part.replace("text_encoder", "tokenizer")
+            if not hub.has_vocabulary(tokenizer):
+                raise ValueError(f"its {tokenizer.name} has no vocabulary")
+            if family.denoiser == "unet":  # PixArt's pipelines know the length themselves
+                length = _json(tokenizer / "tokenizer_config.json")["model_max_length"]
+                _whole(f"{tokenizer.name}'s model_max_length", length, 1, 10**6)
+        parts = (family.denoiser, "vae", *family.text)
+        places = {part: (folder if part == family.denoiser else rest) / part for part in parts}
+        there = {part: [v for v in (None, "fp16") if hub.whole(place, v)] for part, place in places.items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+        raise ComparerError(f"'{name}' is a damaged checkpoint: {kind}{shown(error, 300)}.") from error
+    if missing := [part for part in parts if not there[part]]:
+        raise ComparerError(f"'{name}' has no safetensors weights for its {missing[0]}: save them as safetensors.")
+    return Checkpoint(
         Model(name, name, str(folder), family.name, size, family.guidance, sampler=samplers.named(scheduler)),
         folder,
         denoiser,
-        None,
+        None if all(None in variants for variants in there.values()) else "fp16",
         parts,
         base,
         scheduler.get("_class_name") == "LCMScheduler" or denoiser.get("time_cond_proj_dim") is not None,
     )
-    missing = [part for part in parts if not any(hub.whole(checkpoint.part(part), v) for v in (None, "fp16"))]
-    if missing:
-        raise ComparerError(f"'{name}' has no safetensors weights for its {missing[0]}: save them as safetensors.")
-    if all(hub.whole(checkpoint.part(part), None) for part in parts):
-        return checkpoint
-    return replace(checkpoint, variant="fp16")
+
+
+def _check(family: Family, denoiser: dict, vae: dict, scheduler: dict) -> None:
+    """Refuse with ``ValueError`` what is computed with before diffusers reads it."""
+    _whole("sample_size", denoiser["sample_size"])
+    _wholes("vae's block_out_channels", vae["block_out_channels"])
+    if not isinstance(kind := denoiser["_class_name"], str):
+        raise ValueError(f"its denoiser's class {shown(kind)} is no name")
+    if family.denoiser == "unet":
+        levels = len(_wholes("block_out_channels", denoiser["block_out_channels"]))
+        layers, kinds = denoiser.get("layers_per_block", 2), denoiser["down_block_types"]
+        _wholes("layers_per_block", layers if isinstance(layers, list) else [layers] * levels, levels)
+        if not isinstance(kinds, list) or len(kinds) != levels or not all(isinstance(kind, str) for kind in kinds):
+            raise ValueError(f"its down_block_types {shown(kinds)} are not {levels} names")
+        if not isinstance(middle := denoiser.get("mid_block_type"), str | None):
+            raise ValueError(f"its mid_block_type {shown(middle)} is no name")
+    _whole("num_train_timesteps", scheduler.get("num_train_timesteps", 1000), FEWEST_TIMESTEPS)
+    for name, allowed in SCHEDULER.items():
+        if (value := scheduler.get(name, allowed[0])) not in allowed:
+            raise ValueError(f"its {name} {shown(value)} is none of {', '.join(allowed)}")
+
+
+def _whole(name: str, value: Any, least: int = 1, most: int = 10**9) -> None:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"its {name} {shown(value)} is not a whole number from {least} to {most}")
+
+
+def _wholes(name: str, values: Any, number: int = 0) -> list:
+    if not isinstance(values, list) or not values or len(values) != (number or len(values)):
+        raise ValueError(f"its {name} {shown(values)} is not a list of {number or 'some'} whole numbers")
+    for value in values:
+        _whole(name, value)
+    return values
 
 
 def _family(kind: str, folder: Path, name: str) -> Family:
     families = [family for family in FAMILIES.values() if family.pipeline == kind]
     if not families:
         served = ", ".join(dict.fromkeys(family.pipeline for family in FAMILIES.values()))
-        raise ComparerError(f"'{name}' is a {kind}: served are {served}.")
+        raise ComparerError(f"'{name}' is a {shown(kind)}: served are {served}.")
     if len(families) == 1:
         return families[0]
     unet = _json(folder / "unet" / "config.json")  # Stable Diffusion 2 projects linearly around its attention

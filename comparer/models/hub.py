@@ -57,7 +57,7 @@ def here(model: Model) -> tuple[Path, Path | None] | None:
         (base / name).is_file() for name in ("model_index.json", "scheduler/scheduler_config.json")
     )
     tokenizers = [base / part.replace("text_encoder", "tokenizer") for part in family.text]
-    if not there or not all(map(_has_vocabulary, tokenizers)):
+    if not there or not all(map(has_vocabulary, tokenizers)):
         return None
     return folder, base if model.base else None
 
@@ -70,7 +70,10 @@ def _snapshot(repository: str, name: str) -> Path | None:
 
 
 def _has_weights(part: Path) -> bool:
-    return (part / "config.json").is_file() and any(whole(part, variant) for variant in (None, "fp16"))
+    try:
+        return (part / "config.json").is_file() and any(whole(part, variant) for variant in (None, "fp16"))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False  # a damaged list of shards: what it would be loaded from is not known
 
 
 def whole(part: Path, variant: str | None) -> bool:
@@ -86,7 +89,8 @@ def whole(part: Path, variant: str | None) -> bool:
     return False
 
 
-def _has_vocabulary(tokenizer: Path) -> bool:
+def has_vocabulary(tokenizer: Path) -> bool:
+    """Say whether a tokenizer's folder has what its words are read from."""
     known = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
     return any(all((tokenizer / name).is_file() for name in names) for names in known)
 

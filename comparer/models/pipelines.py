@@ -58,7 +58,10 @@ def load(checkpoint: Checkpoint, config: Config) -> Loaded:
             getattr(pipe, f"enable_{config.offload.replace('model', 'model_cpu')}_offload")(device=device)
     except Exception as error:
         told = out_of_memory(error, device)
-        if not told and not isinstance(error, OSError | ValueError | RuntimeError | KeyError | TypeError):
+        from safetensors import SafetensorError
+
+        known = OSError | ValueError | RuntimeError | LookupError | TypeError | AttributeError | ArithmeticError
+        if not told and not isinstance(error, known | SafetensorError):
             raise
         first = f"{told}; try {remedies(config, device)}" if told else str(error).strip().split("\n")[0]
         failure = ComparerError(f"'{checkpoint.model.name}' could not be loaded: {first}")

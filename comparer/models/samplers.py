@@ -4,7 +4,7 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.models.catalog import Family
 
 
@@ -50,7 +50,7 @@ def canonical(name: str) -> str:
     for known in SAMPLERS:
         if known.lower() == name.strip().lower():
             return known
-    raise ComparerError(f"There is no sampler '{name}': choose one of {', '.join(SAMPLERS)}.")
+    raise ComparerError(f"There is no sampler '{shown(name)}': choose one of {', '.join(SAMPLERS)}.")
 
 
 def find(name: str) -> Sampler:

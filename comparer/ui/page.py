@@ -19,6 +19,7 @@ from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.request import Request
 from comparer.results import Comparison
+from comparer.resume import extended, more_seeds
 from comparer.ui import api, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls, choices
@@ -28,24 +29,6 @@ from comparer.verdict import DEFAULT, Thresholds
 ASSETS = Path(__file__).parent
 # On a phone what happens is far below the button.
 SHOW_STATUS = "() => { if (innerWidth < 800) document.querySelector('#status').scrollIntoView({behavior: 'instant'}) }"
-# Ctrl+Enter in a text box is Generate; what a short button does is said when it is pointed at.
-KEYS = """() => {
-  const hints = {refresh: 'Look for new checkpoints', dice: 'A new random seed each time',
-    reuse: 'The seeds of the run that is shown', settings: 'Fill the controls from the run that is shown'}
-  const hint = event => {
-    const button = event.target.closest?.('button')
-    if (button && hints[button.id] && !button.title) button.title = hints[button.id]
-  }
-  document.addEventListener('pointerover', hint)
-  document.addEventListener('focusin', hint)
-  document.addEventListener('keydown', event => {
-    if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
-    if (!event.target.matches('textarea, input')) return
-    event.preventDefault()
-    event.stopPropagation()
-    document.querySelector('#generate').click()
-  }, true)
-}"""
 REDRAW = 0.2  # seconds between two redrawings of the progress bar
 
 
@@ -113,26 +96,9 @@ class Page:
 
     def _wire(self, demo: gr.Blocks) -> None:
         inputs = self.controls.inputs()
-        seen = [
-            self.headline,
-            self.judge,
-            self.more,
-            self.figures,
-            self.grid,
-            self.record,
-            self.comparison,
-            self.folder,
-            self.last,
-        ]
-        outputs = [
-            self.status,
-            self.going,
-            self.stop_button,
-            self.previous,
-            self.again,
-            *seen,
-            *self.pictures.outputs(),
-        ]
+        seen = [self.headline, self.judge, self.more, self.figures, self.grid, self.record]
+        kept = [self.comparison, self.folder, self.last]
+        outputs = [*self.told(), self.again, *seen, *kept, *self.pictures.outputs()]
         running = self.generate.click(
             self.run, inputs, outputs, concurrency_limit=None, show_progress="hidden", trigger_mode="once",
             api_visibility="private",
@@ -162,7 +128,7 @@ class Page:
             lambda told, seen: ("" if seen else results.EMPTY) if 'role="alert"' in (told or "") else gr.skip(),
             [self.status, self.comparison], self.status, **PRIVATE,
         )  # fmt: skip
-        demo.load(None, None, None, js=KEYS, **PRIVATE)
+        demo.load(None, None, None, js=(ASSETS / "keys.js").read_text(encoding="utf-8"), **PRIVATE)
         changed = [component.change for component in inputs]
         gr.on([*changed, demo.load], self.controls.plan, inputs, self.plan, trigger_mode="always_last", **PRIVATE)
         gr.on([*changed, demo.load], self.controls.expected, inputs, self.controls.arms.expected,
@@ -187,10 +153,8 @@ class Page:
         """Handle "Run k more seeds": go on with the comparison that is shown."""
 
         def more() -> tuple[Request, Path]:
-            seeds = seen.request.settings.seeds
-            after = range(max(seeds) + 1, max(seeds) + 1 + more_seeds(seen, _thresholds(*thresholds)))
-            settings = replace(seen.request.settings, seeds=(*seeds, *after))
-            return replace(seen.request, settings=settings, limits=self.config.limits), Path(folder)
+            asked = extended(seen.request, more_seeds(seen, _thresholds(*thresholds)))
+            return replace(asked, limits=self.config.limits), Path(folder)
 
         yield from self._run(request, more)
 
@@ -324,15 +288,6 @@ class Page:
 
 def _thresholds(speed_up: float, clip_loss: float) -> Thresholds:
     return Thresholds(speed_up, clip_loss / 100)
-
-
-def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
-    """Return how many more seeds would probably settle the arm that needs fewest; 0 where that is too many to run."""
-    verdicts = [seen.verdict(arm, thresholds) for arm in range(1, len(seen.request.arms))]
-    needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)
-    settings, limits = seen.request.settings, seen.request.limits
-    pictures = len(settings.prompts) * (len(settings.seeds) + needed) * len(seen.request.arms)
-    return needed if pictures <= limits.pictures else 0
 
 
 def page(config: Config) -> gr.Blocks:

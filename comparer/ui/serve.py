@@ -1,21 +1,28 @@
 """Serve the page: a free port, said aloud; the heavy libraries loading behind it."""
 
 import socket
+import sys
 import threading
 
 import gradio as gr
 
 from comparer.config import Config
+from comparer.errors import ComparerError, shown
 from comparer.models.libraries import prepare
+from comparer.timing import pace
 from comparer.ui.page import ASSETS
 
 
 def launch(demo: gr.Blocks, config: Config) -> None:
-    """Serve until interrupted."""
+    """Serve until interrupted; a refusal is one line, and the exit code 2."""
+    try:
+        check(config)
+    except ComparerError as error:
+        print(f"comparer: {error}", file=sys.stderr)
+        sys.exit(2)
     port = free_port(config.host, config.port)
     if port != config.port:
         print(f"Port {config.port} is taken: using {port}.", flush=True)
-    config.runs.mkdir(parents=True, exist_ok=True)
     _, url, _ = demo.launch(
         server_name=config.host,
         server_port=port,
@@ -24,7 +31,7 @@ def launch(demo: gr.Blocks, config: Config) -> None:
         theme=theme(),
         css_paths=[ASSETS / "style.css"],
         allowed_paths=[str(config.runs.resolve())],
-        blocked_paths=[str(folder.resolve()) for folder in config.checkpoints],
+        blocked_paths=[str(path.resolve()) for path in (*config.checkpoints, config.runs / pace.FILE)],
         auth=list(config.auth) or None,
         mcp_server=config.mcp,
         max_threads=40 + config.limits.queue,  # a page that waits holds one
@@ -60,6 +67,25 @@ def theme() -> gr.themes.Base:
         slider_color="*primary_700",
         slider_color_dark="*primary_400",
     )
+
+
+def check(config: Config) -> None:
+    """Make the runs folder, and see that the address is one of this machine.
+
+    Raises:
+        ComparerError: the folder cannot be made, or the address is none.
+    """
+    try:
+        config.runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ComparerError(f"The runs folder '{config.runs}' cannot be made: {error.strerror}.") from error
+    try:
+        kind, *_, address = socket.getaddrinfo(config.host.strip("[]"), 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind) as probe:
+            probe.bind(address)
+    except (OSError, UnicodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no name"
+        raise ComparerError(f"'{shown(config.host)}' is no address to serve at: {why}.") from error
 
 
 def free_port(host: str, wanted: int, tries: int = 100) -> int:
