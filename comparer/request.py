@@ -183,7 +183,7 @@ class Request:
 
 def _between(name: str, value: float, low: float, high: float, whole: bool = False) -> None:
     kind = "whole number" if whole else "number"
-    if value is None or value == "":
+    if value in (None, ""):
         raise ComparerError(f"{name} is empty: write a {kind}.")
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
         raise ComparerError(f"{name} '{shown(value)}' is not a {kind}.")

@@ -11,7 +11,9 @@ from comparer.errors import ComparerError
 
 
 @pytest.mark.parametrize(
-    "name", ["nope", "..", "a/b", "", "x" * 5000, "\0", None, 5, 1.5, True, [], ["a"], {"path": "x"}]
+    "name",
+    ["nope", "..", "a/b", "", "x" * 5000, "\0", None, 5, 1.5, True, [], ["a"], {"path": "x"}],
+    ids=lambda name: repr(name)[:12],
 )
 def test_what_is_no_run_is_said_to_be_none(name, tmp_path):
     with pytest.raises(ComparerError, match="There is no run '") as refused:

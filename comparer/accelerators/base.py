@@ -59,7 +59,7 @@ class Accelerator(ABC):
                 raise ComparerError(
                     f"{self.title}: {item.name} {shown(value)} is out of range: {low:g} to {high:g} is allowed."
                 )
-            if expected is float:
+            if type(value) is int and expected is float:
                 object.__setattr__(self, item.name, float(value))
 
     def __str__(self) -> str:
