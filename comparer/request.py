@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.accelerators import to_json as accelerator_to_json
@@ -181,7 +182,7 @@ class Request:
             raise ComparerError(f"This is not a request of Comparer's: {shown(error)}.") from error
 
 
-def _between(name: str, value: float, low: float, high: float, whole: bool = False) -> None:
+def _between(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:
     kind = "whole number" if whole else "number"
     if value in (None, ""):
         raise ComparerError(f"{name} is empty: write a {kind}.")
