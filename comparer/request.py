@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.accelerators import to_json as accelerator_to_json
@@ -18,6 +19,7 @@ from comparer.models import samplers
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
+NOISE_HELP = "where the starting noise is drawn: cpu, the same on every device and in every batch, or device"
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class Request:
             raise ComparerError(f"This is not a request of Comparer's: {shown(error)}.") from error
 
 
-def _between(name: str, value: float, low: float, high: float, whole: bool = False) -> None:
+def _between(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:
     kind = "whole number" if whole else "number"
     if value is None or value == "":
         raise ComparerError(f"{name} is empty: write a {kind}.")

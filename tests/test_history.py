@@ -10,7 +10,9 @@ from comparer.compare import Seen, compare
 from comparer.errors import ComparerError
 
 
-@pytest.mark.parametrize("name", ["nope", "..", "a/b", "", "x" * 5000, "\0", None, 5, 1.5, True, [], ["a"], {"path": "x"}])
+@pytest.mark.parametrize(
+    "name", ["nope", "..", "a/b", "", "x" * 5000, "\0", None, 5, 1.5, True, [], ["a"], {"path": "x"}]
+)
 def test_what_is_no_run_is_said_to_be_none(name, tmp_path):
     with pytest.raises(ComparerError, match="There is no run '") as refused:
         history.find(tmp_path, name)

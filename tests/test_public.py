@@ -55,7 +55,8 @@ def test_nothing_lists_or_guesses_the_runs_of_others(address, runs, other):
         runs, f"{runs}/", runs / folder, f"{runs}/{folder}/", f"{runs}/{folder}/.", f"{runs}/*/run.json",
         runs / known / "run.json", runs / (known + "0" * 32) / "run.json", runs / (known + "*") / picture,
         runs / f"{known}????????????????????????????????" / "grid.png", f"{runs}/{folder}/../", runs / "run.json",
-        runs / pace.FILE, f"{runs}/{folder}/../{pace.FILE}", runs.parent / "secret.txt", f"{runs}/../secret.txt", f"{runs}/{folder}/../../secret.txt",
+        runs / pace.FILE, f"{runs}/{folder}/../{pace.FILE}",
+        runs.parent / "secret.txt", f"{runs}/../secret.txt", f"{runs}/{folder}/../../secret.txt",
         runs.parent / "models" / "broken" / "model_index.json", "runs", "/etc/passwd", "README.md", "app.py",
         "comparer/config.py", "/proc/self/environ", f"file://{runs}/{folder}/run.json",
     ]  # fmt: skip
@@ -99,7 +100,7 @@ def test_messages_are_shortened_for_strangers_only():
     assert public.tell(ComparerError("'x' is outside the checkpoint folders (/models, /data/b).")) == (
         "'x' is outside the checkpoint folders (models, b)."
     )
-    here = Config(public=True, runs=Path("."))
+    here = Config(public=True, runs=Path())
     for text in ("'ck/../../etc' is gone.", "'../models/x' is gone.", "'./a/b' is gone.", "'~/a/b' is gone."):
         assert public.tell(ComparerError(text)) == text == here.tell(ComparerError(text))
 

@@ -59,7 +59,7 @@ class Accelerator(ABC):
                     f"{self.title}: {item.name} {shown(value)} is out of range: {low:g} to {high:g} is allowed."
                 )
             if expected is float:
-                object.__setattr__(self, item.name, float(value))
+                object.__setattr__(self, item.name, float(getattr(self, item.name)))
 
     def __str__(self) -> str:
         """Write it as the command line reads it: ``DeepCache(interval=3, branch=0)``."""
