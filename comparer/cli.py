@@ -18,7 +18,7 @@ from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
 from comparer.notes import notes
-from comparer.request import read_prompts
+from comparer.request import NOISE, NOISE_HELP, read_prompts
 from comparer.results import Comparison
 
 
@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m comparer", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m comparer", description="Compare diffusion accelerators from the command line."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser(
         "compare", help="make the baseline and the accelerated pictures", description="Compare accelerators."
@@ -52,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--all-five", action="store_true", help=f"baseline and {', '.join(FIVE)}")
     run.add_argument("--checkpoint", default="demo", help="a name that 'checkpoints' lists (%(default)s)")
     run.add_argument("--negative-prompt", default="", help="what the pictures should not show")
-    run.add_argument("--sampler", help=f"{', '.join(SAMPLERS)} (the checkpoint's)")
+    run.add_argument("--sampler", help=f"one of {', '.join(SAMPLERS)} (the checkpoint's)")
     run.add_argument("--steps", type=_whole, help="denoising steps (the checkpoint's)")
     run.add_argument("--guidance", type=_number, help="classifier-free guidance (the checkpoint's)")
     run.add_argument("--guidance-rescale", type=_number, default=0.0, help="0 to 1 (%(default)s)")
@@ -63,15 +65,19 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--repeats", type=_whole, default=1, help="timed calls of every batch, arms alternating (%(default)s)"
     )
-    run.add_argument("--noise", default="cpu", help="cpu or device (%(default)s)")
+    run.add_argument("--noise", default="cpu", metavar="|".join(NOISE), help=f"{NOISE_HELP} (%(default)s)")
     run.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(run)
-    listing = commands.add_parser("checkpoints", help="list what can be compared")
+    listing = commands.add_parser(
+        "checkpoints", help="list what can be compared", description="List what can be compared."
+    )
     listing.set_defaults(command=_checkpoints)
-    add_arguments(listing)
+    add_arguments(listing, matter=("checkpoints", "hub"))
     cli_evaluate.add(commands)
-    works = commands.add_parser("accelerators", help="show what runs with what, and why not")
+    works = commands.add_parser(
+        "accelerators", help="show what runs with what, and why not", description="Show what runs with what."
+    )
     works.set_defaults(command=_accelerators)
     get = commands.add_parser(
         "fetch", help="fetch a model from the hub", description="Fetch a model; what has come stays after Ctrl-C."
@@ -79,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     get.set_defaults(command=_fetch)
     get.add_argument("name", metavar="NAME", help="a model that 'checkpoints' lists as not here")
     get.add_argument("--quiet", action="store_true", help="no progress bar")
-    add_arguments(get)
+    add_arguments(get, matter=("hub", "device", "dtype"))
     return parser
 
 
@@ -120,7 +126,8 @@ def _compare(options: argparse.Namespace) -> int:
         options.guidance_rescale,
         options.repeats,
     )
-    bar = tqdm(total=1, unit="step", disable=options.quiet, bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}")
+    form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
+    bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)
     done: Finished | None = None
     run = compare(request, config)
     try:
@@ -204,7 +211,8 @@ def _fetch(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     run = fetch(options.name, from_arguments(options))
-    with tqdm(disable=options.quiet, bar_format="{desc} |{bar}| {percentage:.0f}%{postfix}") as bar:
+    form = "{desc} |{bar}| {percentage:.0f}%{postfix}"
+    with tqdm(desc="Looking", disable=options.quiet, bar_format=form) as bar:
         try:
             for event in run:
                 bar.total, bar.n = event.total or None, event.done

@@ -12,12 +12,15 @@ from comparer.errors import ComparerError
 from comparer.evaluate import Card, Evaluation
 from comparer.events import Finished, Progress
 from comparer.models.catalog import DEMO
+from comparer.models.samplers import SAMPLERS
+from comparer.request import NOISE, NOISE_HELP
 
 PROMPTS = DEMO.parent / "prompts"
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
 GUIDANCE = (
     "guidance in diffusers' convention, 1 is none; papers that write v = (1 + w)·cond − w·uncond mean w = guidance − 1"
 )
+TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)}; several are a product"}
 
 
 def add(commands: Any) -> None:
@@ -39,9 +42,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--repeats", type=int, help="timed calls of every batch, arms alternating (3)")
     parser.add_argument("--warmups", type=int, help="untimed calls an arm (1)")
     parser.add_argument("--negative-prompt")
-    parser.add_argument("--noise", help="cpu or device (cpu)")
+    parser.add_argument("--noise", metavar="|".join(NOISE), help=f"{NOISE_HELP} (cpu)")
     for name, kind in SEVERAL.items():
-        told = {"guidance": GUIDANCE}.get(name, f"{name.replace('_', ' ')}; several values are a product")
+        told = TOLD.get(name, f"{name.replace('_', ' ')}; several values are a product")
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, nargs="+", metavar="X", help=told)
     parser.add_argument(
         "--assert",

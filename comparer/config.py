@@ -6,7 +6,7 @@
 import argparse
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -240,8 +240,13 @@ OPTIONS: tuple[Option, ...] = (
 )  # fmt: skip
 
 
-def add_arguments(parser: argparse.ArgumentParser, serving: bool = False) -> None:
-    """Add the options that every door shares, and with ``serving`` the page's own."""
+def add_arguments(
+    parser: argparse.ArgumentParser, serving: bool = False, matter: Collection[str] | None = None
+) -> None:
+    """Add the options that every door shares, and with ``serving`` the page's own.
+
+    Where only some ``matter``, the others are taken, too, and the help does not show them.
+    """
     group = parser.add_argument_group("options of the installation")
     for option in OPTIONS:
         if option.serving and not serving:
@@ -253,7 +258,9 @@ def add_arguments(parser: argparse.ArgumentParser, serving: bool = False) -> Non
             option.flag,
             metavar=option.takes,
             action="append" if option.split else "store",
-            help=f"{option.help} Default: {option.default}. Variable: {names}.",
+            help=argparse.SUPPRESS
+            if matter is not None and option.name not in matter
+            else f"{option.help} Default: {option.default}. Variable: {names}.",
             **optional,
         )
 

@@ -19,6 +19,7 @@ from comparer.models import samplers
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
+NOISE_HELP = "where the starting noise is drawn: cpu, the same on every device and in every batch, or device"
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
-from time import monotonic, sleep
+from time import monotonic
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, until
 from hub_server import Hub, serving
 
 from comparer.checkpoints.read import resolve
@@ -420,18 +420,20 @@ def test_the_command_line_fetches_stops_and_goes_on(served, tmp_path):
     served.break_after = 4_000_000
     with served.hold:
         process = command(served, tmp_path, "fetch", "sd-1.5", "--device", "cpu")
-        while not any("incomplete" in str(path) and path.stat().st_size for path in tmp_path.rglob("*.incomplete")):
-            sleep(0.05)
+        until(lambda: any(path.stat().st_size >= 4_000_000 for path in tmp_path.rglob("*.incomplete")))
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     assert process.returncode == 130 and "Stopped; what has come is kept" in err and "Traceback" not in err
+    asking = f"Asking {served.address.partition('://')[2]} for {SD.source} |"
+    bars = [line.strip() for line in err.splitlines() if "|" in line]
+    assert any(bar.startswith(asking) for bar in bars) and not any(bar.startswith("|") for bar in bars), bars
     process = command(served, tmp_path, "fetch", "sd-1.5", "--device", "cpu")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "Stable Diffusion 1.5 is here.\n"), err
     assert "100%" in err and any("from 4" in asked for asked in served.asked)
     assert any(hub.SCORER_FILE in asked for asked in served.asked)
     served.asked.clear()
-    out, _ = command(served, tmp_path, "checkpoints").communicate(timeout=20)
+    out, _ = command(served, tmp_path, "checkpoints").communicate(timeout=60)
     lines = {line.split()[0]: line for line in out.splitlines()}
     assert "(512 px)" in lines["sd-1.5"] and "fetch" not in lines["sd-1.5"]
     assert "about 6.9 GB" in lines["sdxl"] and lines["sdxl"].endswith("python -m comparer fetch sdxl")

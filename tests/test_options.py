@@ -15,6 +15,7 @@ from comparer.cli import main
 from comparer.config import OPTIONS, Config, add_arguments, from_arguments
 from comparer.door import ask
 from comparer.errors import ComparerError
+from comparer.models import samplers
 from comparer.readme import up_to_date
 from comparer.request import Limits, Request
 
@@ -218,3 +219,25 @@ def test_every_address_of_this_machine_can_be_served_at(tmp_path):
 
     for host in ("127.0.0.1", "0.0.0.0", "localhost"):
         serve.check(read("--runs", str(tmp_path / "runs"), "--host", host))
+
+
+@pytest.mark.parametrize(
+    ("command", "matter"),
+    [("checkpoints", {"checkpoints", "hub"}), ("fetch", {"hub", "device", "dtype"}), ("accelerators", set())],
+)
+def test_help_shows_the_options_that_matter(command, matter, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    told = capsys.readouterr().out
+    assert {option.name for option in OPTIONS if f"{option.flag} " in told} == matter
+
+
+@pytest.mark.parametrize("command", ["compare", "evaluate"])
+def test_help_names_the_samplers_and_the_noises(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert ", ".join(samplers.SAMPLERS) in told and "--noise cpu|device" in told
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "Compare diffusion accelerators from the command line." in capsys.readouterr().out

@@ -113,7 +113,7 @@ def _plan(model: Model, half: bool, job: Job) -> Plan:
 
     if Path(model.source).is_dir():
         return Plan(())
-    job.text = f"Asking {ENDPOINT} for {model.title}"
+    job.text = f"Asking {ENDPOINT.partition('://')[2]} for {model.source}"
     family = FAMILIES[model.family]
     others = ("vae", *family.text)
     if model.base:
