@@ -31,6 +31,7 @@ from comparer.planning import HOPELESS, level_at
 from comparer.statistics import Estimate, difference, log_ratios, mean
 
 WORTH_IT, NOT_WORTH_IT, NO_DIFFERENCE, CANNOT_TELL = "Worth it", "Not worth it", "No difference", "Cannot tell"
+WIDE = 10  # times the figure: no speed-up is known to so little
 PILOT = 4  # calls, or pairs, that a spread can be judged from: t falls from 12.7 for two to 3.2 for four
 
 
@@ -202,6 +203,8 @@ class _Words:
         if not found.interval:
             return f"{found.value:.{digits}f}×"
         spread = "the same in every call" if found.constant else "–".join(f"{x:.{digits}f}" for x in ends)
+        if ends[1] > WIDE * found.value:
+            spread = "its interval is too wide to be of use"
         return f"{found.value:.{digits}f}× ({spread})"
 
     def quality(self) -> str:
