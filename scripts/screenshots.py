@@ -88,7 +88,11 @@ def finish(page: Page) -> None:
 
 def settle(page: Page) -> None:
     """Wait until pictures are drawn and nothing moves; leave no focus ring and no pointer behind."""
-    page.wait_for_function("() => [...document.images].every(image => image.complete && image.naturalWidth)")
+    # Those that are hidden or far away are loaded when someone looks at them.
+    page.wait_for_function(
+        "() => [...document.images].filter(i => i.offsetParent && i.getBoundingClientRect().top < innerHeight)"
+        ".every(i => i.complete && i.naturalWidth)"
+    )
     page.evaluate("document.activeElement?.blur()")
     page.mouse.move(0, 0)
 
