@@ -73,7 +73,7 @@ def test_a1111_reads_the_pairs_back(title: str) -> None:
         "café 5 × 7 ≥ 3 – done",
         "赤い丸、红色的狐狸, 빨간 원",
         "👩🏽‍🚀 on the moon 🐱",
-        "a tab\tand a line\nbreak, NUL \0, half a pair \ud83d",
+        "a tab\tand a line\nbreak, NUL \0",
     ],
 )
 def test_the_request_comes_back(tmp_path: Path, prompt: str) -> None:
@@ -83,7 +83,7 @@ def test_the_request_comes_back(tmp_path: Path, prompt: str) -> None:
     with Image.open(tmp_path / "p.png") as picture:
         assert json.loads(picture.info["comparer"])["shot"] == {"arm": 1, "prompt": 0, "seed": 8}
         assert picture.tobytes() == PICTURE.tobytes()
-        read = parameters_line(asked, 1, 0, 8, "demo").replace("\0", "?").replace("\ud83d", "?")
+        read = parameters_line(asked, 1, 0, 8, "demo").replace("\0", "?")
         assert picture.info["parameters"] == read
 
 

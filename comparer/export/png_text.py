@@ -67,7 +67,7 @@ def save_png(image: Image.Image, path: Path, texts: dict[str, str]) -> None:
     """Write a PNG with text chunks; a reader never sees half of one.
 
     Latin-1 texts become tEXt, others iTXt; from 4 KiB up they are compressed (zTXt, iTXt). In what is
-    not JSON, a character that no chunk can hold (NUL, half a surrogate pair) becomes "?".
+    not JSON, a character that no chunk can hold (NUL) becomes "?".
 
     Args:
         image: the picture.
