@@ -134,6 +134,8 @@ def take(browser: Browser, address: str) -> None:
         page.locator("#expected li").nth(4).wait_for()
         start(page, PROMPTS.split("\n")[0], "1,2")
         finish(page)
+        page.evaluate("scrollTo(0, 0)")
+        settle(page)
         save(page, ASSETS / "page.png")
         keep(page, ASSETS / "five.png")
         accelerators = page.locator("#accelerators")
