@@ -203,7 +203,7 @@ class _Words:
         if not found.interval:
             return f"{found.value:.{digits}f}×"
         spread = "the same in every call" if found.constant else "–".join(f"{x:.{digits}f}" for x in ends)
-        if ends[1] > WIDE * found.value:
+        if found.value and found.interval.high > WIDE * found.value:
             spread = "its interval is too wide to be of use"
         return f"{found.value:.{digits}f}× ({spread})"
 
