@@ -194,9 +194,13 @@ def test_changing_the_checkpoint_brings_its_defaults_and_reuse_its_seeds(page):
 def test_a_phone_sees_everything_without_scrolling_sideways(page):
     page.set_viewport_size({"width": 390, "height": 844})
     start(page, "1", "2")
+
+    def status():
+        return page.evaluate("document.querySelector('#status').getBoundingClientRect().top")
+
+    assert 0 <= status() < 400
     page.get_by_text("Finished.").wait_for()
-    page.wait_for_function("() => { const top = document.querySelector('#status').getBoundingClientRect().top;"
-                           " return top >= 0 && top < 400 }")  # fmt: skip
+    assert 0 <= status() < 400
     pictures(page)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0

@@ -7,6 +7,12 @@
   }
   document.addEventListener('pointerover', hint)
   document.addEventListener('focusin', hint)
+  // On a phone what happens is far below the button. A listener of Gradio's would run after the server's part.
+  document.addEventListener('click', event => {
+    if (innerWidth > 800 || !event.target.closest?.('#generate, #fetch, #more')) return
+    document.querySelector('#seen').classList.add('started')
+    document.querySelector('#status').scrollIntoView({behavior: 'instant'})
+  })
   document.addEventListener('keydown', event => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return
     if (!event.target.matches('textarea, input')) return

@@ -27,8 +27,6 @@ from comparer.ui.pictures import PLAIN, Pictures
 from comparer.verdict import DEFAULT, Thresholds
 
 ASSETS = Path(__file__).parent
-# On a phone what happens is far below the button.
-SHOW_STATUS = "() => { if (innerWidth < 800) document.querySelector('#status').scrollIntoView({behavior: 'instant'}) }"
 REDRAW = 0.2  # seconds between two redrawings of the progress bar
 
 
@@ -103,13 +101,10 @@ class Page:
             self.run, inputs, outputs, concurrency_limit=None, show_progress="hidden", trigger_mode="once",
             api_visibility="private",
         )  # fmt: skip
-        for starts in (self.generate, self.controls.fetch):
-            starts.click(None, None, None, js=SHOW_STATUS, **PRIVATE)
         gr.on(
             [slider.change for slider in self.thresholds], self.judged, [self.comparison, *self.thresholds],
             [self.headline, self.more], trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
-        self.more.click(None, None, None, js=SHOW_STATUS, **PRIVATE)
         self.more.click(
             self.run_more, [self.comparison, self.folder, *self.thresholds], outputs, concurrency_limit=None,
             show_progress="hidden", trigger_mode="once", api_visibility="private",
