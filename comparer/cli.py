@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
 from comparer.events import Finished, Progress, Waiting
 from comparer.fetch import fetch
+from comparer.figures import share
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
-from comparer.notes import notes
-from comparer.request import NOISE, NOISE_HELP, read_prompts
+from comparer.notes import judged, notes
+from comparer.request import NOISE, NOISE_HELP
 from comparer.results import Comparison
+from comparer.typed import read_prompts
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--repeats", type=_whole, default=1, help="timed calls of every batch, arms alternating (%(default)s)"
     )
     run.add_argument("--noise", default="cpu", metavar="|".join(NOISE), help=f"{NOISE_HELP} (%(default)s)")
+    cli_evaluate.add_measured(run)
     run.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(run)
@@ -108,7 +112,7 @@ def _compare(options: argparse.Namespace) -> int:
 
     if options.out:
         options.runs = options.out
-    config = from_arguments(options)
+    config = replace(from_arguments(options), own=True)
     request = ask(
         config,
         "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
@@ -125,6 +129,8 @@ def _compare(options: argparse.Namespace) -> int:
         options.noise,
         options.guidance_rescale,
         options.repeats,
+        options.also,
+        options.scorer,
     )
     form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
     bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)
@@ -147,6 +153,9 @@ def _compare(options: argparse.Namespace) -> int:
         bar.close()
     assert done is not None
     print(table(done.comparison))
+    for number in range(1, len(request.arms)):
+        for line in judged(done.comparison, number):
+            print(line)
     for line in notes(done.comparison):
         print(line)
     print(f"\nRun folder: {done.folder}")
@@ -162,7 +171,8 @@ def _draw(bar: Any, event: Progress) -> None:
 
 def table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table of plain text."""
-    rows = [("arm", "pictures", "s/picture", "it/s", "speed-up", "CLIP", "CLIP loss", "peak memory", "what it did")]
+    head = ("arm", "pictures", "s/picture", "of baseline", "it/s", "speed-up", "CLIP", "CLIP loss", "SSIM")
+    rows, base = [(*head, "peak memory", "what it did")], comparison.figures(0)
     for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         first = number == 0
         rows.append(
@@ -170,11 +180,13 @@ def table(comparison: Comparison) -> str:
                 arm.name,
                 str(figures.pictures),
                 _show(figures.seconds, "{:.3f}"),
+                _show(share(figures.seconds, base.seconds), "{:.0%}"),
                 _show(figures.steps_per_second, "{:.1f}"),
                 "1×" if first else _show(figures.speed_up, "{:.2f}×"),
                 _show(figures.clip_score, "{:.2f}"),
                 "" if first else _show(figures.clip_loss, "{:+.1%}"),
-                _show(figures.peak_bytes and figures.peak_bytes / 2**30, "{:.2f} GiB") or "not measured",
+                _show(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
+                _show((peak := comparison.peak(number)) and peak / 2**30, "{:.2f} GiB") or "not measured",
                 f"not run: {why}" if (why := comparison.why_not(number)) else comparison.did(number),
             )
         )

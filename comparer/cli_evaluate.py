@@ -3,6 +3,7 @@
 import argparse
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from comparer.evaluate import Card, Evaluation
 from comparer.events import Finished, Progress
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
-from comparer.request import NOISE, NOISE_HELP
+from comparer.request import ALSO, NOISE, NOISE_HELP
+from comparer.scores.scorers import SCORERS
 
 PROMPTS = DEMO.parent / "prompts"
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
@@ -21,6 +23,21 @@ GUIDANCE = (
     "guidance in diffusers' convention, 1 is none; papers that write v = (1 + w)·cond − w·uncond mean w = guidance − 1"
 )
 TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)}; several are a product"}
+
+
+def add_measured(parser: argparse.ArgumentParser) -> None:
+    """Add what ``compare`` and ``evaluate`` can measure besides."""
+    told = "; ".join(f"{name}: {what}" for name, what in ALSO.items())
+    parser.add_argument(
+        "--also", action="append", default=[], metavar="X", help=f"measure besides; may be repeated. {told}"
+    )
+    parser.add_argument(
+        "--scorer",
+        default="",
+        metavar="NAME",
+        help=f"the CLIP that scores: {', '.join(SCORERS)}, or ARCHITECTURE=FILE for weights on this machine (the "
+        "checkpoint's own)",
+    )
 
 
 def add(commands: Any) -> None:
@@ -46,6 +63,7 @@ def add(commands: Any) -> None:
     for name, kind in SEVERAL.items():
         told = TOLD.get(name, f"{name.replace('_', ' ')}; several values are a product")
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, nargs="+", metavar="X", help=told)
+    add_measured(parser)
     parser.add_argument(
         "--assert",
         dest="assertions",
@@ -68,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     """Run, write the summary, and check the assertions."""
     from comparer.export import summary
 
-    config = from_arguments(options)
+    config = replace(from_arguments(options), own=True)
     asked = [assertions.parse(text) for text in options.assertions]
     evaluation = _resumed(options, config) if options.resume else _begun(options, config)
     ended = _watch(evaluation, config, options.quiet)
@@ -99,6 +117,10 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
             given[name] = value[0] if isinstance(value, list) and len(value) == 1 else value
     if options.arm:
         given["accelerators"] = options.arm
+    if options.also:
+        given["also"] = options.also
+    if options.scorer:
+        given["scorer"] = options.scorer
     if options.prompts or "prompt" not in given:
         checkpoint = given.get("checkpoint", "demo")
         ours = PROMPTS / ("demo.txt" if checkpoint == "demo" else "photos.txt")
@@ -111,7 +133,8 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
 
 
 def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
-    given = [name for name in ("request", "prompts", "arm", "seeds", *SEVERAL) if getattr(options, name) is not None]
+    names = ("request", "prompts", "arm", "seeds", "also", "scorer", *SEVERAL)
+    given = [name for name in names if getattr(options, name)]
     if given:
         raise ComparerError(f"--resume goes on with what was asked: leave {given[0]} out.")
     return evaluate.load(Path(options.resume), config)

@@ -23,6 +23,11 @@ class Conditions:
         return asdict(self)
 
     @classmethod
+    def from_json(cls, data: dict) -> "Conditions":
+        """Build them from ``to_json``'s data."""
+        return cls(**data | {name: tuple(data[name]) for name in ("timesteps", "sigmas")})
+
+    @classmethod
     def of(cls, pictures: list, scheduler: object) -> "Conditions":
         """Read a call's conditions off its pictures and its diffusers scheduler, after the call."""
         width, height = pictures[0].size

@@ -35,6 +35,8 @@ class Config:
         auth: who may open the page, as (user, password); everybody if empty.
         public: visitors are strangers: nobody sees another's runs or the server's folders.
         mcp: whether the API is served to agents, too.
+        own: whether the person who asks is the one whose files these are: true on the command line, where a scorer's
+            weights may be any file, never on the page or in the API.
         limits: what one request may ask for.
     """
 
@@ -51,6 +53,7 @@ class Config:
     auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     public: bool = False
     mcp: bool = False
+    own: bool = False
     limits: Limits = field(default_factory=Limits)
 
     def tell(self, error: ComparerError) -> str:

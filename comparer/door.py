@@ -9,7 +9,8 @@ from comparer.compare import check
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.request import Arm, Request, Settings, parse_prompts, parse_seeds, parse_size
+from comparer.request import ALSO, EQUAL_TIME, Arm, Request, Settings
+from comparer.typed import parse_prompts, parse_seeds, parse_size
 
 FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
 """With the baseline, the five arms that people ask for most."""
@@ -31,6 +32,8 @@ def ask(
     noise: str = "cpu",
     guidance_rescale: Any = 0.0,
     repeats: Any = 1,
+    also: Sequence[str] = (),
+    scorer: str | None = "",
 ) -> Request:
     """Build a request; None stands for the checkpoint's own default.
 
@@ -51,11 +54,14 @@ def ask(
         noise: "cpu" or "device".
         guidance_rescale: 0 to 1.
         repeats: timed calls of every batch.
+        also: names of ``request.ALSO``, to be measured besides.
+        scorer: as ``scores.scorers.choose`` takes it; None and "" are the checkpoint's own.
 
     Raises:
         ComparerError: something is not allowed; one sentence says what, and what is.
     """
     texts = {"Prompt": prompt, "Checkpoint": checkpoint, "Negative prompt": negative_prompt, "Sampler": sampler}
+    texts["Scorer"] = scorer
     for name, text in texts.items():
         # gradio takes {"path": ...} in an answer for a file to serve: nothing but text may come back in a record.
         if text is not None and not isinstance(text, str):
@@ -63,6 +69,9 @@ def ask(
     if not isinstance(accelerators, Sequence) or not all(isinstance(a, str | tuple) for a in accelerators):
         raise ComparerError('The accelerators are not a list: write them as ["DeepCache(interval=3)"].')
     accelerators = [accelerators] if isinstance(accelerators, str) else accelerators
+    also = [also] if isinstance(also, str) else also
+    if not isinstance(also, Sequence) or not all(isinstance(name, str) for name in also):
+        raise ComparerError(f"What to measure is not a list: choose among {', '.join(ALSO)}.")
     model = resolve(checkpoint or "", config).model
     if size is None or size == "":
         size = (model.size, model.size)
@@ -86,8 +95,15 @@ def ask(
         batch_size=_whole(batch_size),
         guidance_rescale=guidance_rescale,
     )
-    arms = (Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built))
-    request = Request(settings, arms, _whole(warmups), noise, _whole(repeats), config.limits)
+    arms = [Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built)]
+    wanted = dict.fromkeys(also)
+    if EQUAL_TIME in wanted:
+        pairs = [(number, arm.name) for number, arm in enumerate(arms) if arm.accelerators]
+        arms += [Arm(f"Fewer steps, as long as {name}", like=number) for number, name in pairs]
+    measured = tuple(name for name in wanted if name != EQUAL_TIME)
+    request = Request(
+        settings, tuple(arms), _whole(warmups), noise, _whole(repeats), measured, (scorer or "").strip(), config.limits
+    )
     check(request, config)
     return request
 

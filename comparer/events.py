@@ -25,9 +25,9 @@ class Waiting:
 class Progress:
     """How far it is.
 
-    ``phase`` is loading, warm-up, generating, scoring or counting, with ``done`` of ``total`` denoising steps of the
-    whole run; or fetching, with bytes (``total`` is 0 until the hub has told the sizes). ``seconds_left`` is None until
-    it is known, from here or from an earlier run.
+    ``phase`` is loading, counting, warm-up, choice, generating, scoring, again, trace or memory, with ``done`` of
+    ``total`` denoising steps of the whole run; or fetching, with bytes (``total`` is 0 until the hub has told the
+    sizes). ``seconds_left`` is None until it is known, from here or from an earlier run.
     """
 
     phase: str

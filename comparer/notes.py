@@ -4,6 +4,8 @@ import re
 
 from comparer.demo.scenes import unknown_words
 from comparer.results import Comparison
+from comparer.rival import rivalry
+from comparer.verdict import DEFAULT, Thresholds
 
 WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
 LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
@@ -25,10 +27,12 @@ def notes(comparison: Comparison) -> list[str]:
         said.append(comparison.verdict(1).note)
     if (drift := comparison.drift()).remark:
         said.append(drift.remark)
-    if figures.peak_bytes is None:
-        said.append("Peak memory is not measured on this device.")
+    if comparison.resident:
+        said.append("Peak memory is the resident set of a process that made one call of the arm, libraries included.")
+    elif figures.peak_bytes is None:
+        said.append("Peak memory was not measured: on this device it takes a process of its own, on request.")
     if scorer.name:
-        said.append(f"CLIP score by {scorer.name}, n = {_count(figures.scored, 'pair')}.")
+        said.append(f"CLIP score by {scorer.name}{_sees(scorer.about)}, n = {_count(figures.scored, 'pair')}.")
     else:
         said.append(f"Not scored: {scorer.why_not}.")
     if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
@@ -37,6 +41,7 @@ def notes(comparison: Comparison) -> list[str]:
         said.append(LITERAL)
     for arm in range(1, len(request.arms)):
         said += [f"No effect: {reason}" for reason in comparison.no_effect(arm)]
+    said += _scale(comparison) + list(comparison.not_available)
     for number in scorer.truncated:
         said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
     return said + comparison.remarks
@@ -49,6 +54,52 @@ def loss(share: float) -> str:
     ('0.6 %', '−2.1 %', '0.0 %')
     """
     return f"{round(100 * share, 1) + 0.0:.1f} %".replace("-", "−")  # + 0.0: never −0.0
+
+
+def judged(comparison: Comparison, arm: int, thresholds: Thresholds = DEFAULT) -> list[str]:
+    """Say what comes of an arm: its verdict, whether fewer steps would do as well, and how alike its pictures are."""
+    name = comparison.request.arms[arm].name
+    if not comparison.call_pairs(arm):
+        return []
+    found = rivalry(comparison, arm)
+    more = [found.sentence if found else "", likeness(comparison, arm)]
+    return [f"{name}: {text}" for text in (comparison.verdict(arm, thresholds).sentence, *more) if text]
+
+
+def _sees(about: dict) -> str:
+    """Say how a scorer sees pictures: " (224 px, bicubic, shortest)"."""
+    seen = about.get("preprocessing", {})
+    size = seen.get("size")
+    pixels = f"{size[0] if isinstance(size, list) else size} px" if size else ""
+    told = ", ".join(filter(None, (pixels, seen.get("interpolation"), seen.get("resize_mode"))))
+    return f" ({told})" if told else ""
+
+
+def _scale(comparison: Comparison) -> list[str]:
+    """Say what the likeness of two pictures is measured against."""
+    said = []
+    if noise := comparison.noise_floor():
+        runs = f"{_count(noise.pairs, 'picture')} made again"
+        said.append(
+            f"Noise floor: two runs of the baseline are identical ({runs})."
+            if noise.identical == noise.pairs
+            else f"Noise floor: between two runs of the baseline colour values differ by {noise.mean_difference:.2g} of "
+            f"255 on average and by {noise.max_difference} at most; SSIM {noise.ssim:.3f} ({runs})."
+        )
+    if seeds := comparison.seed_distance:
+        pairs = _count(seeds.pairs, "pair")
+        said.append(f"Seed distance: the baseline's seeds of one prompt have SSIM {seeds.ssim:.3f} ({pairs}).")
+    return said
+
+
+def likeness(comparison: Comparison, arm: int) -> str:
+    """Say how alike the arm's pictures and the baseline's are: "SSIM 0.914: 12 % of the way ..."; "" where unknown."""
+    found, place = comparison.similarity(arm), comparison.place(arm)
+    if found is None or place is None:
+        return ""
+    if found.identical == found.pairs:
+        return f"{_count(found.pairs, 'pair')} of identical pictures"
+    return f"SSIM {found.ssim:.3f}: {place.text}"
 
 
 def _calls(comparison: Comparison, each: str) -> str:

@@ -4,11 +4,9 @@ Everything wrong that can be seen without a model is refused here, in one senten
 what is allowed; the page, the API and the command line all come through this door.
 """
 
-import random
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from comparer.accelerators import from_json as accelerator_from_json
@@ -19,6 +17,14 @@ from comparer.models import samplers
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
+ALSO = {
+    "equal-time": "for each accelerated arm one more: the baseline with so many fewer steps that it takes as long",
+    "noise-floor": "how far the baseline differs from itself: one more untimed run of it, where it is not repeated",
+    "divergence": "how far the latents move from the baseline's, step by step: the first call of every arm once more",
+    "memory": "on a CPU the peak memory of every arm, in a process of its own; on a GPU it is always counted",
+}
+"""What can be measured on request, and what it takes."""
+EQUAL_TIME = next(iter(ALSO))
 NOISE_HELP = "where the starting noise is drawn: cpu, the same on every device and in every batch, or device"
 
 
@@ -75,10 +81,20 @@ class Settings:
 
 @dataclass(frozen=True)
 class Arm:
-    """One column of a comparison: a name and zero or more accelerators."""
+    """One column of a comparison.
+
+    Attributes:
+        name: unlike all others.
+        accelerators: zero or more, in the order in which they are applied.
+        steps: its denoising steps where they are not the settings'.
+        like: the position of the arm whose time it takes with fewer steps, which are chosen when that arm's time is
+            known; None for an arm of its own.
+    """
 
     name: str
     accelerators: tuple[Accelerator, ...] = ()
+    steps: int | None = None
+    like: int | None = None
 
 
 @dataclass(frozen=True)
@@ -87,7 +103,8 @@ class Request:
 
     Every arm makes ``warmups`` untimed calls, then each batch ``repeats`` times; the pictures are the first one's.
     ``noise`` is "cpu" for one CPU generator a picture (the same start on every device and in every batch) or
-    "device" for one draw a batch on the device, as a server would.
+    "device" for one draw a batch on the device, as a server would. ``also`` names what of ``ALSO`` is measured
+    besides, and ``scorer`` the CLIP model as ``scores.scorers.choose`` takes it, "" for the checkpoint's own.
     """
 
     settings: Settings
@@ -95,6 +112,8 @@ class Request:
     warmups: int = 1
     noise: str = "cpu"
     repeats: int = 1
+    also: tuple[str, ...] = ()
+    scorer: str = ""
     limits: Limits = field(default=Limits(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -130,8 +149,18 @@ class Request:
         _between("Repeats", self.repeats, 1, limits.repeats, whole=True)
         if self.noise not in NOISE:
             raise ComparerError(f"There is no noise source '{shown(self.noise)}': choose one of {', '.join(NOISE)}.")
-        if not self.arms or self.arms[0].accelerators:
+        for name in self.also:
+            if name not in ALSO:
+                raise ComparerError(f"'{shown(name)}' cannot be measured: choose among {', '.join(ALSO)}.")
+        if not isinstance(self.scorer, str):
+            raise ComparerError("The scorer is not text.")
+        if not self.arms or self.arms[0] != Arm(self.arms[0].name):
             raise ComparerError("The first arm is the baseline: it takes no accelerator.")
+        for arm in self.arms:
+            if arm.like is not None and (arm.accelerators or arm.like not in self.accelerated()):
+                raise ComparerError(f"{shown(arm.name)} takes the time of no accelerated arm.")
+            if arm.steps is not None:
+                _between("Steps", arm.steps, 1, s.steps, whole=True)
         names = Counter(arm.name for arm in self.arms)
         ((name, times),) = names.most_common(1)
         if times > 1:
@@ -142,6 +171,23 @@ class Request:
                 f"{pictures} pictures were asked for ({len(s.prompts)} prompts × {len(s.seeds)} seeds × "
                 f"{len(self.arms)} arms): at most {limits.pictures} are allowed."
             )
+
+    def settings_of(self, arm: int) -> Settings:
+        """Return the settings that this arm runs with."""
+        steps = self.arms[arm].steps
+        return self.settings if steps is None else replace(self.settings, steps=steps)
+
+    def accelerated(self) -> list[int]:
+        """List the positions of the arms with accelerators."""
+        return [number for number, arm in enumerate(self.arms) if arm.accelerators]
+
+    def fewer_steps(self, arm: int) -> int | None:
+        """Return the position of the arm that takes this one's time with fewer steps; None where there is none."""
+        return next((number for number, other in enumerate(self.arms) if other.like == arm), None)
+
+    def wanted(self) -> tuple[str, ...]:
+        """List the names of ``ALSO`` that this request has: what ``door.ask`` takes for the same."""
+        return (EQUAL_TIME, *self.also) if any(arm.like is not None for arm in self.arms) else self.also
 
     def items(self) -> list[tuple[int, int]]:
         """List every (prompt number from 0, seed) in order: all seeds of the first prompt, then the next."""
@@ -155,7 +201,9 @@ class Request:
     def to_json(self) -> dict:
         """Return plain data for ``json.dumps``."""
         arms = [
-            {"name": arm.name, "accelerators": [accelerator_to_json(a) for a in arm.accelerators]} for arm in self.arms
+            {"name": arm.name, "accelerators": [accelerator_to_json(a) for a in arm.accelerators]}
+            | {name: value for name, value in (("steps", arm.steps), ("like", arm.like)) if value is not None}
+            for arm in self.arms
         ]
         return {
             "settings": asdict(self.settings),
@@ -163,6 +211,8 @@ class Request:
             "warmups": self.warmups,
             "noise": self.noise,
             "repeats": self.repeats,
+            "also": list(self.also),
+            "scorer": self.scorer,
         }
 
     @classmethod
@@ -176,9 +226,11 @@ class Request:
             settings = dict(data["settings"])
             settings |= {"prompts": tuple(settings["prompts"]), "seeds": tuple(settings["seeds"])}
             arms = tuple(
-                Arm(arm["name"], tuple(accelerator_from_json(a) for a in arm["accelerators"])) for arm in data["arms"]
+                Arm(**arm | {"accelerators": tuple(accelerator_from_json(a) for a in arm["accelerators"])})
+                for arm in data["arms"]
             )
-            return cls(Settings(**settings), arms, data["warmups"], data["noise"], data.get("repeats", 1), limits)
+            measured = data["warmups"], data["noise"], data.get("repeats", 1), tuple(data.get("also", ()))
+            return cls(Settings(**settings), arms, *measured, data.get("scorer", ""), limits)
         except (KeyError, TypeError, AttributeError) as error:
             raise ComparerError(f"This is not a request of Comparer's: {shown(error)}.") from error
 
@@ -191,79 +243,3 @@ def _between(name: str, value: Any, low: float, high: float, whole: bool = False
         raise ComparerError(f"{name} '{shown(value)}' is not a {kind}.")
     if not low <= value <= high:
         raise ComparerError(f"{name} {shown(value)} is out of range: {shown(low)} to {shown(high)} is allowed.")
-
-
-def parse_prompts(text: str) -> tuple[str, ...]:
-    """Read one prompt a line; blank lines are left out."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
-
-
-def read_prompts(path: Path, limit: int = 2**20) -> str:
-    """Read a file of prompts, one a line, in UTF-8.
-
-    Args:
-        path: the file.
-        limit: bytes that it may have.
-
-    Raises:
-        ComparerError: it cannot be read, is too large, is not text, or holds no prompt.
-    """
-    name = f"'{shown(path.name)}'"
-    try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)  # a device or a pipe has no size
-        if len(content) > limit:
-            raise ComparerError(f"{name} is too large for a file of prompts: at most {limit} bytes are allowed.")
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ComparerError(f"{name} is not a text file in UTF-8.") from error
-    except OSError as error:
-        raise ComparerError(f"{name} cannot be read: {error.strerror}.") from error
-    if not text.strip():
-        raise ComparerError(f"{name} holds no prompt: write one a line.")
-    return text
-
-
-def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
-    """Read seeds: ``7``, a list ``1,2,3``, a range ``1-8``, or ``-1`` for a random one.
-
-    Raises:
-        ComparerError: a part is neither of these, or there are more than ``limit`` seeds.
-    """
-    seeds: list[int] = []
-    for part in (part.strip() for part in str(text).split(",", limit)):
-        if len(seeds) >= limit:
-            break
-        if part == "-1":
-            seeds.append(random.SystemRandom().randrange(2**31))
-        elif re.fullmatch(r"\d{1,12}", part):
-            seeds.append(int(part))
-        elif match := re.fullmatch(r"(\d{1,12})\s*-\s*(\d{1,12})", part):
-            first, last = int(match[1]), int(match[2])
-            if last < first:
-                raise ComparerError(f"The seed range {part} runs backwards: write {last}-{first}.")
-            if last - first >= limit:
-                raise ComparerError(f"{part} is {last - first + 1} seeds: at most {limit} are allowed.")
-            seeds += range(first, last + 1)
-            if len(seeds) > limit:
-                break
-        else:
-            raise ComparerError(
-                f"'{shown(part)}' is not a seed: write a whole number, a list such as 1,2,3, a range such as 1-8, "
-                "or -1 for a random one."
-            )
-    else:
-        return tuple(seeds)
-    raise ComparerError(f"There are more than {limit} seeds: at most {limit} are allowed.")
-
-
-def parse_size(text: str | int) -> tuple[int, int]:
-    """Read ``512`` or ``512x768`` (width × height), in pixels.
-
-    Raises:
-        ComparerError: it is neither.
-    """
-    match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", str(text))
-    if not match:
-        raise ComparerError(f"'{shown(text)}' is not a size: write it as 512 or 512x768, in pixels.")
-    return int(match[1]), int(match[2] or match[1])

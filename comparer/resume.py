@@ -36,10 +36,13 @@ def continued(before: Comparison, request: Request) -> Comparison:
     done = {item for batch in batches for item in batch}
     left = [item for item in request.items() if item not in done]
     size = request.settings.batch_size
-    more = before.state == "finished" and request != before.request
+    more = before.state == "finished" and request.settings != before.request.settings
+    arms = tuple(
+        mine if mine.steps is not None else asked for mine, asked in zip(before.request.arms, request.arms, strict=True)
+    )
     return replace(
         before,
-        request=request,
+        request=replace(request, arms=arms),
         state="running",
         message="",
         calls=[replace(before.calls[old], batch=new_numbers[before.calls[old].batch]) for old in calls],
@@ -54,6 +57,21 @@ def unmade(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
     """Return number -> items of the batches that no call has been made of."""
     made = {call.batch for call in comparison.calls}
     return {number: items for number, items in enumerate(comparison.batches) if number not in made}
+
+
+def unrepeated(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
+    """Return number -> items of the batches whose noise floor is asked for and takes a further run of the baseline."""
+    request = comparison.request
+    if "noise-floor" not in request.also or request.repeats > 1:
+        return {}
+    known = {(shot.prompt, shot.seed) for shot in comparison.shots if shot.again}
+    return {number: items for number, items in enumerate(comparison.batches) if not known.issuperset(items)}
+
+
+def untraced(comparison: Comparison) -> list[tuple[int, int]]:
+    """Return the items whose latents are still to be laid beside the baseline's: the first call's, or none."""
+    wanted = "divergence" in comparison.request.also and not comparison.divergence
+    return comparison.batches[0] if wanted and comparison.request.accelerated() else []
 
 
 def extended(request: Request, seeds: int) -> Request:
@@ -76,10 +94,12 @@ def _question(request: Request) -> tuple:
     """Return what must be equal for two runs to be one."""
     return (
         replace(request.settings, prompts=(), seeds=()),
-        request.arms,
+        tuple(replace(arm, steps=None) if arm.like is not None else arm for arm in request.arms),
         request.warmups,
         request.noise,
         request.repeats,
+        request.also,
+        request.scorer,
     )
 
 

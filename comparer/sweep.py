@@ -12,7 +12,8 @@ from typing import Any
 from comparer.config import Config
 from comparer.door import ask
 from comparer.errors import ComparerError
-from comparer.request import Request, read_prompts
+from comparer.request import Request
+from comparer.typed import read_prompts
 
 SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "guidance_rescale")
 """Arguments of ``door.ask`` that may be lists."""
@@ -86,7 +87,7 @@ def _arguments(request: Request) -> dict[str, Any]:
     return {
         "prompt": "\n".join(s.prompts),
         "checkpoint": s.checkpoint,
-        "accelerators": [arm.accelerators for arm in request.arms[1:]],
+        "accelerators": [arm.accelerators for arm in request.arms[1:] if arm.like is None],
         "negative_prompt": s.negative_prompt,
         "sampler": s.sampler,
         "steps": s.steps,
@@ -98,6 +99,8 @@ def _arguments(request: Request) -> dict[str, Any]:
         "noise": request.noise,
         "guidance_rescale": s.guidance_rescale,
         "repeats": request.repeats,
+        "also": request.wanted(),
+        "scorer": request.scorer,
     }
 
 

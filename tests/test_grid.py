@@ -15,7 +15,8 @@ from comparer.export.grid import draw_grid, save_grid
 from comparer.export.lettering import Style
 from comparer.export.png_text import read_request
 from comparer.request import Arm, Request, Settings
-from comparer.results import Call, Comparison, Scorer, Shot
+from comparer.results import Comparison
+from comparer.shots import Call, Scorer, Shot
 
 BASELINE, FAST = Arm("Baseline"), Arm("DeepCache(interval=3, branch=0)", (DeepCache(),))
 STYLE = Style(17, "#000000")

@@ -11,7 +11,8 @@ from comparer.accelerators import parse_stack
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.request import Request, parse_prompts, parse_seeds, parse_size, read_prompts
+from comparer.request import Request
+from comparer.typed import parse_prompts, parse_seeds, parse_size, read_prompts
 
 
 @pytest.mark.parametrize(

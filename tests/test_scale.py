@@ -8,8 +8,9 @@ import pytest
 from conftest import ask, finish
 from PIL import Image
 
-from comparer.scores.scale import mean, noise_floor, place, seed_distance
-from comparer.scores.similarity import Similarity, similarity
+from comparer.likeness import Similarity, mean, place
+from comparer.scores.scale import noise_floor, seed_distance
+from comparer.scores.similarity import similarity
 
 PAIR = Similarity(False, 40, 4.0, 30.0, 0.88, None, 0.1, 0.9)
 

@@ -10,7 +10,8 @@ from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
 from comparer.evidence import Evidence
 from comparer.request import Arm, Request, Settings
-from comparer.results import Call, Comparison, Shot
+from comparer.results import Comparison
+from comparer.shots import Call, Shot
 from comparer.verdict import Thresholds, judge
 
 WAVE = [-1.2, -0.8, -0.3, 0.0, 0.0, 0.3, 0.8, 1.2]  # mean 0
@@ -239,7 +240,7 @@ def test_a_comparison_judges_and_keeps_its_looks():
 
 
 def test_a_comparison_that_was_not_scored_says_why():
-    from comparer.results import Scorer
+    from comparer.shots import Scorer
 
     times = {(arm, seed): [(1 + seed / 1000) / (1 + arm)] for arm in (0, 1) for seed in range(8)}
     done = comparison(times, dict.fromkeys(times), scorer=Scorer(why_not="no scorer is there"))

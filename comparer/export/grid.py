@@ -11,7 +11,8 @@ from comparer.errors import ComparerError
 from comparer.export import lettering, png_text
 from comparer.export.lettering import Style
 from comparer.notes import loss
-from comparer.results import Comparison, Shot
+from comparer.results import Comparison
+from comparer.shots import Shot
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
 SMALLEST = 256  # pixels: narrower pictures are enlarged by a whole factor until they reach it

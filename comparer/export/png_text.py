@@ -29,7 +29,7 @@ def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_ti
         seed: the picture's seed.
         model_title: what to call the model.
     """
-    s = request.settings
+    s = request.settings_of(arm)
     pairs = {
         "Steps": s.steps,
         "Sampler": s.sampler,

@@ -1,88 +1,11 @@
-"""What a similarity means: measured against the baseline's own repeats, and against another seed.
-
-"SSIM 0.91" says little by itself. Between 0 %, identical pictures, and 100 %, the baseline's pictures of the same
-prompt with other seeds, it gains a place; and what the baseline does not hold between two of its own runs is no
-accelerator's doing.
-"""
+"""What similarities are measured against: the baseline's own repeats, and another seed of the baseline's."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from itertools import combinations
-from statistics import fmean
 from typing import Any
 
-from comparer.scores.similarity import Similarity, similarity
-
-
-@dataclass(frozen=True)
-class Mean:
-    """Similarities of several pairs, as ``Similarity`` has them of one. None: not available.
-
-    Attributes:
-        pairs: how many there are.
-        identical: how many of them are equal in every pixel.
-        max_difference: the largest of all pairs.
-        mean_difference, ssim, ms_ssim, lpips, clip_cosine: means over all pairs.
-        psnr: mean over the pairs that are not identical; None where all are.
-    """
-
-    pairs: int
-    identical: int
-    max_difference: int
-    mean_difference: float
-    psnr: float | None
-    ssim: float
-    ms_ssim: float | None
-    lpips: float | None
-    clip_cosine: float | None
-
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a pair lies between identical (0) and another seed of the baseline's (1); more than 1 is further.
-
-    Attributes:
-        ssim, lpips, mean_difference: the share by each measure; None where it is not available, or where the
-            baseline's seeds make no difference to it.
-        within_noise: whether no colour value differs by more than between two runs of the baseline; None where
-            those were not measured.
-        text: all this in a few words.
-    """
-
-    ssim: float | None
-    lpips: float | None
-    mean_difference: float | None
-    within_noise: bool | None
-    text: str
-
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
-
-
-def mean(found: Sequence[Similarity]) -> Mean | None:
-    """Average similarities; None where there are none. One that a pair lacks is None for all."""
-    if not found:
-        return None
-    psnr = [pair.psnr for pair in found if pair.psnr is not None]
-
-    def over_all(name: str) -> float | None:
-        values = [getattr(pair, name) for pair in found]
-        return None if None in values else fmean(values)
-
-    return Mean(
-        len(found),
-        sum(pair.identical for pair in found),
-        max(pair.max_difference for pair in found),
-        fmean(pair.mean_difference for pair in found),
-        fmean(psnr) if psnr else None,
-        fmean(pair.ssim for pair in found),
-        **{name: over_all(name) for name in ("ms_ssim", "lpips", "clip_cosine")},
-    )
+from comparer.likeness import Mean, mean
+from comparer.scores.similarity import similarity
 
 
 def noise_floor(repeats: Sequence[Sequence[Any]], scorer: Any = None) -> Mean | None:
@@ -113,41 +36,3 @@ def seed_distance(prompts: Sequence[Sequence[Any]], scorer: Any = None, most: in
     pairs = [pair for pictures in prompts for pair in combinations(pictures, 2)]
     taken = min(len(pairs), most)
     return mean([similarity(*pairs[number * len(pairs) // taken], scorer) for number in range(taken)])
-
-
-def place(pair: Similarity | Mean, seeds: Mean | None, noise: Mean | None = None) -> Place:
-    """Say where a pair, or the mean of an arm's pairs, lies between identical and another seed.
-
-    Args:
-        pair: of the baseline's and an arm's pictures.
-        seeds: as ``seed_distance`` gives it.
-        noise: as ``noise_floor`` gives it.
-    """
-    ssim = _share(1 - pair.ssim, None if seeds is None else 1 - seeds.ssim)
-    lpips = _share(pair.lpips, None if seeds is None else seeds.lpips)
-    apart = _share(pair.mean_difference, None if seeds is None else seeds.mean_difference)
-    within = None if noise is None else pair.max_difference <= noise.max_difference
-    if pair.max_difference == 0:
-        text = "identical"
-    elif within:
-        text = "no further from the baseline than the baseline from itself"
-    elif ssim is None:
-        text = "no measure: it takes two seeds of the baseline that differ"
-    elif round(ssim * 100) > 100:
-        text = f"further than another seed ({ssim:.0%} of the way there)".replace("%", " %")
-    else:
-        text = f"{_per_cent(ssim)} of the way from identical to another seed"
-    return Place(ssim, lpips, apart, within, text)
-
-
-def _share(value: float | None, whole: float | None) -> float | None:
-    return None if value is None or not whole else value / whole
-
-
-def _per_cent(share: float) -> str:
-    """Write a share that is not 0: never "0 %".
-
-    >>> [_per_cent(share) for share in (0.1234, 0.001, 1.0)]
-    ['12 %', 'less than 1 %', '100 %']
-    """
-    return "less than 1 %" if share < 0.01 else f"{share * 100:.0f} %"

@@ -4,12 +4,12 @@ Every number is of two pictures of equal size, red, green and blue from 0 to 1, 
 them sees the prompt: they tell how far a picture moved, not whether it became worse.
 """
 
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
+from comparer.likeness import Similarity
 from comparer.models.libraries import prepare
 
 MS_SSIM_SIDE = 176
@@ -19,35 +19,6 @@ LPIPS_SIDE = 32
 ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 ALEXNET_DIGEST = "7be5be79"
 """What the SHA-256 of AlexNet's weights begins with; torchvision has it in the file's name."""
-
-
-@dataclass(frozen=True)
-class Similarity:
-    """How alike two pictures of equal size are. None: infinite (``psnr`` of identical ones), or not available.
-
-    Attributes:
-        identical: every pixel is equal; then SSIM, MS-SSIM and the cosine are 1, LPIPS is 0 and PSNR infinite.
-        max_difference: the largest absolute difference of a colour value, 0 to 255.
-        mean_difference: the mean absolute difference of all colour values, 0 to 255.
-        psnr: 10·log₁₀(1 / mean squared error), dB; higher is more alike.
-        ssim: mean structural similarity (Wang et al. 2004), −1 to 1.
-        ms_ssim: the same over five scales (Wang et al. 2003), 0 to 1.
-        lpips: distance of AlexNet's features (Zhang et al. 2018, arXiv:1801.03924), from 0; lower is more alike.
-        clip_cosine: cosine of the two pictures' CLIP embeddings, −1 to 1.
-    """
-
-    identical: bool
-    max_difference: int
-    mean_difference: float
-    psnr: float | None
-    ssim: float
-    ms_ssim: float | None = None
-    lpips: float | None = None
-    clip_cosine: float | None = None
-
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
 
 
 def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:

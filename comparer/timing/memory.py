@@ -25,6 +25,15 @@ def peak(device: str) -> int | None:
     return torch.cuda.max_memory_allocated(device)
 
 
+def reserved(device: str) -> int | None:
+    """Return the peak of bytes that torch held reserved since ``reset_peak``; None without CUDA."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return torch.cuda.max_memory_reserved(device)
+
+
 def out_of_memory(error: BaseException, device: str) -> str | None:
     """Say "out of memory (needed about 9.1 GB of 8.0)" if that is what the error means; None otherwise.
 

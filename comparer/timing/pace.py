@@ -32,7 +32,8 @@ def estimate(request: Request, config: Config) -> float | None:
 
 def expected(times: dict, request: Request, config: Config, arm: int, size: int) -> float | None:
     """Return the likely seconds of one call of an arm at a batch size, from the arm's own times or the baseline's."""
-    for accelerators in (request.arms[arm].accelerators, ()):
+    like = request.arms[arm].like
+    for accelerators in (request.arms[arm if like is None else like].accelerators, ()):
         known = times.get(_key(request.settings, config, accelerators, size))
         if known:
             return known[0] + known[1] * request.settings.steps
@@ -43,6 +44,8 @@ def remember(comparison: Comparison, config: Config) -> None:
     """Keep the times of a run's calls for the next estimate; where they cannot be written, none is lost but that."""
     request, times = comparison.request, _read(config.runs)
     for call in comparison.calls:
+        if request.arms[call.arm].steps is not None:
+            continue  # a step of few is not quite one of many, and the baseline's own are there
         key = _key(request.settings, config, request.arms[call.arm].accelerators, call.pictures)
         times.pop(key, None)  # the newest stand last
         step = call.stages["denoising"] / request.settings.steps
@@ -58,32 +61,70 @@ def remember(comparison: Comparison, config: Config) -> None:
 
 @dataclass(frozen=True)
 class Planned:
-    """A call to come: its arm, its (prompt number, seed)s, its batch (−1 for a warm-up) and which repeat it is."""
+    """A call to come.
+
+    Attributes:
+        arm: its arm.
+        items: its (prompt number, seed)s.
+        kind: what it is for: WARM_UP, CHOICE of the steps that take another arm's time, TIMED, AGAIN for the noise
+            floor, or TRACE of the latents.
+        batch, repeat: of a timed call, and the batch of one that is made again.
+    """
 
     arm: int
     items: list[tuple[int, int]]
+    kind: str = "generating"
     batch: int = -1
     repeat: int = 0
 
 
-def plan(request: Request, batches: Mapping[int, list] | None = None) -> list[Planned]:
+WARM_UP, CHOICE, TIMED, AGAIN, TRACE = "warm-up", "choice", "generating", "again", "trace"
+CHOICES = 2  # calls of each arm that the steps are chosen from
+
+
+def plan(
+    request: Request,
+    batches: Mapping[int, list] | None = None,
+    again: Mapping[int, list] | None = None,
+    traced: list[tuple[int, int]] | None = None,
+) -> list[Planned]:
     """List every call of a run, warm-ups first.
 
     Args:
         request: what is asked for.
         batches: number -> items of those that are to be made; all of them by default.
+        again: the same of those that the baseline makes again for the noise floor; as the request says by default.
+        traced: the items whose latents are looked at; as the request says by default.
     """
     batches = dict(enumerate(request.batches())) if batches is None else batches
+    if again is None:
+        again = batches if "noise-floor" in request.also and request.repeats == 1 else {}
+    if traced is None:
+        traced = batches[0] if "divergence" in request.also and request.accelerated() else []
     arms = range(len(request.arms))
-    shapes = {len(items): items for items in reversed(batches.values())}.values()  # the first batch of every size
-    warm = [Planned(arm, items) for items in shapes for _ in range(request.warmups) for arm in arms]
+    shapes = list({len(items): items for items in reversed(batches.values())}.values())  # the first of every size
+    open_ = [arm for arm in arms if request.arms[arm].like is not None and request.arms[arm].steps is None]
+
+    def warm(of: list[int]) -> list[Planned]:
+        return [Planned(arm, items, WARM_UP) for items in shapes for _ in range(request.warmups) for arm in of]
+
+    first = warm([arm for arm in arms if arm not in open_])
+    if open_ and shapes:
+        known = [0, *request.accelerated()]
+        for number in range(CHOICES):
+            first += [Planned(arm, shapes[-1], CHOICE) for arm in known[:: -1 if number % 2 else 1]]
+        first += warm(open_)
     rounds = [(number, repeat) for number in batches for repeat in range(request.repeats)]
     # A B, B A, A B: a machine that slows down hurts all arms alike.
-    return warm + [
-        Planned(arm, batches[number], number, repeat)
+    timed = [
+        Planned(arm, batches[number], TIMED, number, repeat)
         for turn, (number, repeat) in enumerate(rounds)
         for arm in (arms if turn % 2 == 0 else reversed(arms))
     ]
+    last = [Planned(0, items, AGAIN, number) for number, items in again.items()]
+    if traced:
+        last += [Planned(arm, traced, TRACE, 0) for arm in (0, *request.accelerated())]
+    return first + timed + last
 
 
 def _read(runs: Path) -> dict[str, list[float]]:

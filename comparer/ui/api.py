@@ -66,6 +66,8 @@ class Api:
         noise: str = "cpu",
         guidance_rescale: float = 0.0,
         repeats: int = 1,
+        also: list[str] = [],  # noqa: B006
+        scorer: str = "",
     ) -> AsyncIterator[dict]:
         """Make pictures without and with accelerators from the same noise, and measure time and CLIP score.
 
@@ -87,6 +89,9 @@ class Api:
             noise: "cpu" for the same noise on every device, "device" for one draw a batch.
             guidance_rescale: 0 to 1: how far guidance is kept from over-exposing pictures; not for PixArt.
             repeats: Timed calls of every batch, arms alternating.
+            also: What to measure besides: "equal-time" (the baseline with fewer steps in each arm's time),
+                "noise-floor", "divergence" of the latents, "memory" of a CPU.
+            scorer: The CLIP that scores: demo, ViT-B-32, ViT-L-14 or ViT-B-32-LAION; left out, the checkpoint's own.
         """
         asked = {name: value for name, value in locals().items() if name not in ("self", "_request")}
         async with aclosing(self._watch(_request, lambda *seen: self._run(asked, *seen))) as states:

@@ -7,8 +7,8 @@ from typing import Any
 import gradio as gr
 
 from comparer import turns
+from comparer.beside import count
 from comparer.checkpoints.read import names, resolve, weight
-from comparer.compare import count
 from comparer.config import Config
 from comparer.demo.scenes import COLOURS, EXAMPLES, KINDS, PLACES, RADII, unknown_words
 from comparer.door import ask
@@ -18,8 +18,9 @@ from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
 from comparer.notes import LITERAL, WEIGHTED
-from comparer.request import NOISE, Request, Settings, parse_prompts, read_prompts
+from comparer.request import NOISE, Request, Settings
 from comparer.timing import pace
+from comparer.typed import parse_prompts, read_prompts
 from comparer.ui import results
 from comparer.ui.arms import PRIVATE, Arms
 

@@ -6,9 +6,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comparer.events import Progress, Waiting
+from comparer.figures import Figures
 from comparer.notes import loss, notes
 from comparer.request import Request
-from comparer.results import Comparison, Figures, Shot
+from comparer.results import Comparison
+from comparer.shots import Shot
 from comparer.verdict import DEFAULT, Thresholds
 
 EMPTY = (

@@ -1,0 +1,68 @@
+"""The figures of an arm, drawn from its calls and pairs. Plain arithmetic, no torch."""
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, median
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One arm's figures. None means: not known, or undefined.
+
+    Attributes:
+        calls, pictures: how many were made; ``scored`` counts the pairs with CLIP scores on both sides.
+        seconds: mean seconds a picture, over calls; ``fastest``, ``median_seconds`` and ``slowest`` of them.
+        steps_per_second: denoising steps a second (it/s), whatever the batch; a step of Heun's is two evaluations.
+        speed_up: geometric mean over calls of baseline time / arm time, of the whole call.
+        denoising_speed_up: the same, of the denoising alone.
+        clip_score: mean of 100·max(cos, 0) over the scored pairs.
+        clip_loss: (baseline's mean − mean) / baseline's mean; None below a baseline mean of 1.
+        peak_bytes: largest peak of its calls, allocated on a GPU.
+        reports: accelerator -> counter -> sum over calls.
+        mac_ratio: the baseline's multiply-accumulates / the arm's, of the denoiser: the speed-up of its denoising
+            that could be had if time were work.
+    """
+
+    calls: int
+    pictures: int
+    seconds: float | None
+    fastest: float | None
+    median_seconds: float | None
+    slowest: float | None
+    steps_per_second: float | None
+    speed_up: float | None
+    denoising_speed_up: float | None
+    clip_score: float | None
+    clip_loss: float | None
+    scored: int
+    peak_bytes: int | None
+    reports: dict[str, dict[str, int]]
+    mac_ratio: float | None = None
+
+
+def geometric_mean(ratios: list[float]) -> float | None:
+    """Return exp of the mean logarithm; None for no ratios.
+
+    >>> geometric_mean([2.0, 0.5])
+    1.0
+    """
+    return math.exp(fmean(map(math.log, ratios))) if ratios else None
+
+
+def average(values: list[float]) -> float | None:
+    """Return the mean; None of no values."""
+    return fmean(values) if values else None
+
+
+def middle(values: list[float]) -> float | None:
+    """Return the median; None of no values."""
+    return median(values) if values else None
+
+
+def share(value: float | None, whole: float | None) -> float | None:
+    """Return value / whole; None where either is not known.
+
+    >>> share(0.5, 2.0)
+    0.25
+    """
+    return None if value is None or not whole else value / whole

@@ -1,0 +1,132 @@
+"""Would fewer steps do as well? The baseline with so many fewer steps that it takes an accelerated arm's time.
+
+Its steps are chosen from times that were measured, then it is measured like any arm, and the true difference in time
+is said with its interval. Plain arithmetic, no torch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from comparer.models.samplers import evaluations
+from comparer.planning import level_at
+from comparer.request import Settings
+from comparer.results import Comparison
+from comparer.statistics import Estimate, difference
+
+BETTER, WORSE, MIXED, OPEN = (
+    "Fewer steps would not do as well",
+    "Fewer steps would do better",
+    "Fewer steps would do better in one way and worse in the other",
+    "Cannot tell whether fewer steps would do as well",
+)
+
+
+def fewer_steps(base: Sequence[tuple[float, float]], arm: Sequence[float], settings: Settings, least: int = 1) -> int:
+    """Choose the steps with which the baseline takes a time nearest to an arm's.
+
+    A call's time is taken to be what is outside the denoising and the sampler's evaluations at equal length. Of the
+    calls of each the fastest counts: what others do on the machine only ever makes one slower.
+
+    Args:
+        base: (seconds, of these denoising) of the baseline's calls.
+        arm: seconds of the arm's calls.
+        settings: of the baseline; the answer is at most its steps, for an arm that is no faster.
+        least: steps that the model needs.
+
+    >>> fewer_steps([(1.1, 1.0)], [0.5], Settings(("x",), steps=20))
+    8
+    """
+    (seconds, denoising), wanted = min(base), min(arm)
+    each = denoising / evaluations(settings.sampler, settings.steps)
+    # Some samplers cannot make a single step.
+    return min(
+        range(min(max(least, 2), settings.steps), settings.steps + 1),
+        key=lambda steps: abs(seconds - denoising + each * evaluations(settings.sampler, steps) - wanted),
+    )
+
+
+@dataclass(frozen=True)
+class Rival:
+    """An accelerated arm beside the baseline with fewer steps.
+
+    Attributes:
+        arm, other: their positions; ``other`` is the one with fewer steps.
+        steps, of: its steps, and the full baseline's.
+        time: its time / the arm's.
+        clip: mean of the arm's CLIP score − its, over pairs clustered by prompt.
+        ssim: mean of the arm's SSIM with the full baseline − its, likewise.
+        arm_ssim, other_ssim: the two means; None where nothing was measured.
+        kind: which of the four sentences.
+    """
+
+    arm: int
+    other: int
+    steps: int
+    of: int
+    time: Estimate
+    clip: Estimate
+    ssim: Estimate
+    arm_ssim: float | None
+    other_ssim: float | None
+    kind: str
+
+    @property
+    def sentence(self) -> str:
+        """Say which of the two does better, with the figures."""
+        clip, near = (_whose(found) for found in (self.clip, self.ssim))
+        points = "" if self.clip.value is None else f" ({_spread(self.clip)})"
+        known = self.arm_ssim is not None and self.other_ssim is not None
+        ssim = f" (SSIM {self.arm_ssim:.3f} against {self.other_ssim:.3f})" if known else ""
+        return (
+            f"{self.kind}: the baseline with {self.steps} of its {self.of} steps takes {_ratio(self.time)} of this "
+            f"arm's time. The higher CLIP score is {clip}{points}; nearer to the full baseline is {near}{ssim}."
+        )
+
+
+def rivalry(comparison: Comparison, arm: int) -> Rival | None:
+    """Lay an arm beside the baseline with fewer steps; None where there is none, or no pair of the two."""
+    other = comparison.request.fewer_steps(arm)
+    if other is None or not comparison.pairs(arm, other):
+        return None
+    level, evidence = level_at(comparison.looks), comparison.evidence(arm, other)
+    alike = [
+        (one.similarity.ssim, two.similarity.ssim, one.prompt)
+        for one, two in comparison.pairs(arm, other)
+        if one.similarity and two.similarity
+    ]
+    theirs, mine, prompts = (list(column) for column in zip(*alike, strict=True)) if alike else ([], [], [])
+    clip, ssim = evidence.clip_difference(level), difference(theirs, mine, prompts, level)
+    sides = {_sign(clip), _sign(ssim)} - {0}
+    kind = MIXED if len(sides) > 1 else {1: BETTER, -1: WORSE}[sides.pop()] if sides else OPEN
+    return Rival(
+        arm, other, comparison.request.settings_of(other).steps, comparison.request.settings.steps,
+        evidence.speed_up(level), clip, ssim, fmean(mine) if mine else None, fmean(theirs) if theirs else None, kind,
+    )  # fmt: skip
+
+
+def _sign(estimate: Estimate) -> int:
+    """Return 1 or −1 where the whole interval lies on one side of 0, else 0."""
+    interval = estimate.interval
+    return 0 if interval is None else (interval.low > 0) - (interval.high < 0)
+
+
+def _whose(estimate: Estimate) -> str:
+    return {1: "this arm's", -1: "that of fewer steps", 0: "not settled"}[_sign(estimate)]
+
+
+def _ratio(estimate: Estimate) -> str:
+    if estimate.interval is None:
+        return f"{estimate.value:.2f}×"
+    return f"{estimate.value:.2f}× ({estimate.interval.low:.2f}–{estimate.interval.high:.2f})"
+
+
+def _spread(estimate: Estimate) -> str:
+    said = _signed(estimate.value or 0)
+    if estimate.interval is None:
+        return said
+    return f"{said}, {_signed(estimate.interval.low)} to {_signed(estimate.interval.high)}"
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.2f}".replace("-", "−")

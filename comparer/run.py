@@ -1,0 +1,302 @@
+"""One run, from loading to the grid: every call in its order, and what is measured between and after them."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from comparer import beside, divergence, rival, scoring
+from comparer.checkpoints.read import Checkpoint
+from comparer.conditions import differ
+from comparer.config import Config
+from comparer.errors import Stopped
+from comparer.events import Emit, Event, Finished, Progress, Seen
+from comparer.fetch import reporter
+from comparer.history import RunFolder
+from comparer.models import samplers
+from comparer.request import Request, Settings
+from comparer.results import Comparison
+from comparer.resume import unmade, unrepeated, untraced
+from comparer.shots import Call, NotRun, Shot
+from comparer.timing import memory, pace
+
+log = logging.getLogger(__name__)
+TOLD = {
+    pace.WARM_UP: "Warming up",
+    pace.CHOICE: "Timing, to choose the fewer steps",
+    pace.AGAIN: "Once more, for the noise floor",
+    pace.TRACE: "Once more, for the latents",
+}
+
+
+class Run:
+    """A comparison being made, in a thread of its own."""
+
+    def __init__(
+        self,
+        comparison: Comparison,
+        config: Config,
+        checkpoint: Checkpoint,
+        stop: threading.Event,
+        emit: Emit[Event],
+        into: Path | None,
+    ) -> None:
+        """Plan what is left to be made; arguments as ``compare``'s."""
+        self.comparison, self.config, self.checkpoint, self.stop, self.emit = comparison, config, checkpoint, stop, emit
+        self.into = into
+        self.folder = RunFolder(into) if into and comparison.shots else None  # made with the first picture
+        self.plan = pace.plan(comparison.request, unmade(comparison), unrepeated(comparison), untraced(comparison))
+        self.steps = self._marks(comparison.request.settings)
+        self.pace = pace.Pace(comparison.request, config, self.steps, self.plan)
+        self.failed = {failure.arm for failure in comparison.not_run}
+        self.began = monotonic()
+        self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
+        self.again: dict[str, list[Any]] = {}  # file of a baseline's shot -> pictures of its further runs
+        self.traced: divergence.Trace | None = None  # the baseline's
+
+    @property
+    def request(self) -> Request:
+        """Return what is asked for; the steps that take another arm's time are filled in on the way."""
+        return self.comparison.request
+
+    def _marks(self, settings: Settings) -> int:
+        return samplers.marks(settings.sampler, settings.steps, self.checkpoint.family)
+
+    def now(self) -> str:
+        """Say how far it is to those who wait: no prompt, for they may be strangers."""
+        pictures = len(self.request.arms) * len(self.request.items())
+        return f"{Path(self.request.settings.checkpoint).name}, {len(self.comparison.shots)} of {pictures} pictures"
+
+    def run(self) -> None:
+        """Make everything; what is finished stays, however it ends."""
+        self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
+        from comparer.models import pipelines, remarks
+        from comparer.scores import clip
+
+        self.loaded = pipelines.load(self.checkpoint, self.config)
+        found = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set, self.request.scorer)
+        self.scorer = None if isinstance(found, str) else found
+        self.comparison.environment = pipelines.environment(self.loaded)
+        self.comparison.checkpoint = self.checkpoint.record()
+        self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
+        self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
+        self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
+        self._count()
+        try:
+            self._calls()
+            self._resident()
+            self._distance()
+            self.comparison.state = "finished" if self.comparison.shots else "failed"
+        except Stopped:
+            self._score()
+            self._distance()
+            self.comparison.state, self.comparison.message = "stopped", "stopped before the end"
+        except BaseException as error:
+            self.comparison.state, self.comparison.message = "failed", f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            if self.folder:
+                self.folder.save(self.comparison)
+        if not self.folder:
+            return  # stopped before the first picture
+        grid = None
+        if self.comparison.shots:
+            from comparer.export.grid import save_grid
+
+            grid = save_grid(self.comparison, self.folder.path)
+        pace.remember(self.comparison, self.config)
+        self.emit(Finished(self.comparison, self.folder.path, grid))
+
+    def _save(self) -> RunFolder:
+        """Write the record, in a folder that is made for the first one."""
+        if not self.folder:
+            name = self.request.settings.checkpoint
+            self.folder = (
+                RunFolder.at(self.into)
+                if self.into
+                else RunFolder.create(self.config.runs, name, 16 if self.config.public else 3)
+            )
+        self.folder.save(self.comparison)
+        return self.folder
+
+    def _seen(self) -> None:
+        """Keep what is new, and show it."""
+        self.emit(Seen(self.comparison, self._save().path))
+
+    def _calls(self) -> None:
+        for position, planned in enumerate(self.plan):
+            if self.stop.is_set():
+                raise Stopped
+            untraceable = planned.kind == pace.TRACE and planned.arm and self.traced is None
+            if planned.arm not in self.failed and not untraceable:
+                self._call(position, planned)
+            after = self.plan[position + 1 :][:1]
+            if planned.batch >= 0 and (not after or (after[0].kind, after[0].batch) != (planned.kind, planned.batch)):
+                self.pace.begin(position + 1, self.failed)
+                self.began = monotonic()
+                self._progress("scoring", "Scoring", position + 1)
+                self._score()
+
+    def _call(self, position: int, planned: pace.Planned) -> None:
+        from comparer.generate import generate
+        from comparer.models import pipelines
+        from comparer.timing.memory import out_of_memory, remedies
+
+        if self.request.arms[planned.arm].like is not None and not self._chosen(planned.arm):
+            return
+        arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
+        if planned.kind == pace.WARM_UP and self.loaded.device.startswith("cuda"):
+            pipelines.empty()  # what other arms left reserved is not this one's
+        text = self._text(planned)
+        steps = self._marks(settings)
+        self.began = monotonic()
+        self.pace.begin(position, self.failed)
+        self._progress(planned.kind, text, position)
+        self.emit.settled()  # nobody draws what happened before while this call is timed
+        make: Callable[..., Any] = divergence.trace if planned.kind == pace.TRACE else generate
+        try:
+            output = make(
+                self.loaded,
+                settings,
+                planned.items,
+                arm.accelerators,
+                noise=self.request.noise,
+                on_step=lambda step: self._progress(planned.kind, f"{text}, step {step} of {steps}", position, step),
+                stop=self.stop.is_set,
+            )
+        except Exception as error:
+            told = out_of_memory(error, self.loaded.device)
+            if not told:
+                raise
+            told = f"{told}; try {remedies(self.config, self.loaded.device, self.request.settings)}"
+            if planned.kind in (pace.AGAIN, pace.TRACE):
+                self.comparison.remarks.append(f"{text}: {told}.")
+            else:
+                self._fail(planned.arm, told)
+        else:
+            self.pace.ended(position, monotonic() - self.began)
+            self._keep(planned, output)
+            return
+        pipelines.empty()  # outside the handler: the error's traceback held the call's tensors
+        self._seen()
+
+    def _fail(self, arm: int, reason: str) -> None:
+        self.comparison.not_run.append(NotRun(arm, reason))
+        self.failed.add(arm)
+
+    def _chosen(self, number: int) -> bool:
+        """Choose the steps that take another arm's time, once; return whether there is one to take the time of."""
+        arm = self.request.arms[number]
+        if arm.steps is not None:
+            return True
+        base, other = ([(s, d) for which, s, d in self.chosen_from if which == w] for w in (0, arm.like))
+        if not base or not other:
+            self._fail(number, "the arm whose time it takes was not run")
+            return False
+        least = self.checkpoint.family.min_steps
+        arm = replace(arm, steps=rival.fewer_steps(base, [s for s, _ in other], self.request.settings, least))
+        arms = (*self.request.arms[:number], arm, *self.request.arms[number + 1 :])
+        self.comparison.request = replace(self.request, arms=arms)
+        self._count()
+        return True
+
+    def _keep(self, planned: pace.Planned, output: Any) -> None:
+        """Keep what a call gave, by what it was for."""
+        if planned.kind == pace.WARM_UP:
+            reserved = memory.reserved(self.loaded.device)
+            if reserved is not None:
+                self.comparison.reserved.setdefault(planned.arm, reserved)
+        elif planned.kind == pace.CHOICE:
+            self.chosen_from.append((planned.arm, output.seconds, output.stages["denoising"]))
+        elif planned.kind == pace.TRACE:
+            if self.traced:
+                self.comparison.divergence[planned.arm] = divergence.diverge(self.traced, output)
+                self._seen()
+            else:
+                self.traced = output
+        elif planned.kind == pace.AGAIN:
+            self._again(planned.items, output.pictures)
+        elif self._as_the_baseline(planned.arm, output):
+            self._timed(planned, output)
+
+    def _as_the_baseline(self, arm: int, output: Any) -> bool:
+        """Note under which conditions the arm was made; where they are not the baseline's, it is not run."""
+        mine = self.comparison.conditions.setdefault(arm, output.conditions)
+        fewer = self.request.arms[arm].steps is not None
+        for known, steps in ((mine, True), (self.comparison.conditions.get(0, mine), not fewer)):
+            if why := differ(known, output.conditions, steps):
+                self._fail(arm, f"it was not made as the baseline was: {why.rstrip('.')}")
+                self._seen()
+                return False
+        return True
+
+    def _timed(self, planned: pace.Planned, output: Any) -> None:
+        arm, number = planned.arm, len(self.comparison.calls)
+        pixels = tuple(sha256(picture.tobytes()).hexdigest()[:32] for picture in output.pictures)
+        call = Call(
+            arm, planned.batch, len(planned.items), output.seconds, output.stages, output.steps, output.peak_bytes,
+            output.reports, planned.repeat, self.comparison.process, pixels,
+        )  # fmt: skip
+        self.comparison.calls.append(call)
+        folder = self._save()
+        if planned.repeat == 0:
+            for (prompt, seed), picture, digest in zip(planned.items, output.pictures, pixels, strict=True):
+                file = folder.save_shot(self.comparison, arm, prompt, seed, picture)
+                self.comparison.shots.append(Shot(arm, prompt, seed, file, number, pixels=digest))
+        elif arm == 0:
+            self._again(planned.items, output.pictures)
+        self._seen()
+
+    def _again(self, items: list[tuple[int, int]], pictures: list[Any]) -> None:
+        """Hold the baseline's further pictures until they are laid beside its first ones, outside the timed calls."""
+        for (prompt, seed), picture in zip(items, pictures, strict=True):
+            shot = self.comparison.shot(0, prompt, seed)
+            if shot:
+                self.again.setdefault(shot.file, []).append(picture)
+
+    def _score(self) -> None:
+        """Score what has no score yet, and keep it."""
+        if self.folder:
+            scoring.score(self.comparison, self.folder.path, self.scorer, self.again)
+            self._seen()
+
+    def _distance(self) -> None:
+        if self.folder:
+            self.comparison.seed_distance = scoring.distance(self.comparison, self.folder.path, self.scorer)
+
+    def _resident(self) -> None:
+        """Measure every arm's peak memory on a CPU, where that was asked for."""
+        if "memory" not in self.request.also or self.loaded.device != "cpu":
+            return
+        beside.resident(
+            self.comparison, self.config, self.failed, self.stop.is_set,
+            lambda text: self._progress("memory", text, len(self.plan)),
+        )  # fmt: skip
+        self._seen()
+
+    def _count(self) -> None:
+        if len(self.request.arms) == 1:
+            return
+        self._progress("counting", "Counting multiply-accumulates", 0)
+        try:
+            self.comparison.macs = beside.count(self.checkpoint, self.request, self.stop.is_set)
+        except Stopped:
+            raise
+        except Exception as error:  # of a denoiser that diffusers loads and the counter does not know
+            log.warning("multiply-accumulates were not counted", exc_info=True)
+            self.comparison.remarks.append(f"Multiply-accumulates were not counted: {type(error).__name__}: {error}.")
+
+    def _text(self, planned: pace.Planned) -> str:
+        name = self.request.arms[planned.arm].name
+        if planned.kind != pace.TIMED:
+            return f"{TOLD[planned.kind]}: {name}"
+        again = f", repeat {planned.repeat + 1} of {self.request.repeats}" if self.request.repeats > 1 else ""
+        return f"{name}: call {planned.batch + 1} of {len(self.comparison.batches)}{again}"
+
+    def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
+        left = self.pace.left(step, monotonic() - self.began)
+        self.emit(Progress(phase, text, position * self.steps + step, len(self.plan) * self.steps, left))

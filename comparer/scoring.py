@@ -1,0 +1,63 @@
+"""Between the timed calls: score the shots, and lay them beside the baseline's, from the files that people will see."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from comparer.likeness import Mean
+from comparer.request import Settings
+from comparer.results import Comparison
+from comparer.shots import Scorer
+
+
+def record(scorer: Any, prompts: tuple[str, ...]) -> Scorer:
+    """Say which CLIP scores, and which prompts it cuts; why none does, where that is what there is."""
+    if isinstance(scorer, str):
+        return Scorer(why_not=scorer)
+    cut = tuple(number for number, prompt in enumerate(prompts) if scorer.truncates(prompt))
+    return Scorer(scorer.name, truncated=cut, context=scorer.context, about=scorer.record())
+
+
+def not_available(settings: Settings, scorer: Any) -> tuple[str, ...]:
+    """Say in a sentence each what of the likeness of two pictures cannot be had here, and what would bring it."""
+    from comparer.scores import similarity
+
+    return tuple(similarity.not_available(settings.width, settings.height, scorer).values())
+
+
+def score(comparison: Comparison, folder: Path, scorer: Any, again: dict[str, list[Any]]) -> None:
+    """Score every shot that has no score yet, and measure how alike it and the baseline's are.
+
+    Args:
+        comparison: whose shots.
+        folder: where the shots' files are.
+        scorer: a ``ClipScorer``, or None.
+        again: file of a baseline's shot -> pictures of its further runs, which are laid beside it and forgotten.
+    """
+    from comparer.scores.similarity import opened, similarity
+
+    shots, prompts = comparison.shots, comparison.request.settings.prompts
+    if scorer:
+        for position, shot in enumerate(shots):
+            if shot.clip_score is None:
+                (points,) = scorer.score([opened(folder / shot.file)], [prompts[shot.prompt]])
+                shots[position] = replace(shot, clip_score=points)
+    first = {(shot.prompt, shot.seed): shot for shot in shots if shot.arm == 0}
+    for position, shot in enumerate(shots):
+        base = first.get((shot.prompt, shot.seed))
+        if shot.arm and base and shot.similarity is None:
+            shots[position] = replace(shot, similarity=similarity(folder / base.file, folder / shot.file, scorer))
+        elif further := again.pop(shot.file, []):
+            more = (similarity(folder / shot.file, picture, scorer) for picture in further)
+            shots[position] = replace(shot, again=(*shot.again, *more))
+
+
+def distance(comparison: Comparison, folder: Path, scorer: Any) -> Mean | None:
+    """Measure how much the baseline's pictures of one prompt differ from seed to seed; None with one seed."""
+    from comparer.scores.scale import seed_distance
+
+    by_prompt: dict[int, list[Path]] = {}
+    for shot in comparison.shots:
+        if shot.arm == 0:
+            by_prompt.setdefault(shot.prompt, []).append(folder / shot.file)
+    return seed_distance(list(by_prompt.values()), scorer)

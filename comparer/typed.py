@@ -1,0 +1,83 @@
+"""What people type, read: prompts, seeds, sizes."""
+
+import random
+import re
+from pathlib import Path
+
+from comparer.errors import ComparerError, shown
+
+
+def parse_prompts(text: str) -> tuple[str, ...]:
+    """Read one prompt a line; blank lines are left out."""
+    return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+
+def read_prompts(path: Path, limit: int = 2**20) -> str:
+    """Read a file of prompts, one a line, in UTF-8.
+
+    Args:
+        path: the file.
+        limit: bytes that it may have.
+
+    Raises:
+        ComparerError: it cannot be read, is too large, is not text, or holds no prompt.
+    """
+    name = f"'{shown(path.name)}'"
+    try:
+        with path.open("rb") as file:
+            content = file.read(limit + 1)  # a device or a pipe has no size
+        if len(content) > limit:
+            raise ComparerError(f"{name} is too large for a file of prompts: at most {limit} bytes are allowed.")
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ComparerError(f"{name} is not a text file in UTF-8.") from error
+    except OSError as error:
+        raise ComparerError(f"{name} cannot be read: {error.strerror}.") from error
+    if not text.strip():
+        raise ComparerError(f"{name} holds no prompt: write one a line.")
+    return text
+
+
+def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
+    """Read seeds: ``7``, a list ``1,2,3``, a range ``1-8``, or ``-1`` for a random one.
+
+    Raises:
+        ComparerError: a part is neither of these, or there are more than ``limit`` seeds.
+    """
+    seeds: list[int] = []
+    for part in (part.strip() for part in str(text).split(",", limit)):
+        if len(seeds) >= limit:
+            break
+        if part == "-1":
+            seeds.append(random.SystemRandom().randrange(2**31))
+        elif re.fullmatch(r"\d{1,12}", part):
+            seeds.append(int(part))
+        elif match := re.fullmatch(r"(\d{1,12})\s*-\s*(\d{1,12})", part):
+            first, last = int(match[1]), int(match[2])
+            if last < first:
+                raise ComparerError(f"The seed range {part} runs backwards: write {last}-{first}.")
+            if last - first >= limit:
+                raise ComparerError(f"{part} is {last - first + 1} seeds: at most {limit} are allowed.")
+            seeds += range(first, last + 1)
+            if len(seeds) > limit:
+                break
+        else:
+            raise ComparerError(
+                f"'{shown(part)}' is not a seed: write a whole number, a list such as 1,2,3, a range such as 1-8, "
+                "or -1 for a random one."
+            )
+    else:
+        return tuple(seeds)
+    raise ComparerError(f"There are more than {limit} seeds: at most {limit} are allowed.")
+
+
+def parse_size(text: str | int) -> tuple[int, int]:
+    """Read ``512`` or ``512x768`` (width × height), in pixels.
+
+    Raises:
+        ComparerError: it is neither.
+    """
+    match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", str(text))
+    if not match:
+        raise ComparerError(f"'{shown(text)}' is not a size: write it as 512 or 512x768, in pixels.")
+    return int(match[1]), int(match[2] or match[1])
