@@ -83,8 +83,9 @@ def _scale(comparison: Comparison) -> list[str]:
         said.append(
             f"Noise floor: two runs of the baseline are identical ({runs})."
             if noise.identical == noise.pairs
-            else f"Noise floor: between two runs of the baseline colour values differ by {noise.mean_difference:.2g} of "
-            f"255 on average and by {noise.max_difference} at most; SSIM {noise.ssim:.3f} ({runs})."
+            else "Noise floor: between two runs of the baseline colour values differ by "
+            f"{noise.mean_difference:.2g} of 255 on average and by {noise.max_difference} at most; SSIM "
+            f"{noise.ssim:.3f} ({runs})."
         )
     if seeds := comparison.seed_distance:
         pairs = _count(seeds.pairs, "pair")

@@ -19,10 +19,18 @@ from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
 from comparer.notes import LITERAL, WEIGHTED
 from comparer.request import NOISE, Request, Settings
+from comparer.scores.scorers import SCORERS
 from comparer.timing import pace
 from comparer.typed import parse_prompts, read_prompts
 from comparer.ui import results
 from comparer.ui.arms import PRIVATE, Arms
+
+ALSO_LABELS = {
+    "equal-time": "Fewer steps in each arm's time",
+    "noise-floor": "Noise floor",
+    "divergence": "Latents, step by step",
+    "memory": "Peak memory of a CPU",
+}
 
 
 class Controls:
@@ -119,6 +127,13 @@ class Controls:
                 label="Starting noise",
                 info="The first is the same in every batch and on every device; the second is drawn on the device",
             )  # fmt: skip
+            parts["also"] = gr.CheckboxGroup(
+                [(label, name) for name, label in ALSO_LABELS.items()], value=[], label="Measure also",
+                info="Each takes untimed or further calls",
+            )  # fmt: skip
+            parts["scorer"] = gr.Dropdown(
+                [("The checkpoint's own", ""), *((name, name) for name in SCORERS)], value="", label="CLIP that scores"
+            )
         self._wire()
 
     def _wire(self) -> None:
@@ -132,7 +147,7 @@ class Controls:
         parts["checkpoint"].input(
             self._defaults,
             parts["checkpoint"],
-            [*depends[1:], self.knows, self.fetch, self.arms.touched, *usual],
+            [*depends[1:], parts["scorer"], self.knows, self.fetch, self.arms.touched, *usual],
             **PRIVATE,
         )
         gr.on(
@@ -170,6 +185,7 @@ class Controls:
         model, _ = self._about(name)
         updates = {self.parts[part]: getattr(model, part) for part in ("sampler", "steps", "guidance")}
         updates |= {self.parts[part]: model.size for part in ("width", "height")}
+        updates |= {self.parts["scorer"]: ""}
         updates |= {self.knows: gr.update(visible=name == "demo"), self.fetch: self.fetchable(name)}
         return updates | {self.arms.touched: []} | self.arms.usual(model.family, model.steps)
 
@@ -184,6 +200,7 @@ class Controls:
         settings = request.settings
         named = {name: getattr(settings, name) for name in self.parts if hasattr(settings, name)}
         named |= {name: getattr(request, name) for name in ("warmups", "repeats", "noise")}
+        named |= {"also": list(request.wanted()), "scorer": request.scorer if request.scorer in SCORERS else ""}
         named |= {"prompt": "\n".join(settings.prompts), "seeds": ",".join(map(str, settings.seeds))}
         shown = {self.knows: gr.update(visible=settings.checkpoint == "demo")}
         shown |= {self.fetch: self.fetchable(settings.checkpoint)}

@@ -20,9 +20,10 @@ from comparer.models.catalog import CATALOG
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import extended, more_seeds
-from comparer.ui import api, results
+from comparer.ui import api, results, tables
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls, choices
+from comparer.ui.details import details
 from comparer.ui.pictures import PLAIN, Pictures
 from comparer.verdict import DEFAULT, Thresholds
 
@@ -83,6 +84,8 @@ class Page:
                             ]
                     self.pictures.build()
                     self.figures = gr.HTML(elem_id="figures", **PLAIN)
+                    self.pictures.build_table()
+                    self.notes = gr.HTML(elem_id="notes", **PLAIN)
                     with gr.Row(elem_id="downloads"):
                         self.grid = gr.DownloadButton("Download the grid (PNG)", visible=False, elem_id="grid")
                         self.record = gr.DownloadButton("Download the record (JSON)", visible=False, elem_id="record")
@@ -94,7 +97,7 @@ class Page:
 
     def _wire(self, demo: gr.Blocks) -> None:
         inputs = self.controls.inputs()
-        seen = [self.headline, self.judge, self.more, self.figures, self.grid, self.record]
+        seen = [self.headline, self.judge, self.more, self.figures, self.notes, self.grid, self.record]
         kept = [self.comparison, self.folder, self.last]
         outputs = [*self.told(), self.again, *seen, *kept, *self.pictures.outputs()]
         running = self.generate.click(
@@ -222,9 +225,8 @@ class Page:
         update: dict = {
             **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
             self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
-            self.figures: results.arms_table(comparison)
-            + results.pairs_table(comparison)
-            + results.notes_list(comparison),
+            self.figures: tables.arms_table(comparison) + details(comparison),
+            self.notes: tables.notes_list(comparison),
             self.comparison: comparison,
             self.folder: str(folder),
             self.last: folder.name,

@@ -5,8 +5,9 @@ from typing import Any
 
 import gradio as gr
 
+from comparer.order import AS_ASKED, ORDERS, ordered
 from comparer.results import Comparison
-from comparer.ui import results
+from comparer.ui import results, tables
 from comparer.ui.arms import PRIVATE
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
@@ -26,6 +27,9 @@ class Pictures:
             with gr.Row():
                 self.pair = gr.Dropdown([], label="Pair", visible=False, scale=5, min_width=200)
                 self.arm = gr.Dropdown([], label="Compared with the baseline", visible=False, scale=3, min_width=160)
+                self.order = gr.Dropdown(
+                    list(ORDERS), value=AS_ASKED, label="Order", visible=False, scale=2, min_width=160, elem_id="order"
+                )
             with gr.Tabs(elem_id="views") as self.tabs:
                 with gr.Tab("All", id=ALL):
                     self.all = gr.HTML(elem_id="all", js_on_load=PRESSED, **PLAIN)
@@ -43,26 +47,42 @@ class Pictures:
                         max_height=640,
                     )  # fmt: skip
 
+    def build_table(self) -> None:
+        """Lay the table of every picture out."""
+        self.table = gr.HTML(elem_id="every", **PLAIN)
+
     def viewer(self) -> list[Any]:
         """List what changes with the chosen pair."""
-        return [self.base_caption, self.base, self.other_caption, self.other, self.sides, self.slider, self.all]
+        captions = [self.base_caption, self.base, self.other_caption, self.other, self.sides]
+        return [*captions, self.slider, self.all, self.table]
 
     def outputs(self) -> list[Any]:
         """List every component that ``show`` changes."""
-        return [self.column, self.tabs, self.pair, self.arm, *self.viewer()]
+        return [self.column, self.tabs, self.pair, self.arm, self.order, *self.viewer()]
 
     def wire(self, comparison: gr.State, folder: gr.State, pinned: Any) -> None:
         """Let people choose a pair; ``pinned`` is told of the session that did."""
 
-        def choose(pair: str, arm: int | None, seen: Comparison | None, where: str, request: gr.Request) -> Any:
+        def choose(
+            pair: str, arm: int | None, order: str, seen: Comparison | None, where: str, request: gr.Request
+        ) -> Any:
             if seen is None or not pair:
                 return gr.skip()
             pinned(request)
             prompt, seed = map(int, pair.split(":"))
-            return self.pair_of(seen, Path(where), arm or 1, prompt, seed)
+            shown = {self.pair: gr.update(choices=_choices(seen, arm or 1, order))}
+            return shown | self.pair_of(seen, Path(where), arm or 1, prompt, seed, order)
+
+        def sort(arm: int | None, order: str, seen: Comparison | None, where: str, request: gr.Request) -> Any:
+            if seen is None or not (choices := _choices(seen, arm or 1, order)):
+                return gr.skip()
+            pinned(request)
+            prompt, seed = map(int, choices[0][1].split(":"))
+            shown = {self.pair: gr.update(choices=choices, value=choices[0][1])}
+            return shown | self.pair_of(seen, Path(where), arm or 1, prompt, seed, order)
 
         def press(
-            arm: int | None, seen: Comparison | None, where: str, request: gr.Request, event: gr.EventData
+            arm: int | None, order: str, seen: Comparison | None, where: str, request: gr.Request, event: gr.EventData
         ) -> Any:
             data = event._data or {}
             if seen is None or "pair" not in data:
@@ -72,13 +92,21 @@ class Pictures:
             prompt, seed = map(int, pair.split(":"))
             shown = {self.pair: pair, self.tabs: gr.Tabs(selected=PAIR)}
             shown |= {self.arm: arm} if len(seen.request.arms) > 1 else {}
-            return shown | self.pair_of(seen, Path(where), arm, prompt, seed)
+            return shown | self.pair_of(seen, Path(where), arm, prompt, seed, order)
 
         self.all.click(
-            press, [self.arm, comparison, folder], [self.pair, self.arm, self.tabs, *self.viewer()], **PRIVATE
+            press,
+            [self.arm, self.order, comparison, folder],
+            [self.pair, self.arm, self.tabs, *self.viewer()],
+            **PRIVATE,
         )
         for chooser in (self.pair, self.arm):
-            chooser.input(choose, [self.pair, self.arm, comparison, folder], self.viewer(), **PRIVATE)
+            chooser.input(
+                choose, [self.pair, self.arm, self.order, comparison, folder], [self.pair, *self.viewer()], **PRIVATE
+            )
+        self.order.input(
+            sort, [self.arm, self.order, comparison, folder], [self.pair, *self.viewer()], **PRIVATE
+        )  # fmt: skip
 
     def show(
         self, comparison: Comparison, folder: Path, item: tuple[int, int] | None = None, first: bool = False
@@ -88,15 +116,14 @@ class Pictures:
         ``first`` opens the view that suits it: all pictures for many arms, the pair for one.
         """
         request, last = comparison.request, comparison.shots[-1]
-        prompts, arms = request.settings.prompts, request.arms
-        made = [i for i in request.items() if any(comparison.shot(arm, *i) for arm in range(len(arms)))]
+        arms = request.arms
         prompt, seed = item or (last.prompt, last.seed)
         arm = last.arm if last.arm and item is None else min(1, len(arms) - 1)
         view = {self.tabs: gr.Tabs(selected=ALL if len(arms) > 2 else PAIR)} if first else {}
         return view | {
             self.column: gr.update(visible=True),
             self.pair: gr.update(
-                choices=[(f"seed {s} · {prompts[p][:90]}", f"{p}:{s}") for p, s in made],
+                choices=_choices(comparison, arm or 1),
                 value=f"{prompt}:{seed}",
                 visible=len(request.items()) > 1,
             ),
@@ -104,10 +131,15 @@ class Pictures:
                 choices=[(other.name, i) for i, other in enumerate(arms) if i], value=arm or None,
                 visible=len(arms) > 2,
             ),
+            self.order: gr.update(
+                value=AS_ASKED, visible=len(request.items()) > 1 and comparison.state != "running"
+            ),
             **self.pair_of(comparison, folder, arm, prompt, seed),
         }  # fmt: skip
 
-    def pair_of(self, comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int) -> dict:
+    def pair_of(
+        self, comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int, order: str = AS_ASKED
+    ) -> dict:
         """Show the baseline's and one arm's picture of a (prompt number, seed)."""
         small = "small" if comparison.request.settings.width < 256 else "large"
         text, files, update = comparison.request.settings.prompts[prompt], [], {}
@@ -125,9 +157,16 @@ class Pictures:
         if arm == 0:
             update |= {self.other_caption: "", self.other: None}
         both = tuple(files) if len(files) == 2 and all(files) else None
-        update[self.all] = results.all_pictures(comparison, folder, prompt)
+        update[self.all] = tables.all_pictures(comparison, folder, prompt, arm or 1, order)
+        update[self.table] = tables.pairs_table(comparison, arm or 1, order)
         update[self.sides] = results.slider_caption(comparison, arm, prompt, seed) if both else ""
         return update | {self.slider: gr.update(value=both, elem_classes=[small])}
+
+
+def _choices(comparison: Comparison, arm: int, order: str = AS_ASKED) -> list[tuple[str, str]]:
+    """List (what is shown, value) of every pair that has a picture, in this order."""
+    prompts = comparison.request.settings.prompts
+    return [(f"seed {s} · {prompts[p][:90]}", f"{p}:{s}") for p, s in ordered(comparison, arm, order)]
 
 
 def _picture(label: str) -> gr.Image:

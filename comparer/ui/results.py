@@ -1,16 +1,15 @@
-"""The right column's texts: progress, figures and tables as HTML. Everything from a visitor is escaped."""
+"""The right column's texts: progress, verdicts and captions as HTML. Everything from a visitor is escaped."""
 
 import re
+from collections import Counter
 from html import escape
-from pathlib import Path
-from urllib.parse import quote
 
 from comparer.events import Progress, Waiting
-from comparer.figures import Figures
-from comparer.notes import loss, notes
+from comparer.notes import likeness
 from comparer.request import Request
 from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.rival import rivalry
+from comparer.timing import pace
 from comparer.verdict import DEFAULT, Thresholds
 
 EMPTY = (
@@ -22,20 +21,21 @@ EMPTY = (
 
 def announce(request: Request) -> str:
     """Say what will be made."""
-    batches, arms = request.batches(), len(request.arms)
-    sizes = len({len(batch) for batch in batches})
-    pictures, warm = arms * len(request.items()), arms * sizes * request.warmups
-    calls = arms * len(batches) * request.repeats
-    planned = f"{_count(pictures, 'picture')} in {_count(calls, 'timed call')}"
-    return f"{planned} after {_count(warm, 'warm-up call')}" if warm else planned
+    kinds = Counter(call.kind for call in pace.plan(request))
+    calls, warm = kinds[pace.TIMED], kinds[pace.WARM_UP]
+    more = kinds.total() - calls - warm
+    planned = f"{_count(len(request.arms) * len(request.items()), 'picture')} in {_count(calls, 'timed call')}"
+    planned += f" after {_count(warm, 'warm-up call')}" if warm else ""
+    return f"{planned}, and {_count(more, 'untimed call')} besides" if more else planned
 
 
 def expected(request: Request, macs: tuple[int, ...]) -> str:
     """Draw every arm's share of the baseline's multiply-accumulates as a bar, with the ratio."""
     rows = "".join(
-        f"<li><span>{_name(arm.name)}</span><b>{_work(done, macs[0], number == 0)}</b>"
+        f"<li><span>{name(arm.name)}</span><b>{_work(done, macs[0], number == 0)}</b>"
         f'<i style="width:{100 * done / macs[0]:.1f}%"></i></li>'
         for number, (arm, done) in enumerate(zip(request.arms, macs, strict=True))
+        if arm.like is None or arm.steps is not None  # else its steps are not chosen yet
     )
     title = (
         "<b>The denoiser's work</b> in multiply-accumulates (MAC). What less of it saves in time, Generate measures."
@@ -47,12 +47,12 @@ def _work(done: int, whole: int, baseline: bool) -> str:
     return "100 % of the work" if baseline else f"{100 * done / whole:.0f} % of the work ({whole / done:.2f}× less)"
 
 
-def _name(arm: str) -> str:
+def name(arm: str) -> str:
     """Write an arm's name so that it breaks between its parts, and T-GATE stays in one piece."""
-    return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", _unbroken(arm))
+    return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", unbroken(arm))
 
 
-def _unbroken(text: str) -> str:
+def unbroken(text: str) -> str:
     """Keep T-GATE, and nothing else, from being broken at its hyphen."""
     return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
 
@@ -124,7 +124,7 @@ def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
     cards = []
     for number, arm in enumerate(comparison.request.arms):
         figures = comparison.figures(number)
-        if number == 0 or figures.speed_up is None:
+        if number == 0 or arm.like is not None or figures.speed_up is None:
             continue
         calls = len({c.batch for c, _ in comparison.call_pairs(number)})
         kind, said, early = "", f"after {_count(calls, 'call')}", ""
@@ -135,13 +135,16 @@ def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
             early = " early"
         slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
         ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
+        alike = f"<small>{_whole(text)}</small>" if (text := likeness(comparison, number)) else ""
+        rival = rivalry(comparison, number) if comparison.state != "running" else None
+        fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
         why = comparison.no_effect(number)
         badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
         cards.append(
-            f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{_name(arm.name)}</h2>'
+            f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(arm.name)}</h2>'
             f"<strong>{figures.speed_up:.2f}×{slower}</strong>{f'<b>{kind}</b>' if kind else ''}"
             f"<span>{_whole(said)}</span>"
-            f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}{badge}</div>"
+            f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}{alike}{badge}{fewer}</div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
@@ -149,102 +152,6 @@ def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
 def _whole(text: str) -> str:
     """Keep "n = 2 calls" and a figure with its unit in one piece."""
     return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
-
-
-def arms_table(comparison: Comparison) -> str:
-    """Write the figures of every arm as a table."""
-    head = (
-        "Arm",
-        "Seconds a picture",
-        "it/s",
-        "<bdi>Speed-up</bdi>",
-        "CLIP",
-        "CLIP loss",
-        "Peak memory",
-        "What it did",
-    )
-    rows = []
-    for number, (arm, f) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
-        if f.calls or comparison.why_not(number):
-            why = comparison.why_not(number)
-            did = f"not run: {why}" if why else "; ".join(comparison.no_effect(number)) or comparison.did(number)
-            rows.append([_name(arm.name), *_cells(f, baseline=number == 0), _unbroken(did) or "–"])
-    if not any(f.peak_bytes for f in comparison.all_figures()):  # a CPU has no counter: the notes say so
-        head, rows = (*head[:6], head[7]), [[*row[:6], row[7]] for row in rows]
-    return _table("Figures by arm", head, rows)
-
-
-def _cells(f: Figures, baseline: bool) -> list[str]:
-    return [
-        _show(f.seconds, "{:.3f}"),
-        _show(f.steps_per_second, "{:.1f}"),
-        "baseline" if baseline else _show(f.speed_up, "{:.2f}×"),
-        _show(f.clip_score, "{:.2f}"),
-        "" if baseline or f.clip_loss is None else loss(f.clip_loss),
-        _show(f.peak_bytes and f.peak_bytes / 2**30, "{:.2f} GiB"),
-    ]
-
-
-def pairs_table(comparison: Comparison) -> str:
-    """Write a row a (prompt, seed) with each arm's seconds and CLIP score."""
-    arms = comparison.request.arms
-    head = ["Prompt", "Seed", *(_name(arm.name) for arm in arms)]
-    rows = []
-    for prompt, seed in comparison.request.items():
-        shots = [comparison.shot(arm, prompt, seed) for arm in range(len(arms))]
-        if not any(shots):
-            continue
-        cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
-        cells += [_seen(comparison, shot) if shot else "–" for shot in shots]
-        rows.append(cells)
-    return _table("Every picture", head, rows, wide_first=True)
-
-
-def notes_list(comparison: Comparison) -> str:
-    """List what the figures rest on, once there are any."""
-    if not comparison.shots:
-        return ""
-    items = "".join(f"<li>{escape(text)}</li>" for text in notes(comparison))
-    return f'<ul class="notes">{items}</ul>'
-
-
-def all_pictures(comparison: Comparison, folder: Path, prompt: int) -> str:
-    """Draw a prompt's pictures: a column an arm, a row a seed; a press on one opens its pair."""
-    arms, settings = comparison.request.arms, comparison.request.settings
-    rows = []
-    for seed in settings.seeds:
-        if not any(comparison.shot(arm, prompt, seed) for arm in range(len(arms))):
-            continue
-        cells = "".join(f"<td>{_cell(comparison, folder, arm, prompt, seed)}</td>" for arm in range(len(arms)))
-        rows.append(f'<tr><th scope="row">Seed {seed}</th>{cells}</tr>')
-    head = "".join(f'<th scope="col">{_name(arm.name)}</th>' for arm in arms)
-    kind = "all small" if settings.width < 256 else "all"
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="All pictures of a prompt">'
-        f'<table class="{kind}" style="--arms:{len(arms)}"><caption>{escape(settings.prompts[prompt])}</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _cell(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int) -> str:
-    shot = comparison.shot(arm, prompt, seed)
-    if shot is None:
-        return '<span class="none">not made</span>'
-    name = escape(comparison.request.arms[arm].name)
-    settings = comparison.request.settings
-    # Relative: the page may be served below a path of its own.
-    image = (
-        f'<img src="gradio_api/file={quote(str(folder.resolve() / shot.file))}" loading="lazy" '
-        f'width="{settings.width}" height="{settings.height}" alt="{name}, seed {seed}">'
-    )
-    button = f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>'
-    return f"{button}<p>{_seen(comparison, shot)}</p>"
-
-
-def _seen(comparison: Comparison, shot: Shot) -> str:
-    call = comparison.calls[shot.call]
-    score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"
-    return f"<span>{call.seconds / call.pictures:.3f} s</span>{score}"
 
 
 def slider_caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
@@ -257,12 +164,12 @@ def slider_caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> 
 def caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
     """Write the line above a picture: arm, seconds, CLIP score."""
     shot = comparison.shot(arm, prompt, seed)
-    name = f"<b>{_name(comparison.request.arms[arm].name)}</b>"
+    title = f"<b>{name(comparison.request.arms[arm].name)}</b>"
     if shot is None:
-        return f'<p class="caption">{name}<span>not made</span></p>'
+        return f'<p class="caption">{title}<span>not made</span></p>'
     call = comparison.calls[shot.call]
     score = "" if shot.clip_score is None else f" · CLIP {shot.clip_score:.2f}"
-    return f'<p class="caption">{name}<span>{call.seconds / call.pictures:.3f} s{score}</span></p>'
+    return f'<p class="caption">{title}<span>{call.seconds / call.pictures:.3f} s{score}</span></p>'
 
 
 def duration(seconds: float) -> str:
@@ -273,24 +180,6 @@ def duration(seconds: float) -> str:
     """
     whole = max(round(seconds), 0)
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
-
-
-def _table(title: str, head: tuple | list, rows: list[list[str]], wide_first: bool = False) -> str:
-    if not rows:
-        return ""
-    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
-    )
-    kind = ' class="pairs"' if wide_first else ""
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table{kind}><caption>{title}</caption>'
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
-def _show(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,0 +1,100 @@
+"""What is folded away below the figures: every single time, how alike the pictures are, how the latents part."""
+
+from html import escape
+from statistics import fmean
+
+from comparer.export import plots
+from comparer.figures import share
+from comparer.likeness import Mean
+from comparer.results import Comparison
+from comparer.ui.results import name
+from comparer.ui.tables import show, table
+
+STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
+
+
+def details(comparison: Comparison) -> str:
+    """Draw all of it as folds, once a run has ended; each only where there is something in it."""
+    if comparison.state == "running":
+        return ""
+    folds = (
+        ("Times", times(comparison)),
+        ("How alike the pictures are", likeness(comparison)),
+        ("How the latents part", latents(comparison)),
+    )
+    return "".join(f"<details><summary>{title}</summary>{inside}</details>" for title, inside in folds if inside)
+
+
+def times(comparison: Comparison) -> str:
+    """Draw every single time, and list the least, the middle, the mean and the most, with the stages' means."""
+    seconds: dict[int, list[float]] = {}
+    for call in comparison.calls:
+        seconds.setdefault(call.arm, []).append(call.seconds / call.pictures)
+    head = ["Arm", "Calls timed", "Least", "Median", "Mean", "Most", "Of baseline", *STAGES.values()]
+    rows, base = [], comparison.figures(0).seconds
+    for number in sorted(seconds):
+        f, part = comparison.figures(number), share(comparison.figures(number).seconds, base)
+        each = [f.fastest, f.median_seconds, f.seconds, f.slowest]
+        calls = [call for call in comparison.calls if call.arm == number]
+        stages = [fmean(call.stages[stage] / call.pictures for call in calls) for stage in STAGES]
+        rows.append(
+            [
+                name(comparison.request.arms[number].name),
+                str(f.calls),
+                *(show(value, "{:.3f}") for value in each),
+                show(part and 100 * part, "{:.0f}\u00a0%"),
+                *(f"{value:.3f}" for value in stages),
+            ]
+        )
+    drawn = plots.times([(comparison.request.arms[number].name, each) for number, each in sorted(seconds.items())])
+    return drawn + table("Seconds a picture", head, rows)
+
+
+def likeness(comparison: Comparison) -> str:
+    """List every measure of how alike an arm's pictures and the baseline's are, and what they are measured against."""
+    head = ["Compared with the baseline", "PSNR", "SSIM", "MS-SSIM", "LPIPS", "CLIP cosine", "Mean difference"]
+    head += ["Largest", "Pairs", "From identical to another seed"]
+    rows = []
+    for number, arm in enumerate(comparison.request.arms):
+        if number and (found := comparison.similarity(number)):
+            place = comparison.place(number)
+            rows.append([name(arm.name), *_measures(found), escape(place.text) if place else ""])
+    if not rows:
+        return ""
+    for title, found in (
+        ("The baseline made again: the noise floor", comparison.noise_floor()),
+        ("The baseline's other seeds: the seed distance", comparison.seed_distance),
+    ):
+        if found:
+            rows.append([title, *_measures(found), "–"])
+    kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    return table("Means over pairs", [head[c] for c in kept], [[row[c] for c in kept] for row in rows])
+
+
+def _measures(found: Mean) -> list[str]:
+    psnr = "identical" if found.identical == found.pairs else show(found.psnr, "{:.1f} dB")
+    return [
+        psnr,
+        f"{found.ssim:.3f}",
+        show(found.ms_ssim, "{:.3f}"),
+        show(found.lpips, "{:.3f}"),
+        show(found.clip_cosine, "{:.3f}"),
+        f"{found.mean_difference:.2f}",
+        str(found.max_difference),
+        str(found.pairs),
+    ]
+
+
+def latents(comparison: Comparison) -> str:
+    """Draw how far the first call's latents move from the baseline's, step by step."""
+    arms = [
+        (comparison.request.arms[number].name, found[0].steps)
+        for number, found in sorted(comparison.divergence.items())
+        if found
+    ]
+    if not arms:
+        return ""
+    first = comparison.divergence[min(comparison.divergence)][0]
+    prompt = escape(comparison.request.settings.prompts[first.prompt])
+    about = f"<p>Distance from the baseline's latents, relative to their length: {prompt}, seed {first.seed}.</p>"
+    return about + plots.divergence(arms)
