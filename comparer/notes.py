@@ -100,7 +100,8 @@ def likeness(comparison: Comparison, arm: int) -> str:
         return ""
     if found.identical == found.pairs:
         return f"{_count(found.pairs, 'pair')} of identical pictures"
-    return f"SSIM {found.ssim:.3f}: {place.text}"
+    # Without a second seed there is nothing that it could be a part of.
+    return f"SSIM {found.ssim:.3f}" + ("" if place.ssim is None else f": {place.text}")
 
 
 def _calls(comparison: Comparison, each: str) -> str:

@@ -153,6 +153,11 @@ class Comparison:
         found = self.similarity(arm)
         return place(found, self.seed_distance, self.noise_floor()) if found else None
 
+    def times(self) -> list[tuple[str, list[float]]]:
+        """List (name, seconds a picture of every timed call) of each arm that has been timed."""
+        made = ([c.seconds / c.pictures for c in self.calls if c.arm == arm] for arm in range(len(self.request.arms)))
+        return [(arm.name, seconds) for arm, seconds in zip(self.request.arms, made, strict=True) if seconds]
+
     def peak(self, arm: int) -> int | None:
         """Return the arm's peak memory in bytes: allocated on a GPU, resident on a CPU; None where not measured."""
         return self.figures(arm).peak_bytes or self.resident.get(arm)

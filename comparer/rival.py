@@ -78,9 +78,12 @@ class Rival:
         points = "" if self.clip.value is None else f" ({_spread(self.clip)})"
         known = self.arm_ssim is not None and self.other_ssim is not None
         ssim = f" (SSIM {self.arm_ssim:.3f} against {self.other_ssim:.3f})" if known else ""
+        steps = f"the baseline with {self.steps} of its {self.of} steps takes {_ratio(self.time)} of this arm's time"
+        if self.kind == OPEN and self.ssim.n < 2:
+            return f"{self.kind} from one pair: {steps}."
         return (
-            f"{self.kind}: the baseline with {self.steps} of its {self.of} steps takes {_ratio(self.time)} of this "
-            f"arm's time. The higher CLIP score is {clip}{points}; nearer to the full baseline is {near}{ssim}."
+            f"{self.kind}: {steps}. The higher CLIP score is {clip}{points}; nearer to the full baseline is "
+            f"{near}{ssim}."
         )
 
 

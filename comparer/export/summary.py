@@ -7,21 +7,31 @@ from typing import Any
 
 from comparer import notes
 from comparer.evaluate import Evaluation
+from comparer.export import plots
+from comparer.figures import share
 from comparer.results import Comparison
 from comparer.statistics import Estimate
+from comparer.verdict import DEFAULT
 
-HEAD = ("arm", "verdict", "speed-up", "s/picture", "it/s", "CLIP", "CLIP difference", "CLIP loss", "peak GiB", "calls")
+SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"
+
+HEAD = (
+    "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",
+    "CLIP difference", "CLIP loss", "SSIM", "peak GiB", "calls",
+)  # fmt: skip
+MEASURES = ("max_difference", "mean_difference", "psnr", "ssim", "ms_ssim", "lpips", "clip_cosine")
 COLUMNS = (
     "cell", "arm", "prompt_number", "prompt", "seed", "baseline_seconds", "arm_seconds", "speed_up", "baseline_clip",
-    "arm_clip", "clip_difference", "identical", "baseline_file", "arm_file",
+    "arm_clip", "clip_difference", "identical", *MEASURES, "baseline_file", "arm_file",
 )  # fmt: skip
 
 
 def write(evaluation: Evaluation) -> tuple[Path, Path]:
-    """Write both files from what has been made so far; return their paths."""
+    """Write both files, and the plots that the summary shows, from what has been made so far; return their paths."""
     summary, pairs = evaluation.folder / "summary.md", evaluation.folder / "pairs.csv"
     made = evaluation.comparisons()
-    for path, text in ((summary, markdown(evaluation, made)), (pairs, rows(evaluation, made))):
+    drawn = {evaluation.folder / name: text for name, text in _plots(evaluation, made).items()}
+    for path, text in {summary: markdown(evaluation, made), pairs: rows(evaluation, made), **drawn}.items():
         partial = path.with_name(path.name + ".partial")
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
@@ -31,16 +41,48 @@ def write(evaluation: Evaluation) -> tuple[Path, Path]:
 def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
     """Write the summary."""
     lines = [f"# {evaluation.card.title or 'Evaluation ' + evaluation.folder.name}", "", *_card(evaluation, made)]
+    drawn = _plots(evaluation, made)
+    for name, title in ((SPEED, "Speed-up by arm"), (CLIP, "Difference in CLIP score by arm")):
+        lines += ["", f"![{title}]({name})"] if drawn.get(name) else []
     for number, comparison in enumerate(made):
         cell = evaluation.cells[number]
         lines += ["", f"## {(cell.name or 'Figures').capitalize()}", ""]
         if comparison is None:
             lines.append("Not begun.")
             continue
-        lines += _table(comparison)
-        lines += ["", f"![]({evaluation.at(number).name}/grid.png)", ""]
+        lines += [*_table(comparison), ""]
+        for arm in range(1, len(comparison.request.arms)):
+            lines += [f"- {text}" for text in notes.judged(comparison, arm)[1:]]
+        for name in (TIMES, LATENTS):
+            path = f"{evaluation.at(number).name}/{name}"
+            lines += ["", f"![{name.removesuffix('.svg')}]({path})"] if drawn.get(path) else []
+        lines += ["", f"![grid]({evaluation.at(number).name}/grid.png)", ""]
         lines += [f"- {text}" for text in notes.notes(comparison)]
     return "\n".join(lines) + "\n"
+
+
+def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, str]:
+    """Draw file -> plot: every arm of every cell side by side, and each cell's times and latents."""
+    speed, clip, drawn = [], [], {}
+    for number, comparison in enumerate(made):
+        if comparison is None:
+            continue
+        arms = [arm for arm in range(1, len(comparison.request.arms)) if comparison.call_pairs(arm)]
+        for arm in arms:
+            label = " · ".join(filter(None, (evaluation.cells[number].name, comparison.request.arms[arm].name)))
+            evidence = comparison.evidence(arm)
+            speed.append((label, evidence.speed_up()))
+            clip.append((label, evidence.clip_difference()))
+        folder = evaluation.at(number).name
+        drawn[f"{folder}/{TIMES}"] = plots.times(comparison.times())
+        drawn[f"{folder}/{LATENTS}"] = plots.divergence(
+            [(comparison.request.arms[arm].name, found[0].steps) for arm, found in comparison.divergence.items()]
+        )
+    if speed:
+        drawn[SPEED] = plots.intervals(speed, "Speed-up", "{:.2f}×", DEFAULT.speed_up, 1)
+    if any(estimate.value is not None for _, estimate in clip):
+        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", "{:+.2f}", None, 0)
+    return {name: plots.standalone(svg) for name, svg in drawn.items() if svg}
 
 
 def rows(evaluation: Evaluation, made: list[Comparison | None]) -> str:
@@ -74,6 +116,7 @@ def _pairs(cell: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
                 "arm_clip": _number(scores[1]),
                 "clip_difference": "" if None in scores else _number(scores[1] - scores[0]),  # type: ignore[operator]
                 "identical": "yes" if base.pixels and base.pixels == other.pixels else "no",
+                **{name: _number(getattr(other.similarity, name, None)) for name in MEASURES},
                 "baseline_file": base.file,
                 "arm_file": other.file,
             }
@@ -129,11 +172,14 @@ def _table(comparison: Comparison) -> list[str]:
             verdict or "baseline",
             "1" if number == 0 else _estimate(evidence.speed_up(), "{:.2f}×"),
             _shown(figures.seconds, "{:.3f}"),
+            _shown(share(figures.seconds, comparison.figures(0).seconds), "{:.0%}"),
+            " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
             _shown(figures.steps_per_second, "{:.1f}"),
             _shown(figures.clip_score, "{:.2f}"),
             "" if number == 0 else _estimate(evidence.clip_difference(), "{:+.2f}"),
             "" if number == 0 else _estimate(evidence.clip_loss(), "{:+.1%}"),
-            _shown(figures.peak_bytes and figures.peak_bytes / 2**30, "{:.2f}"),
+            _shown(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
+            _shown((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),
             str(len({call.batch for call in comparison.calls if call.arm == number})),
         )
         lines.append(f"| {' | '.join(map(_cell, cells))} |")

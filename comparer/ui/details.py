@@ -27,15 +27,14 @@ def details(comparison: Comparison) -> str:
 
 def times(comparison: Comparison) -> str:
     """Draw every single time, and list the least, the middle, the mean and the most, with the stages' means."""
-    seconds: dict[int, list[float]] = {}
-    for call in comparison.calls:
-        seconds.setdefault(call.arm, []).append(call.seconds / call.pictures)
     head = ["Arm", "Calls timed", "Least", "Median", "Mean", "Most", "Of baseline", *STAGES.values()]
     rows, base = [], comparison.figures(0).seconds
-    for number in sorted(seconds):
+    for number in range(len(comparison.request.arms)):
         f, part = comparison.figures(number), share(comparison.figures(number).seconds, base)
         each = [f.fastest, f.median_seconds, f.seconds, f.slowest]
         calls = [call for call in comparison.calls if call.arm == number]
+        if not calls:
+            continue
         stages = [fmean(call.stages[stage] / call.pictures for call in calls) for stage in STAGES]
         rows.append(
             [
@@ -46,8 +45,7 @@ def times(comparison: Comparison) -> str:
                 *(f"{value:.3f}" for value in stages),
             ]
         )
-    drawn = plots.times([(comparison.request.arms[number].name, each) for number, each in sorted(seconds.items())])
-    return drawn + table("Seconds a picture", head, rows)
+    return plots.times(comparison.times()) + table("Seconds a picture", head, rows)
 
 
 def likeness(comparison: Comparison) -> str:

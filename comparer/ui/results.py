@@ -144,7 +144,9 @@ def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
             f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(arm.name)}</h2>'
             f"<strong>{figures.speed_up:.2f}×{slower}</strong>{f'<b>{kind}</b>' if kind else ''}"
             f"<span>{_whole(said)}</span>"
-            f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}{alike}{badge}{fewer}</div>"
+            f'<div class="facts"><small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}{alike}'
+            f"{badge}</div>"
+            f"{fewer}</div>"
         )
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 

@@ -119,7 +119,8 @@ def table(title: str, head: tuple | list, rows: list[list[str]], wide_first: boo
 
     Args:
         title: what it is called, as text.
-        head, rows: cells as HTML; the first of each row is its heading.
+        head: the columns' titles as HTML.
+        rows: cells as HTML; the first of each row is its heading.
         wide_first: whether the first two columns stay where they are while it scrolls.
     """
     if not rows:
