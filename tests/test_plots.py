@@ -254,6 +254,22 @@ def test_points_intervals_and_lines_stand_at_their_values():
     assert words(root)[-1] == "Speed-up, 95 % intervals · line: 1.00× · dashed: 1.20×"
 
 
+def test_lines_over_the_height_pass_no_text():
+    given = [(LONG, estimate(1.4, 1.6, 1.9)), (f"{LONG} of two lines", Estimate()), ("Two", estimate(0.5, 1.0, 2.5))]
+    root = tree(plots.intervals(given, "Speed-up", "{:.2f}×", threshold=1.2, neutral=1.0))
+    written = [float(text.get("y")) for text in root.iter("text")]
+    for path in (path for path in root if path.tag == "path"):
+        for _, start, end in zip(*[iter(numbers(path))] * 3, strict=True):
+            assert start < end and not [y for y in written if start - 4 < y < end + 8]
+    for row in (rows(root)[0], rows(root)[2]):
+        assert passes(path, translation(row.find("g"))[1])
+
+
+def passes(path, y):
+    """Return whether the line passes the marks at that height."""
+    return any(start < y - 8 and y + 8 < end for _, start, end in zip(*[iter(numbers(path))] * 3, strict=True))
+
+
 def test_a_form_may_be_a_function():
     root = tree(
         plots.intervals([("One", estimate(0.01, 0.02, 0.03))], "CLIP loss", lambda share: f"{100 * share:.1f} %")

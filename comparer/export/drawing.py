@@ -17,7 +17,6 @@ WIDE, NARROW = 1.05, 0.6  # widths of letters, in their size: few fonts have wid
 GROUND = "var(--body-background-fill, #ffffff)"
 GRID = 'stroke-opacity="0.16"'
 PAGE = 'style="width:100%;max-width:36rem;height:auto;font-variant-numeric:tabular-nums"'
-HALO = f'stroke="{GROUND}" stroke-width="7" stroke-linejoin="round" paint-order="stroke"'  # lines stop around letters
 
 BREAK = re.compile(r"[ +](?!%)")  # where a line may end: a number keeps its unit
 
@@ -63,22 +62,23 @@ def chart(
         caption: what the axis shows.
         rows: one or more.
         ticks: (x, label) of each.
-        rules: (x, attributes) of each other line over the whole height.
+        rules: (x, attributes) of each other line. They and the ticks' pass no text, which they would garble.
     """
     many = len(rows) > 10
     beside = all(width(row.name, NAME) + width(row.figures, SMALL) + 20 <= WIDTH - 2 * EDGE for row in rows)
-    top = y = 24.0 if many else 4.0
-    body = ""
+    y = 24.0 if many else 4.0
+    body, bands = "", []
     for row in rows:
         words, height = wrapped(row.name, EDGE, y, NAME)
         y += height if beside else height + 18
         words += text(WIDTH - EDGE, y - 6, row.figures, "end") if beside else text(EDGE, y - 6, row.figures)
+        bands.append((y + 1, y + row.height + 14))
         y += row.height / 2 + 3
         told = f"<title>{_safe(row.name)}: {_safe(row.told)}</title>"
         body += f'<g>{told}{words}<g transform="translate(0 {y:.2f})">{row.marks}</g></g>'
-        y += row.height / 2 + 12
+        y += row.height / 2 + 16
     lines = "".join(
-        f'<path d="M{x:.2f} {top:g}V{y:.2f}" stroke="currentColor" {look}/>'
+        f'<path d="{"".join(f"M{x:.2f} {start:.2f}V{end:.2f}" for start, end in bands)}" stroke="currentColor" {look}/>'
         for x, look in [*((x, GRID) for x, _ in ticks), *rules]
     )
     for at in (y + 16, 16)[: 2 if many else 1]:
@@ -101,7 +101,7 @@ def scale(low: float, high: float, start: float, end: float) -> tuple[Callable[[
 def text(x: float, y: float, words: str, anchor: str = "start", size: int = SMALL) -> str:
     """Write a line; small letters are a little paler."""
     paler = ' fill-opacity="0.75"' if size == SMALL else ""
-    looks = f'font-size="{size}" text-anchor="{anchor}" fill="currentColor"{paler} {HALO}'
+    looks = f'font-size="{size}" text-anchor="{anchor}" fill="currentColor"{paler}'
     return f'<text x="{x:.2f}" y="{y:.2f}" {looks}>{_safe(words)}</text>'
 
 

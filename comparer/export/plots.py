@@ -29,7 +29,7 @@ TALL = 220  # units of the divergence's axis
 ALONE = (
     "<style>:root{color:#1f2937;background:#ffffff;font-family:system-ui,sans-serif;font-variant-numeric:tabular-nums}"
     "@media(prefers-color-scheme:dark){:root{color:#e5e7eb;background:#0b0f19}"
-    '[fill="#ffffff"]{fill:#0b0f19}[stroke="#ffffff"]{stroke:#0b0f19}}</style>'
+    '[fill="#ffffff"]{fill:#0b0f19}}</style>'
     '<rect width="100%" height="100%" fill="#ffffff"/>'
 )
 
