@@ -1,0 +1,139 @@
+"""What all plots are made of: texts that fit, round ticks, rows below each other, an <svg> around them.
+
+All is 480 units wide, so that letters can be read on a phone, and names stand above their rows, where long ones have
+room. Any text will do: what XML cannot hold is left out, the rest is escaped.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, EDGE = 480, 12
+NAME, SMALL = 16, 14  # sizes of letters
+WIDE, NARROW = 1.05, 0.6  # widths of letters, in their size: few fonts have wider ones
+GROUND = "var(--body-background-fill, #ffffff)"
+GRID = 'stroke-opacity="0.16"'
+PAGE = 'style="width:100%;max-width:36rem;height:auto;font-variant-numeric:tabular-nums"'
+
+BREAK = re.compile(r"[ +](?!%)")  # where a line may end: a number keeps its unit
+
+
+@dataclass(frozen=True)
+class Row:
+    """A name, its figures, the same and more in words, and marks around y = 0 with their height."""
+
+    name: str
+    figures: str
+    told: str
+    marks: str = ""
+    height: float = 0
+
+
+def svg(title: str, told: Sequence[tuple[str, str]], height: float, body: str) -> str:
+    """Put a drawing of that height into an <svg>, with a title and, for those who cannot see it, what it tells.
+
+    Args:
+        title: what it shows.
+        told: (name, figures in words) of each arm or row.
+        height: in units.
+        body: the drawing as SVG.
+    """
+    words = " ".join(f"{_safe(name)}: {_safe(figures)}." for name, figures in told)
+    return (
+        f'<svg role="img" direction="ltr" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
+        f"{PAGE}><title>{_safe(title)}</title><desc>{words}</desc>{body}</svg>"
+    )
+
+
+def chart(
+    title: str,
+    caption: str,
+    rows: Sequence[Row],
+    ticks: Sequence[tuple[float, str]],
+    rules: Sequence[tuple[float, str]],
+) -> str:
+    """Lay rows below each other, with the axis below them, and above as well where there are many.
+
+    Args:
+        title: what it shows.
+        caption: what the axis shows.
+        rows: one or more.
+        ticks: (x, label) of each.
+        rules: (x, attributes) of each other line. They and the ticks' pass no text, which they would garble.
+    """
+    many = len(rows) > 10
+    beside = all(width(row.name, NAME) + width(row.figures, SMALL) + 20 <= WIDTH - 2 * EDGE for row in rows)
+    y = 24.0 if many else 4.0
+    body, bands = "", []
+    for row in rows:
+        words, height = wrapped(row.name, EDGE, y, NAME)
+        y += height if beside else height + 18
+        words += text(WIDTH - EDGE, y - 6, row.figures, "end") if beside else text(EDGE, y - 6, row.figures)
+        bands.append((y + 1, y + row.height + 14))
+        y += row.height / 2 + 3
+        told = f"<title>{_safe(row.name)}: {_safe(row.told)}</title>"
+        body += f'<g>{told}{words}<g transform="translate(0 {y:.2f})">{row.marks}</g></g>'
+        y += row.height / 2 + 16
+    lines = "".join(
+        f'<path d="{"".join(f"M{x:.2f} {start:.2f}V{end:.2f}" for start, end in bands)}" stroke="currentColor" {look}/>'
+        for x, look in [*((x, GRID) for x, _ in ticks), *rules]
+    )
+    for at in (y + 16, 16)[: 2 if many else 1]:
+        for x, label in ticks:
+            half = width(label, SMALL) / 2 + 2
+            body += text(min(max(x, half), WIDTH - half), at, label, "middle")
+    words, height = wrapped(caption, EDGE, y + 22, SMALL)
+    return svg(title, [(row.name, row.told) for row in rows], y + 24 + height, lines + body + words)
+
+
+def scale(low: float, high: float, start: float, end: float) -> tuple[Callable[[float], float], list[float]]:
+    """Return what places a value between ``start`` and ``end``, and about five round values in ``low`` to ``high``."""
+    rough = (high - low) / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    ticks = [number * step for number in range(math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6) + 1)]
+    return lambda value: start + (end - start) * (value - low) / (high - low), ticks
+
+
+def text(x: float, y: float, words: str, anchor: str = "start", size: int = SMALL) -> str:
+    """Write a line; small letters are a little paler."""
+    paler = ' fill-opacity="0.75"' if size == SMALL else ""
+    looks = f'font-size="{size}" text-anchor="{anchor}" fill="currentColor"{paler}'
+    return f'<text x="{x:.2f}" y="{y:.2f}" {looks}>{_safe(words)}</text>'
+
+
+def wrapped(words: str, x: float, y: float, size: int) -> tuple[str, float]:
+    """Write a text below y, in two lines at most, with … for what has no room; return it and its height."""
+    room, rest, lines = WIDTH - EDGE - x, _clean(words), []
+    if (end := _fitting(rest, size, room)) < len(rest):
+        split = max((found.end() for found in BREAK.finditer(rest[: end + 1]) if found.end() <= end), default=0)
+        end = split if split > end / 2 else end
+        lines, rest = [rest[:end]], rest[end:]
+        if _fitting(rest, size, room) < len(rest):
+            rest = rest[: _fitting(rest, size, room - size)] + "…"
+    lines.append(rest)
+    leading = size + 4
+    written = "".join(text(x, y + leading * number, line, size=size) for number, line in enumerate(lines, 1))
+    return written, leading * len(lines) + 6
+
+
+def width(words: str, size: int) -> float:
+    """Estimate a text's width, rather too wide than too narrow."""
+    return size * sum(WIDE if unicodedata.east_asian_width(letter) in "WF" else NARROW for letter in words)
+
+
+def _fitting(words: str, size: int, room: float) -> int:
+    """Return how many letters have room."""
+    return next((end for end in range(len(words)) if width(words[: end + 1], size) > room), len(words))
+
+
+def _clean(words: str) -> str:
+    """Leave out what XML cannot hold, and make one line of it."""
+    return " ".join(re.sub(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", words).split())
+
+
+def _safe(words: str) -> str:
+    return escape(_clean(words))
