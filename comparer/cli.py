@@ -19,7 +19,7 @@ from comparer.figures import share
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
-from comparer.notes import judged, notes
+from comparer.notes import judged, loss, notes
 from comparer.request import NOISE, NOISE_HELP
 from comparer.results import Comparison
 from comparer.typed import read_prompts
@@ -184,7 +184,7 @@ def table(comparison: Comparison) -> str:
                 _show(figures.steps_per_second, "{:.1f}"),
                 "1×" if first else _show(figures.speed_up, "{:.2f}×"),
                 _show(figures.clip_score, "{:.2f}"),
-                "" if first else _show(figures.clip_loss, "{:+.1%}"),
+                "" if first or figures.clip_loss is None else loss(figures.clip_loss),
                 _show(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
                 _show((peak := comparison.peak(number)) and peak / 2**30, "{:.2f} GiB") or "not measured",
                 f"not run: {why}" if (why := comparison.why_not(number)) else comparison.did(number),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
     if speed:
         drawn[SPEED] = plots.intervals(speed, "Speed-up", "{:.2f}×", DEFAULT.speed_up, 1)
     if any(estimate.value is not None for _, estimate in clip):
-        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", "{:+.2f}", None, 0)
+        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", _signed, None, 0)
     return {name: plots.standalone(svg) for name, svg in drawn.items() if svg}
 
 
@@ -176,8 +177,8 @@ def _table(comparison: Comparison) -> list[str]:
             " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
             _shown(figures.steps_per_second, "{:.1f}"),
             _shown(figures.clip_score, "{:.2f}"),
-            "" if number == 0 else _estimate(evidence.clip_difference(), "{:+.2f}"),
-            "" if number == 0 else _estimate(evidence.clip_loss(), "{:+.1%}"),
+            "" if number == 0 else _estimate(evidence.clip_difference(), _signed),
+            "" if number == 0 else _estimate(evidence.clip_loss(), notes.loss),
             _shown(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
             _shown((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),
             str(len({call.batch for call in comparison.calls if call.arm == number})),
@@ -186,13 +187,17 @@ def _table(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _estimate(estimate: Estimate, form: str) -> str:
+def _estimate(estimate: Estimate, write: Callable[[float], str]) -> str:
     if estimate.value is None:
         return "undefined"
-    said = form.format(estimate.value)
+    said = write(estimate.value)
     if estimate.interval is None:
         return said
-    return f"{said} ({form.format(estimate.interval.low)} to {form.format(estimate.interval.high)})"
+    return f"{said} ({write(estimate.interval.low)} to {write(estimate.interval.high)})"
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.2f}".replace("-", "−")
 
 
 def _shown(value: float | None, form: str) -> str:

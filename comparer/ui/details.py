@@ -66,7 +66,9 @@ def likeness(comparison: Comparison) -> str:
         if found:
             rows.append([title, *_measures(found), "–"])
     kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
-    return table("Likeness to the baseline, on average", [head[c] for c in kept], [[row[c] for c in kept] for row in rows])
+    return table(
+        "Likeness to the baseline, on average", [head[c] for c in kept], [[row[c] for c in kept] for row in rows]
+    )
 
 
 def _measures(found: Mean) -> list[str]:
