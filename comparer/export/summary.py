@@ -171,7 +171,7 @@ def _table(comparison: Comparison) -> list[str]:
         cells = (
             arm.name,
             verdict or "baseline",
-            "1" if number == 0 else _estimate(evidence.speed_up(), "{:.2f}×"),
+            "1" if number == 0 else _estimate(evidence.speed_up(), "{:.2f}×".format),
             _shown(figures.seconds, "{:.3f}"),
             _shown(share(figures.seconds, comparison.figures(0).seconds), "{:.0%}"),
             " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
