@@ -45,6 +45,7 @@ def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
     drawn = _plots(evaluation, made)
     for name, title in ((SPEED, "Speed-up by arm"), (CLIP, "Difference in CLIP score by arm")):
         lines += ["", f"![{title}]({name})"] if drawn.get(name) else []
+    lines += _overview(evaluation, made) if len(made) > 1 else []
     for number, comparison in enumerate(made):
         cell = evaluation.cells[number]
         lines += ["", f"## {(cell.name or 'Figures').capitalize()}", ""]
@@ -152,6 +153,7 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
         "checkpoint": " ".join(str(checkpoint.get(key, "")) for key in ("title", "revision")).strip() or s.checkpoint,
         "hardware": str(environment.get("device_name") or environment.get("device") or "not run yet"),
         "versions": ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items()),
+        "commit": str(environment.get("comparer", "")),
         "core parameters": f"{s.sampler}, {s.steps} steps, guidance {s.guidance:g}, {s.width}×{s.height}",
         "tags": ", ".join(card.tags),
         "notes": card.notes,
@@ -159,6 +161,23 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
         "conclusion": card.conclusion or "keep / reject / repeat: ",
     }
     return ["| | |", "| --- | --- |", *(f"| {name} | {_cell(value)} |" for name, value in facts.items() if value)]
+
+
+def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
+    """Write a row for every arm of every cell."""
+    lines = ["", "| cell | arm | verdict | speed-up | CLIP loss |", "| --- | --- | --- | --- | --- |"]
+    for cell, comparison in zip(evaluation.cells, made, strict=True):
+        for arm in range(1, len(cell.request.arms)):
+            if comparison is None:
+                continue
+            evidence, why = comparison.evidence(arm), comparison.why_not(arm)
+            kind = f"Not run: {why}" if why else comparison.verdict(arm).kind
+            cells = cell.name, cell.request.arms[arm].name, kind
+            figures = (
+                _estimate(evidence.speed_up(), "{:.2f}×".format), _estimate(evidence.clip_loss(), notes.loss),
+            )  # fmt: skip
+            lines.append(f"| {' | '.join(map(_cell, (*cells, *figures)))} |")
+    return lines
 
 
 def _table(comparison: Comparison) -> list[str]:

@@ -2,6 +2,8 @@
 
 import gc
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.read import Checkpoint
@@ -183,6 +185,18 @@ def choose_dtype(checkpoint: Checkpoint, device: str, wanted: str = "auto") -> t
     return half, "half precision on a GPU"
 
 
+@cache
+def commit() -> str:
+    """Return the commit of this program, "+" behind it where files differ from it; "" without git or a checkout."""
+    import subprocess
+
+    told = ["git", "-C", str(Path(__file__).parents[2]), "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        return subprocess.run(told, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
 def environment(loaded: Loaded) -> dict:
     """Describe the machine and the libraries, for ``run.json``."""
     import platform
@@ -202,6 +216,7 @@ def environment(loaded: Loaded) -> dict:
         "threads": torch.get_num_threads(),
         "tf32": torch.backends.cuda.matmul.allow_tf32 if on_cuda else None,
         "attention": "torch scaled_dot_product_attention",
+        "comparer": commit(),
         "python": platform.python_version(),
         "system": platform.system(),
         "versions": {
