@@ -9,7 +9,7 @@ from comparer.errors import ComparerError
 from comparer.evidence import Evidence
 from comparer.planning import level_at
 from comparer.results import Comparison
-from comparer.statistics import Estimate
+from comparer.statistics import Estimate, mean
 
 FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
     "speedup": Evidence.speed_up,
@@ -34,12 +34,24 @@ class Assertion:
         """Say why this arm does not meet it; "" where it does."""
         if why := comparison.why_not(arm):
             return f"{self} missed: the arm was not run ({why})"
-        estimate = FIGURES[self.figure](comparison.evidence(arm), level_at(comparison.looks))
+        evidence, level = comparison.evidence(arm), level_at(comparison.looks)
+        estimate = FIGURES[self.figure](evidence, level)
+        if self.figure == "clip_loss" and estimate.value is not None:
+            return self._loss_missed(evidence, level, estimate.value)
         if estimate.interval is None:
             return f"{self} missed: there is no interval, {estimate.why_not}"
         low, high = estimate.interval.low, estimate.interval.high
         held = {">=": operator.ge, "<=": operator.le}[self.sign](low if self.sign == ">=" else high, self.bound)
         return "" if held else f"{self} missed: {estimate.value:.3f} ({low:.3f} to {high:.3f})"
+
+    def _loss_missed(self, evidence: Evidence, level: float, loss: float) -> str:
+        """Test a loss as the verdict does, which takes two pairs and not the bootstrap's six prompts."""
+        base, mine, prompts = evidence.scored()
+        kept = mean([a - (1 - self.bound) * b for b, a in zip(base, mine, strict=True)], prompts, level)
+        if kept.interval is None:
+            return f"{self} missed: there is no interval, {kept.why_not}"
+        held = kept.interval.low >= 0 if self.sign == "<=" else kept.interval.high <= 0
+        return "" if held else f"{self} missed: {loss:.3f}, and its interval holds {self.bound:g} or lies beyond it"
 
 
 def parse(text: str) -> Assertion:

@@ -3,9 +3,11 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 from conftest import ROOT, until
@@ -15,6 +17,7 @@ from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.planning import level_at
+from comparer.statistics import mean
 
 QUICK = ["--num-samples", "2", "--steps", "2", "--warmups", "0", "--repeats", "1", "--quiet"]
 
@@ -84,9 +87,54 @@ def test_assertions_test_the_interval(done, capsys):
     assert not assertions.parse(f"speedup>={estimate.interval.low - 0.001:.6f}").miss(one, 1)
 
 
+def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
+    one = history.load(sorted(done.glob("*/run.json"))[1].parent)
+    base, mine, prompts = one.evidence(1).scored()
+    assert len(set(prompts)) == 2 and one.evidence(1).clip_loss().interval is None  # too few for the bootstrap
+    for share in (-5.0, -0.5, 0.5, 0.99):
+        kept = mean([a - (1 - share) * b for b, a in zip(base, mine, strict=True)], prompts, level_at(1)).interval
+        assert bool(assertions.parse(f"clip_loss<={share}").miss(one, 1)) == (kept.low < 0)
+        assert bool(assertions.parse(f"clip_loss>={share}").miss(one, 1)) == (kept.high > 0)
+    told = assertions.parse("clip_loss<=-5").miss(one, 1)
+    assert f"{one.figures(1).clip_loss:.3f}, and its interval holds -5 or lies beyond it" in told
+
+
+def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
+    summary = (done / "summary.md").read_text()
+    rows = [line for line in summary.splitlines() if line.startswith("| guidance")]
+    assert len(rows) == 2 * 2
+    for number, path in enumerate(sorted(done.glob("*/run.json"))):
+        one = history.load(path.parent)
+        for arm in (1, 2):
+            assert one.verdict(arm).kind in rows[2 * number + arm - 1]
+            assert f"{one.evidence(arm).speed_up().value:.2f}×" in rows[2 * number + arm - 1]
+    shown = re.findall(r"!\[.*?\]\((.*?)\)", summary)
+    assert len(shown) == 2 + 2 * 2 and all((done / name).is_file() for name in shown)
+    for name in ("speed-up.svg", "clip.svg", *(name for name in shown if name.endswith("times.svg"))):
+        assert ElementTree.parse(done / name).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+    assert "guidance 3.0 · ToMe" in (done / "speed-up.svg").read_text()
+
+
+def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
+    assert run(*QUICK, "--also", "divergence", "--also", "equal-time", "--out", tmp_path / "e") == 0
+    (path,) = (tmp_path / "e").glob("*/run.json")
+    one = history.load(path.parent)
+    assert one.request.wanted() == ("equal-time", "divergence") and one.divergence[1] and len(one.request.arms) == 3
+    summary = (tmp_path / "e" / "summary.md").read_text()
+    assert "01-run-latents.svg" in summary and "the baseline with 2 of its 2 steps" in summary
+    assert run("--also", "divergence", "--resume", tmp_path / "e") == 2
+    assert "leave also out" in capsys.readouterr().err
+    again = run(path, "--out", tmp_path / "again", "--quiet")  # a run.json asks for the same once more
+    (other,) = (tmp_path / "again").glob("*/run.json")
+    assert again == 0 and history.load(other.parent).request.wanted() == one.request.wanted()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--scorer", "ViT-L-14"], "never seen the demo's coloured shapes"),
+        (["--scorer", "ViT-B-32=none.safetensors"], "no file of CLIP weights 'none.safetensors'"),
+        (["--also", "speed"], "'speed' cannot be measured: choose among equal-time"),
         (["--assert", "speed>1"], "no assertion"),
         (["--steps", "0", "--num-samples", "2"], "Steps 0"),
         (["--num-samples", "49"], "There are 48 prompts, not 49"),

@@ -56,7 +56,7 @@ def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
         for arm in range(1, len(comparison.request.arms)):
             lines += [f"- {text}" for text in notes.judged(comparison, arm)[1:]]
         for name in (TIMES, LATENTS):
-            path = f"{evaluation.at(number).name}/{name}"
+            path = f"{evaluation.at(number).name}-{name}"
             lines += ["", f"![{name.removesuffix('.svg')}]({path})"] if drawn.get(path) else []
         lines += ["", f"![grid]({evaluation.at(number).name}/grid.png)", ""]
         lines += [f"- {text}" for text in notes.notes(comparison)]
@@ -76,8 +76,8 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
             speed.append((label, evidence.speed_up()))
             clip.append((label, evidence.clip_difference()))
         folder = evaluation.at(number).name
-        drawn[f"{folder}/{TIMES}"] = plots.times(comparison.times())
-        drawn[f"{folder}/{LATENTS}"] = plots.divergence(
+        drawn[f"{folder}-{TIMES}"] = plots.times(comparison.times())
+        drawn[f"{folder}-{LATENTS}"] = plots.divergence(
             [(comparison.request.arms[arm].name, found[0].steps) for arm, found in comparison.divergence.items()]
         )
     if speed:
