@@ -25,6 +25,19 @@ def peak(device: str) -> int | None:
     return torch.cuda.max_memory_allocated(device)
 
 
+def reserved(device: str) -> int | None:
+    """Return the peak of bytes that torch's allocator had taken from the GPU since ``reset_peak``; None without CUDA.
+
+    It is what other programs cannot have: ``peak`` and what is kept for later or lost between blocks. What an earlier
+    call left there counts unless ``pipelines.empty`` came between. The driver's own part is in neither figure.
+    """
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    return torch.cuda.max_memory_reserved(device)
+
+
 def out_of_memory(error: BaseException, device: str) -> str | None:
     """Say "out of memory (needed about 9.1 GB of 8.0)" if that is what the error means; None otherwise.
 
