@@ -99,3 +99,20 @@ def test_published_figures_stand_beside_ours(monkeypatch):
     ours, ratio = head.index("ours"), head.index("ours / theirs")
     assert found[0][ratio] == "1.50" and found[1][ours] == "not measured"
     assert len(rows(beside(measured, {"sdxl"}))) == 2 + sum(item.model == "sdxl" for item in PUBLISHED)
+
+
+@pytest.mark.full  # five processes, one after another
+def test_memory_measures_each_arm_and_all_in_one_process():
+    given = ("--rounds", "1", "--steps", "2", "--size", "64", "--accelerator", "DeepCache", "--device", "cpu")
+    printed = benchmark("memory", *given)
+    assert "1 rounds" in printed and "2 steps, 64×64" in printed
+    found = {cells[0]: cells[1:] for cells in rows(printed)}
+    assert found["Baseline"][1] == "100.0"
+    megabytes = {name: int(cells[0]) for name, cells in found.items() if cells[0].isdigit()}
+    arms, shared = list(megabytes)[:2], list(megabytes)[2:]
+    assert arms == ["Baseline", "DeepCache(interval=3)"] and len(shared) == 3
+    hungriest = max(megabytes[name] for name in arms)
+    assert all(float(found[name][1]) == pytest.approx(megabytes[name] / hungriest, abs=0.005) for name in shared)
+    assert megabytes["the calls of all 2 arms"] < 1.1 * hungriest
+    reckoned = [cells for name, cells in found.items() if name.startswith("reckoned")]
+    assert float(reckoned[0][1]) > 1

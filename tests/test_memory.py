@@ -16,7 +16,7 @@ from comparer.errors import ComparerError
 from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
 from comparer.notes import notes
-from comparer.timing.memory import out_of_memory, remedies
+from comparer.timing.memory import out_of_memory, peak, remedies, reserved, reset_peak
 
 CUDA = torch.OutOfMemoryError(
     "CUDA out of memory. Tried to allocate 6.00 GiB. GPU 0 has a total capacity of 8.00 GiB of which 1 GiB is free."
@@ -116,3 +116,24 @@ def test_remedies_are_those_that_this_installation_leaves_open():
     tight = Config(offload="sequential", vae="tiling", dtype="float16")
     assert remedies(tight, "cuda", replace(settings, batch_size=1)) == "a smaller picture"
     assert remedies(tight, "cuda") == "a smaller model"
+
+
+def test_reserved_is_the_allocators_own_figure(monkeypatch):
+    """Which of torch's figures it is; the figures themselves need a GPU, as below."""
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda device: {"cuda:1": 3 * 2**30}[device])
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 2**30)
+    assert reserved("cuda:1") == 3 * 2**30 and reserved("cpu") is None and reserved("mps") is None
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_a_gpus_allocator_takes_at_least_what_is_allocated():
+    pipelines.empty()
+    reset_peak("cuda")
+    before = reserved("cuda")
+    held = torch.ones(2**26, device="cuda")
+    assert peak("cuda") >= held.nbytes and reserved("cuda") >= max(peak("cuda"), before)
+    del held
+    pipelines.empty()
+    assert reserved("cuda") >= 2**28  # the peak stays until it is reset
+    reset_peak("cuda")
+    assert reserved("cuda") < before + 2**28

@@ -6,20 +6,20 @@ _lock = threading.Lock()
 _kept: list[object] = []
 
 
-def prepare() -> None:
-    """Import torch, diffusers' pipelines and open_clip; call it before using any of them.
+def prepare(scorer: bool = True) -> None:
+    """Import torch, diffusers' pipelines and, for a scorer, open_clip; call it before using any of them.
 
     The page's background loading and the first Generate come here at the same time: diffusers' lazy modules
     cannot be imported by two threads at once, so the second waits. A later call costs nothing.
     """
     with _lock:
-        if _kept:
-            return
-        library = _mend_torchvision()
-        import open_clip
-        from diffusers import StableDiffusionPipeline
+        if not _kept:
+            library = _mend_torchvision()
+            from diffusers import StableDiffusionPipeline
 
-        _kept.extend((open_clip, StableDiffusionPipeline, library))
+            _kept.extend((StableDiffusionPipeline, library))
+        if scorer:
+            import open_clip  # noqa: F401
 
 
 def _mend_torchvision() -> object:

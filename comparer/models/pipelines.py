@@ -39,7 +39,7 @@ def load(checkpoint: Checkpoint, config: Config) -> Loaded:
         ComparerError: the device is not there or cannot do what the installation asks of it, diffusers cannot
             load the folder, or the memory does not suffice.
     """
-    prepare()
+    prepare(scorer=False)
     device, reason = choose_device(config.device)
     dtype, why = choose_dtype(checkpoint, device, config.dtype)
     if config.offload != "none" and device == "cpu":

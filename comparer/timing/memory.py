@@ -26,7 +26,11 @@ def peak(device: str) -> int | None:
 
 
 def reserved(device: str) -> int | None:
-    """Return the peak of bytes that torch held reserved since ``reset_peak``; None without CUDA."""
+    """Return the peak of bytes that torch's allocator had taken from the GPU since ``reset_peak``; None without CUDA.
+
+    It is what other programs cannot have: ``peak`` and what is kept for later or lost between blocks. What an earlier
+    call left there counts unless ``pipelines.empty`` came between. The driver's own part is in neither figure.
+    """
     if not device.startswith("cuda"):
         return None
     import torch
