@@ -171,7 +171,9 @@ def _draw(bar: Any, event: Progress) -> None:
 
 def table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table of plain text."""
-    head = ("arm", "pictures", "s/picture", "of baseline", "it/s", "speed-up", "CLIP", "CLIP loss", "SSIM")
+    head = "arm, pictures, s/picture, of baseline, least / median / most, it/s, speed-up, CLIP, CLIP loss, SSIM".split(
+        ", "
+    )
     rows, base = [(*head, "peak memory", "what it did")], comparison.figures(0)
     for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         first = number == 0
@@ -181,6 +183,7 @@ def table(comparison: Comparison) -> str:
                 str(figures.pictures),
                 _show(figures.seconds, "{:.3f}"),
                 _show(share(figures.seconds, base.seconds), "{:.0%}"),
+                " / ".join(_show(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
                 _show(figures.steps_per_second, "{:.1f}"),
                 "1×" if first else _show(figures.speed_up, "{:.2f}×"),
                 _show(figures.clip_score, "{:.2f}"),

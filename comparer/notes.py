@@ -1,10 +1,12 @@
 """What is said beside the figures, and what is said of a prompt before."""
 
 import re
+from collections.abc import Callable
 
 from comparer.demo.scenes import unknown_words
 from comparer.results import Comparison
 from comparer.rival import rivalry
+from comparer.statistics import Estimate
 from comparer.verdict import DEFAULT, Thresholds
 
 WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
@@ -47,6 +49,27 @@ def notes(comparison: Comparison) -> list[str]:
     return said + comparison.remarks
 
 
+def ratio(times: float) -> str:
+    """Write a speed-up: "2.10×"."""
+    return f"{times:.2f}×"
+
+
+def points(score: float) -> str:
+    """Write a difference in points of CLIP score: "+0.30", "−0.12"."""
+    return f"{score:+.2f}".replace("-", "−")
+
+
+def interval(estimate: Estimate, write: Callable[[float], str]) -> str:
+    """Write a figure with its interval, "2.10× (2.00× to 2.21×)", or why it has none."""
+    if estimate.value is None:
+        return f"undefined: {estimate.why_not}"
+    if estimate.interval is None:
+        return f"{write(estimate.value)}, no interval: {estimate.why_not}"
+    if estimate.constant:
+        return f"{write(estimate.value)}, the same in all {estimate.n}"
+    return f"{write(estimate.value)} ({write(estimate.interval.low)} to {write(estimate.interval.high)})"
+
+
 def loss(share: float) -> str:
     """Write a CLIP loss, the same everywhere: a gain is a negative loss.
 
@@ -62,8 +85,21 @@ def judged(comparison: Comparison, arm: int, thresholds: Thresholds = DEFAULT) -
     if not comparison.call_pairs(arm):
         return []
     found = rivalry(comparison, arm)
-    more = [found.sentence if found else "", likeness(comparison, arm)]
+    more = [found.sentence if found else "", likeness(comparison, arm), spread(comparison, arm)]
     return [f"{name}: {text}" for text in (comparison.verdict(arm, thresholds).sentence, *more) if text]
+
+
+def spread(comparison: Comparison, arm: int) -> str:
+    """Say the median and the worst of the arm's calls and pairs: "median call 1.90×, worst 1.71×"."""
+    evidence, said = comparison.evidence(arm), []
+    for noun, found, write in (
+        ("call", evidence.speed_up(), ratio),
+        ("pair", evidence.clip_difference(), points),
+    ):
+        if found.n > 1 and found.median is not None and found.worst is not None:
+            what = " in CLIP score" if noun == "pair" else ""
+            said.append(f"median {noun} {write(found.median)}, worst {write(found.worst)}{what}")
+    return "; ".join(said)
 
 
 def _sees(about: dict) -> str:

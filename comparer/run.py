@@ -114,12 +114,8 @@ class Run:
     def _save(self) -> RunFolder:
         """Write the record, in a folder that is made for the first one."""
         if not self.folder:
-            name = self.request.settings.checkpoint
-            self.folder = (
-                RunFolder.at(self.into)
-                if self.into
-                else RunFolder.create(self.config.runs, name, 16 if self.config.public else 3)
-            )
+            made = (self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3)
+            self.folder = RunFolder.at(self.into) if self.into else RunFolder.create(*made)
         self.folder.save(self.comparison)
         return self.folder
 

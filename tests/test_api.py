@@ -123,7 +123,7 @@ def test_the_run_of_a_client_that_disappears_stops_within_a_step(own, runs):
 
 def test_a_plain_http_client_that_hangs_up_stops_its_run_within_a_step(own, runs):
     before = set(runs.glob("*_demo_*"))
-    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-40", 1, 0, "cpu", 0.0, 1]
+    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-40", 1, 0, "cpu", 0.0, 1, [], ""]
     event = httpx.post(f"{own}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
     with httpx.stream("GET", f"{own}/gradio_api/call/compare/{event}") as answer:
         for _ in answer.iter_lines():

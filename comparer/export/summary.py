@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ from comparer.evaluate import Evaluation
 from comparer.export import plots
 from comparer.figures import share
 from comparer.results import Comparison
-from comparer.statistics import Estimate
 from comparer.verdict import DEFAULT
 
 SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"
@@ -81,9 +79,9 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
             [(comparison.request.arms[arm].name, found[0].steps) for arm, found in comparison.divergence.items()]
         )
     if speed:
-        drawn[SPEED] = plots.intervals(speed, "Speed-up", "{:.2f}×", DEFAULT.speed_up, 1)
+        drawn[SPEED] = plots.intervals(speed, "Speed-up", notes.ratio, DEFAULT.speed_up, 1)
     if any(estimate.value is not None for _, estimate in clip):
-        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", _signed, None, 0)
+        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", notes.points, None, 0)
     return {name: plots.standalone(svg) for name, svg in drawn.items() if svg}
 
 
@@ -174,7 +172,7 @@ def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str
             kind = f"Not run: {why}" if why else comparison.verdict(arm).kind
             cells = cell.name, cell.request.arms[arm].name, kind
             figures = (
-                _estimate(evidence.speed_up(), "{:.2f}×".format), _estimate(evidence.clip_loss(), notes.loss),
+                notes.interval(evidence.speed_up(), notes.ratio), notes.interval(evidence.clip_loss(), notes.loss),
             )  # fmt: skip
             lines.append(f"| {' | '.join(map(_cell, (*cells, *figures)))} |")
     return lines
@@ -190,33 +188,20 @@ def _table(comparison: Comparison) -> list[str]:
         cells = (
             arm.name,
             verdict or "baseline",
-            "1" if number == 0 else _estimate(evidence.speed_up(), "{:.2f}×".format),
+            "1" if number == 0 else notes.interval(evidence.speed_up(), notes.ratio),
             _shown(figures.seconds, "{:.3f}"),
             _shown(share(figures.seconds, comparison.figures(0).seconds), "{:.0%}"),
             " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
             _shown(figures.steps_per_second, "{:.1f}"),
             _shown(figures.clip_score, "{:.2f}"),
-            "" if number == 0 else _estimate(evidence.clip_difference(), _signed),
-            "" if number == 0 else _estimate(evidence.clip_loss(), notes.loss),
+            "" if number == 0 else notes.interval(evidence.clip_difference(), notes.points),
+            "" if number == 0 else notes.interval(evidence.clip_loss(), notes.loss),
             _shown(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
             _shown((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),
             str(len({call.batch for call in comparison.calls if call.arm == number})),
         )
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
     return lines
-
-
-def _estimate(estimate: Estimate, write: Callable[[float], str]) -> str:
-    if estimate.value is None:
-        return "undefined"
-    said = write(estimate.value)
-    if estimate.interval is None:
-        return said
-    return f"{said} ({write(estimate.interval.low)} to {write(estimate.interval.high)})"
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.2f}".replace("-", "−")
 
 
 def _shown(value: float | None, form: str) -> str:

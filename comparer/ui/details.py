@@ -6,6 +6,7 @@ from statistics import fmean
 from comparer.export import plots
 from comparer.figures import share
 from comparer.likeness import Mean
+from comparer.notes import interval, loss, points, ratio
 from comparer.results import Comparison
 from comparer.ui.results import name
 from comparer.ui.tables import show, table
@@ -18,11 +19,37 @@ def details(comparison: Comparison) -> str:
     if comparison.state == "running":
         return ""
     folds = (
+        ("How sure the figures are", uncertainty(comparison)),
         ("Times", times(comparison)),
         ("How alike the pictures are", likeness(comparison)),
         ("How the latents part", latents(comparison)),
     )
     return "".join(f"<details><summary>{title}</summary>{inside}</details>" for title, inside in folds if inside)
+
+
+def uncertainty(comparison: Comparison) -> str:
+    """Draw every arm's speed-up with its interval, and list all figures with theirs, the median and the worst."""
+    head = ["Arm", "Figure", "95 % interval", "Median", "Worst", "n"]
+    rows, drawn = [], []
+    for number, arm in enumerate(comparison.request.arms):
+        if not number or not comparison.call_pairs(number):
+            continue
+        evidence = comparison.evidence(number)
+        drawn.append((arm.name, evidence.speed_up()))
+        for title, found, write, noun in (
+            ("Speed-up", evidence.speed_up(), ratio, "call"),
+            ("CLIP difference", evidence.clip_difference(), points, "pair"),
+            ("CLIP loss", evidence.clip_loss(), loss, "pair"),
+        ):
+            if found.value is None:
+                continue
+            n = f"{found.n} {noun}{'' if found.n == 1 else 's'}"
+            n += f" of {found.clusters} prompts" if noun == "pair" and found.clusters > 1 else ""
+            middle, worst = ("" if value is None else write(value) for value in (found.median, found.worst))
+            rows.append([name(arm.name), title, escape(interval(found, write)), middle, worst, n])
+    if not rows:
+        return ""
+    return plots.intervals(drawn, "Speed-up", ratio, None, 1) + table("95 % intervals", head, rows)
 
 
 def times(comparison: Comparison) -> str:
@@ -66,9 +93,7 @@ def likeness(comparison: Comparison) -> str:
         if found:
             rows.append([title, *_measures(found), "–"])
     kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
-    return table(
-        "Likeness to the baseline, on average", [head[c] for c in kept], [[row[c] for c in kept] for row in rows]
-    )
+    return table("How alike, on average", [head[c] for c in kept], [[row[c] for c in kept] for row in rows])
 
 
 def _measures(found: Mean) -> list[str]:
