@@ -171,9 +171,18 @@ def _draw(bar: Any, event: Progress) -> None:
 
 def table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table of plain text."""
-    head = "arm, pictures, s/picture, of baseline, least / median / most, it/s, speed-up, CLIP, CLIP loss, SSIM".split(
-        ", "
-    )
+    head = [
+        "arm",
+        "pictures",
+        "s/picture",
+        "of baseline",
+        "least / median / most",
+        "it/s",
+        "speed-up",
+        "CLIP",
+        "CLIP loss",
+        "SSIM",
+    ]
     rows, base = [(*head, "peak memory", "what it did")], comparison.figures(0)
     for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         first = number == 0
