@@ -120,8 +120,10 @@ def test_every_evaluation_lasts_longer_by_the_planted_share_of_its_own_time(real
             assert denoiser.unet(seconds) == seconds
             took = denoiser.clock.seconds - began
             assert 0 <= took - (1 + by) * seconds < 6 * denoiser.clock.tick
+        denoiser.clock.seconds += 2
     assert report.counts[real.EVALUATED] == pytest.approx(5e9, abs=3e6)
-    assert report.counts[real.WAITED] == pytest.approx(by * 5e9, abs=4e6)
+    assert report.counts[real.ADDED] == pytest.approx(by * 5e9, abs=4e6)
+    assert report.counts[real.CALL] == pytest.approx((1 + by) * 5e9 + 2e9, abs=2e7)
 
 
 def test_the_plant_is_undone_after_an_error_too(real, denoiser):
@@ -140,7 +142,7 @@ def test_the_plant_goes_through_a_real_comparison_and_leaves_nothing(real, confi
 
     found = real.compared(Arm("Slower", (real.Slower(0.05),)), config, range(2), 2)
     counts = [call.reports["Slower"]["counts"] for call in found.calls if call.arm == 1]
-    assert len(counts) == 2 and all(c[real.WAITED] >= 0.05 * c[real.EVALUATED] - 2 > 0 for c in counts)
+    assert len(counts) == 2 and all(c[real.ADDED] >= 0.05 * c[real.EVALUATED] - 2 > 0 for c in counts)
     assert all(not call.reports for call in found.calls if call.arm == 0)
     pipe = pipelines.load(resolve("demo", config), config).pipe
     assert not any(hooks(part) for part in denoiser_of(pipe).modules())
@@ -154,25 +156,28 @@ def test_an_arm_with_other_pictures_is_refused(real, config):
         real.compared(Arm("Cutoff", parse_stack("Guidance cutoff(after=0)")), config, [0], 2)
 
 
-def timed(real, ratios, evaluated=0.8, waited=None):
-    """Build a comparison of equal pictures in which the arm's calls take so many seconds, the baseline's 1."""
-    arm = Arm("Again") if waited is None else Arm("Slower", (real.Slower(),))
+def timed(real, ratios, added=None):
+    """Build a comparison of equal pictures in which the arm's calls take so many seconds, the baseline's 1.
+
+    ``added`` is of the work of a call that is 1 without, of which the denoiser's is 0.8.
+    """
+    arm = Arm("Again") if added is None else Arm("Slower", (real.Slower(),))
     request = ask(seeds=tuple(range(len(ratios))))
     comparison = Comparison(type(request)(request.settings, (Arm("Baseline"), arm)))
-    counts = {real.EVALUATED: round(1e9 * evaluated), real.WAITED: round(1e9 * (waited or 0))}
+    work = {real.CALL: 1 + (added or 0), real.EVALUATED: 0.8, real.ADDED: added or 0}
+    counts = {what: round(1e9 * seconds) for what, seconds in work.items()}
     for seed, seconds in enumerate(ratios):
         for which, took, reports in ((0, 1.0, {}), (1, seconds, {"Slower": {"counts": counts}})):
-            call = Call(which, seed, 1, took, {}, (), reports=reports if waited is not None else {})
+            call = Call(which, seed, 1, took, {"denoising": took}, (), reports={} if added is None else reports)
             comparison.shots.append(Shot(which, 0, seed, "", len(comparison.calls), pixels="same"))
             comparison.calls.append(call)
     return comparison
 
 
-def test_the_wait_is_a_share_of_the_whole_call(real):
-    pilot = timed(real, [1.0, 1.0, 5.0], waited=0.0)
-    assert real.evaluated(pilot) == pytest.approx(0.8)
-    assert real.waiting(0.8) * 0.8 == pytest.approx(0.05)
-    slower = timed(real, [1.05, 1.05], waited=real.waiting(0.8) * 0.8)
+def test_what_is_added_is_a_share_of_the_whole_call(real):
+    assert real.evaluated(timed(real, [1.0, 1.0], added=0.0)) == pytest.approx(0.8)
+    assert real.adding(0.8) * 0.8 == pytest.approx(0.05)
+    slower = timed(real, [1.05, 1.05], added=0.05)
     assert real.planted(slower) == pytest.approx(0.05)
     assert real.evaluated(slower) == pytest.approx(0.8)
 
@@ -182,7 +187,7 @@ def test_real_comparisons_are_counted_by_their_truth(real):
     same = [timed(real, ratios) for ratios in (steady, steady, faster)]
     # Of the slower ones, the first is what is planted, the second not steady enough, the third much slower.
     shown, much = [1.05 * x for x in steady], [1.5 * x for x in steady]
-    slower = [timed(real, ratios, waited=0.05) for ratios in (shown, unsteady, much)]
+    slower = [timed(real, ratios, added=0.05) for ratios in (shown, unsteady, much)]
     told = {title: (promised, counted) for title, promised, counted in real.rows(same, slower)}
     assert told["the baseline again: the interval holds 1"] == ("95 %", "2 of 3 (21–94 %)")
     assert told["the baseline again: verdicts"][1] == "No difference 2, Worth it 1"
@@ -206,7 +211,7 @@ def test_the_predicted_power_is_that_of_the_observed_spread(real):
 
     spread = 0.1
     ratios = [math.exp(spread * x * math.sqrt(11 / 12)) for x in (1, -1) * 6]
-    told = real.rows([timed(real, ratios)], [timed(real, ratios, waited=0.05)])
+    told = real.rows([timed(real, ratios)], [timed(real, ratios, added=0.05)])
     chance = power(math.log(1.05), spread / math.sqrt(12), 11)
     assert told[3][1] == f"{100 * chance:.0f} % by the median spread" and 0.3 < chance < 0.4
 
