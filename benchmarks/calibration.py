@@ -1,7 +1,8 @@
 """Do the intervals and verdicts keep what they promise? ``python benchmarks/calibration.py``.
 
 ``simulated`` draws thousands of comparisons whose truth is known and counts; it needs no model and takes seconds.
-The same seed gives the same counts. Each part prints a Markdown table with 95 % Wilson intervals of its counts.
+The same seed gives the same counts. ``real`` makes real comparisons, twice 20 by default, and takes minutes
+(``calibration_real.py``). Each part prints a Markdown table with 95 % Wilson intervals of its counts.
 """
 
 import argparse
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from calibration_real import SLOW_DOWN, real
 from common import ROOT, table
 
 sys.path.insert(0, str(ROOT))
@@ -24,7 +26,7 @@ from comparer.verdict import CANNOT_TELL, DEFAULT, WORTH_IT, judge
 
 RUNS = 1000
 PROMPTS, SEEDS = 8, 4
-SLOW_DOWN, NOISE = 1.05, 0.05  # what is planted, and the standard deviation of a call's log ratio
+NOISE = 0.05  # standard deviation of a call's log ratio where a slow-down is planted
 
 
 @dataclass(frozen=True)
@@ -183,18 +185,37 @@ def simulated(runs: int, seed: int) -> str:
     return table(["simulated", "promised", f"counted in {runs}"], found)
 
 
-PARTS = {"simulated": simulated}
+PARTS: dict[str, Callable[[argparse.Namespace], str]] = {
+    "simulated": lambda options: simulated(options.runs, options.seed),
+    "real": lambda options: real(options.comparisons, options.seeds, options.steps),
+}
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number and refuses one below this."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text} is below {least}")
+        return int(text)
+
+    return number
 
 
 def main() -> None:
     """Print the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--part", action="append", choices=PARTS, help="may be repeated (default: all)")
-    parser.add_argument("--runs", type=int, default=RUNS, help="comparisons a row (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the simulations (%(default)s)")
+    simulations = parser.add_argument_group("simulated")
+    simulations.add_argument("--runs", type=at_least(1), default=RUNS, help="comparisons a row (%(default)s)")
+    simulations.add_argument("--seed", type=int, default=0, help="of the simulations (%(default)s)")
+    measured = parser.add_argument_group("real")
+    measured.add_argument("--comparisons", type=at_least(1), default=20, help="of each kind (%(default)s)")
+    measured.add_argument("--seeds", type=at_least(2), default=12, help="calls of a comparison (%(default)s)")
+    measured.add_argument("--steps", type=at_least(1), default=8, help="of a call (%(default)s)")
     options = parser.parse_args()
     for part in options.part or PARTS:
-        print(PARTS[part](options.runs, options.seed), end="\n\n")
+        print(PARTS[part](options), end="\n\n")
 
 
 if __name__ == "__main__":
