@@ -22,6 +22,7 @@ from comparer.models.samplers import SAMPLERS
 from comparer.notes import judged, loss, notes
 from comparer.request import NOISE, NOISE_HELP
 from comparer.results import Comparison
+from comparer.verdict import Thresholds
 from comparer.typed import read_prompts
 
 
@@ -113,6 +114,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.out:
         options.runs = options.out
     config = replace(from_arguments(options), own=True)
+    thresholds = Thresholds(options.worthwhile, options.bearable)
     request = ask(
         config,
         "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
@@ -154,7 +156,7 @@ def _compare(options: argparse.Namespace) -> int:
     assert done is not None
     print(table(done.comparison))
     for number in range(1, len(request.arms)):
-        for line in judged(done.comparison, number):
+        for line in judged(done.comparison, number, thresholds):
             print(line)
     for line in notes(done.comparison):
         print(line)

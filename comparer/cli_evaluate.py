@@ -16,6 +16,7 @@ from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
 from comparer.request import ALSO, NOISE, NOISE_HELP
 from comparer.scores.scorers import SCORERS
+from comparer.verdict import DEFAULT, Thresholds
 
 PROMPTS = DEMO.parent / "prompts"
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
@@ -26,7 +27,7 @@ TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)};
 
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
-    """Add what ``compare`` and ``evaluate`` can measure besides."""
+    """Add what ``compare`` and ``evaluate`` can measure besides, and what their verdicts go by."""
     told = "; ".join(f"{name}: {what}" for name, what in ALSO.items())
     parser.add_argument(
         "--also", action="append", default=[], metavar="X", help=f"measure besides; may be repeated. {told}"
@@ -37,6 +38,16 @@ def add_measured(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"the CLIP that scores: {', '.join(SCORERS)}, or ARCHITECTURE=FILE for weights on this machine (the "
         "checkpoint's own)",
+    )
+    parser.add_argument(
+        "--worthwhile", type=float, default=DEFAULT.speed_up, metavar="X", help="a speed-up from here (%(default)s)"
+    )
+    parser.add_argument(
+        "--bearable",
+        type=float,
+        default=DEFAULT.clip_loss,
+        metavar="SHARE",
+        help="a CLIP loss below this; 0.02 is 2 %% (%(default)s)",
     )
 
 
@@ -129,7 +140,8 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
         given["prompt"] = sweep.first(given["prompt"], options.num_samples)
     cells = sweep.cells(config, given)
     card = Card(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
-    return evaluate.begin(Path(options.out) if options.out else evaluate.new_folder(config.runs), cells, card)
+    folder = Path(options.out) if options.out else evaluate.new_folder(config.runs)
+    return evaluate.begin(Evaluation(folder, cells, card, Thresholds(options.worthwhile, options.bearable)))
 
 
 def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:

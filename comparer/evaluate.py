@@ -19,6 +19,7 @@ from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import unmade
 from comparer.sweep import Cell
+from comparer.verdict import DEFAULT, Thresholds
 
 FILE = "evaluation.json"
 
@@ -36,11 +37,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was asked: the cells of a product and the card."""
+    """What was asked: the cells of a product, the card, and what the verdicts go by."""
 
     folder: Path
     cells: list[Cell]
     card: Card = field(default_factory=Card)
+    thresholds: Thresholds = DEFAULT
 
     def at(self, number: int) -> Path:
         """Return the run folder of a cell."""
@@ -65,22 +67,27 @@ class Evaluation:
                     yield number, event
 
 
-def begin(folder: Path, cells: list[Cell], card: Card) -> Evaluation:
+def begin(evaluation: Evaluation) -> Evaluation:
     """Make the evaluation's folder and note what was asked.
 
     Raises:
         ComparerError: the folder holds something else already, or cannot be written.
     """
+    folder = evaluation.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ComparerError(f"'{folder}' is not empty: choose another --out, or go on with it by --resume.")
-    asked = [{"values": cell.values, "request": cell.request.to_json()} for cell in cells]
+    asked = {
+        "schema": 1,
+        "card": asdict(evaluation.card),
+        "thresholds": asdict(evaluation.thresholds),
+        "cells": [{"values": cell.values, "request": cell.request.to_json()} for cell in evaluation.cells],
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps({"schema": 1, "card": asdict(card), "cells": asked}, indent=1, ensure_ascii=False)
-        (folder / FILE).write_text(text + "\n", encoding="utf-8")
+        (folder / FILE).write_text(json.dumps(asked, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise ComparerError(f"'{folder}' cannot be written: {error.strerror}.") from error
-    return Evaluation(folder, cells, card)
+    return evaluation
 
 
 def new_folder(runs: Path) -> Path:
@@ -98,6 +105,7 @@ def load(folder: Path, config: Config) -> Evaluation:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
         cells = [Cell(cell["values"], Request.from_json(cell["request"], config.limits)) for cell in data["cells"]]
         card = Card(**data["card"] | {"tags": tuple(data["card"]["tags"])})
+        thresholds = Thresholds(**data.get("thresholds", {}))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ComparerError(f"'{folder}' holds no evaluation: {type(error).__name__}: {error}.") from error
-    return Evaluation(folder, cells, card)
+    return Evaluation(folder, cells, card, thresholds)

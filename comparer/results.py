@@ -201,10 +201,14 @@ class Comparison:
         )
 
     def to_json(self) -> dict:
-        """Return plain data for ``run.json``."""
+        """Return plain data for ``run.json``; once it has ended with the verdicts by the usual thresholds."""
         data = {"schema": SCHEMA, **{k: v for k, v in asdict(self).items() if k != "request"}}
         data |= {name: {str(arm): value for arm, value in data[name].items()} for name in BY_ARM}
-        return data | {"request": self.request.to_json(), "figures": [asdict(f) for f in self.all_figures()]}
+        data |= {"request": self.request.to_json(), "figures": [asdict(f) for f in self.all_figures()]}
+        if self.state != "running":  # they take their time
+            judged = (arm for arm in range(1, len(self.request.arms)) if self.call_pairs(arm))
+            data["verdicts"] = {str(arm): asdict(self.verdict(arm)) for arm in judged}
+        return data
 
     def all_figures(self) -> list[Figures]:
         """Draw the figures of every arm, the baseline's against itself first."""
@@ -213,7 +217,7 @@ class Comparison:
     @classmethod
     def from_json(cls, data: dict) -> "Comparison":
         """Build a comparison from ``to_json``'s data; figures are drawn anew."""
-        kept = {k: v for k, v in data.items() if k not in ("schema", "figures")}
+        kept = {k: v for k, v in data.items() if k not in ("schema", "figures", "verdicts")}
         distance = data.get("seed_distance")
         return cls(
             **kept

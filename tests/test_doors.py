@@ -36,6 +36,20 @@ def test_the_command_line_makes_a_comparison(tmp_path, capsys):
     assert record["request"]["settings"]["seeds"] == [1, 2]
 
 
+def test_what_is_worthwhile_is_the_callers_to_say(tmp_path, capsys):
+    arguments = ["compare", PROMPT, "--accelerator", "DeepCache(interval=1)", "--steps", "2", "--seeds", "1-4"]
+    arguments += ["--warmups", "0", "--quiet", "--out", str(tmp_path)]
+    assert main([*arguments, "--worthwhile", "90"]) == 0
+    told = capsys.readouterr().out
+    assert "Not worth it: " in told and "is below 90×" in told
+    (record,) = tmp_path.glob("*/run.json")
+    verdict = json.loads(record.read_text())["verdicts"]["1"]  # by the usual thresholds
+    assert verdict["kind"] != "Not worth it" or "is below 1.05×" in verdict["sentence"]
+    assert verdict["speed_up"]["interval"]["level"] == 0.975 and verdict["speed_up"]["n"] == 4
+    assert main([*arguments, "--worthwhile", "0.9"]) == 2
+    assert "above 1, up to 100 is allowed" in capsys.readouterr().err
+
+
 def test_prompts_from_a_file(tmp_path, capsys):
     file = tmp_path / "prompts.txt"
     file.write_text("\ufeffa large red star on a blue background\n\n  a small green ring on a white background \n")

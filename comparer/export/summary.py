@@ -10,7 +10,7 @@ from comparer.evaluate import Evaluation
 from comparer.export import plots
 from comparer.figures import share
 from comparer.results import Comparison
-from comparer.verdict import DEFAULT
+from comparer.verdict import Thresholds
 
 SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"
 
@@ -50,9 +50,9 @@ def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
         if comparison is None:
             lines.append("Not begun.")
             continue
-        lines += [*_table(comparison), ""]
+        lines += [*_table(comparison, evaluation.thresholds), ""]
         for arm in range(1, len(comparison.request.arms)):
-            lines += [f"- {text}" for text in notes.judged(comparison, arm)[1:]]
+            lines += [f"- {text}" for text in notes.judged(comparison, arm, evaluation.thresholds)[1:]]
         for name in (TIMES, LATENTS):
             path = f"{evaluation.at(number).name}-{name}"
             lines += ["", f"![{name.removesuffix('.svg')}]({path})"] if drawn.get(path) else []
@@ -79,7 +79,7 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
             [(comparison.request.arms[arm].name, found[0].steps) for arm, found in comparison.divergence.items()]
         )
     if speed:
-        drawn[SPEED] = plots.intervals(speed, "Speed-up", notes.ratio, DEFAULT.speed_up, 1)
+        drawn[SPEED] = plots.intervals(speed, "Speed-up", notes.ratio, evaluation.thresholds.speed_up, 1)
     if any(estimate.value is not None for _, estimate in clip):
         drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", notes.points, None, 0)
     return {name: plots.standalone(svg) for name, svg in drawn.items() if svg}
@@ -153,6 +153,7 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
         "versions": ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items()),
         "commit": str(environment.get("comparer", "")),
         "core parameters": f"{s.sampler}, {s.steps} steps, guidance {s.guidance:g}, {s.width}×{s.height}",
+        "worthwhile": f"from {evaluation.thresholds.speed_up:g}×, CLIP loss below {evaluation.thresholds.clip_loss:.3g}",
         "tags": ", ".join(card.tags),
         "notes": card.notes,
         "state": "; ".join(dict.fromkeys(c.state if c else "not begun" for c in made)),
@@ -169,7 +170,7 @@ def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str
             if comparison is None:
                 continue
             evidence, why = comparison.evidence(arm), comparison.why_not(arm)
-            kind = f"Not run: {why}" if why else comparison.verdict(arm).kind
+            kind = f"Not run: {why}" if why else comparison.verdict(arm, evaluation.thresholds).kind
             cells = cell.name, cell.request.arms[arm].name, kind
             figures = (
                 notes.interval(evidence.speed_up(), notes.ratio), notes.interval(evidence.clip_loss(), notes.loss),
@@ -178,11 +179,11 @@ def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str
     return lines
 
 
-def _table(comparison: Comparison) -> list[str]:
+def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
     lines = [f"| {' | '.join(HEAD)} |", f"| {' | '.join(['---'] * len(HEAD))} |"]
     for number, arm in enumerate(comparison.request.arms):
         figures, evidence = comparison.figures(number), comparison.evidence(number)
-        verdict = "" if number == 0 else comparison.verdict(number).sentence
+        verdict = "" if number == 0 else comparison.verdict(number, thresholds).sentence
         if why := comparison.why_not(number):
             verdict = f"Not run: {why}"
         cells = (
