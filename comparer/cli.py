@@ -22,8 +22,8 @@ from comparer.models.samplers import SAMPLERS
 from comparer.notes import judged, loss, notes
 from comparer.request import NOISE, NOISE_HELP
 from comparer.results import Comparison
-from comparer.verdict import Thresholds
 from comparer.typed import read_prompts
+from comparer.verdict import Thresholds
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -142,6 +142,7 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
     swept = {name: list(dict.fromkeys(str(cell.values[name]) for cell in cells)) for name in cells[0].values}
     counts = f"{len(s.prompts)} prompts × {len(s.seeds)} seeds × {request.repeats} repeats"
     arms = "; ".join(arm.name for arm in request.arms[1:])
+    enough, bearable = evaluation.thresholds.speed_up, evaluation.thresholds.clip_loss
     facts = {
         "id": evaluation.folder.name,
         "purpose": card.purpose,
@@ -153,7 +154,7 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
         "versions": ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items()),
         "commit": str(environment.get("comparer", "")),
         "core parameters": f"{s.sampler}, {s.steps} steps, guidance {s.guidance:g}, {s.width}×{s.height}",
-        "worthwhile": f"from {evaluation.thresholds.speed_up:g}×, CLIP loss below {evaluation.thresholds.clip_loss:.3g}",
+        "worthwhile": f"from {enough:g}×, CLIP loss below {100 * bearable:g} %",
         "tags": ", ".join(card.tags),
         "notes": card.notes,
         "state": "; ".join(dict.fromkeys(c.state if c else "not begun" for c in made)),
