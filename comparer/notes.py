@@ -32,7 +32,9 @@ def notes(comparison: Comparison) -> list[str]:
     if comparison.resident:
         said.append("Peak memory is the resident set of a process that made one call of the arm, libraries included.")
     elif figures.peak_bytes is None:
-        said.append("Peak memory was not measured: on this device it takes a process of its own, on request.")
+        cpu = comparison.environment.get("device") == "cpu"
+        how = "was not measured: on a CPU it takes a process of its own, on request" if cpu else "is not counted here"
+        said.append(f"Peak memory {how}.")
     if scorer.name:
         said.append(f"CLIP score by {scorer.name}{_sees(scorer.about)}, n = {_count(figures.scored, 'pair')}.")
     else:

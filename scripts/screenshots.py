@@ -146,6 +146,17 @@ def take(browser: Browser, address: str) -> None:
         start(page, PROMPTS, "1,2")
         finish(page)
         save(page, folder / "dark.png")
+    with tab(browser, address, viewport={"width": 1440, "height": 1700}) as page:
+        page.get_by_text("More settings").click()
+        for label in ("Fewer steps in each arm's time", "Latents, step by step"):
+            page.get_by_label(label).check()
+        start(page, PROMPTS, "1-4")
+        finish(page)
+        for fold in ("How sure the figures are", "Times", "How alike", "How the latents part"):
+            page.locator("summary", has_text=fold).click()
+        page.locator("#figures").evaluate("figures => figures.scrollIntoView({block: 'start'})")
+        settle(page)
+        save(page, folder / "details.png")
     with tab(browser, address, viewport=PHONE, device_scale_factor=2, is_mobile=True, has_touch=True) as page:
         start(page, PROMPTS.split("\n")[0], "1,2")
         finish(page)
