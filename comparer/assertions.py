@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.evidence import Evidence
 from comparer.planning import level_at
 from comparer.results import Comparison
@@ -63,5 +63,5 @@ def parse(text: str) -> Assertion:
     match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?)\s*", text)
     if not match or match[1] not in FIGURES:
         known = ", ".join(FIGURES)
-        raise ComparerError(f"'{text}' is no assertion: write it as speedup>=1.5; the figures are {known}.")
+        raise ComparerError(f"'{shown(text)}' is no assertion: write it as speedup>=1.5; the figures are {known}.")
     return Assertion(match[1], match[2], float(match[3]))

@@ -69,6 +69,8 @@ def ask(
     if not isinstance(accelerators, Sequence) or not all(isinstance(a, str | tuple) for a in accelerators):
         raise ComparerError('The accelerators are not a list: write them as ["DeepCache(interval=3)"].')
     accelerators = [accelerators] if isinstance(accelerators, str) else accelerators
+    if len(accelerators) > config.limits.pictures:
+        raise ComparerError(f"{len(accelerators)} arms were asked for: at most {config.limits.pictures} are allowed.")
     also = [also] if isinstance(also, str) and also else also or []
     if not isinstance(also, Sequence) or not all(isinstance(name, str) for name in also):
         raise ComparerError(f"What to measure is not a list: choose among {', '.join(ALSO)}.")

@@ -11,7 +11,7 @@ from typing import Any
 
 from comparer.config import Config
 from comparer.door import ask
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.request import Request
 from comparer.typed import read_prompts
 
@@ -45,7 +45,7 @@ def cells(config: Config, given: dict[str, Any]) -> list[Cell]:
     known = set(inspect.signature(ask).parameters) - {"config"}
     for name in given:
         if name not in known:
-            raise ComparerError(f"There is no setting '{name}': choose among {', '.join(sorted(known))}.")
+            raise ComparerError(f"There is no setting '{shown(name)}': choose among {', '.join(sorted(known))}.")
         if given[name] == []:
             raise ComparerError(f"The list of '{name}' is empty: leave it out, or give it a value.")
     swept = {name: given[name] for name in SWEPT if isinstance(given.get(name), list)}
@@ -69,9 +69,9 @@ def read_file(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
-        raise ComparerError(f"'{path.name}' cannot be read: {error.strerror}.") from error
+        raise ComparerError(f"'{shown(path.name)}' cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise ComparerError(f"'{path.name}' is no request file: {error}.") from error
+        raise ComparerError(f"'{shown(path.name)}' is no request file: {shown(error)}.") from error
     if not isinstance(data, dict):
         raise ComparerError(f"'{path.name}' is no request file: it holds no settings.")
     if "request" in data:
@@ -119,7 +119,7 @@ def prompts_of(path: Path, number: int | None = None) -> str:
             rows = json.loads(text) if path.suffix == ".json" else list(csv.DictReader(text.splitlines()))
             prompts = [row if isinstance(row, str) else row["prompt"] for row in rows]
         except (ValueError, KeyError, TypeError) as error:
-            raise ComparerError(f"'{path.name}' has no prompts under 'prompt': {error}.") from error
+            raise ComparerError(f"'{shown(path.name)}' has no prompts under 'prompt': {shown(error)}.") from error
     found = list(dict.fromkeys(" ".join(prompt.split()) for prompt in prompts if prompt.strip()))
     if not found:
         raise ComparerError(f"'{path.name}' holds no prompt.")

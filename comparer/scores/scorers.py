@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparer.demo.networks import SCORER_NAME as DEMO
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.models.hub import SCORER, SCORER_FILE
 
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
@@ -72,7 +72,7 @@ def choose(name: str, checkpoint: str) -> Source:
         found = local(*name.split("=", 1))
     if found is None:
         raise ComparerError(
-            f"There is no scorer '{name}': choose one of {', '.join(SCORERS)}, or write ARCHITECTURE=FILE."
+            f"There is no scorer '{shown(name)}': choose one of {', '.join(SCORERS)}, or write ARCHITECTURE=FILE."
         )
     real = [source.name for source in SCORERS.values() if source.repository]
     if found.architecture == DEMO and checkpoint != "demo":
@@ -100,7 +100,7 @@ def local(architecture: str, file: str) -> Source:
     """
     path = Path(file.strip()).expanduser()
     if path.suffix not in SUFFIXES:
-        raise ComparerError(f"'{path.name}' is no file of CLIP weights: {', '.join(SUFFIXES)} are read.")
+        raise ComparerError(f"'{shown(path.name)}' is no file of CLIP weights: {', '.join(SUFFIXES)} are read.")
     if not path.is_file():
-        raise ComparerError(f"There is no file of CLIP weights '{file.strip()}'.")
+        raise ComparerError(f"There is no file of CLIP weights '{shown(file.strip())}'.")
     return Source(f"{architecture.strip()}={file.strip()}", architecture.strip(), path.name, "", str(path))
