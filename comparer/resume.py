@@ -83,7 +83,8 @@ def extended(request: Request, seeds: int) -> Request:
 
 def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
     """Return how many more seeds would probably settle the arm that needs fewest; 0 where that is too many to run."""
-    verdicts = [seen.verdict(arm, thresholds) for arm in range(1, len(seen.request.arms))]
+    arms = [number for number, arm in enumerate(seen.request.arms) if number and arm.like is None]
+    verdicts = [seen.verdict(arm, thresholds) for arm in arms]
     needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)
     settings, limits = seen.request.settings, seen.request.limits
     pictures = len(settings.prompts) * (len(settings.seeds) + needed) * len(seen.request.arms)

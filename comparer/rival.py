@@ -20,6 +20,7 @@ BETTER, WORSE, MIXED, OPEN = (
     "Fewer steps would do better in one way and worse in the other",
     "Cannot tell whether fewer steps would do as well",
 )
+SLOW = "No faster than the full baseline, so that fewer steps have nothing to match"
 
 
 def fewer_steps(base: Sequence[tuple[float, float]], arm: Sequence[float], settings: Settings, least: int = 1) -> int:
@@ -57,7 +58,7 @@ class Rival:
         clip: mean of the arm's CLIP score − its, over pairs clustered by prompt.
         ssim: mean of the arm's SSIM with the full baseline − its, likewise.
         arm_ssim, other_ssim: the two means; None where nothing was measured.
-        kind: which of the four sentences.
+        kind: which of the sentences above.
     """
 
     arm: int
@@ -78,6 +79,8 @@ class Rival:
         points = "" if self.clip.value is None else f" ({_spread(self.clip)})"
         known = self.arm_ssim is not None and self.other_ssim is not None
         ssim = f" (SSIM {self.arm_ssim:.3f} against {self.other_ssim:.3f})" if known else ""
+        if self.steps == self.of:
+            return f"{SLOW}: the baseline with all its {self.of} steps takes {_ratio(self.time)} of this arm's time."
         steps = f"the baseline with {self.steps} of its {self.of} steps takes {_ratio(self.time)} of this arm's time"
         if self.kind == OPEN and self.ssim.n < 2:
             return f"{self.kind} from one pair: {steps}."
@@ -101,9 +104,11 @@ def rivalry(comparison: Comparison, arm: int) -> Rival | None:
     theirs, mine, prompts = (list(column) for column in zip(*alike, strict=True)) if alike else ([], [], [])
     clip, ssim = evidence.clip_difference(level), difference(theirs, mine, prompts, level)
     sides = {_sign(clip), _sign(ssim)} - {0}
+    fewer, full = comparison.request.settings_of(other).steps, comparison.request.settings.steps
     kind = MIXED if len(sides) > 1 else {1: BETTER, -1: WORSE}[sides.pop()] if sides else OPEN
+    kind = SLOW if fewer == full else kind
     return Rival(
-        arm, other, comparison.request.settings_of(other).steps, comparison.request.settings.steps,
+        arm, other, fewer, full,
         evidence.speed_up(level), clip, ssim, fmean(mine) if mine else None, fmean(theirs) if theirs else None, kind,
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ from comparer.errors import ComparerError
 from comparer.likeness import Similarity
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
-from comparer.rival import BETTER, MIXED, OPEN, WORSE, fewer_steps, rivalry
+from comparer.rival import BETTER, MIXED, OPEN, SLOW, WORSE, fewer_steps, rivalry
 from comparer.shots import Call, Shot
 
 ARMS = (Arm("Baseline"), Arm("DeepCache", (parse("DeepCache"),)), Arm("Fewer", steps=10, like=1))
@@ -82,6 +82,15 @@ def test_the_sentence_says_whose_is_whose():
     later = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9), looks=4), 1)
     first = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9)), 1)
     assert later.clip.interval.low < first.clip.interval.low  # a later look needs a wider interval
+
+
+def test_an_arm_that_saves_no_time_is_told_so():
+    same = seen(pairs(25, 24), pairs(0.9, 1.0))
+    arms = (*same.request.arms[:2], replace(same.request.arms[2], steps=20))
+    said = rivalry(replace(same, request=replace(same.request, arms=arms)), 1)
+    assert said.kind == SLOW and said.sentence.endswith(
+        "with all its 20 steps takes 1.10× (1.10–1.10) of this arm's time."
+    )
 
 
 def test_one_pair_settles_nothing_and_no_rival_is_none():
