@@ -58,9 +58,23 @@ def test_the_record_comes_with_its_pictures_and_grid_as_files(client, tmp_path):
     assert Image.open(record["shots"][0]["picture"]).size == (128, 128)
 
 
+def test_what_is_measured_besides_and_the_verdict_come_with_the_record(client):
+    asked = {"accelerators": ["DeepCache(interval=2)"], "steps": 4, "seeds": "1,2", "warmups": 0}
+    record = client.predict(PROMPT, also=["divergence", "equal-time"], api_name="/compare", **asked)
+    assert [len(each["steps"]) for each in record["divergence"]["1"]] == [4]
+    steps = record["request"]["arms"][2]["steps"]
+    assert 2 <= steps <= 4 and len(record["conditions"]["2"]["timesteps"]) == steps
+    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["kind"])
+    assert 0 < [shot for shot in record["shots"] if shot["arm"] == 1][0]["similarity"]["ssim"] <= 1
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        ({"also": ["all"]}, "'all' cannot be measured"),
+        ({"scorer": "ViT-B-32"}, "never seen the demo's coloured shapes"),
+        ({"scorer": "ViT-B-32=/etc/passwd"}, "read for the command line alone"),
+        ({"accelerators": ["DeepCache"] * 500}, "500 arms were asked for"),
         ({"steps": 0}, "Steps 0"),
         ({"prompt": ""}, "prompt is empty"),
         ({"seeds": "abc"}, "'abc' is not a seed"),
