@@ -7,7 +7,7 @@ from comparer.demo.scenes import unknown_words
 from comparer.results import Comparison
 from comparer.rival import rivalry
 from comparer.statistics import Estimate
-from comparer.verdict import DEFAULT, Thresholds
+from comparer.verdict import DEFAULT, Thresholds, signed
 
 WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
 LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
@@ -56,11 +56,6 @@ def ratio(times: float) -> str:
     return f"{times:.2f}×"
 
 
-def points(score: float) -> str:
-    """Write a difference in points of CLIP score: "+0.30", "−0.12"."""
-    return f"{score:+.2f}".replace("-", "−")
-
-
 def interval(estimate: Estimate, write: Callable[[float], str]) -> str:
     """Write a figure with its interval, "2.10× (2.00× to 2.21×)", or why it has none."""
     if estimate.value is None:
@@ -96,7 +91,7 @@ def spread(comparison: Comparison, arm: int) -> str:
     evidence, said = comparison.evidence(arm), []
     for noun, found, write in (
         ("call", evidence.speed_up(), ratio),
-        ("pair", evidence.clip_difference(), points),
+        ("pair", evidence.clip_difference(), signed),
     ):
         if found.n > 1 and found.median is not None and found.worst is not None:
             what = " in CLIP score" if noun == "pair" else ""

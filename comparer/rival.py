@@ -13,6 +13,7 @@ from comparer.planning import level_at
 from comparer.request import Settings
 from comparer.results import Comparison
 from comparer.statistics import Estimate, difference
+from comparer.verdict import signed
 
 BETTER, WORSE, MIXED, OPEN = (
     "Fewer steps would not do as well",
@@ -130,11 +131,7 @@ def _ratio(estimate: Estimate) -> str:
 
 
 def _spread(estimate: Estimate) -> str:
-    said = _signed(estimate.value or 0)
+    said = signed(estimate.value or 0)
     if estimate.interval is None:
         return said
-    return f"{said}, {_signed(estimate.interval.low)} to {_signed(estimate.interval.high)}"
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.2f}".replace("-", "−")
+    return f"{said}, {signed(estimate.interval.low)} to {signed(estimate.interval.high)}"

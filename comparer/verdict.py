@@ -214,9 +214,9 @@ class _Words:
         if found.value is None:
             return "not scored"
         if not found.interval:
-            return f"CLIP {_signed(found.value)}"
-        spread = f"{_signed(found.interval.low)} to {_signed(found.interval.high)}"
-        return f"CLIP {_signed(found.value)} ({'the same in every pair' if found.constant else spread})"
+            return f"CLIP {signed(found.value)}"
+        spread = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
+        return f"CLIP {signed(found.value)} ({'the same in every pair' if found.constant else spread})"
 
     def told(self, kind: str) -> str:
         return f"{kind}: {self.ratio()}, {self.quality()}, {self.calls}"
@@ -265,7 +265,8 @@ class _Words:
         return f"The intervals are {100 * level_at(look):.4g} % intervals: {why}{only}"
 
 
-def _signed(score: float) -> str:
+def signed(score: float) -> str:
+    """Write a difference in points of CLIP score: "+0.30", "−0.12", "0.00"."""
     return "0.00" if abs(score) < 0.005 else f"{score:+.2f}".replace("-", "−")
 
 

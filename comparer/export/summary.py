@@ -10,7 +10,7 @@ from comparer.evaluate import Evaluation
 from comparer.export import plots
 from comparer.figures import share
 from comparer.results import Comparison
-from comparer.verdict import Thresholds
+from comparer.verdict import Thresholds, signed
 
 SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"
 
@@ -81,7 +81,7 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
     if speed:
         drawn[SPEED] = plots.intervals(speed, "Speed-up", notes.ratio, evaluation.thresholds.speed_up, 1)
     if any(estimate.value is not None for _, estimate in clip):
-        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", notes.points, None, 0)
+        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", signed, None, 0)
     return {name: plots.standalone(svg) for name, svg in drawn.items() if svg}
 
 
@@ -196,7 +196,7 @@ def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
             " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
             _shown(figures.steps_per_second, "{:.1f}"),
             _shown(figures.clip_score, "{:.2f}"),
-            "" if number == 0 else notes.interval(evidence.clip_difference(), notes.points),
+            "" if number == 0 else notes.interval(evidence.clip_difference(), signed),
             "" if number == 0 else notes.interval(evidence.clip_loss(), notes.loss),
             _shown(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
             _shown((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),

@@ -6,10 +6,11 @@ from statistics import fmean
 from comparer.export import plots
 from comparer.figures import share
 from comparer.likeness import Mean
-from comparer.notes import interval, loss, points, ratio
+from comparer.notes import interval, loss, ratio
 from comparer.results import Comparison
 from comparer.ui.results import name
 from comparer.ui.tables import show, table
+from comparer.verdict import signed
 
 STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
 
@@ -38,7 +39,7 @@ def uncertainty(comparison: Comparison) -> str:
         drawn.append((arm.name, evidence.speed_up()))
         for title, found, write, noun in (
             ("Speed-up", evidence.speed_up(), ratio, "call"),
-            ("CLIP difference", evidence.clip_difference(), points, "pair"),
+            ("CLIP difference", evidence.clip_difference(), signed, "pair"),
             ("CLIP loss", evidence.clip_loss(), loss, "pair"),
         ):
             if found.value is None:
