@@ -1,6 +1,5 @@
 """Run folders: what is found in them, and what is said when they go away."""
 
-
 import pytest
 from conftest import ask
 

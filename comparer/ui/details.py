@@ -47,7 +47,9 @@ def uncertainty(comparison: Comparison) -> str:
             n = f"{found.n} {noun}{'' if found.n == 1 else 's'}"
             n += f" of {found.clusters} prompts" if noun == "pair" and found.clusters > 1 else ""
             middle, worst = ("" if value is None else write(value) for value in (found.median, found.worst))
-            rows.append([name(arm.name), title, escape(interval(found, write)), middle, worst, n])
+            rows.append(
+                [name(arm.name), title, f'<span class="wide">{escape(interval(found, write))}</span>', middle, worst, n]
+            )
     if not rows:
         return ""
     return plots.intervals(drawn, "Speed-up", ratio, None, 1) + table("95 % intervals", head, rows)
@@ -84,7 +86,9 @@ def likeness(comparison: Comparison) -> str:
     for number, arm in enumerate(comparison.request.arms):
         if number and (found := comparison.similarity(number)):
             place = comparison.place(number)
-            rows.append([name(arm.name), *_measures(found), escape(place.text) if place else ""])
+            rows.append(
+                [name(arm.name), *_measures(found), f'<span class="wide">{escape(place.text)}</span>' if place else ""]
+            )
     if not rows:
         return ""
     for title, found in (
@@ -98,7 +102,7 @@ def likeness(comparison: Comparison) -> str:
 
 
 def _measures(found: Mean) -> list[str]:
-    psnr = "identical" if found.identical == found.pairs else show(found.psnr, "{:.1f} dB")
+    psnr = "identical" if found.identical == found.pairs else show(found.psnr, "{:.1f}\u00a0dB")
     return [
         psnr,
         f"{found.ssim:.3f}",
