@@ -21,7 +21,7 @@ BETTER, WORSE, MIXED, OPEN = (
     "Fewer steps would do better in one way and worse in the other",
     "Cannot tell whether fewer steps would do as well",
 )
-SLOW = "No faster than the full baseline, so that fewer steps have nothing to match"
+SLOW = "No fewer steps take this arm's time"
 
 
 def fewer_steps(base: Sequence[tuple[float, float]], arm: Sequence[float], settings: Settings, least: int = 1) -> int:
@@ -81,7 +81,8 @@ class Rival:
         known = self.arm_ssim is not None and self.other_ssim is not None
         ssim = f" (SSIM {self.arm_ssim:.3f} against {self.other_ssim:.3f})" if known else ""
         if self.steps == self.of:
-            return f"{SLOW}: the baseline with all its {self.of} steps takes {_ratio(self.time)} of this arm's time."
+            time = f"the full baseline takes {_ratio(self.time)} of its time"
+            return f"{SLOW}: when they were chosen it was no faster than the full baseline; in the timed calls {time}."
         steps = f"the baseline with {self.steps} of its {self.of} steps takes {_ratio(self.time)} of this arm's time"
         if self.kind == OPEN and self.ssim.n < 2:
             return f"{self.kind} from one pair: {steps}."
