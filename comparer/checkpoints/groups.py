@@ -12,8 +12,9 @@ from pathlib import Path
 from comparer.checkpoints.tensors import Stored, Tensor
 
 EMA, RAW, UNKNOWN = "ema", "raw", ""
+BESIDE = "it stands beside the EMA half"
 
-_EMA = re.compile(r"(^|[_.-])(ema|shadow|averaged)(?=$|[_.\d-])", re.IGNORECASE)
+_EMA = re.compile(r"(^|[_.-])(ema(?:_?only)?|shadow|averaged)(?=$|[_.\d-])", re.IGNORECASE)
 _RAW = re.compile(r"(^|[_.-])(non|no|not)[_-]?ema(?=$|[_.-])|(^|[_.-])(raw|online)(?=$|[_.-])", re.IGNORECASE)
 _EMA_PREFIX = re.compile(r"((?:\w+_)?ema(?:_model)?)\.", re.IGNORECASE)
 _RAW_PREFIX = re.compile(r"(online_model)\.", re.IGNORECASE)
@@ -131,5 +132,5 @@ def _beside(found: tuple[Group, ...]) -> tuple[Group, ...]:
     if not emas:
         return found
     said = emas[0].key or emas[0].how
-    how = f"it stands beside the EMA half ({said})"
+    how = f"{BESIDE} ({said})"
     return tuple(replace(group, half=RAW, how=how) if group.half == UNKNOWN else group for group in found)

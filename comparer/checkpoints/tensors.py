@@ -137,7 +137,7 @@ def _opened(path: Path) -> Callable[[tuple[str, ...]], Any]:
         from safetensors import SafetensorError, safe_open
 
         try:
-            file = safe_open(path, framework="pt", device="cpu")
+            file: Any = safe_open(path, framework="pt", device="cpu")
         except (OSError, SafetensorError) as error:
             raise ComparerError(f"{_named(path)} cannot be read: {shown(error, 200)}.") from error
         return lambda keys: file.get_tensor(keys[-1])
