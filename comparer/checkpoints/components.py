@@ -35,6 +35,7 @@ _SIGNATURES: tuple[tuple[str, set[str], set[str]], ...] = (
     ("unet", {"input_blocks", "output_blocks"}, _ORIGINAL_UNET),
     ("vae", {"encoder", "decoder", "quant_conv"}, {"encoder", "decoder", "quant_conv", "post_quant_conv"}),
     ("text_encoder", {"text_model"}, {"text_model", "text_projection", "logit_scale", "visual_projection"}),
+    ("text_encoder", {"embeddings", "encoder", "final_layer_norm"}, {"embeddings", "encoder", "final_layer_norm"}),
     ("text_encoder", {"shared", "encoder"}, {"shared", "encoder", "decoder", "lm_head"}),
     ("transformer", {"transformer_blocks"}, set()),
     ("transformer", {"blocks"}, set()),

@@ -21,7 +21,8 @@ _RAW_PREFIX = re.compile(r"(online_model)\.", re.IGNORECASE)
 # Anywhere in a name: torch.compile, FSDP and activation checkpointing wrap modules one by one.
 _INSIDE = re.compile(r"(?:(?<=\.)|^)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 # Only where every name has it.
-_LEADING = ("module.", "model.diffusion_model.", "model.", "unet.", "generator.", "_forward_module.", "ema_model.")
+_LEADING = ("module.", "model.diffusion_model.", "model.", "unet.", "generator.", "_forward_module.", "ema_model.",
+            "text_model.")  # fmt: skip
 
 
 @dataclass(frozen=True)
