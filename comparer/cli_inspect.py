@@ -56,7 +56,8 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(_plain(cards, pairs, halves, options), indent=1, ensure_ascii=False))
     else:
         lines = [line for card in cards for line in (*describe(card), "")]
-        print("\n".join(map(_printable, [*lines, *_compared(pairs), *_matched(halves)])).rstrip())
+        lines += [*_compared(pairs), *(_matched(halves) if options.against else ())]
+        print("\n".join(map(_printable, lines)).rstrip())
     return 0
 
 
@@ -190,15 +191,13 @@ def _compared(pairs: list[Pair]) -> Iterator[str]:
 
 
 def _matched(halves: list[Half]) -> Iterator[str]:
-    if not halves:
-        return
     yield "Against the training output"
     yield from _columns(
         (
             half.component,
             {"ema": "EMA", "raw": "raw"}.get(half.half, "not said"),
             half.source,
-            {"exactly": "equal", "rounded": "equal, rounded"}.get(half.same, "different"),
+            {"exactly": "equal", "rounded": "equal, rounded", "part": "a part"}.get(half.same, "different"),
             f"{half.equal} of {half.of} tensors equal",
             f"distance {_distance(half.distance)}",
         )

@@ -13,7 +13,6 @@ from original import original
 from safetensors.torch import load_file, save_file
 from tiny import pipeline
 
-from comparer.checkpoints import against
 from comparer.checkpoints.card import make
 from comparer.cli import main
 from comparer.models.catalog import DEMO
@@ -167,8 +166,16 @@ def test_a_converted_folder_against_its_step_folder(inspect, tmp_path):
     assert "neither" in out.splitlines()[-1] and f"{len(raw)} of {len(raw)} tensors equal" in out
 
 
-def test_nothing_in_common(tmp_path):
-    assert against.verdict(against.halves(make(DEMO / "vae"), make(EMA))) == "The two have no component in common."
+def test_what_a_converter_left_out_is_counted(inspect, tmp_path):
+    folder, raw = step_folder(tmp_path / "step_024000")
+    half = {name: (value * 0.5).half() for name, value in list(raw.items())[:-2]}
+    save_file(half, tmp_path / "converted.safetensors")
+    told = inspect(tmp_path / "converted.safetensors", "--against", folder)[1].splitlines()[-1]
+    assert told == "The converted weights are the EMA (ema.pt: ema), without 2 of its tensors."
+
+
+def test_nothing_in_common(inspect):
+    assert inspect(DEMO / "vae", "--against", EMA)[1].endswith("\nThe two have no component in common.\n")
 
 
 @pytest.mark.parametrize(

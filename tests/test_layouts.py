@@ -269,6 +269,40 @@ def test_families_that_comparer_cannot_run_are_inspected(tmp_path):
     assert look(tmp_path / "x.safetensors").parts[0].component == "network"
 
 
+def test_numbers_beside_the_weights_are_extra(tmp_path):
+    torch.save({"generator": weights(), "beta": torch.ones(3), "step": 7}, tmp_path / "x.pt")
+    found = look(tmp_path / "x.pt")
+    assert told(found) == [("unet", "", "x.pt: generator")] and [tensor.name for tensor in found.extra] == ["beta"]
+
+
+def test_a_lora_beside_a_model_and_a_model_with_some(step):
+    pair = {"unet.x.lora_A.weight": torch.rand(4, 8), "unet.x.lora_B.weight": torch.rand(8, 4)}
+    save_file(pair, step / "a_lora.safetensors")
+    found = look(step)
+    assert found.kind == "step folder" and found.lora.ranks == {"unet": {4: 1}}
+    assert sorted(part.component for part in found.parts) == ["lora", "unet", "unet"]
+    save_file(
+        weights() | {name.removeprefix("unet."): value for name, value in pair.items()}, step / "a_lora.safetensors"
+    )
+    assert look(step).lora is None and "lora" not in {part.component for part in look(step).parts}
+
+
+def test_a_file_is_told_by_itself_alone(tmp_path):
+    copytree(DEMO, tmp_path / "m")
+    save_file({"x.weight": torch.rand(2)}, tmp_path / "m" / "x.safetensors")
+    (part,) = look(tmp_path / "m" / "x.safetensors").parts
+    assert (part.component, part.class_name) == ("network", "")
+    assert not any(part.component == "network" for part in look(tmp_path / "m").parts)
+    assert {file.name: file.why for file in look(tmp_path / "m").files}["x.safetensors"].startswith("the components'")
+
+
+def test_a_tensor_in_two_shards_is_refused(tmp_path):
+    for number in (1, 2):
+        save_file({"a": torch.rand(2)}, tmp_path / f"model-0000{number}-of-00002.safetensors")
+    with pytest.raises(ComparerError, match="Two shards of .* the same name"):
+        look(tmp_path)
+
+
 def test_extra_tensors_are_kept_apart(tmp_path):
     save_file(weights() | {"loss_weights.w": torch.rand(1000)}, tmp_path / "model.safetensors")
     found = look(tmp_path)
@@ -305,11 +339,12 @@ def test_links_out_of_the_folders_that_may_be_read_are_refused(tmp_path, step):
     for path in (root / "m", root / "whole", step, root / ".." / "step_024000", root / "m" / "model.safetensors"):
         with pytest.raises(ComparerError, match="outside the checkpoint folders"):
             look(path, (root,))
-    copytree(DEMO, root / "demo")
-    (root / "demo" / "vae" / "config.json").unlink()
-    (root / "demo" / "vae" / "config.json").symlink_to(DEMO / "vae" / "config.json")
-    with pytest.raises(ComparerError, match="outside the checkpoint folders"):
-        look(root / "demo", (root,))
+    for name in ("vae/config.json", "tokenizer/vocab.json", "model_index.json"):
+        copytree(DEMO, root / name / "demo")
+        (root / name / "demo" / name).unlink()
+        (root / name / "demo" / name).symlink_to(DEMO / name)
+        with pytest.raises(ComparerError, match="outside the checkpoint folders"):
+            look(root / name / "demo", (root,))
 
 
 def test_a_damaged_configuration_is_noted(tmp_path):

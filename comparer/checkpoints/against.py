@@ -48,7 +48,8 @@ class Half:
         component: of the converted checkpoint.
         half: "ema", "raw", or "" where the step folder does not say.
         source: of the half, as ``ema.pt: ema``.
-        same: "exactly", "rounded" (equal once the half is rounded to the converted dtype), or "".
+        same: "exactly", "rounded" (equal once the half is rounded to the converted dtype), "part" (every tensor of
+            the converted set is the half's, rounded or not, but the half has more), or "".
         equal: tensors of the converted set whose values the half has, rounded or not.
         of: tensors of the converted set.
         left: tensors of the half that the converted set has no equal of.
@@ -117,8 +118,8 @@ def _half(component: str, used: Seen, other: Seen) -> Half:
     alike = sum(set(made) <= allowed for made in used.fingerprint.digests.values())
     left = sum(not set(made) <= mine and not set(rounded.get(name, made)) <= mine for name, made in exact.items())
     swapped = used.fingerprint.digests.keys() == exact.keys() and not _by_name(used, exact, rounded)
-    if not same and rounded and alike == len(used.fingerprint.digests) and not left and not swapped:
-        same = "rounded"
+    if not same and alike == len(used.fingerprint.digests) and not swapped:
+        same = "part" if left else "rounded"
     apart = distances(other.part.tensors, used.part.tensors).whole if used.part.named and other.part.named else None
     return Half(
         component, other.part.half, other.part.source, same, alike, len(used.fingerprint.digests), left, apart
@@ -163,8 +164,9 @@ def verdict(found: list[Half]) -> str:
         return f"The converted weights are neither half{ends}"
     if {EMA, RAW} <= {half.half for half in matched}:
         return "The converted weights are both: EMA and raw are equal here, so this EMA never moved from raw."
-    how = "" if matched[0].same == "exactly" else ", rounded to their dtype"
-    return f"The converted weights are {_called(matched[0])}{how}."
+    best = min(matched, key=lambda half: ("exactly", "rounded", "part").index(half.same))
+    how = {"exactly": "", "rounded": ", rounded to their dtype", "part": f", without {best.left} of its tensors"}
+    return f"The converted weights are {_called(best)}{how[best.same]}."
 
 
 def _called(half: Half) -> str:

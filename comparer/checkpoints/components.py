@@ -4,8 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from comparer.checkpoints.tensors import Tensor
+from comparer.errors import shown
 
 UNKNOWN = "network"
 DENOISERS = ("unet", "transformer", "prior", UNKNOWN)
@@ -131,13 +133,14 @@ def lora(tensors: Iterable[Tensor]) -> Lora | None:
     """Say what a LoRA changes; None if the names are not a LoRA's."""
     sides: dict[str, dict[str, Tensor]] = {}
     alphas = kohya = 0
+    tensors = list(tensors)
     for tensor in tensors:
         if found := _LORA.search(tensor.name):
             side = "down" if found[1] in ("down", "A") else "up"
             sides.setdefault(tensor.name[: found.start()], {})[side] = tensor
             kohya += tensor.name.startswith(tuple(_KOHYA))
         alphas += tensor.name.endswith("alpha") and not tensor.shape
-    if not sides:
+    if 2 * (sum(map(len, sides.values())) + alphas) <= len(tensors):  # a whole model may hold some
         return None
     ranks: dict[str, Counter[int]] = {}
     for layer, pair in sides.items():
@@ -154,3 +157,25 @@ def _target(layer: str) -> str:
             return component
     first = head(layer.removeprefix("base_model.model."))
     return first if first in COMPONENTS else "unet"
+
+
+def class_of(config: dict[str, Any]) -> str:
+    """Return the class that a component's configuration names, diffusers' or transformers' way; "" if none.
+
+    >>> class_of({"_class_name": "AutoencoderKL"}), class_of({"architectures": ["CLIPTextModel"]}), class_of({})
+    ('AutoencoderKL', 'CLIPTextModel', '')
+    """
+    architectures = config.get("architectures")
+    first = architectures[0] if isinstance(architectures, list) and architectures else ""
+    return shown(config.get("_class_name") or first)
+
+
+def component_of(class_name: str) -> str:
+    """Return the component that is usually of a class; "" if that is not known.
+
+    >>> component_of("UNet2DConditionModel"), component_of("T5EncoderModel"), component_of("X")
+    ('unet', 'text_encoder', '')
+    """
+    known = {"UNet": "unet", "Autoencoder": "vae", "Transformer": "transformer", "Text": "text_encoder",
+             "T5Encoder": "text_encoder"}  # fmt: skip
+    return next((component for word, component in known.items() if word in class_name), "")

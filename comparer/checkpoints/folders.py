@@ -11,7 +11,8 @@ from comparer.errors import ComparerError, shown
 
 # What training tools save beside the weights.
 _NEVER = (
-    (re.compile(r".*optim.*\.(bin|pt|pth|ckpt|safetensors)|zero_pp_rank_.*", re.IGNORECASE), "optimizer state"),
+    (re.compile(r"(.*[_.-])?optim(izers?|s)?([_.-].*)?\.(bin|pt|pth|ckpt|safetensors)", re.IGNORECASE),
+     "optimizer state"),
     (re.compile(r"(lr_?)?scheduler.*\.(bin|pt|pth)", re.IGNORECASE), "learning-rate scheduler state"),
     (re.compile(r"(random_states?|rng|rng_state).*\.(pkl|pt|pth|bin)", re.IGNORECASE), "random state"),
     (re.compile(r"(scaler|sampler|dataloader|dl_state|train_dataloader).*\.(bin|pt|pth)", re.IGNORECASE),
@@ -49,8 +50,10 @@ class Weights:
 def never(name: str) -> str:
     """Say what kind of file is never opened this is, by its name; "" for all others.
 
-    >>> never("optimizer.bin"), never("random_states_0.pkl"), never("pytorch_model.bin")
-    ('optimizer state', 'random state', '')
+    >>> never("optimizer_1.bin"), never("random_states_0.pkl"), never("rank_0_optim_states.pt")
+    ('optimizer state', 'random state', 'optimizer state')
+    >>> never("pytorch_model.bin"), never("optimized.safetensors")
+    ('', '')
     """
     return next((what for pattern, what in _NEVER if pattern.fullmatch(name)), "")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from comparer.checkpoints import folders
 from comparer.checkpoints import layout as kinds
-from comparer.checkpoints.components import COMPONENTS, DENOISERS, Lora, lora, original, split
+from comparer.checkpoints.components import COMPONENTS, DENOISERS, Lora, class_of, component_of, lora, original, split
 from comparer.checkpoints.components import UNKNOWN as NETWORK
 from comparer.checkpoints.folders import Weights
 from comparer.checkpoints.groups import BESIDE, EMA, RAW, UNKNOWN, Group, groups
@@ -32,13 +32,15 @@ def look(path: Path, within: tuple[Path, ...] = ()) -> Layout:
     """
     try:
         path = path.expanduser().absolute()
-        folders.inside(path, within)
-        if path.is_dir():
-            return _Looking(path, within).folder()
-        if path.is_file():
-            return _Looking(path.parent, within).file(path)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ComparerError(f"'{shown(path)}' cannot be read: {shown(error, 200)}.") from error
+        folder, file = path.is_dir(), path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+        folder = file = False
+    try:
+        if folder or file:
+            folders.inside(path, within)
+            return _Looking(path, within).folder() if folder else _Looking(path.parent, within).file(path)
+    except OSError as error:
+        raise ComparerError(f"'{shown(path)}' cannot be read: {error.strerror or shown(error)}.") from error
     raise ComparerError(f"There is nothing at '{shown(path, 200)}'.")
 
 
@@ -54,7 +56,7 @@ class _Looking:
         self.notes: list[str] = []
         self.configs: dict[str, Any] = {}
         self.lora: Lora | None = None
-        self.about, self.keyed = "", False
+        self.about, self.keyed, self.alone = "", False, False
 
     def file(self, path: Path) -> Layout:
         """Look at one file."""
@@ -62,18 +64,19 @@ class _Looking:
             raise ComparerError(f"'{shown(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
         if what := folders.never(path.name):
             raise ComparerError(f"'{shown(path.name)}' is not opened: by its name it is {what}, not weights.")
+        self.alone = True  # what lies beside the file was not asked for
         self.sets([Weights(path.stem, "", path.suffix, (path,))])
         return self.done(self.kind_of_file(), path)
 
     def kind_of_file(self) -> str:
-        if self.lora:
+        if self.lora and all(part.component == "lora" for part in self.parts):
             return kinds.LORA
         return kinds.ORIGINAL if self.about else kinds.DICTIONARY if self.keyed else kinds.WEIGHTS
 
     def folder(self) -> Layout:
         """Look at a folder: its own weights, then those of the components' folders."""
         index = self.read_json(self.root / "model_index.json")
-        class_name = _class_name(self.read_json(self.root / "config.json"))
+        class_name = class_of(self.read_json(self.root / "config.json"))
         own, below = folders.weights(self.root), self.below(index)
         sets = {sub: folders.preferred(folders.weights(sub)) for sub in below}
         filled = any(sets.values())
@@ -82,7 +85,7 @@ class _Looking:
                 self.add_file(path, "not read", why=what)
         if own and not (filled and index):
             if class_name:
-                self.component(self.root, folders.preferred(own), _component_of(class_name))
+                self.component(self.root, folders.preferred(own), component_of(class_name))
             else:
                 self.sets(own)
         elif own:
@@ -125,8 +128,8 @@ class _Looking:
         variants = {each.variant for each in sets}
         for each in sets:
             half = self.said(sub, each.variant, variants, config)
-            self.sets([each], name or sub.name.removesuffix("_ema"), _class_name(config), half)
-        for path in sorted(sub.glob("*.json")):
+            self.sets([each], name or sub.name.removesuffix("_ema"), class_of(config), half)
+        for path in sorted(filter(Path.is_file, sub.glob("*.json"))):
             self.add_file(path, "configuration", (name or sub.name.removesuffix("_ema"),))
 
     def said(self, sub: Path, variant: str, variants: set[str], config: dict[str, Any]) -> tuple[str, str] | None:
@@ -155,9 +158,16 @@ class _Looking:
             held = [self.stored(path) for path in each.files]
             merged = replace(held[0], tensors=tuple(tensor for one in held for tensor in one.tensors))
             filled: dict[str, list[str]] = {}
-            for group in groups(merged):
+            if len({tensor.keys for tensor in merged.tensors}) < len(merged.tensors):
+                raise ComparerError(f"Two shards of {self.relative(each.files[0])} have a tensor of the same name.")
+            found = groups(merged)
+            for group in found:
                 self.keyed = self.keyed or bool(group.key)
-                for part in self.group(group, each, component, class_name, half):
+                loose = not group.key and any(other.key for other in found)
+                for part in self.group(group, each, "" if loose else component, class_name, half):
+                    if loose and part.component == NETWORK:  # numbers beside the dictionaries that hold the weights
+                        self.extra += part.tensors
+                        continue
                     self.parts.append(part)
                     for tensor in part.tensors:
                         if part.component not in filled.setdefault(tensor.file, []):
@@ -170,9 +180,10 @@ class _Looking:
         self, group: Group, each: Weights, component: str, class_name: str, half: tuple[str, str] | None
     ) -> Iterator[Part]:
         """Yield what a set of weights fills; keep what fills nothing."""
-        self.lora = self.lora or lora(group.tensors)
+        found = lora(group.tensors)
+        self.lora = self.lora or found
         word = group.key.rpartition(".")[2]
-        if self.lora:
+        if found:
             filled = {"lora": group.tensors}
         elif component:
             filled = {component: group.tensors}
@@ -206,6 +217,7 @@ class _Looking:
 
     def add_file(self, path: Path, form: str, fills: tuple[str, ...] = (), why: str = "") -> None:
         """Add a file to the list."""
+        folders.inside(path, self.within)
         self.files.append(File(self.relative(path), path.stat().st_size, form, fills, why))
 
     def read_json(self, path: Path) -> dict[str, Any]:
@@ -277,21 +289,11 @@ class _Looking:
             part = replace(part, half=UNKNOWN, how="")
         elif part.half == UNKNOWN and emas and "/" not in part.source:
             part = replace(part, half=RAW, how=f"{BESIDE} ({emas[0].source})")
+        if self.alone:
+            return part
         if not part.class_name:
-            part = replace(part, class_name=_class_name(self.read_json(self.root / part.component / "config.json")))
+            part = replace(part, class_name=class_of(self.read_json(self.root / part.component / "config.json")))
         denoisers = [name for name in DENOISERS if (self.root / name / "config.json").is_file()]
         if part.component == NETWORK and len(denoisers) == 1 and not any(p.component in denoisers for p in parts):
             part = replace(part, component=denoisers[0])
         return part
-
-
-def _class_name(config: dict[str, Any]) -> str:
-    architectures = config.get("architectures")
-    first = architectures[0] if isinstance(architectures, list) and architectures else ""
-    return shown(config.get("_class_name") or first)
-
-
-def _component_of(class_name: str) -> str:
-    known = (("UNet", "unet"), ("Autoencoder", "vae"), ("Transformer", "transformer"), ("Text", "text_encoder"),
-             ("T5Encoder", "text_encoder"))  # fmt: skip
-    return next((component for word, component in known if word in class_name), "")
