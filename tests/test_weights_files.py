@@ -3,11 +3,15 @@
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections import OrderedDict
 from pathlib import Path
+from time import monotonic
 
 import pytest
 import torch
+from conftest import ROOT
 from safetensors.torch import save_file
 
 from comparer.checkpoints.groups import groups
@@ -110,6 +114,32 @@ def test_a_header_longer_than_the_library_allows_is_not_read(tmp_path):
         file.truncate(300_000_000)  # sparse: takes no room
     with pytest.raises(ComparerError, match="header of 200000000 bytes"):
         stored(path)
+
+
+def test_listing_reads_the_header_alone(tmp_path):
+    path, size = tmp_path / "x.safetensors", 40 * 2**30
+    text = json.dumps({"a": entry(shape=(size // 4,), offsets=(0, size))}).encode()
+    with path.open("wb") as file:
+        file.write(raw_header(len(text), text))
+        file.truncate(8 + len(text) + size)  # sparse: 40 GiB that take no room, and minutes to read
+    began = monotonic()
+    (tensor,) = stored(path).tensors
+    assert tensor.elements == size // 4 and monotonic() - began < 1
+
+
+def test_a_torch_file_stays_on_the_disk_until_a_tensor_is_read(tmp_path):
+    torch.save({name: torch.zeros(25_000_000) for name in "ab"}, tmp_path / "x.pt")
+    code = (
+        "import resource, sys; from pathlib import Path; import torch\n"
+        "from comparer.checkpoints.tensors import stored\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "found = stored(Path(sys.argv[1]))\n"
+        "assert len(found.tensors) == 2\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+    )
+    told = subprocess.run([sys.executable, "-c", code, tmp_path / "x.pt"], cwd=ROOT, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert int(told.stdout) < 60_000  # KiB, of a file of 200 MB
 
 
 class Evil:
