@@ -303,6 +303,27 @@ def test_a_tensor_in_two_shards_is_refused(tmp_path):
         look(tmp_path)
 
 
+def test_a_torch_file_beside_safetensors_is_listed_and_not_read(tmp_path):
+    copytree(DEMO / "unet", tmp_path / "unet")
+    (tmp_path / "unet" / "diffusion_pytorch_model.bin").write_bytes(b"never opened")
+    for path, below in ((tmp_path, "unet/"), (tmp_path / "unet", "")):
+        found, name = look(path), f"{below}diffusion_pytorch_model.bin"
+        assert {file.name: file.format for file in found.files}[name] == "not read" and len(found.parts) == 2
+
+
+def test_a_folder_of_a_class_that_is_not_known_is_told_by_its_tensors(tmp_path):
+    (tmp_path / "config.json").write_text('{"_class_name": "MyNet"}')
+    save_file(weights(), tmp_path / "diffusion_pytorch_model.safetensors")
+    (part,) = look(tmp_path).parts
+    assert (part.component, part.class_name) == ("unet", "MyNet")
+
+
+def test_outputs_of_training_are_no_components(tmp_path, step):
+    (step / "config.json").write_text('{"_class_name": "UNet2DConditionModel"}')
+    with pytest.raises(ComparerError, match="inspect one of its folders: step_024000"):
+        look(step.parent)
+
+
 def test_extra_tensors_are_kept_apart(tmp_path):
     save_file(weights() | {"loss_weights.w": torch.rand(1000)}, tmp_path / "model.safetensors")
     found = look(tmp_path)

@@ -15,6 +15,8 @@ COMPONENTS = (
     "unet", "transformer", "transformer_2", "vae", "vqvae", "movq", "text_encoder", "text_encoder_2", "text_encoder_3",
     "image_encoder", "safety_checker", "prior", "controlnet", "adapter",
 )  # fmt: skip
+# Networks that training keeps beside the one that makes pictures.
+HELPERS = ("critic", "discriminator", "fake_score", "real_score", "teacher", "guidance_model")
 
 # The original layout of Stable Diffusion: what a name begins with, and the component.
 _ORIGINAL = {

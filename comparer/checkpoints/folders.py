@@ -11,13 +11,13 @@ from comparer.errors import ComparerError, shown
 
 # What training tools save beside the weights.
 _NEVER = (
-    (re.compile(r"(.*[_.-])?optim(izers?|s)?([_.-].*)?\.(bin|pt|pth|ckpt|safetensors)", re.IGNORECASE),
+    (re.compile(r"(.*[_.-])?opt(im(izers?|s)?)?([_.-].*)?\.(bin|pt|pth|ckpt|safetensors)", re.IGNORECASE),
      "optimizer state"),
     (re.compile(r"(lr_?)?scheduler.*\.(bin|pt|pth)", re.IGNORECASE), "learning-rate scheduler state"),
     (re.compile(r"(random_states?|rng|rng_state).*\.(pkl|pt|pth|bin)", re.IGNORECASE), "random state"),
     (re.compile(r"(scaler|sampler|dataloader|dl_state|train_dataloader).*\.(bin|pt|pth)", re.IGNORECASE),
      "training state"),
-    (re.compile(r"(training_args|trainer_state|callback_states?)\.(bin|pt)", re.IGNORECASE), "training state"),
+    (re.compile(r"(args|training_args|trainer_state|callback_states?)\.(bin|pt|pth)", re.IGNORECASE), "training state"),
     (re.compile(r".*\.(pkl|pickle)", re.IGNORECASE), "pickle of any kind"),
     (re.compile(r".*\.(msgpack|h5|onnx|pb|gguf|npz)", re.IGNORECASE), "weights of another framework"),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """What is at a path? Reads names, headers and configurations, and sorts them; no weights are loaded."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,16 +9,16 @@ from typing import Any
 
 from comparer.checkpoints import folders
 from comparer.checkpoints import layout as kinds
-from comparer.checkpoints.components import COMPONENTS, DENOISERS, Lora, class_of, component_of, lora, original, split
+from comparer.checkpoints.components import COMPONENTS, DENOISERS, HELPERS, Lora, class_of, component_of, lora, original
 from comparer.checkpoints.components import UNKNOWN as NETWORK
+from comparer.checkpoints.components import split as by_component
 from comparer.checkpoints.folders import Weights
 from comparer.checkpoints.groups import BESIDE, EMA, RAW, UNKNOWN, Group, groups
 from comparer.checkpoints.layout import File, Layout, Part
 from comparer.checkpoints.tensors import ENDINGS, TORCH, Stored, Tensor, stored
 from comparer.errors import ComparerError, shown
 
-# Networks that training keeps beside the one that makes pictures.
-HELPERS = ("critic", "discriminator", "fake_score", "real_score", "teacher", "guidance_model")
+STEPS = re.compile(r"(step|checkpoint|ckpt|epoch|iter|global_step)[_-]?\d+")  # outputs of training, no components
 
 
 def look(path: Path, within: tuple[Path, ...] = ()) -> Layout:
@@ -78,59 +79,62 @@ class _Looking:
         index = self.read_json(self.root / "model_index.json")
         class_name = class_of(self.read_json(self.root / "config.json"))
         own, below = folders.weights(self.root), self.below(index)
-        sets = {sub: folders.preferred(folders.weights(sub)) for sub in below}
+        sets = {sub: folders.weights(sub) for sub in below}
         filled = any(sets.values())
         for path in sorted(self.root.iterdir()):
             if not path.is_dir() and (what := folders.never(path.name)):
                 self.add_file(path, "not read", why=what)
         if own and not (filled and index):
             if class_name:
-                self.component(self.root, folders.preferred(own), component_of(class_name))
+                self.component(self.root, own, component_of(class_name))
             else:
                 self.sets(own)
         elif own:
-            for each in own:
-                for path in each.files:
-                    self.add_file(path, "not read", why="the components' own folders have weights")
+            self.leave(own, "the components' own folders have weights")
         for sub, inside in sets.items():
-            self.component(sub, inside)
+            self.component(sub, inside, sub.name.removesuffix("_ema"))
         self.read_configs(index)
         if not self.parts and not self.lora:
             others = [path.name for path in sorted(self.root.iterdir()) if path.is_dir() and path not in below]
             where = f"; inspect one of its folders: {shown(', '.join(others), 200)}" if others else ""
             raise ComparerError(f"'{shown(self.root.name)}' holds no weights that can be read{where}.")
-        if index:
-            kind = kinds.ONE_BESIDE if own and not filled else kinds.FOLDER
+        if own and below and not filled:
+            kind = kinds.ONE_BESIDE
+        elif index:
+            kind = kinds.FOLDER
         elif own and class_name:
             kind = kinds.COMPONENT
-        elif own and below and not filled:
-            kind = kinds.ONE_BESIDE
         else:
             kind = kinds.STEP if own or filled else kinds.WEIGHTS
-        if kind == kinds.STEP and self.kind_of_file() in (kinds.LORA, kinds.ORIGINAL):
-            kind = self.kind_of_file()
-        return self.done(kind, self.root)
+        held = self.kind_of_file()
+        return self.done(held if kind == kinds.STEP and held in (kinds.LORA, kinds.ORIGINAL) else kind, self.root)
 
     def below(self, index: dict[str, Any]) -> list[Path]:
         """List the folders of components, in the pipeline's order."""
         found = []
         for sub in sorted(path for path in self.root.iterdir() if path.is_dir()):
             base = sub.name.removesuffix("_ema")
-            if base in COMPONENTS or base in index or ((sub / "config.json").is_file()):
+            configured = (sub / "config.json").is_file() and not STEPS.match(sub.name)
+            if base in COMPONENTS or base in index or configured:
                 folders.inside(sub, self.within)
                 found.append(sub)
         order = [*index, *COMPONENTS]
         return sorted(found, key=lambda sub: order.index(sub.name) if sub.name in order else len(order))
 
-    def component(self, sub: Path, sets: Sequence[Weights], name: str = "") -> None:
-        """Take the weights of a component's folder."""
-        config = self.read_json(sub / "config.json")
-        variants = {each.variant for each in sets}
-        for each in sets:
-            half = self.said(sub, each.variant, variants, config)
-            self.sets([each], name or sub.name.removesuffix("_ema"), class_of(config), half)
+    def component(self, sub: Path, sets: Sequence[Weights], name: str) -> None:
+        """Take the weights of a component's folder; without a name, the tensors' names tell the component."""
+        config, kept = self.read_json(sub / "config.json"), folders.preferred(sets)
+        variants = {each.variant for each in kept}
+        for each in kept:
+            self.sets([each], name, class_of(config), self.said(sub, each.variant, variants, config))
+        self.leave([each for each in sets if each not in kept], "safetensors of the same variant stand beside it")
         for path in sorted(filter(Path.is_file, sub.glob("*.json"))):
-            self.add_file(path, "configuration", (name or sub.name.removesuffix("_ema"),))
+            self.add_file(path, "configuration", (name,) if name else ())
+
+    def leave(self, sets: Sequence[Weights], why: str) -> None:
+        """List sets of weights that are not read."""
+        for path in (path for each in sets for path in each.files):
+            self.add_file(path, "not read", why=why)
 
     def said(self, sub: Path, variant: str, variants: set[str], config: dict[str, Any]) -> tuple[str, str] | None:
         """Say which half a component's folder and variant mean, and how that shows."""
@@ -147,11 +151,7 @@ class _Looking:
         return None
 
     def sets(
-        self,
-        sets: Sequence[Weights],
-        component: str = "",
-        class_name: str = "",
-        half: tuple[str, str] | None = None,
+        self, sets: Sequence[Weights], component: str = "", class_name: str = "", half: tuple[str, str] | None = None
     ) -> None:
         """Read the headers of sets of weights and sort what they hold into components."""
         for each in sets:
@@ -191,7 +191,7 @@ class _Looking:
             filled = {word if word in HELPERS else NETWORK: group.tensors}
         else:
             self.about = self.about or original(group.tensors)
-            filled = split(group.tensors)
+            filled = by_component(group.tensors)
             if set(filled) == {NETWORK} and word in COMPONENTS:
                 filled = {word: group.tensors}
         source = self.relative(each.files[0])
