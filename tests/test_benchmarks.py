@@ -42,6 +42,22 @@ def test_quality_measures_every_score_and_says_what_is_not_available():
     assert all(float(cell.split()[0]) >= 0 for cells in told.values() for cell in cells)
 
 
+@pytest.mark.parametrize("cold", [[], ["--cold"]], ids=["warm", "cold"])
+def test_hashing_measures_every_kind_of_file(cold):
+    head, _, *found = rows(benchmark("hashing", "--megabytes", "1", "--rounds", "1", *cold))
+    kinds = ("float16", "bfloat16", "float32", "float16 as float32")
+    assert [cells[0] for cells in found] == [
+        f"{kind} {ending}" for kind in kinds for ending in (".safetensors", ".bin")
+    ]
+    assert len(head) == 8 and all(float(cell.split()[0]) > 0 for cells in found for cell in cells[1:])
+
+
+def test_hashing_measures_a_file_of_ones_own_and_leaves_it():
+    path = ROOT / "assets" / "demo" / "vae" / "diffusion_pytorch_model.safetensors"
+    _, _, cells = rows(benchmark("hashing", "--file", str(path), "--rounds", "1"))
+    assert cells[:2] == [path.name, "2"] and path.is_file()
+
+
 @pytest.fixture(scope="module")
 def printed():
     stacks = ("DeepCache", "ToMe+T-GATE(gate_step=2)", "Guidance cutoff")

@@ -1,0 +1,189 @@
+"""The weights card: every file, every set of weights with its fingerprint and health, EMA against raw. Plain data."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints.components import head
+from comparer.checkpoints.fingerprint import Fingerprint, Hashes, digest, fingerprint
+from comparer.checkpoints.groups import EMA, RAW
+from comparer.checkpoints.health import Distances, Health, distances
+from comparer.checkpoints.layout import File, Layout, Part, choose
+from comparer.checkpoints.look import look
+from comparer.checkpoints.tensors import Tensor, reading
+
+CURVE = 100  # values from which a list counts as a curve over timesteps
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A set of weights, read.
+
+    Attributes:
+        part: what it is.
+        fingerprint: of its tensors.
+        health: of its tensors.
+    """
+
+    part: Part
+    fingerprint: Fingerprint
+    health: Health
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the card says, without single tensors."""
+        part = self.part
+        kept = ("component", "half", "how", "source", "variant", "class_name", "parameters", "dtypes", "named")
+        return {key: getattr(part, key) for key in kept} | {
+            "stripped": list(part.stripped),
+            "tensors": len(part.tensors),
+            "fingerprint": self.fingerprint.values,
+            "fingerprint_named": self.fingerprint.names,
+            "health": asdict(self.health) | {"sound": self.health.sound},
+        }
+
+
+@dataclass(frozen=True)
+class Read:
+    """A file that was read, and its hash.
+
+    Attributes:
+        file: what it is.
+        sha256: 64 hexadecimal digits; "" for one that is not read.
+        blob: what the hub's cache calls its content; "" elsewhere.
+    """
+
+    file: File
+    sha256: str
+    blob: str = ""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """An extra tensor that may be a curve over timesteps: its name and values, in order."""
+
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a checkpoint without running it.
+
+    Attributes:
+        layout: files, components and halves.
+        files: with hashes; those not read among them.
+        commit: of a snapshot of the hub's cache, else "".
+        seen: every set of weights.
+        chosen: by component, the source of what is used where nothing is asked for, and why.
+        moved: by component, how far its EMA is from its raw weights, relative to raw.
+        extra: tensors that no component takes: how many, by the first word of their names.
+        curves: those of them that are lists of numbers as long as a training schedule.
+    """
+
+    layout: Layout
+    files: tuple[Read, ...]
+    commit: str
+    seen: tuple[Seen, ...]
+    chosen: dict[str, tuple[str, str]]
+    moved: dict[str, Distances] = field(default_factory=dict)
+    extra: dict[str, int] = field(default_factory=dict)
+    curves: tuple[Curve, ...] = ()
+
+    @property
+    def sound(self) -> bool:
+        """Whether every number of every set of weights is finite, and none of the sets is all zeros."""
+        return all(each.health.sound for each in self.seen)
+
+    def of(self, component: str) -> tuple[Seen, ...]:
+        """Return all sets of weights of a component, the chosen one first."""
+        found = [each for each in self.seen if each.part.component == component]
+        source = self.chosen.get(component, ("",))[0]
+        return tuple(sorted(found, key=lambda each: each.part.source != source))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for JSON, without the names of sound tensors."""
+        layout = self.layout
+        return {
+            "path": layout.path,
+            "kind": layout.kind,
+            "about": layout.about,
+            "commit": self.commit,
+            "configs": layout.configs or {},
+            "files": [asdict(read.file) | {"sha256": read.sha256, "blob": read.blob} for read in self.files],
+            "components": [each.to_json() for each in self.seen],
+            "chosen": {name: {"source": source, "why": why} for name, (source, why) in self.chosen.items()},
+            "ema_from_raw": {name: asdict(found) for name, found in self.moved.items()},
+            "extra": self.extra,
+            "curves": [asdict(curve) for curve in self.curves],
+            "lora": asdict(layout.lora) if layout.lora else None,
+            "not_read": list(layout.not_read),
+            "notes": list(layout.notes),
+        }
+
+
+def make(path: Path, hashes: Hashes | None = None, within: tuple[Path, ...] = ()) -> Card:
+    """Read a checkpoint once and say what it is.
+
+    Args:
+        path: a file or a folder, as for ``look``.
+        hashes: where hashes of files are kept; without it they are made anew.
+        within: the folders that may be read; () allows all of this machine.
+
+    Raises:
+        ComparerError: as ``look``, or a file cannot be read to its end.
+    """
+    layout, hashes = look(path, within), hashes or Hashes()
+    root = Path(layout.path)
+    root = root if root.is_dir() else root.parent
+    files = tuple(_read(root / file.name, file, hashes) for file in layout.files)
+    seen = tuple(Seen(part, *examine(part.tensors)) for part in layout.parts)
+    components = dict.fromkeys(part.component for part in layout.parts)
+    chosen = {}
+    for component in components:
+        part, why = choose(layout, component)
+        chosen[component] = (part.source, why)
+    moved = {}
+    for component in components:
+        halves = {part.half: part for part in reversed(layout.of(component)) if part.named}
+        if {EMA, RAW} <= set(halves):
+            moved[component] = distances(halves[RAW].tensors, halves[EMA].tensors)
+    extra: dict[str, int] = {}
+    for tensor in layout.extra:
+        extra[head(tensor.name)] = extra.get(head(tensor.name), 0) + 1
+    commit = re.search(r"/snapshots/([0-9a-f]{40})(?:/|$)", root.as_posix())
+    return Card(
+        layout, files, commit[1] if commit else "", seen, chosen, moved, extra, _curves(layout.extra)
+    )  # fmt: skip
+
+
+def _read(path: Path, file: File, hashes: Hashes) -> Read:
+    target = path.resolve()
+    blob = target.name if path.is_symlink() and target.parent.name == "blobs" else ""
+    return Read(file, "" if file.format == "not read" else hashes.of(path), blob)
+
+
+def examine(tensors: Iterable[Tensor]) -> tuple[Fingerprint, Health]:
+    """Read tensors once, one at a time, for their fingerprint and their health.
+
+    Raises:
+        ComparerError: one cannot be read.
+    """
+    listed, health, digests = list(tensors), Health(), {}
+    with reading(listed) as read:
+        for tensor in listed:
+            value = read(tensor)
+            digests[tensor.name] = digest(tensor.name, value)
+            health.see(tensor.name, value)
+    return fingerprint(digests), health
+
+
+def _curves(tensors: Iterable[Tensor]) -> tuple[Curve, ...]:
+    listed = [
+        tensor for tensor in tensors
+        if CURVE <= tensor.elements <= 100_000 and sum(length > 1 for length in tensor.shape) == 1
+        and tensor.dtype.startswith(("float", "bfloat"))
+    ]  # fmt: skip
+    with reading(listed) as read:
+        return tuple(Curve(tensor.name, tuple(read(tensor).double().flatten().tolist())) for tensor in listed)

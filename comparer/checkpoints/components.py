@@ -1,0 +1,183 @@
+"""Which component of a pipeline a set of tensors fills, told by the tensors' names alone. No torch."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from comparer.checkpoints.tensors import Tensor
+from comparer.errors import shown
+
+UNKNOWN = "network"
+DENOISERS = ("unet", "transformer", "prior", UNKNOWN)
+COMPONENTS = (
+    "unet", "transformer", "transformer_2", "vae", "vqvae", "movq", "text_encoder", "text_encoder_2", "text_encoder_3",
+    "image_encoder", "safety_checker", "prior", "controlnet", "adapter",
+)  # fmt: skip
+# Networks that training keeps beside the one that makes pictures.
+HELPERS = ("critic", "discriminator", "fake_score", "real_score", "teacher", "guidance_model")
+
+# The original layout of Stable Diffusion: what a name begins with, and the component.
+_ORIGINAL = {
+    "model.diffusion_model.": "unet",
+    "first_stage_model.": "vae",
+    "cond_stage_model.transformer.": "text_encoder",
+    "cond_stage_model.model.": "text_encoder",
+    "conditioner.embedders.0.transformer.": "text_encoder",
+    "conditioner.embedders.0.model.": "text_encoder_2",
+    "conditioner.embedders.1.model.": "text_encoder_2",
+}
+_UNET = {
+    "conv_in", "time_proj", "time_embedding", "down_blocks", "mid_block", "up_blocks", "conv_norm_out", "conv_out",
+    "add_embedding", "add_time_proj", "class_embedding", "encoder_hid_proj", "time_embed_act", "position_net",
+}  # fmt: skip
+_ORIGINAL_UNET = {"input_blocks", "middle_block", "output_blocks", "out", "time_embed", "label_emb"}
+# Component, what marks it, and all heads of names that it can have; an empty set: any.
+_SIGNATURES: tuple[tuple[str, set[str], set[str]], ...] = (
+    ("unet", {"conv_in", "down_blocks", "up_blocks"}, _UNET),
+    ("unet", {"input_blocks", "output_blocks"}, _ORIGINAL_UNET),
+    ("vae", {"encoder", "decoder", "quant_conv"}, {"encoder", "decoder", "quant_conv", "post_quant_conv"}),
+    ("text_encoder", {"text_model"}, {"text_model", "text_projection", "logit_scale", "visual_projection"}),
+    ("text_encoder", {"embeddings", "encoder", "final_layer_norm"}, {"embeddings", "encoder", "final_layer_norm"}),
+    ("text_encoder", {"shared", "encoder"}, {"shared", "encoder", "decoder", "lm_head"}),
+    ("transformer", {"transformer_blocks"}, set()),
+    ("transformer", {"blocks"}, set()),
+    ("transformer", {"double_blocks"}, set()),
+)
+
+_LORA = re.compile(r"(?:^|[._])lora(?:_linear_layer)?[._](down|up|A|B)(?:\.|$)")
+_KOHYA = {"lora_unet_": "unet", "lora_te_": "text_encoder", "lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2",
+          "lora_te3_": "text_encoder_3", "lora_transformer_": "transformer"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lora:
+    """What a LoRA file changes.
+
+    Attributes:
+        naming: "kohya" or "diffusers".
+        ranks: by component, each rank with the number of layers that have it.
+        alphas: number of scale factors; 0 where rank and alpha are the same by convention.
+        unpaired: names of matrices whose other half is not there.
+    """
+
+    naming: str
+    ranks: dict[str, dict[int, int]]
+    alphas: int
+    unpaired: tuple[str, ...]
+
+
+def original(tensors: Iterable[Tensor]) -> str:
+    """Return which Stable Diffusion's original layout the names are in: "SD 1.x", "SD 2.x", "SDXL", or ""."""
+    names = [tensor.name for tensor in tensors]
+    if not any(name.startswith("model.diffusion_model.") for name in names):
+        return ""
+    if any(name.startswith("conditioner.") for name in names):
+        return "SDXL"
+    if any(name.startswith("cond_stage_model.model.") for name in names):
+        return "SD 2.x"
+    if any(name.startswith("cond_stage_model.transformer.") for name in names):
+        return "SD 1.x"
+    return "Stable Diffusion"
+
+
+def split(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
+    """Sort tensors by the component they fill, their names without the component's prefix; "" is for none.
+
+    Sets of unknown kind fill one component, ``network``: they can be inspected all the same.
+    """
+    names = [tensor.name for tensor in tensors]
+    prefixes = {f"{name}.": name for name in COMPONENTS}
+    if any(name.startswith("model.diffusion_model.") for name in names):
+        prefixes = _ORIGINAL
+    elif not any(name.startswith(("unet.", "vae.", "text_encoder.")) for name in names):
+        return _one(tensors)
+    found: dict[str, list[Tensor]] = {}
+    for tensor in tensors:
+        prefix = next((prefix for prefix in prefixes if tensor.name.startswith(prefix)), "")
+        component = prefixes.get(prefix, "")
+        found.setdefault(component, []).append(replace(tensor, name=tensor.name.removeprefix(prefix)))
+    return {component: tuple(inside) for component, inside in found.items()}
+
+
+def _one(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
+    heads = {head(tensor.name) for tensor in tensors}
+    for component, marks, known in _SIGNATURES:
+        if marks <= heads:
+            extra = tuple(tensor for tensor in tensors if known and head(tensor.name) not in known)
+            inside = tuple(tensor for tensor in tensors if not known or head(tensor.name) in known)
+            return {component: inside} | ({"": extra} if extra else {})
+    return {UNKNOWN: tensors}
+
+
+def head(name: str) -> str:
+    """Return a name's first word."""
+    return name.partition(".")[0]
+
+
+def block_of(name: str) -> str:
+    """Return the block a tensor belongs to: its name up to the first number, or its first word.
+
+    >>> block_of("down_blocks.0.resnets.1.conv1.weight"), block_of("conv_in.weight"), block_of("mid_block.x.0.y")
+    ('down_blocks.0', 'conv_in', 'mid_block')
+    >>> block_of("text_model.encoder.layers.11.mlp.fc1.bias"), block_of("input_blocks.4.1.norm.weight")
+    ('text_model.encoder.layers.11', 'input_blocks.4')
+    """
+    words = name.split(".")
+    number = next((place for place, word in enumerate(words) if word.isdigit()), 0)
+    if not number or words[0] in ("mid_block", "middle_block"):
+        return words[0]
+    return ".".join(words[: number + 1])
+
+
+def lora(tensors: Iterable[Tensor]) -> Lora | None:
+    """Say what a LoRA changes; None if the names are not a LoRA's."""
+    sides: dict[str, dict[str, Tensor]] = {}
+    alphas = kohya = 0
+    tensors = list(tensors)
+    for tensor in tensors:
+        if found := _LORA.search(tensor.name):
+            side = "down" if found[1] in ("down", "A") else "up"
+            sides.setdefault(tensor.name[: found.start()], {})[side] = tensor
+            kohya += tensor.name.startswith(tuple(_KOHYA))
+        alphas += tensor.name.endswith("alpha") and not tensor.shape
+    if 2 * (sum(map(len, sides.values())) + alphas) <= len(tensors):  # a whole model may hold some
+        return None
+    ranks: dict[str, Counter[int]] = {}
+    for layer, pair in sides.items():
+        if "down" in pair and pair["down"].shape:
+            ranks.setdefault(_target(layer), Counter())[pair["down"].shape[0]] += 1
+    unpaired = tuple(tensor.name for pair in sides.values() if len(pair) == 1 for tensor in pair.values())
+    plain = {component: dict(sorted(counted.items())) for component, counted in ranks.items()}
+    return Lora("kohya" if kohya else "diffusers", plain, alphas, unpaired)
+
+
+def _target(layer: str) -> str:
+    for prefix, component in _KOHYA.items():
+        if layer.startswith(prefix):
+            return component
+    first = head(layer.removeprefix("base_model.model."))
+    return first if first in COMPONENTS else "unet"
+
+
+def class_of(config: dict[str, Any]) -> str:
+    """Return the class that a component's configuration names, diffusers' or transformers' way; "" if none.
+
+    >>> class_of({"_class_name": "AutoencoderKL"}), class_of({"architectures": ["CLIPTextModel"]}), class_of({})
+    ('AutoencoderKL', 'CLIPTextModel', '')
+    """
+    architectures = config.get("architectures")
+    first = architectures[0] if isinstance(architectures, list) and architectures else ""
+    return shown(config.get("_class_name") or first)
+
+
+def component_of(class_name: str) -> str:
+    """Return the component that is usually of a class; "" if that is not known.
+
+    >>> component_of("UNet2DConditionModel"), component_of("T5EncoderModel"), component_of("X")
+    ('unet', 'text_encoder', '')
+    """
+    known = {"UNet": "unet", "Autoencoder": "vae", "Transformer": "transformer", "Text": "text_encoder",
+             "T5Encoder": "text_encoder"}  # fmt: skip
+    return next((component for word, component in known.items() if word in class_name), "")

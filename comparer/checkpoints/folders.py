@@ -1,0 +1,122 @@
+"""Sort the files of a folder: sets of weights with their variants and shards, and what is never opened. No torch."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from comparer.checkpoints.tensors import ENDINGS, TORCH
+from comparer.errors import ComparerError, shown
+
+# What training tools save beside the weights.
+_NEVER = (
+    (re.compile(r"(.*[_.-])?opt(im(izers?|s)?)?([_.-].*)?\.(bin|pt|pth|ckpt|safetensors)", re.IGNORECASE),
+     "optimizer state"),
+    (re.compile(r"(lr_?)?scheduler.*\.(bin|pt|pth)", re.IGNORECASE), "learning-rate scheduler state"),
+    (re.compile(r"(random_states?|rng|rng_state).*\.(pkl|pt|pth|bin)", re.IGNORECASE), "random state"),
+    (re.compile(r"(scaler|sampler|dataloader|dl_state|train_dataloader).*\.(bin|pt|pth)", re.IGNORECASE),
+     "training state"),
+    (re.compile(r"(args|training_args|trainer_state|callback_states?)\.(bin|pt|pth)", re.IGNORECASE), "training state"),
+    (re.compile(r".*\.(pkl|pickle)", re.IGNORECASE), "pickle of any kind"),
+    (re.compile(r".*\.(msgpack|h5|onnx|pb|gguf|npz)", re.IGNORECASE), "weights of another framework"),
+)  # fmt: skip
+
+# diffusers' and transformers' own names; only in these does a dot begin a variant.
+_NAMED = re.compile(
+    r"(?P<stem>diffusion_pytorch_model|pytorch_model|model|pytorch_lora_weights)(?:\.(?P<before>[A-Za-z]\w*))?"
+    r"(?:-(?P<number>\d+)-of-(?P<count>\d+))?(?:\.(?P<after>[A-Za-z]\w*))?(?P<ending>\.\w+)"
+)
+_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)(?P<ending>\.\w+)")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The files that hold one set of weights together.
+
+    Attributes:
+        stem: of their names.
+        variant: as ``fp16``; "" for the plain one.
+        ending: as ``.safetensors``.
+        files: shards in order, or one file.
+    """
+
+    stem: str
+    variant: str
+    ending: str
+    files: tuple[Path, ...]
+
+
+def never(name: str) -> str:
+    """Say what kind of file is never opened this is, by its name; "" for all others.
+
+    >>> never("optimizer_1.bin"), never("random_states_0.pkl"), never("rank_0_optim_states.pt")
+    ('optimizer state', 'random state', 'optimizer state')
+    >>> never("pytorch_model.bin"), never("optimized.safetensors")
+    ('', '')
+    """
+    return next((what for pattern, what in _NEVER if pattern.fullmatch(name)), "")
+
+
+def weights(folder: Path) -> list[Weights]:
+    """List the sets of weights of a folder, plain ones first, safetensors before others.
+
+    Raises:
+        ComparerError: a shard is missing, or an index names one that is not a file of this folder.
+    """
+    found: dict[tuple[str, str, str], list[tuple[Path, int]]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in ENDINGS or never(path.name) or not path.is_file():
+            continue
+        stem, variant, count = _parsed(path.name)
+        found.setdefault((stem, variant, path.suffix), []).append((path, count))
+    sets = []
+    for (stem, variant, ending), files in found.items():
+        counts = {count for _, count in files}
+        # A whole file and shards of the same name are two sets; the shards' index decides nothing here.
+        for count in sorted(counts):
+            paths = tuple(path for path, of in files if of == count)
+            if count and len(paths) != count:
+                raise ComparerError(f"Shards are missing: {shown(paths[0].name)} is one of {count}, {len(paths)} here.")
+            sets.append(Weights(stem, variant, ending, paths))
+    for index in sorted(folder.glob("*.index*.json")):
+        _check(index, bool(sets))
+    return sorted(sets, key=lambda each: (bool(each.variant), each.ending in TORCH))
+
+
+def _parsed(name: str) -> tuple[str, str, int]:
+    """Return a weights file's stem, variant, and number of shards, 0 for a whole file."""
+    if found := _NAMED.fullmatch(name):
+        return found["stem"], found["before"] or found["after"] or "", int(found["count"] or 0)
+    if found := _SHARD.fullmatch(name):
+        return found["stem"], "", int(found["count"])
+    return Path(name).stem, "", 0
+
+
+def _check(index: Path, others: bool) -> None:
+    try:
+        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        plain = all(isinstance(name, str) and Path(name).name == name for name in names)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ComparerError(f"{shown(index.name)} is a damaged list of shards: {shown(error, 200)}.") from error
+    if not plain:
+        raise ComparerError(f"{shown(index.name)} names files outside its folder.")
+    missing = sorted(name for name in names if not (index.parent / name).is_file())
+    if missing and not (others and len(missing) == len(names)):  # of a format that was not fetched
+        raise ComparerError(f"{shown(index.name)} names {shown(missing[0])}, which is not there.")
+
+
+def preferred(sets: Sequence[Weights]) -> list[Weights]:
+    """Leave out torch files beside safetensors of the same variant in a component's folder, as diffusers does."""
+    safe = {each.variant for each in sets if each.ending == ".safetensors"}
+    return [each for each in sets if each.ending == ".safetensors" or each.variant not in safe]
+
+
+def inside(path: Path, within: tuple[Path, ...]) -> None:
+    """Refuse a path that leads, links resolved, out of the folders that may be read; () allows all.
+
+    Raises:
+        ComparerError: it does.
+    """
+    if within and not any(path.resolve().is_relative_to(root.resolve()) for root in within):
+        raise ComparerError(f"'{shown(path.name)}' is outside the checkpoint folders.")

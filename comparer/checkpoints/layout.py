@@ -1,0 +1,150 @@
+"""What a checkpoint consists of: files, components, EMA or raw; and which of them is chosen. Plain data, no torch."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints.components import DENOISERS, Lora
+from comparer.checkpoints.groups import EMA, RAW, UNKNOWN
+from comparer.checkpoints.tensors import Tensor
+from comparer.errors import ComparerError, shown
+
+FOLDER, ONE_BESIDE, COMPONENT, STEP = "diffusers folder", "one file beside configs", "component folder", "step folder"
+ORIGINAL, DICTIONARY, LORA, WEIGHTS = "original layout", "training dictionary", "LoRA", "weights"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file at the path.
+
+    Attributes:
+        name: relative to the path; its own name where the path is the file.
+        size: in bytes.
+        format: "safetensors", "torch", "configuration", or "not read".
+        fills: the components it fills, in order.
+        why: why it is not read, else "".
+    """
+
+    name: str
+    size: int
+    format: str
+    fills: tuple[str, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One set of weights for one component.
+
+    Attributes:
+        component: as ``unet``; ``network`` where the names tell nothing.
+        half: "ema", "raw", or "" where nothing says which.
+        how: what says so; "" where nothing does.
+        source: the file or the files' folder, and the dictionary's key.
+        variant: as ``fp16``; "" for the plain one.
+        stripped: prefixes of training wrappers taken off the names.
+        class_name: from its configuration, or "".
+        named: False for a list of shadows whose names are not known.
+        tensors: with the names that the component has.
+    """
+
+    component: str
+    half: str
+    how: str
+    source: str
+    variant: str
+    stripped: tuple[str, ...]
+    class_name: str
+    named: bool
+    tensors: tuple[Tensor, ...]
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all of its tensors."""
+        return sum(tensor.elements for tensor in self.tensors)
+
+    @property
+    def dtypes(self) -> dict[str, int]:
+        """Number of parameters by stored dtype, the most first."""
+        found: dict[str, int] = {}
+        for tensor in self.tensors:
+            found[tensor.dtype] = found.get(tensor.dtype, 0) + tensor.elements
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    @property
+    def title(self) -> str:
+        """Component, variant and half, as a person says them: ``unet (fp16, raw)``."""
+        said = [word for word in (self.variant, {EMA: "EMA", RAW: "raw"}.get(self.half, "")) if word]
+        return f"{self.component} ({', '.join(said)})" if said else self.component
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is at a path.
+
+    Attributes:
+        path: absolute, as given.
+        kind: one of this module's kinds.
+        about: more of the kind, as "SD 1.x"; "" where there is none.
+        files: in order; those not read among them.
+        parts: sets of weights, in order.
+        extra: tensors that no component takes.
+        lora: what a LoRA changes, else None.
+        not_read: keys of training dictionaries that were passed over, as "x.pt: optimizer".
+        configs: pipeline, scheduler, prediction_type and vae_scaling_factor, where configurations say them.
+        notes: what a person should know, each a sentence.
+    """
+
+    path: str
+    kind: str
+    about: str
+    files: tuple[File, ...]
+    parts: tuple[Part, ...]
+    extra: tuple[Tensor, ...] = ()
+    lora: Lora | None = None
+    not_read: tuple[str, ...] = ()
+    configs: dict[str, Any] | None = None
+    notes: tuple[str, ...] = ()
+
+    def of(self, component: str) -> tuple[Part, ...]:
+        """Return all sets of weights of a component."""
+        return tuple(part for part in self.parts if part.component == component)
+
+    @property
+    def denoiser(self) -> str:
+        """Name of the component that makes the picture; "" where there is none."""
+        return next((part.component for part in self.parts if part.component in DENOISERS), "")
+
+
+def choose(layout: Layout, component: str, half: str = "") -> tuple[Part, str]:
+    """Choose a component's weights.
+
+    Args:
+        layout: where from.
+        component: as ``unet``.
+        half: "ema", "raw", or "" for EMA where it is.
+
+    Returns:
+        The weights and the reason, a sentence.
+
+    Raises:
+        ComparerError: there is no such component, or not that half of it; never the other one instead.
+    """
+    parts, name = layout.of(component), Path(layout.path).name
+    if not parts:
+        raise ComparerError(f"'{shown(name)}' has no weights of a {shown(component)}.")
+    plain = sorted(parts, key=lambda part: bool(part.variant) and part.variant not in ("ema", "non_ema"))
+    found = [part for part in plain if not half or part.half == half]
+    if not found:
+        called = {EMA: "EMA", RAW: "raw"}
+        there = ", ".join(f"{part.source} ({called.get(part.half, 'not said which')})" for part in parts)
+        raise ComparerError(f"'{shown(name)}' has no {called[half]} weights of its {component}; it has {shown(there)}.")
+    if half:
+        return found[0], f"asked for: {found[0].how}."
+    emas = [part for part in found if part.half == EMA]
+    if emas:
+        return emas[0], f"EMA, the default where it is: {emas[0].how}."
+    unknown = [part for part in found if part.half == UNKNOWN]
+    if unknown:
+        return unknown[0], "the only weights, and nothing says whether they are EMA or raw."
+    return found[0], f"raw, because there is no EMA: {found[0].how}."

@@ -1,0 +1,299 @@
+"""What is at a path? Reads names, headers and configurations, and sorts them; no weights are loaded."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints import folders
+from comparer.checkpoints import layout as kinds
+from comparer.checkpoints.components import COMPONENTS, DENOISERS, HELPERS, Lora, class_of, component_of, lora, original
+from comparer.checkpoints.components import UNKNOWN as NETWORK
+from comparer.checkpoints.components import split as by_component
+from comparer.checkpoints.folders import Weights
+from comparer.checkpoints.groups import BESIDE, EMA, RAW, UNKNOWN, Group, groups
+from comparer.checkpoints.layout import File, Layout, Part
+from comparer.checkpoints.tensors import ENDINGS, TORCH, Stored, Tensor, stored
+from comparer.errors import ComparerError, shown
+
+STEPS = re.compile(r"(step|checkpoint|ckpt|epoch|iter|global_step)[_-]?\d+")  # outputs of training, no components
+
+
+def look(path: Path, within: tuple[Path, ...] = ()) -> Layout:
+    """Say what is at a path: a diffusers folder, a file in the original layout, a training output, a LoRA, ...
+
+    Args:
+        path: a file or a folder.
+        within: the folders that may be read, links resolved; () allows all of this machine.
+
+    Raises:
+        ComparerError: there is nothing, nothing with weights, or what is there is damaged or refused.
+    """
+    try:
+        path = path.expanduser().absolute()
+        folder, file = path.is_dir(), path.is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+        folder = file = False
+    try:
+        if folder or file:
+            folders.inside(path, within)
+            return _Looking(path, within).folder() if folder else _Looking(path.parent, within).file(path)
+    except OSError as error:
+        raise ComparerError(f"'{shown(path)}' cannot be read: {error.strerror or shown(error)}.") from error
+    raise ComparerError(f"There is nothing at '{shown(path, 200)}'.")
+
+
+class _Looking:
+    """One look: collects files, parts, extras and notes on the way."""
+
+    def __init__(self, root: Path, within: tuple[Path, ...]) -> None:
+        self.root, self.within = root, within
+        self.files: list[File] = []
+        self.parts: list[Part] = []
+        self.extra: list[Tensor] = []
+        self.not_read: list[str] = []
+        self.notes: list[str] = []
+        self.configs: dict[str, Any] = {}
+        self.lora: Lora | None = None
+        self.about, self.keyed, self.alone = "", False, False
+
+    def file(self, path: Path) -> Layout:
+        """Look at one file."""
+        if path.suffix not in ENDINGS:
+            raise ComparerError(f"'{shown(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
+        if what := folders.never(path.name):
+            raise ComparerError(f"'{shown(path.name)}' is not opened: by its name it is {what}, not weights.")
+        self.alone = True  # what lies beside the file was not asked for
+        self.sets([Weights(path.stem, "", path.suffix, (path,))])
+        return self.done(self.kind_of_file(), path)
+
+    def kind_of_file(self) -> str:
+        if self.lora and all(part.component == "lora" for part in self.parts):
+            return kinds.LORA
+        return kinds.ORIGINAL if self.about else kinds.DICTIONARY if self.keyed else kinds.WEIGHTS
+
+    def folder(self) -> Layout:
+        """Look at a folder: its own weights, then those of the components' folders."""
+        index = self.read_json(self.root / "model_index.json")
+        class_name = class_of(self.read_json(self.root / "config.json"))
+        own, below = folders.weights(self.root), self.below(index)
+        sets = {sub: folders.weights(sub) for sub in below}
+        filled = any(sets.values())
+        for path in sorted(self.root.iterdir()):
+            if not path.is_dir() and (what := folders.never(path.name)):
+                self.add_file(path, "not read", why=what)
+        if own and not (filled and index):
+            if class_name:
+                self.component(self.root, own, component_of(class_name))
+            else:
+                self.sets(own)
+        elif own:
+            self.leave(own, "the components' own folders have weights")
+        for sub, inside in sets.items():
+            self.component(sub, inside, sub.name.removesuffix("_ema"))
+        self.read_configs(index)
+        if not self.parts and not self.lora:
+            others = [path.name for path in sorted(self.root.iterdir()) if path.is_dir() and path not in below]
+            where = f"; inspect one of its folders: {shown(', '.join(others), 200)}" if others else ""
+            raise ComparerError(f"'{shown(self.root.name)}' holds no weights that can be read{where}.")
+        if own and below and not filled:
+            kind = kinds.ONE_BESIDE
+        elif index:
+            kind = kinds.FOLDER
+        elif own and class_name:
+            kind = kinds.COMPONENT
+        else:
+            kind = kinds.STEP if own or filled else kinds.WEIGHTS
+        held = self.kind_of_file()
+        return self.done(held if kind == kinds.STEP and held in (kinds.LORA, kinds.ORIGINAL) else kind, self.root)
+
+    def below(self, index: dict[str, Any]) -> list[Path]:
+        """List the folders of components, in the pipeline's order."""
+        found = []
+        for sub in sorted(path for path in self.root.iterdir() if path.is_dir()):
+            base = sub.name.removesuffix("_ema")
+            configured = (sub / "config.json").is_file() and not STEPS.match(sub.name)
+            if base in COMPONENTS or base in index or configured:
+                folders.inside(sub, self.within)
+                found.append(sub)
+        order = [*index, *COMPONENTS]
+        return sorted(found, key=lambda sub: order.index(sub.name) if sub.name in order else len(order))
+
+    def component(self, sub: Path, sets: Sequence[Weights], name: str) -> None:
+        """Take the weights of a component's folder; without a name, the tensors' names tell the component."""
+        config, kept = self.read_json(sub / "config.json"), folders.preferred(sets)
+        variants = {each.variant for each in kept}
+        for each in kept:
+            self.sets([each], name, class_of(config), self.said(sub, each.variant, variants, config))
+        self.leave([each for each in sets if each not in kept], "safetensors of the same variant stand beside it")
+        for path in sorted(filter(Path.is_file, sub.glob("*.json"))):
+            self.add_file(path, "configuration", (name,) if name else ())
+
+    def leave(self, sets: Sequence[Weights], why: str) -> None:
+        """List sets of weights that are not read."""
+        for path in (path for each in sets for path in each.files):
+            self.add_file(path, "not read", why=why)
+
+    def said(self, sub: Path, variant: str, variants: set[str], config: dict[str, Any]) -> tuple[str, str] | None:
+        """Say which half a component's folder and variant mean, and how that shows."""
+        if {"decay", "optimization_step"} <= set(config):  # diffusers' EMAModel saved it
+            return EMA, "'decay' in its configuration"
+        if sub.name.endswith("_ema"):
+            return EMA, f"the folder's name '{sub.name}'"
+        if variant in ("ema", "non_ema"):
+            return EMA if variant == "ema" else RAW, f"the variant '{variant}'"
+        if not variant and "non_ema" in variants:
+            return EMA, "a variant 'non_ema' stands beside it"
+        if not variant and ("ema" in variants or sub.with_name(f"{sub.name}_ema").is_dir()):
+            return RAW, "an EMA of its own stands beside it"
+        return None
+
+    def sets(
+        self, sets: Sequence[Weights], component: str = "", class_name: str = "", half: tuple[str, str] | None = None
+    ) -> None:
+        """Read the headers of sets of weights and sort what they hold into components."""
+        for each in sets:
+            held = [self.stored(path) for path in each.files]
+            merged = replace(held[0], tensors=tuple(tensor for one in held for tensor in one.tensors))
+            filled: dict[str, list[str]] = {}
+            if len({tensor.keys for tensor in merged.tensors}) < len(merged.tensors):
+                raise ComparerError(f"Two shards of {self.relative(each.files[0])} have a tensor of the same name.")
+            found = groups(merged)
+            for group in found:
+                self.keyed = self.keyed or bool(group.key)
+                loose = not group.key and any(other.key for other in found)
+                for part in self.group(group, each, "" if loose else component, class_name, half):
+                    if loose and part.component == NETWORK:  # numbers beside the dictionaries that hold the weights
+                        self.extra += part.tensors
+                        continue
+                    self.parts.append(part)
+                    for tensor in part.tensors:
+                        if part.component not in filled.setdefault(tensor.file, []):
+                            filled[tensor.file].append(part.component)
+            for one in held:
+                self.add_file(Path(one.path), one.format, tuple(filled.get(one.path, ())))
+                self.not_read += [f"{Path(one.path).name}: {key}" for key in one.not_read]
+
+    def group(
+        self, group: Group, each: Weights, component: str, class_name: str, half: tuple[str, str] | None
+    ) -> Iterator[Part]:
+        """Yield what a set of weights fills; keep what fills nothing."""
+        found = lora(group.tensors)
+        self.lora = self.lora or found
+        word = group.key.rpartition(".")[2]
+        if found:
+            filled = {"lora": group.tensors}
+        elif component:
+            filled = {component: group.tensors}
+        elif word in HELPERS or not group.named:
+            filled = {word if word in HELPERS else NETWORK: group.tensors}
+        else:
+            self.about = self.about or original(group.tensors)
+            filled = by_component(group.tensors)
+            if set(filled) == {NETWORK} and word in COMPONENTS:
+                filled = {word: group.tensors}
+        source = self.relative(each.files[0])
+        source += f" and {len(each.files) - 1} more shards" if len(each.files) > 1 else ""
+        source += f": {group.key}" if group.key else ""
+        which, how = half or (group.half, group.how)
+        for name, tensors in filled.items():
+            if name:
+                yield Part(
+                    name, which, how, source, each.variant, group.stripped, class_name, group.named, tuple(tensors)
+                )
+            else:
+                self.extra += tensors
+
+    def stored(self, path: Path) -> Stored:
+        """List a file's tensors, if the file may be read."""
+        folders.inside(path, self.within)
+        return stored(path)
+
+    def relative(self, path: Path) -> str:
+        """Name a file relative to the path."""
+        return path.relative_to(self.root).as_posix()
+
+    def add_file(self, path: Path, form: str, fills: tuple[str, ...] = (), why: str = "") -> None:
+        """Add a file to the list."""
+        folders.inside(path, self.within)
+        self.files.append(File(self.relative(path), path.stat().st_size, form, fills, why))
+
+    def read_json(self, path: Path) -> dict[str, Any]:
+        """Read a configuration; one that is damaged is noted, and counts as empty."""
+        if not path.is_file():
+            return {}
+        folders.inside(path, self.within)
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if isinstance(found, dict):
+                return found
+            why = "no dictionary"
+        except (OSError, ValueError, RecursionError) as error:
+            why = shown(error, 100)
+        self.notes.append(f"{self.relative(path)} is damaged: {why}.")
+        return {}
+
+    def read_configs(self, index: dict[str, Any]) -> None:
+        """Read what the configurations say of the pipeline as a whole."""
+        scheduler = self.read_json(self.root / "scheduler" / "scheduler_config.json")
+        vae = self.read_json(self.root / "vae" / "config.json")
+        said = {
+            "pipeline": index.get("_class_name"),
+            "scheduler": scheduler.get("_class_name"),
+            "prediction_type": scheduler.get("prediction_type", "epsilon" if scheduler else None),
+            "vae_scaling_factor": vae.get("scaling_factor"),
+        }
+        self.configs = {key: value for key, value in said.items() if value is not None}
+        if index:
+            self.add_file(self.root / "model_index.json", "configuration")
+
+    def done(self, kind: str, path: Path) -> Layout:
+        """Settle what only shows when everything is seen: names of shadows, and which halves are raw."""
+        parts = [self.lent(part) for part in self.parts]
+        parts = [self.settled(part, parts) for part in parts]
+        for part in parts:
+            if not part.named:
+                self.notes.append(
+                    f"{part.source} is a list without names, and no torch file beside it has tensors in its order."
+                )
+        if self.lora and self.lora.unpaired:
+            self.notes.append(f"{len(self.lora.unpaired)} matrices of the LoRA lack their other half.")
+        return Layout(
+            str(path), kind, self.about, tuple(self.files), tuple(parts), tuple(self.extra), self.lora,
+            tuple(self.not_read), self.configs, tuple(self.notes),
+        )  # fmt: skip
+
+    def lent(self, part: Part) -> Part:
+        """Give a list of shadows the names of weights beside it that were saved in the same order.
+
+        Only torch files keep the model's order; the one of safetensors is by name, where equal shapes would mislead.
+        """
+        if part.named:
+            return part
+        shapes = [tensor.shape for tensor in part.tensors]
+        for other in self.parts:
+            ordered = other.named and Path(other.tensors[0].file).suffix in TORCH
+            if ordered and [tensor.shape for tensor in other.tensors] == shapes:
+                pairs = zip(part.tensors, other.tensors, strict=True)
+                tensors = tuple(replace(tensor, name=lender.name) for tensor, lender in pairs)
+                return replace(part, component=other.component, named=True, tensors=tensors)
+        counts = {other.component for other in self.parts if other.named and len(other.tensors) == len(shapes)}
+        return replace(part, component=counts.pop()) if len(counts) == 1 else part
+
+    def settled(self, part: Part, parts: Sequence[Part]) -> Part:
+        """Call weights of the path's own raw beside an EMA of the same component, and only there."""
+        emas = [other for other in parts if other.half == EMA and other.component == part.component]
+        if part.half == RAW and part.how.startswith(BESIDE) and not emas:
+            part = replace(part, half=UNKNOWN, how="")
+        elif part.half == UNKNOWN and emas and "/" not in part.source:
+            part = replace(part, half=RAW, how=f"{BESIDE} ({emas[0].source})")
+        if self.alone:
+            return part
+        if not part.class_name:
+            part = replace(part, class_name=class_of(self.read_json(self.root / part.component / "config.json")))
+        denoisers = [name for name in DENOISERS if (self.root / name / "config.json").is_file()]
+        if part.component == NETWORK and len(denoisers) == 1 and not any(p.component in denoisers for p in parts):
+            part = replace(part, component=denoisers[0])
+        return part

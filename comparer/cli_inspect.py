@@ -1,0 +1,221 @@
+"""``python -m comparer inspect``: the weights card of a checkpoint, two beside each other, or which half one is."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints import against
+from comparer.checkpoints.against import Half, Pair
+from comparer.checkpoints.card import Card, Seen, make
+from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.health import Distances
+from comparer.config import add_arguments, from_arguments
+from comparer.errors import ComparerError, shown
+from comparer.models import hub
+from comparer.models.catalog import CATALOG
+
+CACHE = "cache/hashes.json"  # in the runs folder
+NAMED = 3  # tensors that are named where many could be
+NEVER_MOVED = "the EMA equals the raw weights: it never moved"
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "inspect",
+        help="say what is in the files of a checkpoint, without a GPU",
+        description="Say what is in the files of a checkpoint: components, EMA or raw, fingerprints, health. No device "
+        "is used, and no pickle is run. Exit code 0: said; 2: refused.",
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument("path", metavar="PATH", help="a file, a folder, or a model of the catalogue")
+    parser.add_argument("other", nargs="?", metavar="B", help="another one, to compare with")
+    parser.add_argument("--against", metavar="STEP", help="say which half of this training output PATH equals")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    add_arguments(parser, matter=("runs",))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the card."""
+    config = from_arguments(options)
+    if options.other and options.against:
+        raise ComparerError("Compare with B or --against a training output, not both.")
+    hashes = Hashes(config.runs / CACHE)
+    try:
+        cards = [make(_path(name), hashes) for name in (options.path, options.other or options.against) if name]
+        pairs = against.compare(*cards) if options.other else []
+        halves = against.halves(*cards) if options.against else []
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    if options.json:
+        print(json.dumps(_plain(cards, pairs, halves, options), indent=1, ensure_ascii=False))
+    else:
+        lines = [line for card in cards for line in (*describe(card), "")]
+        lines += [*_compared(pairs), *(_matched(halves) if options.against else ())]
+        print("\n".join(map(_printable, lines)).rstrip())
+    return 0
+
+
+def _path(name: str) -> Path:
+    """Return a path of this machine, or the folder of a model of the catalogue that is here."""
+    path = Path(name)
+    try:
+        if name in CATALOG and not path.exists():
+            found = hub.here(CATALOG[name])
+            if found is None:
+                raise ComparerError(f"{CATALOG[name].title} is not on this machine.")
+            return found[0]
+    except (OSError, ValueError):
+        raise ComparerError(f"There is nothing at '{shown(name)}'.") from None
+    return path
+
+
+def _plain(cards: list[Card], pairs: list[Pair], halves: list[Half], options: argparse.Namespace) -> dict[str, Any]:
+    made: dict[str, Any] = {"checkpoints": [card.to_json() for card in cards]}
+    if options.other:
+        made["compared"] = [pair.to_json() for pair in pairs]
+    if options.against:
+        made |= {"against": [asdict(half) for half in halves], "verdict": against.verdict(halves)}
+    return made
+
+
+def describe(card: Card) -> Iterator[str]:
+    """Write a card as lines of plain text."""
+    layout = card.layout
+    yield layout.path
+    yield f"  {layout.kind}{f', {layout.about}' if layout.about else ''}"
+    if card.commit:
+        yield f"  commit {card.commit}"
+    if layout.configs:
+        yield "  " + ", ".join(f"{key} {shown(value)}" for key, value in layout.configs.items())
+    yield from ("", "Files")
+    yield from _columns(
+        (
+            read.file.name,
+            _bytes(read.file.size),
+            read.sha256[:16] or "not hashed",
+            read.file.format,
+            ", ".join(read.file.fills) or read.file.why,
+        )
+        for read in card.files
+    )
+    yield from (f"  not read: {shown(key)}" for key in layout.not_read)
+    yield from ("", "Weights")
+    for each in card.seen:
+        yield from _part(each)
+    yield from ("", "Used where nothing is asked for")
+    yield from _columns((component, source, why) for component, (source, why) in card.chosen.items())
+    for component, found in card.moved.items():
+        title = "0: " + NEVER_MOVED if found.whole == 0 and found.pairs else _distance(found.whole)
+        yield from ("", f"EMA from raw, {component}: relative distance {title}")
+        yield from _blocks(found)
+    if layout.lora:
+        ranks = "; ".join(
+            f"{component}: " + ", ".join(f"rank {rank} ×{count}" for rank, count in counted.items())
+            for component, counted in layout.lora.ranks.items()
+        )
+        yield from ("", f"LoRA, {layout.lora.naming} naming: {ranks}; {layout.lora.alphas} alphas")
+    if card.extra:
+        yield from ("", "Tensors that no component takes, by prefix")
+        yield from _columns((shown(prefix), str(count)) for prefix, count in card.extra.items())
+    for curve in card.curves:
+        edges = f"from {curve.values[0]:g} to {curve.values[-1]:g}, {min(curve.values):g} to {max(curve.values):g}"
+        yield f"  {shown(curve.name)} may be a curve over {len(curve.values)} timesteps: {edges}"
+    if layout.notes:
+        yield from ("", *(f"Note: {shown(note, 300)}" for note in layout.notes))
+
+
+def _part(each: Seen) -> Iterator[str]:
+    part, health = each.part, each.health
+    yield f"  {part.title}: {part.source}"
+    kind = f"{part.class_name}, " if part.class_name else ""
+    dtypes = ", ".join(
+        f"{dtype}{f' ({count:,})' if len(part.dtypes) > 1 else ''}" for dtype, count in part.dtypes.items()
+    )
+    yield f"    {kind}{part.parameters:,} parameters in {len(part.tensors)} tensors, {dtypes}"
+    yield f"    fingerprint {each.fingerprint.values}, with names {each.fingerprint.names}"
+    if part.half:
+        yield f"    {'EMA' if part.half == 'ema' else 'raw'}: {shown(part.how, 200)}"
+    if part.stripped:
+        yield f"    taken off the names: {' '.join(part.stripped)}"
+    found = {
+        "NaN or infinite": list(health.not_finite),
+        "all zero": health.zero,
+        "constant": health.constant,
+        **{f"beyond the range of {dtype}": list(names) for dtype, names in health.beyond.items()},
+    }
+    said = [f"{len(names)} {what} ({_few(names)})" for what, names in found.items() if names]
+    yield f"    health: {'; '.join(said) or 'sound'}; largest value {health.largest:g}"
+
+
+def _printable(line: str) -> str:
+    """Take out what could command a terminal: names come from files."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
+def _few(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(shown(name) for name in listed[:NAMED]) + more
+
+
+def _blocks(found: Distances) -> Iterator[str]:
+    yield from _columns((shown(block.name), _distance(block.distance)) for block in found.blocks)
+    for what, names in (("only in the first", found.only_first), ("only in the second", found.only_second),
+                        ("of another size", found.other_shape)):  # fmt: skip
+        if names:
+            yield f"  {len(names)} {what}: {_few(names)}"
+
+
+def _compared(pairs: list[Pair]) -> Iterator[str]:
+    if not pairs:
+        return
+    yield "Compared"
+    for pair in pairs:
+        if not pair.first or not pair.second:
+            yield f"  {pair.component}: only in the {'first' if pair.first else 'second'}"
+        elif pair.same:
+            yield f"  {pair.component}: the same ({pair.first}; {pair.second})"
+        else:
+            alike = f"{pair.in_common} of {pair.in_common + pair.only_first} tensors have equal values"
+            yield f"  {pair.component}: different ({pair.first}; {pair.second}); {alike}"
+            if pair.distances and pair.distances.pairs:
+                yield f"  relative distance {_distance(pair.distances.whole)}"
+            if pair.distances:
+                yield from ("  " + line for line in _blocks(pair.distances))
+
+
+def _matched(halves: list[Half]) -> Iterator[str]:
+    yield "Against the training output"
+    yield from _columns(
+        (
+            half.component,
+            {"ema": "EMA", "raw": "raw"}.get(half.half, "not said"),
+            half.source,
+            {"exactly": "equal", "rounded": "equal, rounded", "part": "a part"}.get(half.same, "different"),
+            f"{half.equal} of {half.of} tensors equal",
+            f"distance {_distance(half.distance)}",
+        )
+        for half in halves
+    )
+    yield against.verdict(halves)
+
+
+def _distance(value: float | None) -> str:
+    return "not known" if value is None else f"{value:.3g}"
+
+
+def _bytes(size: int) -> str:
+    return f"{size:,} B"
+
+
+def _columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
+    for row in table:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
