@@ -339,6 +339,9 @@ def test_refusals(tmp_path, step):
         look(tmp_path / "empty")
     with pytest.raises(ComparerError, match="inspect one of its folders: empty, step_024000"):
         look(tmp_path)
+    torch.save({"step": 7}, tmp_path / "x.pt")
+    with pytest.raises(ComparerError, match="'x.pt' holds no weights"):
+        look(tmp_path / "x.pt")
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(ComparerError, match="no weights file"):
         look(tmp_path / "x.txt")

@@ -192,6 +192,30 @@ def test_a_tensor_of_more_values_than_the_file_has_is_refused(tmp_path):
         stored(tmp_path / "x.pt")
 
 
+def test_tensors_that_are_no_plain_values_are_refused(tmp_path):
+    kinds = [torch.rand(2).to_sparse(), torch.quantize_per_tensor(torch.rand(2), 0.1, 0, torch.quint8),
+             torch.empty(2, device="meta"), torch.nested.nested_tensor([torch.rand(2), torch.rand(3)])]  # fmt: skip
+    for value in kinds:
+        torch.save({"strange": value}, tmp_path / "x.pt")
+        with pytest.raises(ComparerError, match="strange in 'x.pt' is a sparse, nested, quantised or empty tensor"):
+            stored(tmp_path / "x.pt")
+
+
+def test_a_list_of_endless_paths_is_refused(tmp_path):
+    inside = [torch.ones(2)]
+    for _ in range(20):  # 10²⁰ paths to one tensor
+        inside = [inside] * 10
+    torch.save({"w": torch.ones(3), "inside": inside}, tmp_path / "x.pt")
+    with pytest.raises(ComparerError, match="more than 1000000 values, or itself"):
+        stored(tmp_path / "x.pt")
+
+
+def test_keys_that_are_the_same_text_are_refused(tmp_path):
+    torch.save({1: torch.ones(1), "1": torch.zeros(1)}, tmp_path / "x.pt")
+    with pytest.raises(ComparerError, match="the same text"):
+        stored(tmp_path / "x.pt")
+
+
 def test_a_file_that_is_gone_or_of_another_kind_is_refused(tmp_path):
     with pytest.raises(ComparerError, match=r"'x\.pt' cannot be read: No such file"):
         stored(tmp_path / "x.pt")

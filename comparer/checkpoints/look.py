@@ -67,6 +67,8 @@ class _Looking:
             raise ComparerError(f"'{shown(path.name)}' is not opened: by its name it is {what}, not weights.")
         self.alone = True  # what lies beside the file was not asked for
         self.sets([Weights(path.stem, "", path.suffix, (path,))])
+        if not self.parts:
+            raise ComparerError(f"'{shown(path.name)}' holds no weights.")
         return self.done(self.kind_of_file(), path)
 
     def kind_of_file(self) -> str:
@@ -94,8 +96,8 @@ class _Looking:
         for sub, inside in sets.items():
             self.component(sub, inside, sub.name.removesuffix("_ema"))
         self.read_configs(index)
-        if not self.parts and not self.lora:
-            others = [path.name for path in sorted(self.root.iterdir()) if path.is_dir() and path not in below]
+        if not self.parts:
+            others = sorted(path.name for path in self.root.iterdir() if path.is_dir() and path not in below)
             where = f"; inspect one of its folders: {shown(', '.join(others), 200)}" if others else ""
             raise ComparerError(f"'{shown(self.root.name)}' holds no weights that can be read{where}.")
         if own and below and not filled:
@@ -106,8 +108,8 @@ class _Looking:
             kind = kinds.COMPONENT
         else:
             kind = kinds.STEP if own or filled else kinds.WEIGHTS
-        held = self.kind_of_file()
-        return self.done(held if kind == kinds.STEP and held in (kinds.LORA, kinds.ORIGINAL) else kind, self.root)
+        held = self.kind_of_file() if kind == kinds.STEP else kind
+        return self.done(held if held in (kinds.LORA, kinds.ORIGINAL) else kind, self.root)
 
     def below(self, index: dict[str, Any]) -> list[Path]:
         """List the folders of components, in the pipeline's order."""
@@ -118,8 +120,8 @@ class _Looking:
             if base in COMPONENTS or base in index or configured:
                 folders.inside(sub, self.within)
                 found.append(sub)
-        order = [*index, *COMPONENTS]
-        return sorted(found, key=lambda sub: order.index(sub.name) if sub.name in order else len(order))
+        order = [*index, *COMPONENTS, *(sub.name for sub in found)]
+        return sorted(found, key=lambda sub: order.index(sub.name))
 
     def component(self, sub: Path, sets: Sequence[Weights], name: str) -> None:
         """Take the weights of a component's folder; without a name, the tensors' names tell the component."""
@@ -161,8 +163,8 @@ class _Looking:
             if len({tensor.keys for tensor in merged.tensors}) < len(merged.tensors):
                 raise ComparerError(f"Two shards of {self.relative(each.files[0])} have a tensor of the same name.")
             found = groups(merged)
+            self.keyed = self.keyed or any(group.key for group in found)
             for group in found:
-                self.keyed = self.keyed or bool(group.key)
                 loose = not group.key and any(other.key for other in found)
                 for part in self.group(group, each, "" if loose else component, class_name, half):
                     if loose and part.component == NETWORK:  # numbers beside the dictionaries that hold the weights
@@ -197,14 +199,10 @@ class _Looking:
         source = self.relative(each.files[0])
         source += f" and {len(each.files) - 1} more shards" if len(each.files) > 1 else ""
         source += f": {group.key}" if group.key else ""
-        which, how = half or (group.half, group.how)
+        said = *(half or (group.half, group.how)), source, each.variant, group.stripped, class_name, group.named
+        self.extra += filled.pop("", ())
         for name, tensors in filled.items():
-            if name:
-                yield Part(
-                    name, which, how, source, each.variant, group.stripped, class_name, group.named, tuple(tensors)
-                )
-            else:
-                self.extra += tensors
+            yield Part(name, *said, tensors)
 
     def stored(self, path: Path) -> Stored:
         """List a file's tensors, if the file may be read."""

@@ -19,7 +19,7 @@ from comparer.errors import ComparerError, shown
 TORCH = (".bin", ".pt", ".pth", ".ckpt")
 ENDINGS = (".safetensors", *TORCH)
 MOST_HEADER = 100_000_000  # bytes; the safetensors library refuses larger ones as well
-DEEPEST = 8  # dictionaries in dictionaries
+DEEPEST, MOST = 8, 1_000_000  # dictionaries in dictionaries, and values in all of them: a file may hold itself
 
 # Bits an element and torch's name for it, by the name in a safetensors header.
 _DTYPES = {
@@ -206,11 +206,16 @@ def _torch(path: Path) -> Stored:
     metadata: dict[str, str] = {}
     size = path.stat().st_size
     tensors = []
-    for keys, value in _walk(_load(path), (), not_read, metadata):
+    try:
+        found = list(_walk(_load(path), (), not_read, metadata))
+    except OverflowError:
+        raise ComparerError(f"{_named(path)} is damaged: it holds more than {MOST} values, or itself.") from None
+    for keys, value in found:
         name = ".".join(keys)
-        if value.layout is not _strided() or value.is_quantized or value.device.type == "meta":
+        if value.is_nested or value.layout is not _strided() or value.is_quantized or value.device.type == "meta":
             raise ComparerError(
-                f"{shown(name)} in {_named(path)} is a sparse, quantised or empty tensor, which Comparer does not read."
+                f"{shown(name)} in {_named(path)} is a sparse, nested, quantised or empty tensor, which Comparer does "
+                "not read."
             )
         if value.numel() * value.element_size() > size:
             raise ComparerError(
@@ -259,11 +264,15 @@ def _first(error: Exception) -> str:
 
 
 def _walk(
-    value: Any, keys: tuple[str, ...], not_read: list[str], metadata: dict[str, str]
+    value: Any, keys: tuple[str, ...], not_read: list[str], metadata: dict[str, str], seen: list[int] | None = None
 ) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Yield every tensor of nested dictionaries and lists; note the keys that are passed over, and plain values."""
     import torch
 
+    seen = seen if seen is not None else [0]
+    seen[0] += 1
+    if seen[0] > MOST:
+        raise OverflowError
     if isinstance(value, torch.Tensor):
         yield keys or ("",), value
     elif len(keys) > DEEPEST:
@@ -274,12 +283,12 @@ def _walk(
             if isinstance(inside, dict | list) and _STATE.search(inner[-1]):
                 not_read.append(".".join(inner))
             else:
-                yield from _walk(inside, inner, not_read, metadata)
+                yield from _walk(inside, inner, not_read, metadata, seen)
     elif isinstance(value, list | tuple):
-        if len(keys) <= 1 and value and not any(isinstance(inside, torch.Tensor | dict) for inside in value):
-            metadata[".".join(keys)] = shown(value)
+        if len(keys) == 1 and all(isinstance(inside, str | int | float) for inside in value):
+            metadata[keys[0]] = shown(list(value[:20]))
             return
         for number, inside in enumerate(value):
-            yield from _walk(inside, (*keys, str(number)), not_read, metadata)
+            yield from _walk(inside, (*keys, str(number)), not_read, metadata, seen)
     elif keys and isinstance(value, str | int | float | bool):
         metadata[".".join(keys)] = shown(value)
