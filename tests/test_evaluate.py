@@ -121,7 +121,7 @@ def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
     one = history.load(path.parent)
     assert one.request.wanted() == ("equal-time", "divergence") and one.divergence[1] and len(one.request.arms) == 3
     summary = (tmp_path / "e" / "summary.md").read_text()
-    assert "01-run-latents.svg" in summary and "the baseline with 2 of its 2 steps" in summary
+    assert "01-run-latents.svg" in summary and "No fewer steps take this arm's time" in summary
     assert run("--also", "divergence", "--resume", tmp_path / "e") == 2
     assert "leave also out" in capsys.readouterr().err
     again = run(path, "--out", tmp_path / "again", "--quiet")  # a run.json asks for the same once more

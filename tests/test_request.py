@@ -54,7 +54,7 @@ from comparer.typed import parse_prompts, parse_seeds, parse_size, read_prompts
         ({"accelerators": ["DeepCache(branch=2)"]}, ["branch 2", "0, 1, 3"]),
         ({"accelerators": ["TurboCache"]}, ["'TurboCache'", "DeepCache"]),
         ({"accelerators": ["DeepCache", "DeepCache"]}, ["same name: DeepCache(interval=3)."]),
-        ({"accelerators": ["DeepCache"] * 1000}, ["same name: DeepCache(interval=3)."]),
+        ({"accelerators": ["DeepCache"] * 1000}, ["1000 arms were asked for", "at most 400"]),
         ({"accelerators": ["DeepCache(interval=3,interval=4)"]}, ["gives a parameter twice"]),
         ({"accelerators": ["DeepCache(interval=" + "-" * 5000 + "1)"]}, ["5021 characters: at most 300"]),
         ({"accelerators": ["DeepCache(interval=" + "-" * 270 + "1)"]}, ["is not an accelerator"]),
