@@ -88,6 +88,8 @@ class Run:
         self._count()
         try:
             self._calls()
+            if not self.plan:
+                self._score()  # the process before ended after the last call
             self._resident()
             self._distance()
             self.comparison.state = "finished" if self.comparison.shots else "failed"

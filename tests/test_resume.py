@@ -15,7 +15,8 @@ from comparer import history
 from comparer.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
 from comparer.notes import notes
-from comparer.resume import continued, unmade
+from comparer.resume import continued, unmade, untraced
+from comparer.shots import NotRun
 
 ARM = "DeepCache(interval=2)"
 
@@ -99,6 +100,29 @@ def test_a_batch_with_a_missing_repeat_is_made_again(config):
     half = replace(done.comparison, calls=done.comparison.calls[:-1])
     again = continued(half, half.request)
     assert unmade(again) == {1: [(0, 2)]} and len(again.calls) == 4 and [s.seed for s in again.shots] == [1, 1]
+
+
+def blanked(comparison, folder, arm):
+    """Write a record as a process leaves it that is killed before an arm's last shot is scored."""
+    shots = [replace(s, clip_score=None, similarity=None) if s.arm == arm else s for s in comparison.shots]
+    history.RunFolder(folder).save(replace(comparison, shots=shots, state="running"))
+
+
+def test_what_was_made_and_not_scored_before_a_kill_is_scored(config):
+    done = finish(ask(ARM), config)
+    blanked(done.comparison, done.folder, 1)
+    last = finish_into(done.comparison.request, config, done.folder)
+    assert last.comparison.shots == done.comparison.shots and last.comparison.shots[1].similarity
+
+
+def test_latents_missing_after_a_kill_are_laid_beside_the_baselines(config):
+    done = finish(replace(ask(ARM, "DeepCache(interval=3)"), also=("divergence",)), config)
+    half = {1: done.comparison.divergence[1]}
+    history.RunFolder(done.folder).save(replace(done.comparison, divergence=half, state="running"))
+    last = finish_into(done.comparison.request, config, done.folder)
+    assert last.comparison.divergence == done.comparison.divergence and last.comparison.divergence[2]
+    failed = replace(done.comparison, divergence=half, not_run=[NotRun(2, "out of memory")])
+    assert untraced(failed) == []  # an arm that is not run has none
 
 
 def test_a_killed_process_loses_nothing_finished(config, tmp_path):
