@@ -23,8 +23,8 @@ def notes(comparison: Comparison) -> list[str]:
     figures = arms[-1]
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
     said.append(f"Speed-up of whole calls, n = {_calls(comparison, each)}, {_count(request.warmups, 'warm-up')}.")
-    if comparison.process:
-        said.append(f"Made in {comparison.process + 1} parts, each warmed up anew; their ratios are pooled.")
+    if (parts := len({call.process for call in comparison.calls})) > 1:
+        said.append(f"Made in {parts} parts, each warmed up anew; their ratios are pooled.")
     if len(request.arms) > 1 and comparison.state != "running":
         said.append(comparison.verdict(1).note)
     if (drift := comparison.drift()).remark:

@@ -13,7 +13,7 @@ from comparer.planning import level_at
 from comparer.request import Settings
 from comparer.results import Comparison
 from comparer.statistics import Estimate, difference
-from comparer.verdict import signed
+from comparer.verdict import WIDE, signed
 
 BETTER, WORSE, MIXED, OPEN = (
     "Fewer steps would not do as well",
@@ -128,6 +128,8 @@ def _whose(estimate: Estimate) -> str:
 def _ratio(estimate: Estimate) -> str:
     if estimate.interval is None:
         return f"{estimate.value:.2f}×"
+    if estimate.value and estimate.interval.high > WIDE * estimate.value:
+        return f"{estimate.value:.2f}× (its interval is too wide to be of use)"
     return f"{estimate.value:.2f}× ({estimate.interval.low:.2f}–{estimate.interval.high:.2f})"
 
 

@@ -105,7 +105,8 @@ class _Claim:
             return how(self.values, self.prompts, 0, level)
         calls, asked = planning.more_values(self.values, 0, level), self.evidence
         pictures = asked.prompt_count if unit == "seeds" else asked.seed_count
-        return None if calls is None else math.ceil(calls * asked.batch_size / pictures)
+        more = None if calls is None else math.ceil(calls * asked.batch_size / pictures)
+        return None if more is None or more > HOPELESS else more
 
 
 class _Claims:

@@ -97,6 +97,12 @@ def test_one_pair_settles_nothing_and_no_rival_is_none():
     assert rivalry(seen(pairs(25, 24), pairs(0.8, 0.9)), 2) is None
 
 
+def test_a_time_that_is_not_known_has_no_bounds():
+    comparison = seen(pairs(25, 24), pairs(0.9, 0.8), seeds=2)
+    calls = [replace(c, seconds=5 * c.seconds) if (c.arm, c.batch) == (2, 1) else c for c in comparison.calls]
+    assert "× (its interval is too wide to be of use) of" in rivalry(replace(comparison, calls=calls), 1).sentence
+
+
 def test_an_arm_takes_the_time_of_an_accelerated_one_alone():
     settings = Settings(("x",), steps=20)
     for like in (0, 2, 7, "1"):

@@ -136,6 +136,12 @@ def test_seeds_are_counted_in_calls_of_a_batch():
     assert pilot.more_seeds == 12
 
 
+def test_more_seeds_than_a_thousand_are_no_offer_in_batches_either():
+    evidence = seen(speed=1.07, noise=0.2, prompts=1)
+    assert 300 < judge(evidence).more_seeds <= 1000
+    assert judge(replace(evidence, batch_size=4)).more_seeds is None
+
+
 def test_more_prompts_where_more_seeds_do_not_help():
     """Prompts differ, their seeds do not."""
     wave = [-1.1, -0.2, 0.2, 1.1]
