@@ -29,9 +29,13 @@ def notes(comparison: Comparison) -> list[str]:
         said.append(comparison.verdict(1).note)
     if (drift := comparison.drift()).remark:
         said.append(drift.remark)
-    if comparison.resident:
+    if comparison.reserved:
+        held = sorted(comparison.reserved.items())
+        each = "; ".join(f"{request.arms[arm].name} {taken / 2**30:.2f} GiB" for arm, taken in held)
+        said.append(f"Peak memory is what torch allocated; reserved it had, in each arm's first warm-up: {each}.")
+    elif comparison.resident:
         said.append("Peak memory is the resident set of a process that made one call of the arm, libraries included.")
-    elif figures.peak_bytes is None:
+    if figures.peak_bytes is None and not comparison.resident:
         cpu = comparison.environment.get("device") == "cpu"
         how = "was not measured: on a CPU it takes a process of its own, on request" if cpu else "is not counted here"
         said.append(f"Peak memory {how}.")

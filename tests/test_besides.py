@@ -117,6 +117,15 @@ def test_latents_part_where_work_is_skipped(done):
     assert second.distance > 0 and second.skipped == ("DeepCache",)
 
 
+def test_what_a_gpu_had_reserved_is_told(done):
+    seen = replace(done.comparison, reserved={0: 3 * 2**30, 1: 2**29})
+    told = " ".join(notes(seen))
+    assert "in each arm's first warm-up: Baseline 3.00 GiB; DeepCache(interval=2) 0.50 GiB." in told
+    assert Comparison.from_json(seen.to_json()).reserved == seen.reserved and "reserved" not in " ".join(
+        notes(done.comparison)
+    )
+
+
 def test_untimed_calls_are_counted_in_the_plan(config):
     kinds = [call.kind for call in pace.plan(asked(config, warmups=1))]
     assert [kinds.count(kind) for kind in (pace.WARM_UP, pace.CHOICE, pace.TIMED, pace.AGAIN, pace.TRACE)] == [
