@@ -81,6 +81,20 @@ def test_every_figure_has_its_interval_its_median_and_its_worst(seen):
     assert tab.locator("#figures details", has_text="How sure").locator("svg[role=img]").is_visible()
 
 
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_is_cut_off(seen, width):
+    tab, _ = seen
+    tab.set_viewport_size({"width": width, "height": 1000})
+    fold = tab.locator("#figures details", has_text="How sure")
+    if not fold.evaluate("fold => fold.open"):
+        fold.locator("summary").click()
+    cut = "box => box.scrollWidth - box.clientWidth"
+    assert tab.locator(".notes").evaluate(cut) <= 0
+    if width > 400:  # on a telephone a table scrolls
+        assert fold.locator(".scroll").evaluate(cut) <= 0
+    tab.set_viewport_size({"width": 1440, "height": 1000})
+
+
 def test_likeness_and_what_it_is_measured_against(seen):
     tab, folder = seen
     comparison = history.load(folder)

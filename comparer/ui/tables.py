@@ -1,5 +1,6 @@
 """The right column's tables, as HTML: figures by arm, every picture, all pictures, notes. Everything is escaped."""
 
+from collections import defaultdict
 from html import escape
 from pathlib import Path
 from urllib.parse import quote
@@ -8,7 +9,7 @@ from comparer.figures import share
 from comparer.notes import loss, notes
 from comparer.order import AS_ASKED, ordered
 from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.shots import Call, Shot
 from comparer.ui.results import name, unbroken
 
 FEW = 8  # rows that are not folded away
@@ -53,14 +54,19 @@ def pairs_table(comparison: Comparison, arm: int = 1, order: str = AS_ASKED) -> 
     """Write a row a (prompt, seed) with each arm's seconds, of every repeat, CLIP score and SSIM; folded if long."""
     arms = comparison.request.arms
     head = ["Prompt", "Seed", *(name(arm.name) for arm in arms)]
-    rows = []
+    rows, calls = [], defaultdict(list)
+    made = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
+    for call in comparison.calls:
+        calls[call.arm, call.batch].append(call)
     for prompt, seed in ordered(comparison, min(arm, len(arms) - 1), order):
-        shots = [comparison.shot(number, prompt, seed) for number in range(len(arms))]
         cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
-        rows.append(cells + [_seen(comparison, shot, whole=True) if shot else "–" for shot in shots])
+        for number in range(len(arms)):
+            shot = made.get((number, prompt, seed))
+            cells.append(_seen(shot, calls[number, comparison.calls[shot.call].batch], whole=True) if shot else "–")
+        rows.append(cells)
     open_ = " open" if len(rows) <= FEW or order != AS_ASKED else ""
-    made = table("Every picture", head, rows, wide_first=True)
-    return f"<details{open_}><summary>Every picture</summary>{made}</details>" if made else ""
+    drawn = table("Every picture", head, rows, wide_first=True)
+    return f"<details{open_}><summary>Every picture</summary>{drawn}</details>" if drawn else ""
 
 
 def notes_list(comparison: Comparison) -> str:
@@ -99,15 +105,11 @@ def _cell(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int
         f'width="{settings.width}" height="{settings.height}" alt="{title}, seed {seed}">'
     )
     button = f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>'
-    return f"{button}<p>{_seen(comparison, shot)}</p>"
+    return f"{button}<p>{_seen(shot, [comparison.calls[shot.call]])}</p>"
 
 
-def _seen(comparison: Comparison, shot: Shot, whole: bool = False) -> str:
-    """Write a shot's seconds, CLIP score and, for the ``whole`` of it, SSIM; one figure a repeat."""
-    made = comparison.calls[shot.call]
-    calls = [made]
-    if whole:
-        calls = [call for call in comparison.calls if (call.arm, call.batch) == (made.arm, made.batch)]
+def _seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
+    """Write a shot's seconds in these calls, CLIP score and, for the ``whole`` of it, SSIM."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
     score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"
     alike = f" · <span>SSIM {shot.similarity.ssim:.3f}</span>" if whole and shot.similarity else ""

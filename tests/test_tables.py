@@ -1,0 +1,27 @@
+"""The tables of the page."""
+
+from comparer.accelerators import parse
+from comparer.likeness import Similarity
+from comparer.request import UNLIMITED, Arm, Request, Settings
+from comparer.results import Comparison
+from comparer.shots import Call, Shot
+from comparer.ui.tables import pairs_table
+
+
+def large(prompts):
+    settings = Settings(tuple(f"prompt {number}" for number in range(prompts)), seeds=tuple(range(8)))
+    arms = (Arm("Baseline"), Arm("DeepCache", (parse("DeepCache"),)))
+    request, calls, shots = Request(settings, arms, repeats=2, limits=UNLIMITED), [], []
+    for batch, (prompt, seed) in enumerate(request.items()):
+        for arm in range(2):
+            alike = Similarity(False, 9, 1.0, 30.0, 0.9) if arm else None
+            shots.append(Shot(arm, prompt, seed, "", len(calls), 25.0, similarity=alike))
+            calls += [Call(arm, batch, 1, 1 + batch + r / 2, {"denoising": 1.0}, (), repeat=r) for r in range(2)]
+    return Comparison(request, calls=calls, shots=shots)
+
+
+def test_every_picture_stands_with_the_seconds_of_all_its_repeats():
+    drawn = pairs_table(large(2))
+    assert drawn.count("<tr>") == 1 + 2 * 8
+    assert "<span>1.000 1.500 s</span> · <span>CLIP 25.00</span> · <span>SSIM 0.900</span>" in drawn
+    assert "<span>16.000 16.500 s</span>" in drawn  # of the last call, and of no other
