@@ -46,12 +46,18 @@ class Assertion:
 
     def _loss_missed(self, evidence: Evidence, level: float, loss: float) -> str:
         """Test a loss as the verdict does, which takes two pairs and not the bootstrap's six prompts."""
+        if evidence.same_pictures and self.sign == "<=" and self.bound >= 0:
+            return ""  # nothing was lost, whatever prompts differ by
         base, mine, prompts = evidence.scored()
         kept = mean([a - (1 - self.bound) * b for b, a in zip(base, mine, strict=True)], prompts, level)
         if kept.interval is None:
             return f"{self} missed: there is no interval, {kept.why_not}"
         held = kept.interval.low >= 0 if self.sign == "<=" else kept.interval.high <= 0
-        return "" if held else f"{self} missed: {loss:.3f}, and its interval holds {self.bound:g} or lies beyond it"
+        return (
+            ""
+            if held
+            else f"{self} missed: {round(loss, 3) + 0.0:.3f}, and its interval holds {self.bound:g} or lies beyond it"
+        )
 
 
 def parse(text: str) -> Assertion:

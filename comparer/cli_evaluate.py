@@ -113,6 +113,8 @@ def run(options: argparse.Namespace) -> int:
     missed = []
     for cell, comparison in zip(evaluation.cells, made, strict=True):
         for arm in range(1, len(comparison.request.arms)):
+            if comparison.request.arms[arm].like is not None:
+                continue  # fewer steps, which an accelerated arm is laid beside
             name = ", ".join(filter(None, (cell.name, comparison.request.arms[arm].name)))
             missed += [f"{name}: {why}" for assertion in asked if (why := assertion.miss(comparison, arm))]
     for line in missed:
@@ -145,10 +147,16 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
 
 
 def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
-    names = ("request", "prompts", "arm", "seeds", "also", "scorer", *SEVERAL)
-    given = [name for name in names if getattr(options, name)]
+    names = ("request", "prompts", "num_samples", "arm", "seeds", "batch_size", "repeats", "warmups", "negative_prompt")
+    names += ("noise", "also", "scorer", *SEVERAL, "title", "purpose", "notes", "conclusion", "tag")
+    given = [name for name in names if getattr(options, name) not in (None, "", [])]
+    given += [
+        name
+        for name, usual in (("worthwhile", DEFAULT.speed_up), ("bearable", DEFAULT.clip_loss))
+        if getattr(options, name) != usual
+    ]
     if given:
-        raise ComparerError(f"--resume goes on with what was asked: leave {given[0]} out.")
+        raise ComparerError(f"--resume goes on with what was asked: leave {given[0].replace('_', '-')} out.")
     return evaluate.load(Path(options.resume), config)
 
 

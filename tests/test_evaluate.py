@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -99,6 +100,35 @@ def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
     assert f"{one.figures(1).clip_loss:.3f}, and its interval holds -5 or lies beyond it" in told
 
 
+def test_the_same_pictures_have_lost_nothing_however_much_prompts_differ(done):
+    one = history.load(done / "01-guidance-1.0")
+    bases = {(s.prompt, s.seed): s for s in one.shots if s.arm == 0}
+    scored = {item: replace(shot, clip_score=20.0 + 60 * shot.prompt) for item, shot in bases.items()}
+    shots = [replace(s, pixels=bases[s.prompt, s.seed].pixels) for s in one.shots]
+    shots = [replace(s, clip_score=scored[s.prompt, s.seed].clip_score) for s in shots]
+    same = replace(one, shots=shots)
+    assert same.evidence(1).same_pictures and not assertions.parse("clip_loss<=0.02").miss(same, 1)
+    assert "missed: 0.000, and" in assertions.parse("clip_loss>=0.02").miss(same, 1)
+
+
+def test_an_assertion_is_about_accelerated_arms(tmp_path, capsys):
+    arguments = [
+        "--arm",
+        "DeepCache(interval=3)",
+        "--num-samples",
+        1,
+        "--steps",
+        3,
+        "--also",
+        "equal-time",
+        "--repeats",
+        1,
+    ]
+    assert run(*arguments, "--out", tmp_path / "e", "--quiet", "--assert", "speedup>=1000") == 1
+    told = capsys.readouterr().err
+    assert told.count("missed") == 1 and "Fewer steps" not in told
+
+
 def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
     summary = (done / "summary.md").read_text()
     rows = [line for line in summary.splitlines() if line.startswith("| guidance")]
@@ -140,6 +170,9 @@ def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
         (["--num-samples", "49"], "There are 48 prompts, not 49"),
         (["--resume", "/nowhere"], "holds no evaluation"),
         (["--resume", "/nowhere", "--steps", "3"], "leave steps out"),
+        (["--resume", "/nowhere", "--warmups", "0"], "leave warmups out"),
+        (["--resume", "/nowhere", "--worthwhile", "3"], "leave worthwhile out"),
+        (["--resume", "/nowhere", "--title", "Another"], "leave title out"),
         (["none.toml"], "cannot be read"),
         (["--arm", "DeepCache(interval=0)"], "interval 0"),
     ],
