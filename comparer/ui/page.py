@@ -147,7 +147,7 @@ class Page:
         """Handle Generate: read the controls, run, and redraw as things happen."""
         yield from self._run(request, lambda: (self.controls.asked(values), None), results.PREVIOUS)
 
-    def run_more(self, seen: Comparison, folder: str, *thresholds: Any, request: gr.Request) -> Iterator[dict]:
+    def run_more(self, request: gr.Request, seen: Comparison, folder: str, *thresholds: Any) -> Iterator[dict]:
         """Handle "Run k more seeds": go on with the comparison that is shown."""
 
         def more() -> tuple[Request, Path]:
