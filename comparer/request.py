@@ -14,6 +14,7 @@ from comparer.accelerators import to_json as accelerator_to_json
 from comparer.accelerators.base import Accelerator
 from comparer.errors import ComparerError, shown
 from comparer.models import samplers
+from comparer.weights import NAMES, Weights
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
@@ -64,6 +65,7 @@ class Settings:
         width, height: pixels, multiples of 8.
         seeds: 0 to 2³² − 1, each once.
         batch_size: pictures a pipeline call.
+        half, base, loras, vae, dtype, incomplete: which weights of the checkpoint, as ``Weights`` has them.
     """
 
     prompts: tuple[str, ...]
@@ -77,6 +79,17 @@ class Settings:
     seeds: tuple[int, ...] = (0,)
     batch_size: int = 1
     guidance_rescale: float = 0.0
+    half: str = ""
+    base: str = ""
+    loras: tuple[tuple[str, float], ...] = ()
+    vae: str = ""
+    dtype: str = ""
+    incomplete: bool = False
+
+    @property
+    def weights(self) -> Weights:
+        """Which weights these are."""
+        return Weights(**{name: getattr(self, name) for name in NAMES})
 
 
 @dataclass(frozen=True)
@@ -89,12 +102,14 @@ class Arm:
         steps: its denoising steps where they are not the settings'.
         like: the position of the arm whose time it takes with fewer steps, which are chosen when that arm's time is
             known; None for an arm of its own.
+        weights: what its pictures are made with, where it is not what the settings say.
     """
 
     name: str
     accelerators: tuple[Accelerator, ...] = ()
     steps: int | None = None
     like: int | None = None
+    weights: Weights | None = None
 
 
 @dataclass(frozen=True)
@@ -154,13 +169,8 @@ class Request:
                 raise ComparerError(f"'{shown(name)}' cannot be measured: choose among {', '.join(ALSO)}.")
         if not isinstance(self.scorer, str):
             raise ComparerError("The scorer is not text.")
-        if not self.arms or self.arms[0] != Arm(self.arms[0].name):
-            raise ComparerError("The first arm is the baseline: it takes no accelerator.")
-        for arm in self.arms:
-            if arm.like is not None and (arm.accelerators or arm.like not in self.accelerated()):
-                raise ComparerError(f"{shown(arm.name)} takes the time of no accelerated arm.")
-            if arm.steps is not None:
-                _between("Steps", arm.steps, 1, s.steps, whole=True)
+        _ = s.weights  # refuses what is not allowed
+        self._check_arms()
         names = Counter(arm.name for arm in self.arms)
         ((name, times),) = names.most_common(1)
         if times > 1:
@@ -172,14 +182,33 @@ class Request:
                 f"{len(self.arms)} arms): at most {limits.pictures} are allowed."
             )
 
+    def _check_arms(self) -> None:
+        if not self.arms or self.arms[0] != Arm(self.arms[0].name, self.arms[0].accelerators):
+            raise ComparerError("The first arm is the baseline: it changes nothing in the settings.")
+        variants, first = self.variants(), self.arms[0].accelerators
+        if (variants or first) and any(arm.accelerators != first for arm in self.arms):
+            raise ComparerError("Checkpoints are compared with the same accelerators on all arms, or with none.")
+        for arm in self.arms:
+            if arm.like is not None and (arm.accelerators or arm.like not in self.accelerated()):
+                raise ComparerError(f"{shown(arm.name)} takes the time of no accelerated arm.")
+            if arm.steps is not None:
+                _between("Steps", arm.steps, 1, s.steps, whole=True)
+
     def settings_of(self, arm: int) -> Settings:
         """Return the settings that this arm runs with."""
-        steps = self.arms[arm].steps
-        return self.settings if steps is None else replace(self.settings, steps=steps)
+        steps, weights = self.arms[arm].steps, self.arms[arm].weights
+        changed = {} if weights is None else {name: getattr(weights, name) for name in NAMES}
+        changed |= {} if steps is None else {"steps": steps}
+        return replace(self.settings, **changed) if changed else self.settings
 
     def accelerated(self) -> list[int]:
-        """List the positions of the arms with accelerators."""
-        return [number for number, arm in enumerate(self.arms) if arm.accelerators]
+        """List the positions of the arms that have accelerators where the baseline has none."""
+        first = self.arms[0].accelerators
+        return [number for number, arm in enumerate(self.arms) if arm.accelerators != first and arm.like is None]
+
+    def variants(self) -> list[int]:
+        """List the positions of the arms with other weights than the baseline's."""
+        return [number for number, arm in enumerate(self.arms) if arm.weights is not None]
 
     def fewer_steps(self, arm: int) -> int | None:
         """Return the position of the arm that takes this one's time with fewer steps; None where there is none."""
@@ -203,6 +232,7 @@ class Request:
         arms = [
             {"name": arm.name, "accelerators": [accelerator_to_json(a) for a in arm.accelerators]}
             | {name: value for name, value in (("steps", arm.steps), ("like", arm.like)) if value is not None}
+            | ({"weights": arm.weights.to_json()} if arm.weights else {})
             for arm in self.arms
         ]
         return {
@@ -225,14 +255,23 @@ class Request:
         try:
             settings = dict(data["settings"])
             settings |= {"prompts": tuple(settings["prompts"]), "seeds": tuple(settings["seeds"])}
-            arms = tuple(
-                Arm(**arm | {"accelerators": tuple(accelerator_from_json(a) for a in arm["accelerators"])})
-                for arm in data["arms"]
-            )
+            settings |= {"loras": tuple((file, weight) for file, weight in settings.get("loras", ()))}
+            arms = tuple(_arm(arm) for arm in data["arms"])
             measured = data["warmups"], data["noise"], data.get("repeats", 1), tuple(data.get("also", ()))
             return cls(Settings(**settings), arms, *measured, data.get("scorer", ""), limits)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ComparerError(f"This is not a request of Comparer's: {shown(error)}.") from error
+
+
+def _arm(data: dict) -> Arm:
+    weights = data.get("weights")
+    return Arm(
+        **data
+        | {
+            "accelerators": tuple(accelerator_from_json(a) for a in data["accelerators"]),
+            "weights": None if weights is None else Weights.from_json(weights),
+        }
+    )
 
 
 def _between(name: str, value: Any, low: float, high: float, whole: bool = False) -> None:

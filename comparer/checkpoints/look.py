@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from comparer.errors import ComparerError, shown
 STEPS = re.compile(r"(step|checkpoint|ckpt|epoch|iter|global_step)[_-]?\d+")  # outputs of training, no components
 
 
-def look(path: Path, within: tuple[Path, ...] = ()) -> Layout:
+def look(path: Path, within: tuple[Path, ...] = (), only: Collection[str] = ()) -> Layout:
     """Say what is at a path: a diffusers folder, a file in the original layout, a training output, a LoRA, ...
 
     Args:
         path: a file or a folder.
         within: the folders that may be read, links resolved; () allows all of this machine.
+        only: the components whose folders are looked into; () for all.
 
     Raises:
         ComparerError: there is nothing, nothing with weights, or what is there is damaged or refused.
@@ -39,7 +40,7 @@ def look(path: Path, within: tuple[Path, ...] = ()) -> Layout:
     try:
         if folder or file:
             folders.inside(path, within)
-            return _Looking(path, within).folder() if folder else _Looking(path.parent, within).file(path)
+            return _Looking(path, within, only).folder() if folder else _Looking(path.parent, within, only).file(path)
     except OSError as error:
         raise ComparerError(f"'{shown(path)}' cannot be read: {error.strerror or shown(error)}.") from error
     raise ComparerError(f"There is nothing at '{shown(path, 200)}'.")
@@ -48,8 +49,8 @@ def look(path: Path, within: tuple[Path, ...] = ()) -> Layout:
 class _Looking:
     """One look: collects files, parts, extras and notes on the way."""
 
-    def __init__(self, root: Path, within: tuple[Path, ...]) -> None:
-        self.root, self.within = root, within
+    def __init__(self, root: Path, within: tuple[Path, ...], only: Collection[str]) -> None:
+        self.root, self.within, self.only = root, within, only
         self.files: list[File] = []
         self.parts: list[Part] = []
         self.extra: list[Tensor] = []
@@ -117,7 +118,7 @@ class _Looking:
         for sub in sorted(path for path in self.root.iterdir() if path.is_dir()):
             base = sub.name.removesuffix("_ema")
             configured = (sub / "config.json").is_file() and not STEPS.match(sub.name)
-            if base in COMPONENTS or base in index or configured:
+            if (base in COMPONENTS or base in index or configured) and (not self.only or base in self.only):
                 folders.inside(sub, self.within)
                 found.append(sub)
         order = [*index, *COMPONENTS, *(sub.name for sub in found)]
