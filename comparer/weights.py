@@ -1,0 +1,159 @@
+"""Which weights a pipeline is built from, as a person says it in one line. Plain data, no torch.
+
+    CHECKPOINT; weights=raw; base=sd-1.5; lora=style.safetensors:0.8; vae=other; dtype=float16
+
+Everything but the checkpoint may be left out. It is the same line on the page, in the API and on the command line.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import PurePath
+from typing import Any
+
+from comparer.errors import ComparerError, shown
+
+HALVES = ("ema", "raw")
+DTYPES = ("float32", "float16", "bfloat16")
+MOST_LORAS = 8
+LONGEST = 1000  # characters of a name
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Which weights a pipeline is built from; equal ones are the same pipeline.
+
+    Attributes:
+        checkpoint: a name of the catalogue, or ``folder/name`` as local ones are listed.
+        half: "ema", "raw", or "" for EMA where it is.
+        base: the checkpoint that has what this one lacks, for training outputs; its configurations, for a file in
+            the original layout; "" for none.
+        loras: (file, weight −10 to 10), in the order in which they are added.
+        vae: the checkpoint or file whose autoencoder takes the place of its own; "" for its own.
+        dtype: "float32", "float16" or "bfloat16"; "" for the installation's.
+        incomplete: whether tensors may be missing: they are filled with random values, and the result is marked.
+    """
+
+    checkpoint: str = "demo"
+    half: str = ""
+    base: str = ""
+    loras: tuple[tuple[str, float], ...] = ()
+    vae: str = ""
+    dtype: str = ""
+    incomplete: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is of another kind with ``ComparerError``."""
+        for name in ("checkpoint", "half", "base", "vae", "dtype"):
+            value = getattr(self, name)
+            if not isinstance(value, str) or len(value) > LONGEST:
+                raise ComparerError(f"The {name} of the weights is not text of up to {LONGEST} characters.")
+        if self.half not in ("", *HALVES):
+            raise ComparerError(f"There are no '{shown(self.half)}' weights: choose {' or '.join(HALVES)}.")
+        if self.dtype not in ("", *DTYPES):
+            raise ComparerError(f"'{shown(self.dtype)}' is not a dtype of weights: choose {', '.join(DTYPES)}.")
+        if not isinstance(self.incomplete, bool):
+            raise ComparerError("Whether tensors may be missing is neither yes nor no.")
+        if len(self.loras) > MOST_LORAS:
+            raise ComparerError(f"{len(self.loras)} LoRAs were asked for: at most {MOST_LORAS} are allowed.")
+        for lora in self.loras:
+            if len(lora) != 2 or not isinstance(lora[0], str) or not lora[0] or len(lora[0]) > LONGEST:
+                raise ComparerError("A LoRA is written as FILE or FILE:WEIGHT.")
+            if isinstance(lora[1], bool) or not isinstance(lora[1], int | float) or not math.isfinite(lora[1]):
+                raise ComparerError(f"The weight '{shown(lora[1])}' of a LoRA is not a number.")
+            if not -10 <= lora[1] <= 10:
+                raise ComparerError(f"The weight {lora[1]:g} of a LoRA is out of range: -10 to 10 is allowed.")
+
+    @property
+    def plain(self) -> bool:
+        """Whether nothing but the checkpoint is said."""
+        return replace(self, checkpoint="") == Weights("")
+
+    def text(self) -> str:
+        """Write the line that ``parse`` reads back."""
+        said = [self.checkpoint]
+        said += [f"{key}={value}" for key, value in (("weights", self.half), ("base", self.base)) if value]
+        said += [f"lora={file}:{weight:g}" for file, weight in self.loras]
+        said += [f"{key}={value}" for key, value in (("vae", self.vae), ("dtype", self.dtype)) if value]
+        return "; ".join([*said, *(["incomplete=yes"] if self.incomplete else [])])
+
+    def label(self) -> str:
+        """Say in a few words what it is, as an arm's name.
+
+        >>> Weights("runs/step_024000", "raw", "demo", (("a/style.safetensors", 0.8),)).label()
+        'step_024000, raw, LoRA style × 0.8'
+        """
+        said = [PurePath(self.checkpoint).name or self.checkpoint]
+        said += [{"ema": "EMA", "raw": "raw"}[self.half]] if self.half else []
+        said += [f"LoRA {PurePath(file).stem} × {weight:g}" for file, weight in self.loras]
+        said += [f"VAE of {PurePath(self.vae).name}"] if self.vae else []
+        return ", ".join([*said, *([self.dtype] if self.dtype else [])])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Weights":
+        """Build it from ``to_json``'s data; ``TypeError`` or ``KeyError`` where it is none."""
+        return cls(**data | {"loras": tuple((file, weight) for file, weight in data.get("loras", ()))})
+
+
+NAMES = tuple(item.name for item in fields(Weights))
+
+
+def parse(text: str, like: Weights | None = None) -> Weights:
+    """Read a line such as ``step_024000; weights=raw; base=demo``.
+
+    Args:
+        text: what the module's docstring shows.
+        like: where the line names no checkpoint, the weights that it changes.
+
+    Raises:
+        ComparerError: a word is not known, given twice, or its value is not allowed.
+
+    >>> parse("a/b; lora=x.safetensors; lora=y.safetensors:0.5; weights=raw").loras
+    (('x.safetensors', 1.0), ('y.safetensors', 0.5))
+    >>> parse("weights=raw", parse("a/b; base=demo")).text()
+    'a/b; weights=raw; base=demo'
+    """
+    found: dict[str, Any] = {}
+    loras: list[tuple[str, float]] = []
+    for number, word in enumerate(part.strip() for part in text.split(";")):
+        key, equals, value = (part.strip() for part in word.partition("="))
+        if number == 0 and word and key not in _KEYS:
+            found["checkpoint"] = word
+        elif not word:
+            continue
+        elif not equals or key not in _KEYS:
+            raise ComparerError(
+                f"'{shown(word)}' is not known: after the checkpoint write {', '.join(f'{k}=…' for k in _KEYS)}."
+            )
+        elif not value:
+            raise ComparerError(f"'{key}=' has no value.")
+        elif key == "lora":
+            loras.append(_lora(value))
+        elif _KEYS[key] in found:
+            raise ComparerError(f"'{key}' is given twice.")
+        else:
+            found[_KEYS[key]] = _yes(value) if key == "incomplete" else value
+    if "checkpoint" not in found and like is None:
+        raise ComparerError("No checkpoint is named: choose one.")
+    given = found | ({"loras": tuple(loras)} if loras else {})
+    return Weights(**given) if "checkpoint" in found else replace(like or Weights(), **given)
+
+
+_KEYS = {"weights": "half", "base": "base", "lora": "loras", "vae": "vae", "dtype": "dtype", "incomplete": "incomplete"}
+
+
+def _lora(value: str) -> tuple[str, float]:
+    file, colon, weight = value.rpartition(":")
+    try:
+        return (file, float(weight)) if colon and file else (value, 1.0)
+    except ValueError:  # C:\lora.safetensors
+        return value, 1.0
+
+
+def _yes(value: str) -> bool:
+    if value not in ("yes", "no"):
+        raise ComparerError(f"'incomplete={shown(value)}' is neither yes nor no.")
+    return value == "yes"
