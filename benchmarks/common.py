@@ -75,7 +75,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 @contextmanager
 def pipelines_of(families: Sequence[str], device: str, demo: bool) -> Iterator[Iterator[tuple[str, Any]]]:
     """Yield (title, ``Loaded``) of the demo checkpoint and of a tiny pipeline of each family, one at a time."""
-    from comparer.checkpoints.read import resolve
+    from comparer.checkpoints.find import resolve
     from comparer.config import Config
     from comparer.models import pipelines
     from comparer.models.architectures import save_tiny

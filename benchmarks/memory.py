@@ -21,7 +21,7 @@ from native import NAMES, native, remark
 from comparer.accelerators import parse_stack
 from comparer.accelerators.base import Accelerator
 from comparer.accelerators.stack import label
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.compare import Finished, compare
 from comparer.config import Config
 from comparer.errors import ComparerError

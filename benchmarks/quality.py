@@ -14,7 +14,7 @@ from typing import Any
 
 from common import PROMPT, load_average, machine, table
 
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.models.libraries import prepare
 from comparer.scores import clip, scorers

@@ -1,16 +1,26 @@
 """What is found out beside the timed calls: every arm's work, and its memory on a CPU."""
 
-from collections.abc import Callable, Collection
+import logging
+from collections.abc import Callable, Collection, Sequence
 
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, Stopped
 from comparer.request import Request
 from comparer.results import Comparison
 
+log = logging.getLogger(__name__)
 
-def count(checkpoint: Checkpoint, request: Request, stop: Callable[[], bool] = lambda: False) -> tuple[int, ...]:
+
+def count(
+    checkpoints: Sequence[Checkpoint], request: Request, stop: Callable[[], bool] = lambda: False
+) -> tuple[int, ...]:
     """Count every arm's multiply-accumulates of the denoiser for one picture, without weights.
+
+    Args:
+        checkpoints: of every arm.
+        request: what is asked for.
+        stop: ends it when it returns true.
 
     An arm whose fewer steps are not chosen yet is counted with all of them.
 
@@ -19,11 +29,28 @@ def count(checkpoint: Checkpoint, request: Request, stop: Callable[[], bool] = l
     """
     from comparer.accelerators.macs import macs
 
-    of, family = (checkpoint.denoiser["_class_name"], checkpoint.denoiser), checkpoint.model.family
     return tuple(
-        macs(*of, request.settings_of(number), arm.accelerators, family, stop)
-        for number, arm in enumerate(request.arms)
-    )
+        macs(
+            its.denoiser["_class_name"], its.denoiser, request.settings_of(number), arm.accelerators,
+            its.model.family, stop,
+        )
+        for number, (arm, its) in enumerate(zip(request.arms, checkpoints, strict=True))
+    )  # fmt: skip
+
+
+def count_all(comparison: Comparison, checkpoints: Sequence[Checkpoint], stop: Callable[[], bool]) -> None:
+    """Keep every arm's multiply-accumulates, or a remark where they cannot be counted.
+
+    Raises:
+        Stopped: ``stop`` said so.
+    """
+    try:
+        comparison.macs = count(checkpoints, comparison.request, stop)
+    except Stopped:
+        raise
+    except Exception as error:  # of a denoiser that diffusers loads and the counter does not know
+        log.warning("multiply-accumulates were not counted", exc_info=True)
+        comparison.remarks.append(f"Multiply-accumulates were not counted: {type(error).__name__}: {error}.")
 
 
 def resident(

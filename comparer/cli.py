@@ -8,7 +8,7 @@ from typing import Any
 
 from comparer import cli_evaluate, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
-from comparer.checkpoints.read import names, resolve, weight
+from comparer.checkpoints.find import names, resolve, weight
 from comparer.compare import compare
 from comparer.config import add_arguments, from_arguments
 from comparer.door import FIVE, ask
@@ -56,7 +56,21 @@ def _parser() -> argparse.ArgumentParser:
         "pipeline, as 'DeepCache+T-GATE(gate_step=8)'; may be given more than once",
     )
     run.add_argument("--all-five", action="store_true", help=f"baseline and {', '.join(FIVE)}")
-    run.add_argument("--checkpoint", default="demo", help="a name that 'checkpoints' lists (%(default)s)")
+    run.add_argument(
+        "--checkpoint",
+        default="demo",
+        metavar="CHECKPOINT",
+        help="a name that 'checkpoints' lists, and which weights of it, as 'step_024000; weights=raw; base=demo' "
+        "(%(default)s)",
+    )
+    run.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="CHECKPOINT",
+        help="one arm with other weights: another checkpoint, or what changes, as 'weights=raw', "
+        "'lora=style.safetensors:0.8', 'vae=other', 'dtype=float16'; may be given more than once",
+    )
     run.add_argument("--negative-prompt", default="", help="what the pictures should not show")
     run.add_argument("--sampler", help=f"one of {', '.join(SAMPLERS)} (the checkpoint's)")
     run.add_argument("--steps", type=_whole, help="denoising steps (the checkpoint's)")
@@ -120,7 +134,7 @@ def _compare(options: argparse.Namespace) -> int:
         config,
         "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
         options.checkpoint,
-        [*(FIVE if options.all_five else ()), *options.accelerator] or ["DeepCache"],
+        [*(FIVE if options.all_five else ()), *options.accelerator] or None,
         options.negative_prompt,
         options.sampler,
         options.steps,
@@ -134,6 +148,7 @@ def _compare(options: argparse.Namespace) -> int:
         options.repeats,
         options.also,
         options.scorer,
+        options.variant,
     )
     form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
     bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)

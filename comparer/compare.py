@@ -7,7 +7,8 @@ from pathlib import Path
 
 from comparer import history
 from comparer.accelerators import stack
-from comparer.checkpoints.read import Checkpoint, resolve
+from comparer.checkpoints.find import resolve
+from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
@@ -22,13 +23,24 @@ from comparer.turns import turn
 __all__ = ["Finished", "Progress", "Seen", "Waiting", "check", "compare"]
 
 
-def check(request: Request, config: Config) -> Checkpoint:
-    """Refuse at the door what the checkpoint, an accelerator or the scorer cannot serve.
+def check(request: Request, config: Config) -> tuple[Checkpoint, ...]:
+    """Refuse at the door what a checkpoint, an accelerator or the scorer cannot serve; return every arm's checkpoint.
 
     Raises:
         ComparerError: with the reason, in one sentence.
     """
-    checkpoint = resolve(request.settings.checkpoint, config)
+    asked = [request.settings_of(arm).weights for arm in range(len(request.arms))]
+    found = {weights: resolve(weights, config) for weights in dict.fromkeys(asked)}
+    for checkpoint in found.values():
+        _check(request, checkpoint)
+    first = found[asked[0]]
+    if "=" in request.scorer and not config.own:
+        raise ComparerError("A scorer's file is read for the command line alone: choose a scorer by its name.")
+    scorers.choose(request.scorer, first.model.name, first.demo)
+    return tuple(found[weights] for weights in asked)
+
+
+def _check(request: Request, checkpoint: Checkpoint) -> None:
     for pixels in (request.settings.width, request.settings.height):
         if pixels < checkpoint.model.min_size:
             raise ComparerError(
@@ -46,10 +58,6 @@ def check(request: Request, config: Config) -> Checkpoint:
     if settings.guidance_rescale and not family.rescale:
         raise ComparerError(f"{family.title} has no guidance rescale: leave it at 0.")
     stack.check(request, checkpoint.model.family, checkpoint.denoiser)
-    if "=" in request.scorer and not config.own:
-        raise ComparerError("A scorer's file is read for the command line alone: choose a scorer by its name.")
-    scorers.choose(request.scorer, checkpoint.model.name)
-    return checkpoint
 
 
 def compare(
@@ -70,14 +78,14 @@ def compare(
     Raises:
         ComparerError: the request cannot be served; pictures finished before stay.
     """
-    checkpoint = check(request, config)
+    checkpoints = check(request, config)
     stop = stop or threading.Event()
     goes_on = into is not None and (into / "run.json").is_file()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     comparison = continued(history.load(into), request) if into and goes_on else Comparison(request, now)
 
     def work(emit: Emit[Event]) -> None:
-        run = Run(comparison, config, checkpoint, stop, emit, into)
+        run = Run(comparison, config, checkpoints, stop, emit, into)
         with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
             if mine:
                 run.run()

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from comparer.accelerators import Accelerator, parse_stack, stack
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.compare import check
 from comparer.config import Config
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, shown
 from comparer.models import samplers
 from comparer.request import ALSO, EQUAL_TIME, Arm, Request, Settings
 from comparer.typed import parse_prompts, parse_seeds, parse_size
+from comparer.weights import NAMES, Weights
+from comparer.weights import parse as parse_weights
 
 FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
 """With the baseline, the five arms that people ask for most."""
@@ -20,7 +22,7 @@ def ask(
     config: Config,
     prompt: str,
     checkpoint: str = "demo",
-    accelerators: Sequence[str | tuple[Accelerator, ...]] = ("DeepCache",),
+    accelerators: Sequence[str | tuple[Accelerator, ...]] | None = None,
     negative_prompt: str = "",
     sampler: str | None = None,
     steps: Any = None,
@@ -34,15 +36,17 @@ def ask(
     repeats: Any = 1,
     also: Sequence[str] = (),
     scorer: str | None = "",
+    variants: Sequence[str] = (),
 ) -> Request:
     """Build a request; None stands for the checkpoint's own default.
 
     Args:
         config: folders and limits.
         prompt: one prompt a line.
-        checkpoint: a name of the catalogue or a local one.
+        checkpoint: a name of the catalogue or a local one, and which weights of it, as ``weights.parse`` reads it.
         accelerators: one arm each, as text ("DeepCache(interval=3)+T-GATE"; parameters that are not given take what
-            is usual for the checkpoint's family and the steps) or as a built stack.
+            is usual for the checkpoint's family and the steps) or as a built stack; DeepCache by default. Beside
+            variants one at most, which is on every arm; none by default.
         negative_prompt: shared by all prompts.
         sampler: a name of ``models.samplers``.
         steps: denoising steps.
@@ -56,6 +60,8 @@ def ask(
         repeats: timed calls of every batch.
         also: names of ``request.ALSO``, to be measured besides.
         scorer: as ``scores.scorers.choose`` takes it; None and "" are the checkpoint's own.
+        variants: one arm each, with other weights than the baseline's: another checkpoint, or what is changed in
+            the baseline's, as ``weights.parse`` reads it.
 
     Raises:
         ComparerError: something is not allowed; one sentence says what, and what is.
@@ -66,15 +72,22 @@ def ask(
         # gradio takes {"path": ...} in an answer for a file to serve: nothing but text may come back in a record.
         if text is not None and not isinstance(text, str):
             raise ComparerError(f"{name} is not text.")
+    variants = [variants] if isinstance(variants, str) and variants else variants or []
+    if not isinstance(variants, Sequence) or not all(isinstance(text, str) for text in variants):
+        raise ComparerError('The checkpoints to compare are not a list: write them as ["weights=raw"].')
+    if accelerators is None:
+        accelerators = [] if variants else ["DeepCache"]
     if not isinstance(accelerators, Sequence) or not all(isinstance(a, str | tuple) for a in accelerators):
         raise ComparerError('The accelerators are not a list: write them as ["DeepCache(interval=3)"].')
     accelerators = [accelerators] if isinstance(accelerators, str) else accelerators
-    if len(accelerators) > config.limits.pictures:
-        raise ComparerError(f"{len(accelerators)} arms were asked for: at most {config.limits.pictures} are allowed.")
+    if (number := max(len(accelerators), len(variants))) > config.limits.pictures:
+        raise ComparerError(f"{number} arms were asked for: at most {config.limits.pictures} are allowed.")
     also = [also] if isinstance(also, str) and also else also or []
     if not isinstance(also, Sequence) or not all(isinstance(name, str) for name in also):
         raise ComparerError(f"What to measure is not a list: choose among {', '.join(ALSO)}.")
-    model = resolve(checkpoint or "", config).model
+    weights = parse_weights(checkpoint or "")
+    others = [parse_weights(text, weights) for text in variants]
+    model = resolve(weights, config).model
     if size is None or size == "":
         size = (model.size, model.size)
     width, height = size if isinstance(size, tuple) else parse_size(size)
@@ -86,7 +99,6 @@ def ask(
     built = [a if isinstance(a, tuple) else parse_stack(a, usual) for a in accelerators]
     settings = Settings(
         prompts=parse_prompts(prompt or ""),
-        checkpoint=checkpoint,
         negative_prompt=(negative_prompt or "").strip(),
         sampler=samplers.canonical(sampler) if sampler else model.sampler,
         steps=steps,
@@ -96,8 +108,12 @@ def ask(
         seeds=parse_seeds(seeds, config.limits.pictures),
         batch_size=_whole(batch_size),
         guidance_rescale=guidance_rescale,
+        **{name: getattr(weights, name) for name in NAMES},
     )
-    arms = [Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built)]
+    if others:
+        arms = _variants([weights, *others], built)
+    else:
+        arms = [Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built)]
     wanted = dict.fromkeys(also)
     if EQUAL_TIME in wanted:
         pairs = [(number, arm.name) for number, arm in enumerate(arms) if arm.accelerators]
@@ -108,6 +124,20 @@ def ask(
     )
     check(request, config)
     return request
+
+
+def _variants(weights: Sequence[Weights], built: Sequence[tuple[Accelerator, ...]]) -> list[Arm]:
+    """Build an arm for each of some weights, all with the same accelerators."""
+    if len(built) > 1:
+        raise ComparerError("Checkpoints are compared with one accelerator or stack on all arms, or with none.")
+    applied = built[0] if built else ()
+    labels = [each.label() for each in weights]
+    named = [each.text() if labels.count(label) > 1 else label for each, label in zip(weights, labels, strict=True)]
+    if len(set(named)) < len(named):
+        twice = next(name for name in named if named.count(name) > 1)
+        raise ComparerError(f"'{shown(twice)}' is given twice: its pictures would be equal.")
+    changed = [None, *weights[1:]]
+    return [Arm(name, applied, weights=each) for name, each in zip(named, changed, strict=True)]
 
 
 def _whole(value: Any) -> Any:

@@ -192,7 +192,7 @@ class Request:
             if arm.like is not None and (arm.accelerators or arm.like not in self.accelerated()):
                 raise ComparerError(f"{shown(arm.name)} takes the time of no accelerated arm.")
             if arm.steps is not None:
-                _between("Steps", arm.steps, 1, s.steps, whole=True)
+                _between("Steps", arm.steps, 1, self.settings.steps, whole=True)
 
     def settings_of(self, arm: int) -> Settings:
         """Return the settings that this arm runs with."""

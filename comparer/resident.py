@@ -151,12 +151,12 @@ def _call(settings, accelerators, config, noise, items, threads) -> int:  # noqa
     """Load the pipeline, make the call, return this process's peak in bytes."""
     import torch
 
-    from comparer.checkpoints.read import resolve
+    from comparer.checkpoints.find import resolve
     from comparer.generate import generate
     from comparer.models import pipelines
 
     torch.set_num_threads(threads)
-    loaded = pipelines.load(resolve(settings.checkpoint, config), config)
+    loaded = pipelines.load(resolve(settings.weights, config), config)
     generate(loaded, settings, items, accelerators, noise=noise)
     return peak_of_process()
 

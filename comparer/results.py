@@ -16,7 +16,7 @@ from comparer.statistics import Estimate, drift
 from comparer.verdict import DEFAULT, Thresholds, Verdict, judge
 
 SCHEMA = 1
-BY_ARM = ("conditions", "divergence", "resident", "reserved")
+BY_ARM = ("conditions", "divergence", "resident", "reserved", "variants")
 
 
 @dataclass
@@ -38,6 +38,9 @@ class Comparison:
         divergence: by arm, how far its latents of the first call's pictures move from the baseline's.
         resident: by arm, bytes at the peak of a process that made a call of this arm and nothing else, on a CPU.
         reserved: by arm, bytes that torch had reserved at the peak of its first warm-up, on a GPU.
+        checkpoint: the baseline's weights card: files with hashes, components with fingerprints and health.
+        variants: by arm, the weights card of those with other weights than the baseline's.
+        blocks: the arms whose calls took turns, block by block; [] where all did.
     """
 
     request: Request
@@ -61,6 +64,8 @@ class Comparison:
     divergence: dict[int, list[Divergence]] = field(default_factory=dict)
     resident: dict[int, int] = field(default_factory=dict)
     reserved: dict[int, int] = field(default_factory=dict)
+    variants: dict[int, dict] = field(default_factory=dict)
+    blocks: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Cut the request into batches where nobody has."""
@@ -238,6 +243,7 @@ class Comparison:
                 "divergence": _by_arm(data, "divergence", lambda all_: [Divergence.from_json(each) for each in all_]),
                 "resident": _by_arm(data, "resident", int),
                 "reserved": _by_arm(data, "reserved", int),
+                "variants": _by_arm(data, "variants", dict),
             }
         )
 

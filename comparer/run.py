@@ -1,8 +1,7 @@
 """One run, from loading to the grid: every call in its order, and what is measured between and after them."""
 
-import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -13,24 +12,17 @@ from comparer import beside, divergence, rival, scoring
 from comparer.checkpoints.read import Checkpoint
 from comparer.conditions import differ
 from comparer.config import Config
-from comparer.errors import Stopped
+from comparer.errors import ComparerError, Stopped
 from comparer.events import Emit, Event, Finished, Progress, Seen
 from comparer.fetch import reporter
 from comparer.history import RunFolder
 from comparer.models import samplers
-from comparer.request import Request, Settings
+from comparer.pipes import Pipes
+from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import unmade, unrepeated, untraced
 from comparer.shots import Call, NotRun, Shot
 from comparer.timing import memory, pace
-
-log = logging.getLogger(__name__)
-TOLD = {
-    pace.WARM_UP: "Warming up",
-    pace.CHOICE: "Timing, to choose the fewer steps",
-    pace.AGAIN: "Once more, for the noise floor",
-    pace.TRACE: "Once more, for the latents",
-}
 
 
 class Run:
@@ -40,18 +32,19 @@ class Run:
         self,
         comparison: Comparison,
         config: Config,
-        checkpoint: Checkpoint,
+        checkpoints: Sequence[Checkpoint],
         stop: threading.Event,
         emit: Emit[Event],
         into: Path | None,
     ) -> None:
         """Plan what is left to be made; arguments as ``compare``'s."""
-        self.comparison, self.config, self.checkpoint, self.stop, self.emit = comparison, config, checkpoint, stop, emit
+        self.comparison, self.config, self.stop, self.emit = comparison, config, stop, emit
+        self.checkpoint, self.checkpoints = checkpoints[0], checkpoints
         self.into = into
         self.folder = RunFolder(into) if into and comparison.shots else None  # made with the first picture
-        self.plan = pace.plan(comparison.request, unmade(comparison), unrepeated(comparison), untraced(comparison))
-        self.steps = self._marks(comparison.request.settings)
-        self.pace = pace.Pace(comparison.request, config, self.steps, self.plan)
+        self.pipes = Pipes(comparison.request, config, checkpoints)
+        self.steps = self._marks(0)
+        self._plan()
         self.failed = {failure.arm for failure in comparison.not_run}
         self.began = monotonic()
         self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
@@ -63,8 +56,14 @@ class Run:
         """Return what is asked for; the steps that take another arm's time are filled in on the way."""
         return self.comparison.request
 
-    def _marks(self, settings: Settings) -> int:
-        return samplers.marks(settings.sampler, settings.steps, self.checkpoint.family)
+    def _plan(self) -> None:
+        done = self.comparison
+        self.plan = pace.plan(done.request, unmade(done), unrepeated(done), untraced(done), self.pipes.blocks)
+        self.pace = pace.Pace(done.request, self.config, self.steps, self.plan)
+
+    def _marks(self, arm: int) -> int:
+        settings = self.request.settings_of(arm)
+        return samplers.marks(settings.sampler, settings.steps, self.checkpoints[arm].family)
 
     def now(self) -> str:
         """Say how far it is to those who wait: no prompt, for they may be strangers."""
@@ -77,11 +76,15 @@ class Run:
         from comparer.models import pipelines, remarks
         from comparer.scores import clip
 
-        self.loaded = pipelines.load(self.checkpoint, self.config)
+        self.pipes.begin(lambda text: self._progress("loading", text, 0))
+        self.loaded = self.pipes.loaded[0]
+        if len(self.pipes.blocks) > 1:
+            self.comparison.blocks = self.pipes.blocks
+            self._plan()
         found = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set, self.request.scorer)
         self.scorer = None if isinstance(found, str) else found
         self.comparison.environment = pipelines.environment(self.loaded)
-        self.comparison.checkpoint = self.checkpoint.record()
+        self.pipes.keep(self.comparison)
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
         self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
         self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
@@ -149,8 +152,14 @@ class Run:
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
         if planned.kind == pace.WARM_UP and self.loaded.device.startswith("cuda"):
             pipelines.empty()  # what other arms left reserved is not this one's
-        text = self._text(planned)
-        steps = self._marks(settings)
+        text = pace.text(planned, self.request, len(self.comparison.batches))
+        try:
+            loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
+        except ComparerError as error:
+            self._fail(planned.arm, str(error).rstrip("."))
+            self._seen()
+            return
+        steps = self._marks(planned.arm)
         self.began = monotonic()
         self.pace.begin(position, self.failed)
         self._progress(planned.kind, text, position)
@@ -158,7 +167,7 @@ class Run:
         make: Callable[..., Any] = divergence.trace if planned.kind == pace.TRACE else generate
         try:
             output = make(
-                self.loaded,
+                loaded,
                 settings,
                 planned.items,
                 arm.accelerators,
@@ -277,23 +286,9 @@ class Run:
         self._seen()
 
     def _count(self) -> None:
-        if len(self.request.arms) == 1:
-            return
-        self._progress("counting", "Counting multiply-accumulates", 0)
-        try:
-            self.comparison.macs = beside.count(self.checkpoint, self.request, self.stop.is_set)
-        except Stopped:
-            raise
-        except Exception as error:  # of a denoiser that diffusers loads and the counter does not know
-            log.warning("multiply-accumulates were not counted", exc_info=True)
-            self.comparison.remarks.append(f"Multiply-accumulates were not counted: {type(error).__name__}: {error}.")
-
-    def _text(self, planned: pace.Planned) -> str:
-        name = self.request.arms[planned.arm].name
-        if planned.kind != pace.TIMED:
-            return f"{TOLD[planned.kind]}: {name}"
-        again = f", repeat {planned.repeat + 1} of {self.request.repeats}" if self.request.repeats > 1 else ""
-        return f"{name}: call {planned.batch + 1} of {len(self.comparison.batches)}{again}"
+        if len(self.request.arms) > 1:
+            self._progress("counting", "Counting multiply-accumulates", 0)
+            beside.count_all(self.comparison, self.checkpoints, self.stop.is_set)
 
     def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
         left = self.pace.left(step, monotonic() - self.began)

@@ -15,7 +15,6 @@ from comparer.errors import ComparerError, shown
 HALVES = ("ema", "raw")
 DTYPES = ("float32", "float16", "bfloat16")
 MOST_LORAS = 8
-LONGEST = 1000  # characters of a name
 
 
 @dataclass(frozen=True)
@@ -44,9 +43,8 @@ class Weights:
     def __post_init__(self) -> None:
         """Refuse what is of another kind with ``ComparerError``."""
         for name in ("checkpoint", "half", "base", "vae", "dtype"):
-            value = getattr(self, name)
-            if not isinstance(value, str) or len(value) > LONGEST:
-                raise ComparerError(f"The {name} of the weights is not text of up to {LONGEST} characters.")
+            if not isinstance(getattr(self, name), str):
+                raise ComparerError(f"The {name} of the weights is not text.")
         if self.half not in ("", *HALVES):
             raise ComparerError(f"There are no '{shown(self.half)}' weights: choose {' or '.join(HALVES)}.")
         if self.dtype not in ("", *DTYPES):
@@ -56,7 +54,7 @@ class Weights:
         if len(self.loras) > MOST_LORAS:
             raise ComparerError(f"{len(self.loras)} LoRAs were asked for: at most {MOST_LORAS} are allowed.")
         for lora in self.loras:
-            if len(lora) != 2 or not isinstance(lora[0], str) or not lora[0] or len(lora[0]) > LONGEST:
+            if len(lora) != 2 or not isinstance(lora[0], str) or not lora[0]:
                 raise ComparerError("A LoRA is written as FILE or FILE:WEIGHT.")
             if isinstance(lora[1], bool) or not isinstance(lora[1], int | float) or not math.isfinite(lora[1]):
                 raise ComparerError(f"The weight '{shown(lora[1])}' of a LoRA is not a number.")

@@ -137,7 +137,7 @@ def test_the_plant_is_undone_after_an_error_too(real, denoiser):
 
 
 def test_the_plant_goes_through_a_real_comparison_and_leaves_nothing(real, config):
-    from comparer.checkpoints.read import resolve
+    from comparer.checkpoints.find import resolve
     from comparer.models import pipelines
 
     found = real.compared(Arm("Slower", (real.Slower(0.05),)), config, range(2), 2)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import PROMPT, ask, finish, pixels
 
-from comparer.checkpoints.read import local_names, names, resolve
+from comparer.checkpoints.find import local_names, names, resolve
 from comparer.cli import main
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
@@ -56,8 +56,8 @@ def test_local_folders_are_listed_newest_first(installed):
     [
         ("models/flux", ["FluxPipeline", "StableDiffusionPipeline"]),
         ("models/damaged", ["damaged"]),
-        ("models/empty", ["no safetensors"]),
-        ("models/nothing", ["no diffusers checkpoint", "model_index.json"]),
+        ("models/empty", ["could not be loaded", "no weights of a unet"]),
+        ("models/nothing", ["'nothing' holds no weights"]),
         ("models/none", ["no checkpoint 'models/none'", "demo"]),
         ("models/../secret/model", ["outside the checkpoint folders"]),
         ("models/link", ["outside the checkpoint folders"]),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import PROMPT, ask, finish
 
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.demo import scenes
 from comparer.models.catalog import DEMO

@@ -151,7 +151,7 @@ def test_closing_the_generator_ends_the_run(config):
             break
     run.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "comparer-run"]
-    (folder,) = (path for path in config.runs.iterdir() if path.is_dir())
+    (folder,) = (path for path in config.runs.iterdir() if (path / "run.json").is_file())
     assert history.load(folder).state == "stopped"
 
 
@@ -176,7 +176,9 @@ def test_a_crash_inside_an_accelerator_leaves_the_baseline_alone(first, config, 
     with pytest.raises(ZeroDivisionError):
         finish(first.comparison.request, config)
     monkeypatch.undo()
-    crashed = max((p for p in config.runs.iterdir() if p.is_dir()), key=lambda path: path.stat().st_mtime_ns)
+    crashed = max(
+        (p for p in config.runs.iterdir() if (p / "run.json").is_file()), key=lambda path: path.stat().st_mtime_ns
+    )
     assert history.load(crashed).state == "failed" and len(history.load(crashed).shots) == 1
     assert same(pixels(first), pixels(finish(first.comparison.request, config)))
 

@@ -9,7 +9,7 @@ from conftest import PROMPT, ask, finish, pixels
 
 from comparer.accelerators.deepcache import DeepCache, branches
 from comparer.accelerators.guard import guarded
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.models import pipelines, samplers
 

@@ -10,7 +10,7 @@ from conftest import finish
 from tiny import FAMILIES, PROMPTS, ask, loaded, pipeline, scheduler
 
 from comparer.accelerators import parse_stack
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.conditions import Conditions, differ
 from comparer.config import Config
 from comparer.divergence import Divergence, Trace, diverge, trace

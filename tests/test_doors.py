@@ -29,7 +29,7 @@ def test_the_command_line_makes_a_comparison(tmp_path, capsys):
     arguments = ["compare", PROMPT, "--accelerator", "DeepCache(interval=2)", "--steps", "4", "--seeds", "1,2"]
     assert main([*arguments, "--out", str(tmp_path), "--quiet"]) == 0
     told = capsys.readouterr().out
-    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    (folder,) = (path for path in tmp_path.iterdir() if (path / "run.json").is_file())
     assert f"Run folder: {folder}" in told and str(folder / "grid.png") in told
     assert "DeepCache: 4 full, 4 shallow" in told and "n = 2 calls" in told
     record = json.loads((folder / "run.json").read_text())

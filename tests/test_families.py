@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import finish, pixels
 
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.compare import Progress, compare
 from comparer.config import Config
 from comparer.door import ask
@@ -170,6 +170,7 @@ def test_one_step_of_pixart_alpha_is_refused(installed):
 def test_a_denoiser_alone_is_laid_over_the_pipeline_of_its_base(installed, tiny, tmp_path):
     """As the hub holds PixArt-Σ 512: the transformer in one repository, everything else in another."""
     from comparer.checkpoints.read import read_folder
+    from comparer.checkpoints.sources import sources
 
     save_tiny("pixart-sigma", tmp_path / "other", seed=5)
     copytree(tmp_path / "other" / "transformer", tmp_path / "alone" / "transformer")
@@ -178,11 +179,9 @@ def test_a_denoiser_alone_is_laid_over_the_pipeline_of_its_base(installed, tiny,
     whole = pipelines.load(read_folder(tmp_path / "other", "other"), installed).pipe
     ours, theirs = (next(p.transformer.parameters()).detach().numpy() for p in (pipe, whole))
     assert np.array_equal(ours, theirs)
-    assert set(checkpoint.record()["files"]) == {
-        "transformer/diffusion_pytorch_model.safetensors",
-        "vae/diffusion_pytorch_model.safetensors",
-        "text_encoder/model.safetensors",
-    }
+    read = {name: [file.name for file in source.files] for name, source in sources(checkpoint).items()}
+    weights = ["diffusion_pytorch_model.safetensors"]
+    assert read == {"transformer": weights, "vae": weights, "text_encoder": ["model.safetensors"]}
 
 
 @pytest.mark.parametrize(("family", "dtype"), [("sd1", "bfloat16"), ("sdxl", "float16"), ("pixart-alpha", "float16")])

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, until
 from hub_server import Hub, serving
 
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped

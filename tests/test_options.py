@@ -10,7 +10,7 @@ import pytest
 from conftest import PROMPT, ROOT, serving
 
 from comparer import config as options
-from comparer.checkpoints.read import names, resolve
+from comparer.checkpoints.find import names, resolve
 from comparer.cli import main
 from comparer.config import OPTIONS, Config, add_arguments, from_arguments
 from comparer.door import ask

@@ -8,7 +8,7 @@ import pytest
 from conftest import PROMPT
 from PIL import Image
 
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO

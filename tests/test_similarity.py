@@ -11,7 +11,7 @@ import torch
 from conftest import ROOT
 from PIL import Image
 
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.demo import scenes
 from comparer.errors import ComparerError

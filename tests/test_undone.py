@@ -14,7 +14,7 @@ from comparer.accelerators import parse_stack
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.macs import ratio
 from comparer.accelerators.stack import label, why_not
-from comparer.checkpoints.read import resolve
+from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.errors import Stopped
 from comparer.generate import generate

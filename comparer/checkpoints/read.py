@@ -1,17 +1,14 @@
-"""Find checkpoints and read what they are: the catalogue, the hub's cache and local folders. No torch.
-
-A folder may be read only inside the installation's checkpoint folders, symbolic links resolved.
-"""
+"""Read what a diffusers folder is: its family, its configurations, its weights' names. No torch."""
 
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from comparer.config import Config
 from comparer.errors import ComparerError, shown
 from comparer.models import hub, samplers
-from comparer.models.catalog import CATALOG, DEMO, FAMILIES, Family, Model
+from comparer.models.catalog import DEMO, FAMILIES, Family, Model
+from comparer.weights import Weights
 
 # What every sampler knows; some other values fail in the middle of a run.
 SCHEDULER = {
@@ -34,6 +31,12 @@ class Checkpoint:
         base: the folder of all components but the denoiser, None where ``folder`` has everything.
         distilled: whether it is made for the LCM sampler.
         revision: the hub's commit for a snapshot of the hub's cache, else "".
+        weights: what was asked for.
+        over: the file or folder whose weights go over those of ``folder``, else None.
+        vae: the file or folder of an autoencoder of its own, else None.
+        loras: the files that are added, with their weights.
+        within: the folders that may be read.
+        demo: whether it reads the demo's words, and no others.
     """
 
     model: Model
@@ -44,25 +47,25 @@ class Checkpoint:
     base: Path | None = None
     distilled: bool = False
     revision: str = ""
+    weights: Weights = Weights()
+    over: Path | None = None
+    vae: Path | None = None
+    loras: tuple[tuple[Path, float], ...] = ()
+    within: tuple[Path, ...] = ()
+    demo: bool = False
 
     @property
     def family(self) -> Family:
         """The model's family."""
         return FAMILIES[self.model.family]
 
-    def part(self, name: str) -> Path:
-        """Return the folder of one component."""
-        return (self.folder if self.base is None or name == self.family.denoiser else self.base) / name
+    def paths(self) -> tuple[Path, ...]:
+        """Return every file and folder that it is read from."""
+        given = (self.folder, self.base, self.over, self.vae, *(file for file, _ in self.loras))
+        return tuple(dict.fromkeys(path for path in given if path))
 
     def record(self) -> dict:
-        """Return what ``run.json`` says of the weights: every file that is loaded, with its size in bytes."""
-        ending = f".{self.variant}.safetensors" if self.variant else ".safetensors"
-        files = {
-            f"{part}/{path.name}": path.stat().st_size
-            for part in self.parts
-            for path in sorted(self.part(part).glob("*.safetensors"))
-            if _chosen(path, ending)
-        }
+        """Return what ``run.json`` says of the checkpoint beside its components."""
         return {
             "name": self.model.name,
             "title": self.model.title,
@@ -70,89 +73,13 @@ class Checkpoint:
             "variant": self.variant or "default",
             "revision": self.revision,
             "base_revision": self.base.name if self.base else "",
-            "files": files,
         }
 
 
-def _chosen(path: Path, ending: str) -> bool:
-    """Say whether diffusers takes this file for the variant; a part without it falls back to the plain one."""
-    if ending != ".safetensors" and any(path.parent.glob(f"*{ending[:-12]}*.safetensors")):
-        return ending[:-12] in path.name
-    return "." not in path.stem
-
-
-def local_names(config: Config) -> list[str]:
-    """List the diffusers folders under the checkpoint folders, newest first, as ``folder/name``."""
-    found: dict[str, float] = {}
-    for root in config.checkpoints:
-        for pattern in ("model_index.json", "*/model_index.json", "*/*/model_index.json"):
-            for index in root.glob(pattern):
-                inside = index.parent.relative_to(root).as_posix()
-                found[root.name if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
-    return sorted(found, key=lambda name: -found[name])
-
-
-def names(config: Config) -> list[str]:
-    """List everything that can be chosen: the catalogue (without the hub, its demo), then the local checkpoints."""
-    return [*(name for name in CATALOG if config.hub or name == "demo"), *local_names(config)]
-
-
-def resolve(name: str, config: Config) -> Checkpoint:
-    """Find a checkpoint by its name in the catalogue, its listed local name, or its path.
-
-    Raises:
-        ComparerError: there is none, it is outside the checkpoint folders, not on this machine, not a
-            checkpoint, or of a kind that is not served.
-    """
-    if name in CATALOG:
-        if not config.hub and name != "demo":
-            raise ComparerError(
-                f"{CATALOG[name].title} is a model of the hub, which this installation does not use: "
-                f"choose one of {', '.join(names(config))}."
-            )
-        return _from_catalog(CATALOG[name])
-    return read_folder(_local_folder(name, config), name)
-
-
-def _from_catalog(model: Model) -> Checkpoint:
-    if model.source == str(DEMO):
-        return replace(read_folder(DEMO, model.name), model=model)
-    found = hub.here(model)
-    if found is None:
-        raise ComparerError(
-            f"{model.title} is not on this machine: fetch it ({weight(model)}; python -m comparer fetch {model.name}), "
-            "or choose another checkpoint."
-        )
-    folder, base = found
-    return replace(read_folder(folder, model.name, base), model=model, revision=folder.name)
-
-
-def weight(model: Model) -> str:
-    """Say about how large a catalogue model is before the hub is asked."""
-    return f"about {model.gigabytes:g} GB in half precision"
-
-
-def _local_folder(name: str, config: Config) -> Path:
-    known = f"choose one of {', '.join(names(config))}"
-    candidates = [root / Path(name).relative_to(root.name) for root in config.checkpoints if _under(name, root.name)]
-    try:
-        if Path(name).is_absolute() or name.startswith((".", "~")):
-            candidates.append(Path(name).expanduser())
-        candidates = [path.resolve() for path in candidates]
-        folder = next((path for path in candidates if path.is_dir()), None)
-    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
-        raise ComparerError(f"There is no checkpoint '{shown(name)}': {known}.") from None
-    roots = [root.resolve() for root in config.checkpoints]
-    if folder and any(folder.is_relative_to(root) for root in roots):
-        return folder
-    if candidates and not any(path.is_relative_to(root) for path in candidates for root in roots):
-        where = ", ".join(map(str, config.checkpoints)) or "none is set: start with --checkpoints DIR"
-        raise ComparerError(f"'{shown(name)}' is outside the checkpoint folders ({where}).")
-    raise ComparerError(f"There is no checkpoint '{shown(name)}': {known}.")
-
-
-def _under(name: str, root: str) -> bool:
-    return name == root or name.startswith(f"{root}/")
+def state(*paths: Path) -> tuple:
+    """Return name, size and time of every file at and below some paths."""
+    files = sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
 
 
 def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint:
@@ -164,17 +91,19 @@ def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint
         base: the pipeline's folder in the second case.
 
     Raises:
-        ComparerError: it is no diffusers checkpoint, its class is not served, or its weights are not there
-            as safetensors.
+        ComparerError: it is no diffusers checkpoint, its configuration is damaged, or its class is not served.
     """
     rest = base or folder
     if not (rest / "model_index.json").is_file():
         raise ComparerError(f"'{name}' is no diffusers checkpoint: it has no model_index.json.")
     try:
-        index = _json(rest / "model_index.json")
+        index = read_json(rest / "model_index.json")
         family = _family(index.get("_class_name", "unnamed"), folder, name)
-        denoiser = _json(folder / family.denoiser / "config.json")
-        vae, scheduler = _json(rest / "vae" / "config.json"), _json(rest / "scheduler" / "scheduler_config.json")
+        denoiser = read_json(folder / family.denoiser / "config.json")
+        vae, scheduler = (
+            read_json(rest / "vae" / "config.json"),
+            read_json(rest / "scheduler" / "scheduler_config.json"),
+        )
         _check(family, denoiser, vae, scheduler)
         size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
         for part in family.text:
@@ -182,7 +111,7 @@ def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint
             if not hub.has_vocabulary(tokenizer):
                 raise ValueError(f"its {tokenizer.name} has no vocabulary")
             if family.denoiser == "unet":  # PixArt's pipelines know the length themselves
-                length = _json(tokenizer / "tokenizer_config.json")["model_max_length"]
+                length = read_json(tokenizer / "tokenizer_config.json")["model_max_length"]
                 _whole(f"{tokenizer.name}'s model_max_length", length, 1, 10**6)
         parts = (family.denoiser, "vae", *family.text)
         places = {part: (folder if part == family.denoiser else rest) / part for part in parts}
@@ -190,17 +119,41 @@ def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         raise ComparerError(f"'{name}' is a damaged checkpoint: {kind}{shown(error, 300)}.") from error
-    if missing := [part for part in parts if not there[part]]:
-        raise ComparerError(f"'{name}' has no safetensors weights for its {missing[0]}: save them as safetensors.")
     return Checkpoint(
         Model(name, name, str(folder), family.name, size, family.guidance, sampler=samplers.named(scheduler)),
         folder,
         denoiser,
-        None if all(None in variants for variants in there.values()) else "fp16",
+        "fp16" if any(variants == ["fp16"] for variants in there.values()) else None,
         parts,
         base,
         scheduler.get("_class_name") == "LCMScheduler" or denoiser.get("time_cond_proj_dim") is not None,
+        demo=_same_words(rest / "tokenizer"),
     )
+
+
+def with_config(checkpoint: Checkpoint, config: Path, name: str) -> Checkpoint:
+    """Return the checkpoint with its denoiser's configuration from another folder.
+
+    Raises:
+        ComparerError: that is damaged.
+    """
+    rest = checkpoint.base or checkpoint.folder
+    try:
+        denoiser, vae = read_json(config / "config.json"), read_json(rest / "vae" / "config.json")
+        _check(checkpoint.family, denoiser, vae, read_json(rest / "scheduler" / "scheduler_config.json"))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ComparerError(f"'{name}' is a damaged checkpoint: {shown(error, 300)}.") from error
+    size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
+    return replace(checkpoint, denoiser=denoiser, model=replace(checkpoint.model, size=size))
+
+
+def _same_words(tokenizer: Path) -> bool:
+    """Say whether a tokenizer has the demo's words."""
+    mine, its = DEMO / "tokenizer" / "vocab.json", tokenizer / "vocab.json"
+    try:
+        return its.stat().st_size == mine.stat().st_size and its.read_bytes() == mine.read_bytes()
+    except OSError:
+        return False
 
 
 def _check(family: Family, denoiser: dict, vae: dict, scheduler: dict) -> None:
@@ -243,9 +196,10 @@ def _family(kind: str, folder: Path, name: str) -> Family:
         raise ComparerError(f"'{name}' is a {shown(kind)}: served are {served}.")
     if len(families) == 1:
         return families[0]
-    unet = _json(folder / "unet" / "config.json")  # Stable Diffusion 2 projects linearly around its attention
+    unet = read_json(folder / "unet" / "config.json")  # Stable Diffusion 2 projects linearly around its attention
     return FAMILIES["sd2" if unet.get("use_linear_projection") or unet["cross_attention_dim"] == 1024 else "sd1"]
 
 
-def _json(path: Path) -> dict:
+def read_json(path: Path) -> dict:
+    """Read a configuration; ``OSError`` or ``ValueError`` where there is none."""
     return json.loads(path.read_text(encoding="utf-8"))

@@ -1,12 +1,13 @@
 """Load a checkpoint's pipeline, keep it, free it. Its weights serve every arm."""
 
 import gc
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.read import Checkpoint
+from comparer.checkpoints.read import Checkpoint, state
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
@@ -26,14 +27,22 @@ class Loaded:
     dtype_reason: str
     offload: str
     vae: str
-    files: tuple = ()  # as _state says: a folder whose files were replaced is loaded anew
+    files: tuple = ()  # as ``read.state`` says: a folder whose files were replaced is loaded anew
+    components: dict = field(default_factory=dict)  # name -> assemble.Component
 
 
 _kept: list[Loaded] = []
 
 
-def load(checkpoint: Checkpoint, config: Config) -> Loaded:
+def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()) -> Loaded:
     """Load a checkpoint, or return it if it is kept; the longest unused is freed before another is loaded.
+
+    Components that hold the same are shared with the pipelines that are kept, unless weights wait in main memory.
+
+    Args:
+        checkpoint: what to load.
+        config: the installation's choices.
+        beside: pipelines that stay.
 
     Raises:
         ComparerError: the device is not there or cannot do what the installation asks of it, diffusers cannot
@@ -41,16 +50,16 @@ def load(checkpoint: Checkpoint, config: Config) -> Loaded:
     """
     prepare(scorer=False)
     device, reason = choose_device(config.device)
-    dtype, why = choose_dtype(checkpoint, device, config.dtype)
+    dtype, why = choose_dtype(checkpoint, device, checkpoint.weights.dtype or config.dtype)
     if config.offload != "none" and device == "cpu":
         raise ComparerError(f"Offload '{config.offload}' needs a GPU: start with --offload none on this machine.")
-    key = checkpoint, device, dtype, _state(checkpoint)
+    key = checkpoint, device, dtype, state(*checkpoint.paths())
     if found := _again(key):
         return found
-    _evict(config.keep - 1)
-    pipe = None
+    _evict(max(config.keep - 1, len(beside)), beside)
+    pipe = components = None
     try:
-        pipe = _from_files(checkpoint, dtype)
+        pipe, components = _from_files(checkpoint, dtype, device, config)
         pipe.set_progress_bar_config(disable=True)
         if config.vae != "whole":
             getattr(pipe.vae, f"enable_{config.vae}")()
@@ -58,6 +67,8 @@ def load(checkpoint: Checkpoint, config: Config) -> Loaded:
             pipe.to(device)
         else:
             getattr(pipe, f"enable_{config.offload.replace('model', 'model_cpu')}_offload")(device=device)
+    except ComparerError as error:
+        failure = ComparerError(f"'{checkpoint.model.name}' could not be loaded: {error}")
     except Exception as error:
         told = out_of_memory(error, device)
         from safetensors import SafetensorError
@@ -79,10 +90,11 @@ def load(checkpoint: Checkpoint, config: Config) -> Loaded:
             config.offload,
             config.vae,
             key[-1],
+            components,
         )
         _kept.append(loaded)
         return loaded
-    del pipe
+    del pipe, components
     empty()  # outside the handler: the error's traceback held what had been loaded
     raise failure
 
@@ -96,37 +108,25 @@ def _again(key: tuple) -> Loaded | None:
     return None
 
 
-def _evict(most: int) -> None:
-    while len(_kept) > most:
-        _kept.pop(0)
+def _evict(most: int, beside: Collection[Loaded]) -> None:
+    """Let the longest unused go, but none of those that stay."""
+    going = [position for position, kept in enumerate(_kept) if all(kept is not each for each in beside)]
+    for position in reversed(going[: max(len(_kept) - most, 0)]):
+        _kept.pop(position)
     empty()
 
 
-def _state(checkpoint: Checkpoint) -> tuple:
-    """Return name, size and time of every file of a checkpoint."""
-    folders = filter(None, (checkpoint.folder, checkpoint.base))
-    paths = sorted(path for folder in folders for path in folder.rglob("*") if path.is_file())
-    return tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths)
-
-
-def _from_files(checkpoint: Checkpoint, dtype: str) -> Any:
+def _from_files(checkpoint: Checkpoint, dtype: str, device: str, config: Config) -> tuple[Any, dict]:
     import diffusers
-    import torch
     from transformers.utils import logging
+
+    from comparer.models.assemble import pipeline
 
     diffusers.utils.logging.disable_progress_bar()
     logging.disable_progress_bar()
-    family, common = checkpoint.family, {"dtype": getattr(torch, dtype), "use_safetensors": True}
-    common |= {"variant": checkpoint.variant, "local_files_only": True}
-    extra: dict[str, Any] = {}
-    if family.checker:  # a black picture would spoil the pair; only these pipelines know the component
-        extra = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    if family.name == "sdxl":
-        extra["add_watermarker"] = False  # it would write into the pixels wherever its package happens to be
-    if checkpoint.base:
-        part = checkpoint.part(family.denoiser)
-        extra[family.denoiser] = diffusers.PixArtTransformer2DModel.from_pretrained(part, **common)
-    return getattr(diffusers, family.pipeline).from_pretrained(checkpoint.base or checkpoint.folder, **common, **extra)
+    same = (device, "none", config.vae)
+    others = [kept.components for kept in _kept if (kept.device, kept.offload, kept.vae) == same]
+    return pipeline(checkpoint, dtype, others if config.offload == "none" else ())
 
 
 def free() -> None:

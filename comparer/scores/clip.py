@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
+from comparer.models.catalog import DEMO
 from comparer.models.download import OnProgress
 from comparer.models.hub import scorer_weights
 from comparer.models.libraries import prepare
@@ -208,7 +209,7 @@ def scorer_for(
         ComparerError: as ``scorers.choose`` and ``local_scorer``.
         Stopped: as ``real_scorer``.
     """
-    source = choose(wanted, checkpoint.model.name)
+    source = choose(wanted, checkpoint.model.name, checkpoint.demo)
     if source.repository:
         return real_scorer(on_progress, stop, source)
-    return local_scorer(source) if source.weights else demo_scorer(checkpoint.folder / "scorer")
+    return local_scorer(source) if source.weights else demo_scorer(DEMO / "scorer")

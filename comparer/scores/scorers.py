@@ -53,20 +53,21 @@ SCORERS: dict[str, Source] = {
 }  # fmt: skip
 
 
-def choose(name: str, checkpoint: str) -> Source:
+def choose(name: str, checkpoint: str, demo: bool = False) -> Source:
     """Return the scorer of this name for a checkpoint.
 
     Args:
         name: of ``SCORERS``, or ``ARCHITECTURE=FILE`` for weights on this machine, such as
             ``ViT-B-16=weights/clip.safetensors``; "" for the checkpoint's own.
         checkpoint: the checkpoint's name in the catalogue, or its local name.
+        demo: whether it reads the demo's words.
 
     Raises:
         ComparerError: there is none of this name, or its scores would mean nothing for the checkpoint.
     """
     name = name.strip()
     if not name:
-        return SCORERS["demo" if checkpoint == "demo" else DEFAULT]
+        return SCORERS["demo" if demo else DEFAULT]
     found = next((source for known, source in SCORERS.items() if known.lower() == name.lower()), None)
     if found is None and "=" in name:
         found = local(*name.split("=", 1))
@@ -75,12 +76,12 @@ def choose(name: str, checkpoint: str) -> Source:
             f"There is no scorer '{shown(name)}': choose one of {', '.join(SCORERS)}, or write ARCHITECTURE=FILE."
         )
     real = [source.name for source in SCORERS.values() if source.repository]
-    if found.architecture == DEMO and checkpoint != "demo":
+    if found.architecture == DEMO and not demo:
         raise ComparerError(
             f"The demo's scorer knows nothing but coloured shapes, so its scores of '{checkpoint}' would mean nothing: "
             f"choose one of {', '.join(real)}."
         )
-    if found.repository and checkpoint == "demo":
+    if found.repository and demo:
         raise ComparerError(
             f"The scorer {found.name} has never seen the demo's coloured shapes, so its scores would mean nothing: "
             "choose demo."

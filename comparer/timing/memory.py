@@ -38,6 +38,17 @@ def reserved(device: str) -> int | None:
     return torch.cuda.max_memory_reserved(device)
 
 
+def free(device: str) -> int:
+    """Return the bytes that are free on a device; on the CPU, and where the device does not tell, of main memory."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.mem_get_info(device)[0]
+    import psutil
+
+    return psutil.virtual_memory().available
+
+
 def out_of_memory(error: BaseException, device: str) -> str | None:
     """Say "out of memory (needed about 9.1 GB of 8.0)" if that is what the error means; None otherwise.
 

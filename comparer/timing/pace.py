@@ -33,8 +33,10 @@ def estimate(request: Request, config: Config) -> float | None:
 def expected(times: dict, request: Request, config: Config, arm: int, size: int) -> float | None:
     """Return the likely seconds of one call of an arm at a batch size, from the arm's own times or the baseline's."""
     like = request.arms[arm].like
-    for accelerators in (request.arms[arm if like is None else like].accelerators, ()):
-        known = times.get(_key(request.settings, config, accelerators, size))
+    accelerators = request.arms[arm if like is None else like].accelerators
+    own = (request.settings_of(arm), accelerators), (request.settings, accelerators), (request.settings, ())
+    for settings, applied in own:
+        known = times.get(_key(settings, config, applied, size))
         if known:
             return known[0] + known[1] * request.settings.steps
     return None
@@ -46,7 +48,7 @@ def remember(comparison: Comparison, config: Config) -> None:
     for call in comparison.calls:
         if request.arms[call.arm].steps is not None:
             continue  # a step of few is not quite one of many, and the baseline's own are there
-        key = _key(request.settings, config, request.arms[call.arm].accelerators, call.pictures)
+        key = _key(request.settings_of(call.arm), config, request.arms[call.arm].accelerators, call.pictures)
         times.pop(key, None)  # the newest stand last
         step = call.stages["denoising"] / request.settings.steps
         times[key] = [call.seconds - call.stages["denoising"], step]
@@ -79,6 +81,12 @@ class Planned:
 
 
 WARM_UP, CHOICE, TIMED, AGAIN, TRACE = "warm-up", "choice", "generating", "again", "trace"
+TOLD = {
+    WARM_UP: "Warming up",
+    CHOICE: "Timing, to choose the fewer steps",
+    AGAIN: "Once more, for the noise floor",
+    TRACE: "Once more, for the latents",
+}
 CHOICES = 2  # calls of each arm that the steps are chosen from
 
 
@@ -87,6 +95,7 @@ def plan(
     batches: Mapping[int, list] | None = None,
     again: Mapping[int, list] | None = None,
     traced: list[tuple[int, int]] | None = None,
+    blocks: Sequence[Sequence[int]] = (),
 ) -> list[Planned]:
     """List every call of a run, warm-ups first.
 
@@ -95,13 +104,14 @@ def plan(
         batches: number -> items of those that are to be made; all of them by default.
         again: the same of those that the baseline makes again for the noise floor; as the request says by default.
         traced: the items whose latents are looked at; as the request says by default.
+        blocks: arms that take turns; those of one block all end before the next one begins. () for one of all.
     """
     batches = dict(enumerate(request.batches())) if batches is None else batches
     if again is None:
         again = batches if "noise-floor" in request.also and request.repeats == 1 else {}
     if traced is None:
         traced = batches[0] if "divergence" in request.also and request.accelerated() else []
-    arms = range(len(request.arms))
+    arms = list(range(len(request.arms)))
     shapes = list({len(items): items for items in reversed(batches.values())}.values())  # the first of every size
     open_ = [arm for arm in arms if request.arms[arm].like is not None and request.arms[arm].steps is None]
 
@@ -115,16 +125,31 @@ def plan(
             first += [Planned(arm, shapes[-1], CHOICE) for arm in known[:: -1 if number % 2 else 1]]
         first += warm(open_)
     rounds = [(number, repeat) for number in batches for repeat in range(request.repeats)]
-    # A B, B A, A B: a machine that slows down hurts all arms alike.
-    timed = [
-        Planned(arm, batches[number], TIMED, number, repeat)
-        for turn, (number, repeat) in enumerate(rounds)
-        for arm in (arms if turn % 2 == 0 else reversed(arms))
-    ]
+
+    def timed(of: Sequence[int]) -> list[Planned]:
+        # A B, B A, A B: a machine that slows down hurts all arms alike.
+        return [
+            Planned(arm, batches[number], TIMED, number, repeat)
+            for turn, (number, repeat) in enumerate(rounds)
+            for arm in (of if turn % 2 == 0 else reversed(of))
+        ]
+
     last = [Planned(0, items, AGAIN, number) for number, items in again.items()]
     if traced:
         last += [Planned(arm, traced, TRACE, 0) for arm in (0, *request.accelerated())]
-    return first + timed + last
+    if len(blocks) > 1:
+        calls = [call for block in blocks[1:] for call in (*warm(list(block)), *timed(block))]
+        return warm(list(blocks[0])) + timed(blocks[0]) + last + calls
+    return first + timed(arms) + last
+
+
+def text(planned: Planned, request: Request, batches: int) -> str:
+    """Say what a call is, of so many batches: "DeepCache: call 2 of 3"."""
+    name = request.arms[planned.arm].name
+    if planned.kind != TIMED:
+        return f"{TOLD[planned.kind]}: {name}"
+    again = f", repeat {planned.repeat + 1} of {request.repeats}" if request.repeats > 1 else ""
+    return f"{name}: call {planned.batch + 1} of {batches}{again}"
 
 
 def _read(runs: Path) -> dict[str, list[float]]:
@@ -136,7 +161,7 @@ def _read(runs: Path) -> dict[str, list[float]]:
 
 
 def _key(settings: Settings, config: Config, accelerators: Sequence[object], size: int) -> str:
-    what = (settings.checkpoint, f"{settings.width}x{settings.height}", f"batch {size}", settings.sampler)
+    what = (settings.weights.text(), f"{settings.width}x{settings.height}", f"batch {size}", settings.sampler)
     guided = "guided" if settings.guidance > 1 else "unguided"
     where = (platform.node(), config.device, config.dtype, config.offload, config.vae)
     return "|".join([*where, *what, guided, "+".join(map(str, accelerators))])

@@ -13,7 +13,7 @@ from dataclasses import fields
 import gradio as gr
 
 from comparer.accelerators import REGISTRY
-from comparer.checkpoints.read import names, resolve
+from comparer.checkpoints.find import names, resolve
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.door import ask
@@ -54,7 +54,7 @@ class Api:
         _request: gr.Request,
         prompt: str,
         checkpoint: str = "demo",
-        accelerators: list[str] = ["DeepCache(interval=3)"],  # noqa: B006  # shown as the API's default
+        accelerators: list[str] | None = None,
         negative_prompt: str = "",
         sampler: str | None = None,
         steps: int | None = None,
@@ -68,6 +68,7 @@ class Api:
         repeats: int = 1,
         also: list[str] = [],  # noqa: B006
         scorer: str = "",
+        variants: list[str] = [],  # noqa: B006
     ) -> AsyncIterator[dict]:
         """Make pictures without and with accelerators from the same noise, and measure time and CLIP score.
 
@@ -76,8 +77,9 @@ class Api:
 
         Args:
             prompt: What the pictures should show, one prompt a line.
-            checkpoint: A name that /checkpoints lists.
-            accelerators: One arm each, as "DeepCache(interval=3)"; /accelerators lists names and parameters.
+            checkpoint: A name that /checkpoints lists, and which weights of it: "step_024000; weights=raw; base=demo".
+            accelerators: One arm each, as "DeepCache(interval=3)"; /accelerators lists names and parameters. Left
+                out, DeepCache; beside variants one at most, which is on every arm.
             negative_prompt: What the pictures should not show.
             sampler: DDIM, Euler, ...; left out, the checkpoint's own.
             steps: Denoising steps; left out, the checkpoint's own.
@@ -92,6 +94,8 @@ class Api:
             also: What to measure besides: "equal-time" (the baseline with fewer steps in each arm's time),
                 "noise-floor", "divergence" of the latents, "memory" of a CPU.
             scorer: The CLIP that scores: demo, ViT-B-32, ViT-L-14 or ViT-B-32-LAION; left out, the checkpoint's own.
+            variants: One arm each with other weights: another checkpoint, or what changes in the first one, as
+                "weights=raw", "lora=style.safetensors:0.8", "vae=other", "dtype=float16".
         """
         asked = {name: value for name, value in locals().items() if name not in ("self", "_request")}
         async with aclosing(self._watch(_request, lambda *seen: self._run(asked, *seen))) as states:

@@ -8,7 +8,8 @@ import gradio as gr
 
 from comparer import turns
 from comparer.beside import count
-from comparer.checkpoints.read import names, resolve, weight
+from comparer.checkpoints.find import names, resolve, weight
+from comparer.compare import check
 from comparer.config import Config
 from comparer.demo.scenes import COLOURS, EXAMPLES, KINDS, PLACES, RADII, unknown_words
 from comparer.door import ask
@@ -242,9 +243,11 @@ class Controls:
         """Draw how much work every arm's denoiser is expected to do; nothing new while somebody is being measured."""
         try:
             request = self.read(values)
-            checkpoint = resolve(request.settings.checkpoint, self.config)
+            if not request.accelerated():
+                return ""
+            checkpoints = check(request, self.config)
             with turns.aside() as free:
-                return results.expected(request, count(checkpoint, request, turns.busy)) if free else gr.skip()
+                return results.expected(request, count(checkpoints, request, turns.busy)) if free else gr.skip()
         except ComparerError:  # the plan says why
             return ""
         except Stopped:

@@ -1,0 +1,169 @@
+"""Find what is asked for by name: in the catalogue, in the hub's cache, in the checkpoint folders. No torch.
+
+Nothing is read outside the installation's checkpoint folders, symbolic links resolved.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from comparer.checkpoints import layout as kinds
+from comparer.checkpoints.read import Checkpoint, read_folder, with_config
+from comparer.checkpoints.sources import seen, sources
+from comparer.config import Config
+from comparer.errors import ComparerError, shown
+from comparer.models import hub
+from comparer.models.catalog import CATALOG, DEMO, Model
+from comparer.weights import Weights
+
+FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+
+
+def local_names(config: Config) -> list[str]:
+    """List the diffusers folders under the checkpoint folders, newest first, as ``folder/name``."""
+    found: dict[str, float] = {}
+    for root in config.checkpoints:
+        for pattern in ("model_index.json", "*/model_index.json", "*/*/model_index.json"):
+            for index in root.glob(pattern):
+                inside = index.parent.relative_to(root).as_posix()
+                found[root.name if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
+    return sorted(found, key=lambda name: -found[name])
+
+
+def loose_names(config: Config) -> list[str]:
+    """List weights that are no diffusers folder, newest first: files, and folders such as ``step_024000``."""
+    found: dict[str, float] = {}
+    for root in config.checkpoints:
+        for path in (path for pattern in ("*", "*/*") for path in root.glob(pattern)):
+            if path.suffix not in FILES or not path.is_file() or (path.parent / "model_index.json").is_file():
+                continue
+            # A folder's own weights are one checkpoint; the files that lie in a checkpoint folder are one each.
+            whole = path if path.parent == root or (path.parent / "config.json").is_file() else path.parent
+            for each in {path, whole}:
+                name = f"{root.name}/{each.relative_to(root).as_posix()}"
+                found[name] = max(found.get(name, 0), path.stat().st_mtime)
+    return sorted(found, key=lambda name: -found[name])
+
+
+def names(config: Config) -> list[str]:
+    """List everything that can be chosen: the catalogue (without the hub, its demo), then the local checkpoints."""
+    return [*(name for name in CATALOG if config.hub or name == "demo"), *local_names(config)]
+
+
+def resolve(asked: str | Weights, config: Config) -> Checkpoint:
+    """Find a checkpoint by its name in the catalogue, its listed local name, or its path, with all that is asked of it.
+
+    Raises:
+        ComparerError: there is none, it is outside the checkpoint folders, not on this machine, not a
+            checkpoint, of a kind that is not served, or has not what is asked for.
+    """
+    weights = Weights(asked) if isinstance(asked, str) else asked
+    name, roots = weights.checkpoint, tuple(root.resolve() for root in config.checkpoints)
+    path = None if name in CATALOG else place(name, config)
+    over = path if path and (weights.base or not (path / "model_index.json").is_file()) else None
+    if path and over is None:
+        found = read_folder(path, name)
+    elif path:
+        found = _frame(path, weights, config, roots)
+    elif weights.base:
+        raise ComparerError(f"{CATALOG[name].title} is whole: it takes no base.")
+    else:
+        found = _catalogued(name, config)
+    vae = _vae(weights.vae, config) if weights.vae else None
+    loras = tuple((place(file, config, "LoRA"), weight) for file, weight in weights.loras)
+    homes = [_home(folder) for folder in (found.folder, found.base, vae) if folder]
+    found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=(*roots, *homes))
+    for file, _ in loras:
+        if seen(file, found.within).kind != kinds.LORA:
+            raise ComparerError(f"'{shown(file.name)}' is no LoRA.")
+    if path or vae or weights.half:
+        try:
+            denoiser = sources(found)[found.family.denoiser]
+        except ComparerError as error:
+            raise ComparerError(f"'{shown(name)}' could not be loaded: {error}") from error
+        found = with_config(found, denoiser.config, name) if over else found
+    return found
+
+
+def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]) -> Checkpoint:
+    """Find what has the configurations, and the components that the weights at a path lack."""
+    name, layout = weights.checkpoint, seen(path, roots)
+    if layout.kind == kinds.LORA:
+        raise ComparerError(f"'{shown(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={shown(name)}'.")
+    if weights.base:
+        base = resolve(weights.base, config)
+        if base.over:
+            raise ComparerError(f"The base '{shown(weights.base)}' is not whole: choose a diffusers checkpoint.")
+        title = f"{Path(name).name} over {base.model.title}"
+        return replace(base, model=replace(base.model, name=name, title=title))
+    held = ", ".join(dict.fromkeys(part.component for part in layout.parts))
+    raise ComparerError(
+        f"'{shown(name)}' is no diffusers checkpoint: it has no model_index.json. It holds {shown(held)}; say which "
+        f"checkpoint has the rest, as in '{shown(name)}; base=demo'."
+    )
+
+
+def _catalogued(name: str, config: Config) -> Checkpoint:
+    model = CATALOG[name]
+    if not config.hub and name != "demo":
+        raise ComparerError(
+            f"{model.title} is a model of the hub, which this installation does not use: "
+            f"choose one of {', '.join(names(config))}."
+        )
+    if model.source == str(DEMO):
+        return replace(read_folder(DEMO, model.name), model=model)
+    found = hub.here(model)
+    if found is None:
+        raise ComparerError(
+            f"{model.title} is not on this machine: fetch it ({weight(model)}; python -m comparer fetch {model.name}), "
+            "or choose another checkpoint."
+        )
+    folder, base = found
+    return replace(read_folder(folder, model.name, base), model=model, revision=folder.name)
+
+
+def weight(model: Model) -> str:
+    """Say about how large a catalogue model is before the hub is asked."""
+    return f"about {model.gigabytes:g} GB in half precision"
+
+
+def place(name: str, config: Config, what: str = "checkpoint") -> Path:
+    """Return the file or folder that is called so, inside the checkpoint folders.
+
+    Raises:
+        ComparerError: there is none, or it is outside.
+    """
+    known = f"choose one of {', '.join(names(config))}"
+    candidates = [root / Path(name).relative_to(root.name) for root in config.checkpoints if _under(name, root.name)]
+    try:
+        if Path(name).is_absolute() or name.startswith((".", "~")):
+            candidates.append(Path(name).expanduser())
+        candidates = [path.resolve() for path in candidates]
+        found = next((path for path in candidates if path.exists()), None)
+    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+        raise ComparerError(f"There is no {what} '{shown(name)}': {known}.") from None
+    roots = [root.resolve() for root in config.checkpoints]
+    if found and any(found.is_relative_to(root) for root in roots):
+        return found
+    if candidates and not any(path.is_relative_to(root) for path in candidates for root in roots):
+        where = ", ".join(map(str, config.checkpoints)) or "none is set: start with --checkpoints DIR"
+        raise ComparerError(f"'{shown(name)}' is outside the checkpoint folders ({where}).")
+    raise ComparerError(f"There is no {what} '{shown(name)}': {known}.")
+
+
+def _under(name: str, root: str) -> bool:
+    return name == root or name.startswith(f"{root}/")
+
+
+def _vae(name: str, config: Config) -> Path:
+    if name not in CATALOG:
+        return place(name, config)
+    found = _catalogued(name, config)
+    return (found.base or found.folder) / "vae"
+
+
+def _home(folder: Path) -> Path:
+    """Return what a folder's links may lead to: the hub's cache keeps the files of a snapshot beside it."""
+    for parent in folder.parents:
+        if parent.name == "snapshots":
+            return parent.parent
+    return folder

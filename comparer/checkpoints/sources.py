@@ -1,0 +1,121 @@
+"""Where each component of a pipeline comes from: which files, which half of them, and why. No torch."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from comparer.checkpoints.components import DENOISERS, UNKNOWN, class_of, component_of
+from comparer.checkpoints.layout import Layout, Part, choose
+from comparer.checkpoints.look import look
+from comparer.checkpoints.read import Checkpoint, read_json
+from comparer.checkpoints.read import state as files_of
+from comparer.errors import ComparerError, shown
+
+
+@dataclass(frozen=True)
+class Source:
+    """The weights that fill one component.
+
+    Attributes:
+        component: as ``unet``.
+        part: the set of weights.
+        why: why these, a sentence.
+        path: of the checkpoint that they are of.
+        config: the folder of the component's configuration.
+    """
+
+    component: str
+    part: Part
+    why: str
+    path: Path
+    config: Path
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that it is read from."""
+        return tuple(dict.fromkeys(Path(tensor.file) for tensor in self.part.tensors))
+
+
+def sources(checkpoint: Checkpoint) -> dict[str, Source]:
+    """Say where every component that has weights comes from, in the pipeline's order.
+
+    What lies over a base goes before the base; an autoencoder of its own goes before both.
+
+    Raises:
+        ComparerError: files are damaged or refused, a component has no weights, or not the half that was asked for.
+    """
+    family, half, within = checkpoint.family, checkpoint.weights.half, checkpoint.within
+    frame, over = checkpoint.base or checkpoint.folder, checkpoint.over
+    found = {}
+    # The denoiser first: it is what people ask about.
+    for component in checkpoint.parts:
+        if component == "vae" and checkpoint.vae:
+            found[component] = _own_vae(checkpoint.vae, frame, within)
+            continue
+        wanted = half if component == family.denoiser else ""
+        folder = checkpoint.folder if component == family.denoiser else frame
+        source = _over(over, component, frame, within, half, wanted) if over else None
+        if source is None and over and wanted:
+            raise ComparerError(f"'{shown(over.name)}' has no {component}, so none of its {wanted} weights.")
+        if source is None:
+            source = _of(seen(folder, within, checkpoint.parts), component, folder, folder, half, wanted)
+        found[component] = source
+    if over and not any(source.path == over for source in found.values()):
+        held = ", ".join(dict.fromkeys(part.component for part in seen(over, within).parts))
+        raise ComparerError(
+            f"'{shown(over.name)}' holds {shown(held)}, and nothing that a {family.title} has: choose another base."
+        )
+    return found
+
+
+def seen(path: Path, within: tuple[Path, ...], only: Collection[str] = ()) -> Layout:
+    """Look at a path; the same files are looked at once.
+
+    Raises:
+        ComparerError: as ``look``.
+    """
+    return _seen(path, within, tuple(only), files_of(path))
+
+
+@lru_cache(maxsize=32)
+def _seen(path: Path, within: tuple[Path, ...], only: tuple[str, ...], _state: tuple) -> Layout:
+    return look(path, within, only)
+
+
+def _over(over: Path, component: str, frame: Path, within: tuple[Path, ...], half: str, wanted: str) -> Source | None:
+    layout = seen(over, within)
+    named = component
+    if not layout.of(component) and component in DENOISERS and layout.of(UNKNOWN):
+        named = UNKNOWN
+    if not layout.of(named):
+        return None
+    return _of(layout, named, over, frame, half, wanted, component)
+
+
+def _of(layout: Layout, named: str, path: Path, frame: Path, half: str, wanted: str, component: str = "") -> Source:
+    """Choose a component's weights; the half that was asked for must be there for the denoiser alone."""
+    component = component or named
+    known = any(part.half == half for part in layout.of(named))
+    part, why = choose(layout, named, wanted or (half if known else ""))
+    return Source(component, part, why, path, _config(path, component, frame))
+
+
+def _config(path: Path, component: str, frame: Path) -> Path:
+    """Return where a component's configuration is: beside its weights, or else in the frame."""
+    usual = frame / component
+    if (path / component / "config.json").is_file():
+        return path / component
+    own = class_of(read_json(path / "config.json")) if (path / "config.json").is_file() else ""
+    return path if own and component_of(own) == component else usual
+
+
+def _own_vae(path: Path, frame: Path, within: tuple[Path, ...]) -> Source:
+    folder = path / "vae" if (path / "vae").is_dir() else path
+    layout = seen(folder, within)
+    named = "vae" if layout.of("vae") else UNKNOWN
+    if not layout.of(named):
+        raise ComparerError(f"'{shown(path.name)}' has no autoencoder.")
+    part, _ = choose(layout, named)
+    config = folder if (folder / "config.json").is_file() else frame / "vae"
+    return Source("vae", part, "asked for.", folder, config)

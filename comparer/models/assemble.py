@@ -1,0 +1,179 @@
+"""Assemble a pipeline from its components: each from the weights that were chosen, shared where they are equal."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints.read import Checkpoint, read_json
+from comparer.checkpoints.read import state as files_of
+from comparer.checkpoints.sources import Source, seen, sources
+from comparer.errors import ComparerError, shown
+from comparer.models.build import Filled, build, refill
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component on its device, what it holds, and where from.
+
+    Attributes:
+        module: diffusers' or transformers'.
+        filled: what it holds.
+        source: its weights.
+        state: of its files, as ``read.state`` says.
+        plain: whether nothing was added to it or drawn at random.
+    """
+
+    module: Any
+    filled: Filled
+    source: Source
+    state: tuple
+    plain: bool = True
+
+
+def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Component]] = ()) -> tuple[Any, dict]:
+    """Build a pipeline on the CPU.
+
+    Args:
+        checkpoint: what of.
+        dtype: torch's name.
+        others: the components of pipelines of the same device, which are shared where they hold the same.
+
+    Returns:
+        The diffusers pipeline, and its components by name.
+
+    Raises:
+        ComparerError: files are damaged or refused, tensors are missing, or a LoRA does not fit.
+    """
+    import diffusers
+
+    frame, family = checkpoint.base or checkpoint.folder, checkpoint.family
+    index, known = read_json(frame / "model_index.json"), list(others)
+    made = {
+        name: _component(source, index[name], dtype, checkpoint, known) for name, source in sources(checkpoint).items()
+    }
+    extra: dict[str, Any] = {}
+    if family.checker:  # a black picture would spoil the pair; only these pipelines know the component
+        extra = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    if family.name == "sdxl":
+        extra["add_watermarker"] = False  # it would write into the pixels wherever its package happens to be
+    modules = {name: component.module for name, component in made.items()}
+    pipe = getattr(diffusers, family.pipeline).from_pretrained(frame, **modules, **extra, local_files_only=True)
+    for file, weight in checkpoint.loras:
+        _add_lora(pipe, file, weight, checkpoint)
+    if checkpoint.loras:
+        made = {
+            name: each if each.plain else replace(each, filled=refill(each.filled, each.module))
+            for name, each in made.items()
+        }
+    return pipe, made
+
+
+def _component(
+    source: Source, named: list[str], dtype: str, checkpoint: Checkpoint, others: list[dict[str, Component]]
+) -> Component:
+    name, state = source.component, files_of(*source.files, source.config / "config.json")
+    changed = bool(checkpoint.loras) and name != "vae"
+    known = [other[name] for other in others if name in other and other[name].plain and not changed]
+    for other in known:
+        if (other.source.part, other.state, other.filled.dtype) == (source.part, state, dtype):
+            return replace(other, source=source, filled=replace(other.filled, why=source.why))
+    module, filled = build(source, *named, dtype, checkpoint.weights.incomplete)
+    plain = not (changed or filled.missing or filled.misshaped)
+    for other in known:
+        if plain and same(filled, other.filled) and _config(module) == _config(other.module):
+            module = other.module
+    return Component(module, filled, source, state, plain)
+
+
+def _config(module: Any) -> dict[str, Any]:
+    config = module.config
+    found = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    return {key: value for key, value in found.items() if key != "_name_or_path"}
+
+
+def same(one: Filled, other: Filled) -> bool:
+    """Say whether two components hold the same values under the same names, in the same dtype."""
+    return (one.class_name, one.dtype, one.named) == (other.class_name, other.dtype, other.named)
+
+
+def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> None:
+    """Add a LoRA to the weights themselves, as ``fuse_lora`` does; accelerators then see a plain module."""
+    lora = seen(file, checkpoint.within).lora
+    assert lora is not None  # it was looked at when it was found
+    asked = sum(count for counted in lora.ranks.values() for count in counted.values())
+    pipe.load_lora_weights(file.parent, weight_name=file.name, adapter_name="added", local_files_only=True)
+    taken = 0
+    for name in pipe._lora_loadable_modules:
+        module = getattr(pipe, name, None)
+        taken += sum("added" in getattr(each, "lora_A", {}) for each in module.modules()) if module else 0
+    if taken < asked or lora.unpaired:
+        raise ComparerError(
+            f"'{shown(file.name)}' is a LoRA of another model: {taken} of its {asked} layers are found in "
+            f"{checkpoint.model.title}."
+        )
+    pipe.fuse_lora(lora_scale=weight, adapter_names=["added"])
+    pipe.unload_lora_weights()
+
+
+def fresh(components: dict[str, Component], others: Iterable[dict[str, Component]]) -> dict[str, Component]:
+    """Return the components whose modules none of the others have."""
+    taken = {id(each.module) for other in others for each in other.values()}
+    return {name: each for name, each in components.items() if id(each.module) not in taken}
+
+
+def record(checkpoint: Checkpoint, components: dict[str, Component], hashes: Any) -> dict[str, Any]:
+    """Return the weights card for ``run.json``: every file with its SHA-256, every component with what it holds.
+
+    Args:
+        checkpoint: what was loaded.
+        components: of its pipeline.
+        hashes: a ``fingerprint.Hashes``.
+    """
+    frame = checkpoint.base or checkpoint.folder
+    files: dict[str, dict[str, Any]] = {}
+    held = {}
+    for name, each in components.items():
+        source = each.source
+        instead = source.path not in (frame, checkpoint.folder)
+        held[name] = each.filled.to_json() | {
+            "of": source.path.name,
+            "instead_of": frame.name if instead else "",
+            "files": [_title(file, source.path) for file in source.files],
+        }
+        for file in source.files:
+            entry = files.setdefault(
+                _title(file, source.path),
+                {"size": file.stat().st_size, "sha256": hashes.of(file), "format": _format(file), "fills": []},
+            )
+            entry["fills"].append(name)
+    for file, weight in checkpoint.loras:
+        files[file.name] = {
+            "size": file.stat().st_size, "sha256": hashes.of(file), "format": _format(file), "fills": ["LoRA"],
+            "weight": weight,
+        }  # fmt: skip
+    return checkpoint.record() | {
+        "weights": checkpoint.weights.to_json(),
+        "says": checkpoint.weights.text(),
+        "files": files,
+        "components": held,
+        "configs": _configs(checkpoint, components, frame),
+    }
+
+
+def _configs(checkpoint: Checkpoint, components: dict[str, Component], frame: Path) -> dict[str, Any]:
+    scheduler = read_json(frame / "scheduler" / "scheduler_config.json")
+    return {
+        "scheduler": scheduler.get("_class_name", ""),
+        "prediction_type": scheduler.get("prediction_type", "epsilon"),
+        "vae_scaling_factor": components["vae"].module.config.get("scaling_factor"),
+        "configurations_of": frame.name,
+    }
+
+
+def _title(file: Path, path: Path) -> str:
+    return file.relative_to(path).as_posix() if path.is_dir() and file.is_relative_to(path) else file.name
+
+
+def _format(file: Path) -> str:
+    return "safetensors" if file.suffix == ".safetensors" else "torch"

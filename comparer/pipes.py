@@ -1,0 +1,135 @@
+"""The pipelines of a run's arms: which are loaded together, which one an arm runs on, and what each of them holds."""
+
+import json
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.read import Checkpoint
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.models.pipelines import Loaded
+from comparer.request import Request
+from comparer.results import Comparison
+
+SPARE = 0.6  # share of the free memory that weights may take; calls take the rest
+BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+
+
+class Pipes:
+    """The arms' pipelines.
+
+    Attributes:
+        blocks: arms that are loaded together, in the order in which the blocks run; the baseline is in the first.
+    """
+
+    def __init__(self, request: Request, config: Config, checkpoints: Sequence[Checkpoint]) -> None:
+        """Load nothing yet."""
+        self.request, self.config, self.checkpoints = request, config, checkpoints
+        self.loaded: dict[int, Loaded] = {}
+        self.held: dict[int, tuple] = {}
+        self.blocks: list[list[int]] = [list(range(len(request.arms)))]
+
+    def begin(self, tell: Callable[[str], None]) -> None:
+        """Load the baseline, and beside it all arms that fit.
+
+        Raises:
+            ComparerError: a checkpoint cannot be loaded, or two arms that should differ hold the same.
+        """
+        first, later = [0], []
+        self._load(0, tell)
+        for arm in range(1, len(self.request.arms)):
+            if self._as_loaded(arm) or (self.config.offload == "none" and self._fits(arm)):
+                self._load(arm, tell)
+                first.append(arm)
+            else:
+                later.append([arm])
+        self.blocks = [first, *later]
+        for one, other in combinations(first, 2):
+            if told := self.same(one, other):
+                raise ComparerError(told)
+
+    def of(self, arm: int, tell: Callable[[str], None], comparison: Comparison) -> Loaded:
+        """Return an arm's pipeline; where it is not loaded, those of other blocks make way.
+
+        Raises:
+            ComparerError: it cannot be loaded, or holds the same as another arm that it should differ from.
+        """
+        if arm not in self.loaded:
+            self.loaded = {}
+            for each in next(block for block in self.blocks if arm in block):
+                self._load(each, tell)
+            self.keep(comparison)
+            for other in self.held:
+                if other != arm and (told := self.same(other, arm)):
+                    raise ComparerError(told)
+        return self.loaded[arm]
+
+    def keep(self, comparison: Comparison) -> None:
+        """Keep the weights card of every arm that is loaded and has weights of its own, and the baseline's.
+
+        Raises:
+            ComparerError: a run that goes on has other weights than it began with.
+        """
+        from comparer.models.assemble import record
+
+        hashes = Hashes(self.config.runs / "cache" / "hashes.json")
+        for arm, loaded in self.loaded.items():
+            if arm and self.request.arms[arm].weights is None:
+                continue
+            card = record(loaded.checkpoint, loaded.components, hashes)
+            # As it is read back: tuples become lists.
+            card = json.loads(json.dumps(card | {"dtype": loaded.dtype, "dtype_reason": loaded.dtype_reason}))
+            before = comparison.variants.get(arm, {}) if arm else comparison.checkpoint
+            if "components" in before and _values(before) != _values(card):
+                raise ComparerError("The run cannot be continued: the weights are not those that it began with.")
+            if arm:
+                comparison.variants[arm] = card
+            else:
+                comparison.checkpoint = card
+
+    def same(self, one: int, other: int) -> str:
+        """Say that two arms of other weights hold the same, in one sentence; "" where they do not, or nobody knows."""
+        asked = [self.request.settings_of(arm) for arm in (one, other)]
+        if asked[0].weights == asked[1].weights or self.held.get(one, one) != self.held.get(other, other):
+            return ""
+        names = [self.request.arms[arm].name for arm in (one, other)]
+        return (
+            f"{names[0]} and {names[1]} hold the same: every tensor of their {self._components(one)} is equal, so "
+            "their pictures would be. Nothing was run."
+        )
+
+    def _load(self, arm: int, tell: Callable[[str], None]) -> None:
+        from comparer.models import pipelines
+
+        checkpoint = self.checkpoints[arm]
+        tell(f"Loading {checkpoint.model.title}")
+        loaded = self._as_loaded(arm) or pipelines.load(checkpoint, self.config, list(self.loaded.values()))
+        self.loaded[arm] = loaded
+        values = tuple((name, each.filled.named) for name, each in loaded.components.items())
+        self.held[arm] = (values, loaded.dtype, sorted(loaded.scheduler_config.items(), key=str))
+
+    def _as_loaded(self, arm: int) -> Loaded | None:
+        """Return the pipeline of an arm with the same weights."""
+        return next(
+            (each for other, each in self.loaded.items() if self.checkpoints[other] == self.checkpoints[arm]), None
+        )
+
+    def _components(self, arm: int) -> str:
+        return ", ".join(self.loaded[arm].components)
+
+    def _fits(self, arm: int) -> bool:
+        """Say whether an arm's weights find room beside what is loaded; shared components that are known need none."""
+        from comparer.checkpoints.sources import sources
+        from comparer.timing.memory import free
+
+        checkpoint, first = self.checkpoints[arm], self.loaded[0]
+        known = [each.source.part for loaded in self.loaded.values() for each in loaded.components.values()]
+        parts = [source.part for source in sources(checkpoint).values()]
+        size = BYTES[checkpoint.weights.dtype or first.dtype]
+        needed = sum(part.parameters * size for part in parts if part not in known)
+        return needed <= SPARE * free(first.device)
+
+
+def _values(card: dict) -> dict[str, str]:
+    return {name: each["named"] for name, each in card["components"].items()}
