@@ -13,8 +13,9 @@ from typing import Any
 
 from comparer.checkpoints.components import class_of
 from comparer.checkpoints.layout import Part
-from comparer.checkpoints.tensors import Tensor
+from comparer.checkpoints.tensors import Tensor, reading
 from comparer.errors import ComparerError, shown
+from comparer.models.libraries import prepare
 
 # In files, but no weights of the module: counters, and constants that the module makes itself.
 _BOOKKEEPING = re.compile(r"(^|\.)(position_ids|logit_scale|attn_mask|num_updates|decay)$")
@@ -71,25 +72,55 @@ def state(part: Part, config: dict[str, Any], read: Callable[[Tensor], Any]) -> 
     return _values(moves, wanted, read)
 
 
+def load(part: Part, config: dict[str, Any], dtype: str) -> Any:
+    """Build a component with its weights, on the CPU and ready to be used, as ``from_pretrained`` returns it.
+
+    Its values are copies in memory, no mapped file. Layers that transformers keeps in float32 (T5's) are not kept.
+
+    Args:
+        part: of a layout.
+        config: the component's ``config.json``.
+        dtype: torch's name, as ``float16``.
+
+    Raises:
+        ComparerError: as ``state``.
+    """
+    import torch
+
+    kind, target = getattr(torch, dtype), module(config)
+    with reading(part.tensors) as read:
+        weights = {name: value.to(kind, copy=True) for name, value in state(part, config, read)}
+    target.load_state_dict(weights, assign=True)
+    return _tied(target).eval()
+
+
 def module(config: dict[str, Any]) -> Any:
-    """Build a configuration's module on torch's meta device: names and shapes without memory.
+    """Build a configuration's module, its weights on torch's meta device: names and shapes without memory.
 
     Raises:
         ComparerError: the configuration names no class of diffusers' or transformers' models.
     """
+    prepare(scorer=False)
     import diffusers
-    import torch
     import transformers
+    from accelerate import init_empty_weights
 
     name = class_of(config)
     library, base = (diffusers, "ModelMixin") if "_class_name" in config else (transformers, "PreTrainedModel")
-    kind = getattr(library, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, getattr(library, base))):
+    kind: Any = getattr(library, name, None)
+    known = isinstance(kind, type) and issubclass(kind, getattr(library, base))
+    if not known:
         raise ComparerError(f"A configuration names the class '{shown(name)}', which {library.__name__} has not.")
-    with torch.device("meta"):
-        if library is diffusers:
-            return kind.from_config(config)  # type: ignore[attr-defined]
-        return kind(kind.config_class.from_dict(config))  # type: ignore[attr-defined]
+    with init_empty_weights():
+        made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
+    return _tied(made)
+
+
+def _tied(made: Any) -> Any:
+    """Make weights that a module has under two names one again."""
+    if hasattr(made, "tie_weights"):
+        made.tie_weights()
+    return made
 
 
 def _kind(part: Part) -> str:
