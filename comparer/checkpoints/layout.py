@@ -93,6 +93,7 @@ class Layout:
         not_read: keys of training dictionaries that were passed over, as "x.pt: optimizer".
         configs: pipeline, scheduler, prediction_type and vae_scaling_factor, where configurations say them.
         notes: what a person should know, each a sentence.
+        metadata: the texts of safetensors headers, and the numbers and texts of torch dictionaries, of all files.
     """
 
     path: str
@@ -105,6 +106,7 @@ class Layout:
     not_read: tuple[str, ...] = ()
     configs: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    metadata: dict[str, str] | None = None
 
     def of(self, component: str) -> tuple[Part, ...]:
         """Return all sets of weights of a component."""

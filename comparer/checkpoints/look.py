@@ -57,6 +57,7 @@ class _Looking:
         self.not_read: list[str] = []
         self.notes: list[str] = []
         self.configs: dict[str, Any] = {}
+        self.metadata: dict[str, str] = {}
         self.lora: Lora | None = None
         self.about, self.keyed, self.alone = "", False, False
 
@@ -208,7 +209,9 @@ class _Looking:
     def stored(self, path: Path) -> Stored:
         """List a file's tensors, if the file may be read."""
         folders.inside(path, self.within)
-        return stored(path)
+        found = stored(path)
+        self.metadata |= found.metadata or {}
+        return found
 
     def relative(self, path: Path) -> str:
         """Name a file relative to the path."""
@@ -261,7 +264,7 @@ class _Looking:
             self.notes.append(f"{len(self.lora.unpaired)} matrices of the LoRA lack their other half.")
         return Layout(
             str(path), kind, self.about, tuple(self.files), tuple(parts), tuple(self.extra), self.lora,
-            tuple(self.not_read), self.configs, tuple(self.notes),
+            tuple(self.not_read), self.configs, tuple(self.notes), self.metadata,
         )  # fmt: skip
 
     def lent(self, part: Part) -> Part:

@@ -1,0 +1,263 @@
+"""A component's tensors under the names that its diffusers or transformers module has, one at a time.
+
+Names of the original layout of Stable Diffusion are translated by diffusers' own converters. They see stand-ins
+without data, so that it shows which tensor gives what, and what they leave out, before any is read.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+from comparer.checkpoints.components import class_of
+from comparer.checkpoints.layout import Part
+from comparer.checkpoints.tensors import Tensor, reading
+from comparer.errors import ComparerError, shown
+from comparer.models.libraries import prepare
+
+# In files, but no weights of the module: counters, and constants that the module makes itself.
+_BOOKKEEPING = re.compile(r"(^|\.)(position_ids|logit_scale|attn_mask|num_updates|decay)$")
+# What marks the original names of a component, and what the names began with in the whole file.
+_ORIGINAL = {
+    "unet": (re.compile(r"(input_blocks|middle_block|output_blocks)\."), "model.diffusion_model."),
+    "vae": (re.compile(r"(encoder\.(down|mid)|decoder\.(up|mid))\."), "first_stage_model."),
+    # SDXL's prefix for SD 2.x as well: under its own, the converter leaves out layer 23 of whatever model.
+    "text": (re.compile(r"(transformer\.resblocks|ln_final)\."), "conditioner.embedders.1.model."),
+}
+_LAYER = re.compile(r"transformer\.resblocks\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class _Move:
+    """One stored tensor: the names and shapes it gives, and what makes these of its values."""
+
+    tensor: Tensor
+    gives: dict[str, tuple[int, ...]]
+    make: Callable[[Any], dict[str, Any]]
+
+
+def is_original(part: Part) -> bool:
+    """Say whether a component's names are those of Stable Diffusion's original code.
+
+    CLIP's text encoder of SD 1.x and SDXL has transformers' names there, too: for it this is False.
+    """
+    return bool(_kind(part))
+
+
+def state(part: Part, config: dict[str, Any], read: Callable[[Tensor], Any]) -> Iterator[tuple[str, Any]]:
+    """Yield a component's tensors under the names that the module of its configuration has, with its shapes.
+
+    Every name of the module's ``state_dict`` comes, and no other, so that ``load_state_dict(dict(...))`` is strict.
+    Values keep their dtype, and are read as they are asked for. Left out is what the module has no place for:
+    bookkeeping, the last layer of an OpenCLIP encoder where the configuration ends one before it (SD 2.x), and a
+    text projection where the module has none.
+
+    Args:
+        part: of a layout.
+        config: the component's ``config.json``, diffusers' or transformers'.
+        read: of ``tensors.reading(part.tensors)``, which must be open as long as tensors are taken.
+
+    Raises:
+        ComparerError: at the call, if tensors are missing, not known or of another shape; on the way, if a file
+            has changed since it was listed.
+    """
+    if not part.named:
+        raise ComparerError(f"{shown(part.source, 200)} is a list without names, which cannot be loaded.")
+    target = module(config)
+    wanted = target.state_dict(keep_vars=True)
+    moves = _moves(part, config, target)
+    _check(part, moves, wanted)
+    return _values(moves, wanted, read)
+
+
+def load(part: Part, config: dict[str, Any], dtype: str) -> Any:
+    """Build a component with its weights, on the CPU and ready to be used, as ``from_pretrained`` returns it.
+
+    Its values are copies in memory, no mapped file. Layers that transformers keeps in float32 (T5's) are not kept.
+
+    Args:
+        part: of a layout.
+        config: the component's ``config.json``.
+        dtype: torch's name, as ``float16``.
+
+    Raises:
+        ComparerError: as ``state``.
+    """
+    import torch
+
+    kind, target = getattr(torch, dtype), module(config)
+    with reading(part.tensors) as read:
+        weights = {name: value.to(kind, copy=True) for name, value in state(part, config, read)}
+    target.load_state_dict(weights, assign=True)
+    return _tied(target).eval()
+
+
+def module(config: dict[str, Any]) -> Any:
+    """Build a configuration's module, its weights on torch's meta device: names and shapes without memory.
+
+    Raises:
+        ComparerError: the configuration names no class of diffusers' or transformers' models.
+    """
+    prepare(scorer=False)
+    import diffusers
+    import transformers
+    from accelerate import init_empty_weights
+
+    name = class_of(config)
+    library, base = (diffusers, "ModelMixin") if "_class_name" in config else (transformers, "PreTrainedModel")
+    kind: Any = getattr(library, name, None)
+    known = isinstance(kind, type) and issubclass(kind, getattr(library, base))
+    if not known:
+        raise ComparerError(f"A configuration names the class '{shown(name)}', which {library.__name__} has not.")
+    with init_empty_weights():
+        made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
+    return _tied(made)
+
+
+def _tied(made: Any) -> Any:
+    """Make weights that a module has under two names one again."""
+    if hasattr(made, "tie_weights"):
+        made.tie_weights()
+    return made
+
+
+def _kind(part: Part) -> str:
+    for kind, (mark, _) in _ORIGINAL.items():
+        if any(mark.match(tensor.name) for tensor in part.tensors):
+            return kind
+    return ""
+
+
+def _moves(part: Part, config: dict[str, Any], target: Any) -> list[_Move]:
+    kind = _kind(part)
+    tensors = [tensor for tensor in part.tensors if not _BOOKKEEPING.search(tensor.name)]
+    wanted = set(target.state_dict())
+    try:
+        if kind == "text":
+            moves = [_open_clip(tensor, config) for tensor in tensors if _used(tensor, config)]
+        elif kind:
+            moves = _converted(kind, tensors, config)
+        else:
+            moves = [_Move(t, {t.name: t.shape}, partial(_as, t.name, t.shape)) for t in tensors]
+    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
+        said = f"it lacks {shown(error)}" if isinstance(error, KeyError) else shown(error, 200)
+        raise ComparerError(f"{shown(part.source, 200)} cannot be converted as a {part.component}: {said}.") from error
+    old = {name: name for move in moves for name in move.gives}
+    if hasattr(target, "_fix_state_dict_keys_on_load"):  # a VAE of 2022 says query, key, value, proj_attn
+        target._fix_state_dict_keys_on_load(old)
+    new = {before: _fitting(after, wanted) for after, before in old.items()}
+    moves = [_renamed(move, new) for move in moves]
+    projection = {"text_projection.weight"} - wanted
+    return [move for move in moves if not projection & set(move.gives)]
+
+
+def _as(name: str, shape: tuple[int, ...], value: Any) -> dict[str, Any]:
+    return {name: value.reshape(shape)}
+
+
+def _renamed(move: _Move, new: dict[str, str]) -> _Move:
+    gives = {new[name]: shape for name, shape in move.gives.items()}
+    return _Move(move.tensor, gives, lambda value: {new[name]: made for name, made in move.make(value).items()})
+
+
+def _fitting(name: str, wanted: set[str]) -> str:
+    """Return the module's name of a tensor: versions of transformers differ in the prefix of CLIP's text encoder."""
+    bare = name.removeprefix("text_model.")
+    return next((known for known in (name, bare, f"text_model.{bare}") if known in wanted), name)
+
+
+def _converted(kind: str, tensors: list[Tensor], config: dict[str, Any]) -> list[_Move]:
+    """Convert a U-Net or a VAE: the converters give every tensor one name, and may drop dimensions of 1."""
+    import torch
+    from diffusers.loaders import single_file_utils as converters
+
+    convert = converters.convert_ldm_unet_checkpoint if kind == "unet" else converters.convert_ldm_vae_checkpoint
+    prefix = _ORIGINAL[kind][1]
+    # Every value of a stand-in is its tensor's number, and takes no memory.
+    numbered = {prefix + t.name: torch.tensor(number).expand(t.shape) for number, t in enumerate(tensors)}
+    moves, left = [], set(range(len(tensors)))
+    for name, value in convert(numbered, config=config).items():
+        if value is None:  # asked for, but not there
+            continue
+        number, shape = int(value[(0,) * value.dim()]), tuple(value.shape)
+        left.discard(number)
+        moves.append(_Move(tensors[number], {name: shape}, partial(_as, name, shape)))
+    # What a converter passes over keeps its name, and is told as one that is not known.
+    return moves + [_Move(t, {t.name: t.shape}, partial(_as, t.name, t.shape)) for t in (tensors[i] for i in left)]
+
+
+def _open_clip(tensor: Tensor, config: dict[str, Any]) -> _Move:
+    """Convert one tensor of an OpenCLIP text encoder; joined query, key and value give three."""
+    import torch
+    from diffusers.loaders.single_file_utils import convert_open_clip_checkpoint
+
+    model = SimpleNamespace(config=SimpleNamespace(hidden_size=config["hidden_size"]))
+    prefix = _ORIGINAL["text"][1]
+
+    def make(value: Any) -> dict[str, Any]:
+        return convert_open_clip_checkpoint(model, {prefix + tensor.name: value}, prefix=prefix)
+
+    gives = make(torch.empty(tensor.shape, device="meta"))
+    if not gives:
+        return _Move(tensor, {tensor.name: tensor.shape}, partial(_as, tensor.name, tensor.shape))
+    return _Move(tensor, {name: tuple(value.shape) for name, value in gives.items()}, make)
+
+
+def _used(tensor: Tensor, config: dict[str, Any]) -> bool:
+    """Say whether a tensor is none of the one layer behind the configuration's last."""
+    found = _LAYER.match(tensor.name)
+    return not found or int(found[1]) != config["num_hidden_layers"]
+
+
+def _check(part: Part, moves: list[_Move], wanted: dict[str, Any]) -> None:
+    """Refuse a component that does not fill its module exactly."""
+    given = {name: shape for move in moves for name, shape in move.gives.items()}
+    there = {id(wanted[name]) for name in given if name in wanted}
+    problems = {
+        "missing": [name for name, value in wanted.items() if id(value) not in there],
+        "not known": [name for name in given if name not in wanted],
+        "of another shape": [
+            f"{name} ({_size(shape)} instead of {_size(wanted[name].shape)})"
+            for name, shape in given.items()
+            if name in wanted and _plain(shape) != _plain(wanted[name].shape)
+        ],
+    }
+    told = [
+        f"{len(names)} {'is' if len(names) == 1 else 'are'} {what} ({', '.join(names[:3])}{', …' * (len(names) > 3)})"
+        for what, names in problems.items()
+        if names
+    ]
+    if told:
+        raise ComparerError(
+            f"{shown(part.source, 200)} does not fit the {part.component} of its configuration; of its tensors "
+            f"{shown('; '.join(told), 800)}."
+        )
+
+
+def _size(shape: Any) -> str:
+    return "×".join(map(str, shape)) or "one number"
+
+
+def _plain(shape: Any) -> tuple[int, ...]:
+    """Return a shape without the ones at its end: 1×1 convolutions are stored as matrices, and the other way."""
+    sizes = list(shape)
+    while sizes and sizes[-1] == 1:
+        sizes.pop()
+    return tuple(sizes)
+
+
+def _values(moves: list[_Move], wanted: dict[str, Any], read: Callable[[Tensor], Any]) -> Iterator[tuple[str, Any]]:
+    given = {name for move in moves for name in move.gives}
+    tied: dict[int, list[str]] = {}
+    for name, value in wanted.items():
+        tied.setdefault(id(value), []).append(name)
+    for move in moves:
+        for name, value in move.make(read(move.tensor)).items():
+            value = value.reshape(wanted[name].shape)
+            yield name, value
+            for other in tied[id(wanted[name])]:  # weights that the module has twice are stored once
+                if other not in given:
+                    given.add(other)
+                    yield other, value
