@@ -77,7 +77,7 @@ class Pipes:
         for arm, loaded in self.loaded.items():
             if arm and self.request.arms[arm].weights is None:
                 continue
-            card = record(loaded.checkpoint, loaded.components, hashes)
+            card = record(loaded.checkpoint, loaded.built, hashes)
             # As it is read back: tuples become lists.
             card = json.loads(json.dumps(card | {"dtype": loaded.dtype, "dtype_reason": loaded.dtype_reason}))
             before = comparison.variants.get(arm, {}) if arm else comparison.checkpoint

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import ROOT
 from safetensors.torch import save_file
-from test_convert import UNETS, config_of, models, write
+from test_convert import UNETS, config_of, filled, models, write
 from tiny import arguments, ask, pipeline
 
 from comparer.checkpoints import convert, frames
@@ -60,9 +60,11 @@ def test_files_of_full_size_fill_them(family):
         if component:
             part = Part(component, "", "", "x", "", (), "", True, tensors)
             config = frames.frame(UNETS[family]).config(component)
-            found = dict(convert.state(part, config, lambda tensor: torch.empty(tensor.shape, device="meta")))
             wanted = getattr(pipe, component).state_dict()
-            assert {name: value.shape for name, value in found.items()} == {n: v.shape for n, v in wanted.items()}
+            fit = convert.fit(part, config, getattr(pipe, component))
+            assert not (fit.missing or fit.unexpected or fit.misshaped)
+            found = fit.values(lambda tensor: torch.empty(tensor.shape, device="meta"), wanted)
+            assert {name: value.shape for name, value in found} == {n: v.shape for n, v in wanted.items()}
 
 
 def test_the_vocabulary_is_the_one_that_open_clip_ships():
@@ -98,7 +100,7 @@ def test_a_pipeline_of_one_file_makes_the_same_latents(family, tmp_path):
     found = look(write(original.checkpoint(pipe), tmp_path / "x.safetensors"))
     frame = frames.frame(found.about)
     assert (frame.family, set(frame.models)) == (family, set(models(pipe)))
-    built = {n: convert.load(found.of(n)[0], config_of(model), "float32") for n, model in models(pipe).items()}
+    built = {n: filled(found.of(n)[0], config_of(model)) for n, model in models(pipe).items()}
     given = built | frame.tokenizers()
     ours = type(pipe).from_pretrained(str(frame.folder), **given, local_files_only=True)
     ours.set_progress_bar_config(disable=True)

@@ -1,14 +1,19 @@
-"""Loading: every layout gives exactly its tensors, EMA or raw as asked, and what does not fit is refused and counted."""
+"""Loading: every layout gives exactly its tensors, EMA or raw as asked; what does not fit is counted and refused."""
 
 import json
 import pickle
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
+from types import SimpleNamespace
 
+import original
 import pytest
+from tiny import pipeline
 
+from comparer.checkpoints import convert, frames
 from comparer.checkpoints.find import resolve
+from comparer.checkpoints.sources import sources
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import pipelines
@@ -90,7 +95,6 @@ def test_a_step_folder_is_laid_over_its_base_and_its_state_is_never_opened(home,
     assert holds(loaded.pipe.unet, ema)
     filled = loaded.components["unet"].filled
     assert (filled.half, filled.source) == ("ema", "ema.pt: ema") and "EMA, the default" in filled.why
-    assert loaded.components["vae"].filled.source == "vae/diffusion_pytorch_model.safetensors" or True
     other = load("m/step_024000; base=m/base; weights=raw", config)
     assert holds(other.pipe.unet, raw) and other.components["unet"].filled.half == "raw"
     assert not ran.exists()
@@ -99,12 +103,12 @@ def test_a_step_folder_is_laid_over_its_base_and_its_state_is_never_opened(home,
     assert holds(other.pipe.text_encoder, base.pipe.text_encoder.state_dict())
 
 
-@pytest.mark.parametrize("ending", [".pt", ".ckpt", ".bin"])
 @pytest.mark.parametrize(
-    ("keys", "prefix"),
+    ("keys", "prefix", "ending"),
     [
-        (("generator",), ""), (("ema",), "unet."), (("state_dict",), "model.diffusion_model."), (("model",), "module."),
-        (("module",), "_orig_mod."), (("unet",), ""), (("state", "unet"), ""), ((), "model."),
+        (("generator",), "", ".pt"), (("ema",), "unet.", ".pt"), (("state_dict",), "model.diffusion_model.", ".ckpt"),
+        (("model",), "module.", ".bin"), (("module",), "_orig_mod.", ".pth"), (("unet",), "", ".ckpt"),
+        (("state", "unet"), "", ".pt"), ((), "model.", ".bin"),
     ],
 )  # fmt: skip
 def test_training_dictionaries(keys, prefix, ending, home, config):
@@ -222,12 +226,12 @@ def test_missing_unexpected_and_misshaped_tensors_are_counted_and_refused_unless
     kept = without(weights, "norm1.weight")
     gone = sorted(weights.keys() - kept.keys())
     shaped = next(name for name in kept if name.endswith("conv_in.weight"))
-    save(kept | {shaped: torch.zeros(3), "mystery.weight": torch.zeros(2)}, home / "holes.safetensors")
+    save(kept | {shaped: torch.zeros(3), "conv_in.mystery": torch.zeros(2)}, home / "holes.safetensors")
     with pytest.raises(ComparerError) as refused:
         load("m/holes.safetensors; base=m/base", config)
     told = str(refused.value)
-    assert f"{len(gone)} missing" in told and "1 of another shape (conv_in.weight)" in told, told
-    assert "incomplete=yes" in told and "\n" not in told
+    assert f"{len(gone)} missing" in told and "1 of another shape (conv_in.weight: 3 instead of 32×4×3×3)" in told, told
+    assert "1 unexpected (conv_in.mystery)" in told and "incomplete=yes" in told and "\n" not in told
     loaded = load("m/holes.safetensors; base=m/base; incomplete=yes", config)
     filled = loaded.components["unet"].filled
     assert sorted(filled.missing) == gone and filled.misshaped == (shaped,)
@@ -254,7 +258,7 @@ REFUSED = {
     "m/raw.safetensors; base=m/base; weights=ema": "has no EMA weights of its unet",
     "m/base; weights=ema": "has no EMA weights of its unet",
     "demo; base=m/base": "is whole: it takes no base",
-    "m/raw.safetensors; base=m/raw.safetensors": "say which checkpoint has the rest",
+    "m/raw.safetensors; base=m/raw.safetensors": "The base 'm/raw.safetensors' is no diffusers checkpoint",
     "m/lora.safetensors; base=m/base": "is a LoRA: add it to a checkpoint",
     "m/base; lora=m/raw.safetensors": "'raw.safetensors' is no LoRA",
     "m/base; lora=../x.safetensors": "outside the checkpoint folders",
@@ -311,3 +315,51 @@ def test_the_card_in_the_record_names_files_hashes_and_what_overrode_what(home, 
     assert card["components"]["vae"]["instead_of"] == "" and part["health"]["sound"]
     assert card["says"] == "m/step_7; base=m/base" and card["configs"]["prediction_type"] == "epsilon"
     assert len(part["fingerprint"]) == 16 and part["stored"] == {"float32": part["parameters"]}
+
+
+@pytest.mark.parametrize("ending", [".safetensors", ".ckpt"])
+@pytest.mark.parametrize("family", ["sd1", "sd2", "sdxl"])
+def test_a_file_in_the_original_layout_takes_its_configurations_from_a_base(family, ending, tmp_path, config):
+    """The file has all weights; a tiny one fits no published configuration, so a folder has it."""
+    root = tmp_path / "tiny"
+    pipe = pipeline(family)
+    pipe.save_pretrained(root / "configs")
+    for path in (root / "configs").glob("*/*.safetensors"):
+        path.unlink()  # configurations alone
+    content = original.with_ema(original.checkpoint(pipe))
+    save(content if ending == ".safetensors" else {"state_dict": content}, root / f"x{ending}")
+    config = replace(config, checkpoints=(root,))
+    text = f"tiny/x{ending}; base=tiny/configs"
+    halves = {"": 0.5, "; weights=ema": 0.5, "; weights=raw": 1.0}
+    for half, scale in halves.items():
+        loaded = load(text + half, config)
+        assert holds(loaded.pipe.unet, {n: scale * value for n, value in pipe.unet.state_dict().items()})
+        for name in ("vae", *loaded.checkpoint.family.text):
+            assert holds(getattr(loaded.pipe, name), getattr(pipe, name).state_dict()), name
+
+
+def test_a_file_of_full_size_finds_its_configurations_without_a_connection(tmp_path, config):
+    """Names and shapes of a whole SD 2.x in a header; its data are a hole in the file, which takes no room."""
+    names = {"sd2": "SD 2.x"}
+    pipe = SimpleNamespace(
+        **{name: convert.module(frames.frame(names["sd2"]).config(name)) for name in frames.frame(names["sd2"]).models}
+    )
+    path = sparse(original.checkpoint(pipe), tmp_path / "ck" / "v2.safetensors")
+    found = resolve("ck/v2.safetensors", replace(config, checkpoints=(path.parent,)))
+    assert (found.model.family, found.model.size, found.folder.name) == ("sd2", 768, "sd2")
+    assert found.denoiser["cross_attention_dim"] == 1024
+    assert {name: source.path for name, source in sources(found).items()} == dict.fromkeys(found.parts, path)
+
+
+def sparse(content, path):
+    """Write a safetensors file of these shapes in float16, whose values are zeros that take no room on the disk."""
+    header, end = {}, 0
+    for name, value in content.items():
+        begin, end = end, end + 2 * value.numel()
+        header[name] = {"dtype": "F16", "shape": list(value.shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + end)
+    return path

@@ -6,6 +6,7 @@ without data, so that it shows which tensor gives what, and what they leave out,
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -13,7 +14,7 @@ from typing import Any
 
 from comparer.checkpoints.components import class_of
 from comparer.checkpoints.layout import Part
-from comparer.checkpoints.tensors import Tensor, reading
+from comparer.checkpoints.tensors import Tensor
 from comparer.errors import ComparerError, shown
 from comparer.models.libraries import prepare
 
@@ -46,77 +47,96 @@ def is_original(part: Part) -> bool:
     return bool(_kind(part))
 
 
-def state(part: Part, config: dict[str, Any], read: Callable[[Tensor], Any]) -> Iterator[tuple[str, Any]]:
-    """Yield a component's tensors under the names that the module of its configuration has, with its shapes.
+@dataclass(frozen=True)
+class Fit:
+    """How a set of weights fits a module.
 
-    Every name of the module's ``state_dict`` comes, and no other, so that ``load_state_dict(dict(...))`` is strict.
-    Values keep their dtype, and are read as they are asked for. Left out is what the module has no place for:
-    bookkeeping, the last layer of an OpenCLIP encoder where the configuration ends one before it (SD 2.x), and a
-    text projection where the module has none.
+    Attributes:
+        moves: what gives the tensors that fit.
+        missing: names of the module that nothing gives; weights that it has under two names are there under one.
+        unexpected: stored names that give nothing the module has.
+        misshaped: names of the module that are given in another shape, with both.
+    """
+
+    moves: tuple[_Move, ...]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+    misshaped: dict[str, str]
+
+    def values(self, read: Callable[[Tensor], Any], wanted: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Yield every tensor that fits under the module's name for it, in the module's shape, in its stored dtype.
+
+        Args:
+            read: of ``tensors.reading``, which must be open as long as tensors are taken.
+            wanted: the module's ``state_dict``.
+        """
+        for move in self.moves:
+            for name, value in move.make(read(move.tensor)).items():
+                if name in wanted and name not in self.misshaped:
+                    yield name, value.reshape(wanted[name].shape)
+
+
+def fit(part: Part, config: dict[str, Any], target: Any) -> Fit:
+    """Say how a component's tensors fit its module, before any is read.
+
+    Left out is what the module has no place for: bookkeeping, the last layer of an OpenCLIP encoder where the
+    configuration ends one before it (SD 2.x), and a text projection where the module has none.
 
     Args:
         part: of a layout.
         config: the component's ``config.json``, diffusers' or transformers'.
-        read: of ``tensors.reading(part.tensors)``, which must be open as long as tensors are taken.
+        target: its module, as ``module`` builds it.
 
     Raises:
-        ComparerError: at the call, if tensors are missing, not known or of another shape; on the way, if a file
-            has changed since it was listed.
+        ComparerError: the names are not known, or diffusers' converter cannot convert them.
     """
     if not part.named:
         raise ComparerError(f"{shown(part.source, 200)} is a list without names, which cannot be loaded.")
-    target = module(config)
     wanted = target.state_dict(keep_vars=True)
     moves = _moves(part, config, target)
-    _check(part, moves, wanted)
-    return _values(moves, wanted, read)
+    given = {name: shape for move in moves for name, shape in move.gives.items()}
+    there = {id(wanted[name]) for name in given if name in wanted}
+    return Fit(
+        tuple(moves),
+        tuple(name for name, value in wanted.items() if id(value) not in there and not _BOOKKEEPING.search(name)),
+        tuple(move.tensor.stored for move in moves if not any(name in wanted for name in move.gives)),
+        {
+            name: f"{_size(shape)} instead of {_size(wanted[name].shape)}"
+            for name, shape in given.items()
+            if name in wanted and _plain(shape) != _plain(wanted[name].shape)
+        },
+    )
 
 
-def load(part: Part, config: dict[str, Any], dtype: str) -> Any:
-    """Build a component with its weights, on the CPU and ready to be used, as ``from_pretrained`` returns it.
-
-    Its values are copies in memory, no mapped file. Layers that transformers keeps in float32 (T5's) are not kept.
+def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> Any:
+    """Build a configuration's module; if ``empty``, its weights have names and shapes, but no memory.
 
     Args:
-        part: of a layout.
         config: the component's ``config.json``.
-        dtype: torch's name, as ``float16``.
+        class_name: where it is not the one that the configuration names.
+        empty: False draws random weights.
 
     Raises:
-        ComparerError: as ``state``.
-    """
-    import torch
-
-    kind, target = getattr(torch, dtype), module(config)
-    with reading(part.tensors) as read:
-        weights = {name: value.to(kind, copy=True) for name, value in state(part, config, read)}
-    target.load_state_dict(weights, assign=True)
-    return _tied(target).eval()
-
-
-def module(config: dict[str, Any]) -> Any:
-    """Build a configuration's module, its weights on torch's meta device: names and shapes without memory.
-
-    Raises:
-        ComparerError: the configuration names no class of diffusers' or transformers' models.
+        ComparerError: there is no such class among the models of diffusers or transformers.
     """
     prepare(scorer=False)
     import diffusers
     import transformers
     from accelerate import init_empty_weights
 
-    name = class_of(config)
+    name = class_name or class_of(config)
     library, base = (diffusers, "ModelMixin") if "_class_name" in config else (transformers, "PreTrainedModel")
     kind: Any = getattr(library, name, None)
     known = isinstance(kind, type) and issubclass(kind, getattr(library, base))
     if not known:
         raise ComparerError(f"A configuration names the class '{shown(name)}', which {library.__name__} has not.")
-    with init_empty_weights():
+    # Buffers that no file holds are computed, so they need memory.
+    with init_empty_weights(include_buffers=False) if empty else nullcontext():
         made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
-    return _tied(made)
+    return tied(made).eval()
 
 
-def _tied(made: Any) -> Any:
+def tied(made: Any) -> Any:
     """Make weights that a module has under two names one again."""
     if hasattr(made, "tie_weights"):
         made.tie_weights()
@@ -211,31 +231,6 @@ def _used(tensor: Tensor, config: dict[str, Any]) -> bool:
     return not found or int(found[1]) != config["num_hidden_layers"]
 
 
-def _check(part: Part, moves: list[_Move], wanted: dict[str, Any]) -> None:
-    """Refuse a component that does not fill its module exactly."""
-    given = {name: shape for move in moves for name, shape in move.gives.items()}
-    there = {id(wanted[name]) for name in given if name in wanted}
-    problems = {
-        "missing": [name for name, value in wanted.items() if id(value) not in there],
-        "not known": [name for name in given if name not in wanted],
-        "of another shape": [
-            f"{name} ({_size(shape)} instead of {_size(wanted[name].shape)})"
-            for name, shape in given.items()
-            if name in wanted and _plain(shape) != _plain(wanted[name].shape)
-        ],
-    }
-    told = [
-        f"{len(names)} {'is' if len(names) == 1 else 'are'} {what} ({', '.join(names[:3])}{', …' * (len(names) > 3)})"
-        for what, names in problems.items()
-        if names
-    ]
-    if told:
-        raise ComparerError(
-            f"{shown(part.source, 200)} does not fit the {part.component} of its configuration; of its tensors "
-            f"{shown('; '.join(told), 800)}."
-        )
-
-
 def _size(shape: Any) -> str:
     return "×".join(map(str, shape)) or "one number"
 
@@ -246,18 +241,3 @@ def _plain(shape: Any) -> tuple[int, ...]:
     while sizes and sizes[-1] == 1:
         sizes.pop()
     return tuple(sizes)
-
-
-def _values(moves: list[_Move], wanted: dict[str, Any], read: Callable[[Tensor], Any]) -> Iterator[tuple[str, Any]]:
-    given = {name for move in moves for name in move.gives}
-    tied: dict[int, list[str]] = {}
-    for name, value in wanted.items():
-        tied.setdefault(id(value), []).append(name)
-    for move in moves:
-        for name, value in move.make(read(move.tensor)).items():
-            value = value.reshape(wanted[name].shape)
-            yield name, value
-            for other in tied[id(wanted[name])]:  # weights that the module has twice are stored once
-                if other not in given:
-                    given.add(other)
-                    yield other, value

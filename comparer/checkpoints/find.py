@@ -6,6 +6,7 @@ Nothing is read outside the installation's checkpoint folders, symbolic links re
 from dataclasses import replace
 from pathlib import Path
 
+from comparer.checkpoints import frames
 from comparer.checkpoints import layout as kinds
 from comparer.checkpoints.read import Checkpoint, read_folder, with_config
 from comparer.checkpoints.sources import seen, sources
@@ -80,7 +81,8 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
             denoiser = sources(found)[found.family.denoiser]
         except ComparerError as error:
             raise ComparerError(f"'{shown(name)}' could not be loaded: {error}") from error
-        found = with_config(found, denoiser.config, name) if over else found
+        if over and denoiser.config != found.folder / found.family.denoiser:
+            found = with_config(found, denoiser.config, name)
     return found
 
 
@@ -89,10 +91,14 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
     name, layout = weights.checkpoint, seen(path, roots)
     if layout.kind == kinds.LORA:
         raise ComparerError(f"'{shown(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={shown(name)}'.")
+    if layout.kind == kinds.ORIGINAL and not weights.base:
+        frame = frames.frame(layout.about)
+        found = read_folder(frame.folder, name, words=frames.TOKENIZER)
+        small = frame.family == "sd2" and frames.prediction(layout)[0] == frames.EPSILON
+        size = frames.SMALL if small else found.model.size
+        return replace(found, model=replace(found.model, title=f"{Path(name).name} ({layout.about})", size=size))
     if weights.base:
-        base = resolve(weights.base, config)
-        if base.over:
-            raise ComparerError(f"The base '{shown(weights.base)}' is not whole: choose a diffusers checkpoint.")
+        base = _base(weights.base, config)
         title = f"{Path(name).name} over {base.model.title}"
         return replace(base, model=replace(base.model, name=name, title=title))
     held = ", ".join(dict.fromkeys(part.component for part in layout.parts))
@@ -100,6 +106,16 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
         f"'{shown(name)}' is no diffusers checkpoint: it has no model_index.json. It holds {shown(held)}; say which "
         f"checkpoint has the rest, as in '{shown(name)}; base=demo'."
     )
+
+
+def _base(name: str, config: Config) -> Checkpoint:
+    """Find a base: configurations at least; weights are looked for where those that lie over it have none."""
+    if name in CATALOG:
+        return _catalogued(name, config)
+    path = place(name, config, "base")
+    if not (path / "model_index.json").is_file():
+        raise ComparerError(f"The base '{shown(name)}' is no diffusers checkpoint: it has no model_index.json.")
+    return read_folder(path, name)
 
 
 def _catalogued(name: str, config: Config) -> Checkpoint:

@@ -18,6 +18,7 @@ TOKENIZER = CONFIGS / "tokenizer"
 EPSILON, V = "epsilon", "v_prediction"
 _FAMILIES = {"SD 1.x": "sd1", "SD 2.x": "sd2", "SDXL": "sdxl"}
 _SAID = {"epsilon": EPSILON, "eps": EPSILON, "v": V, "v_prediction": V, "v-prediction": V}
+SMALL = 512  # pixels: the native size of Stable Diffusion 2's base
 BASE_STEP = "875000"  # of Stable Diffusion 2's base of 512 pixels; diffusers tells it by this as well
 
 
@@ -72,7 +73,12 @@ def frame(about: str) -> Frame:
             f"Which Stable Diffusion '{shown(about)}' is cannot be told without its text encoder: one of "
             f"{', '.join(_FAMILIES)} can be loaded."
         )
-    return Frame(_FAMILIES[about], CONFIGS / _FAMILIES[about])
+    return frame_of(_FAMILIES[about])
+
+
+def frame_of(family: str) -> Frame:
+    """Return the frame of a family, "sd1", "sd2" or "sdxl"."""
+    return Frame(family, CONFIGS / family)
 
 
 def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:

@@ -82,13 +82,14 @@ def state(*paths: Path) -> tuple:
     return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
 
 
-def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint:
+def read_folder(folder: Path, name: str, base: Path | None = None, words: Path | None = None) -> Checkpoint:
     """Read a diffusers folder's configuration.
 
     Args:
         folder: the pipeline's folder, or the one that holds the denoiser alone.
         name: what to call it.
         base: the pipeline's folder in the second case.
+        words: the folder of the vocabulary, where it is not in the tokenizers' own.
 
     Raises:
         ComparerError: it is no diffusers checkpoint, its configuration is damaged, or its class is not served.
@@ -108,7 +109,7 @@ def read_folder(folder: Path, name: str, base: Path | None = None) -> Checkpoint
         size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
         for part in family.text:
             tokenizer = rest / part.replace("text_encoder", "tokenizer")
-            if not hub.has_vocabulary(tokenizer):
+            if not hub.has_vocabulary(words or tokenizer):
                 raise ValueError(f"its {tokenizer.name} has no vocabulary")
             if family.denoiser == "unet":  # PixArt's pipelines know the length themselves
                 length = read_json(tokenizer / "tokenizer_config.json")["model_max_length"]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from comparer.checkpoints import frames
+from comparer.checkpoints.components import head
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
@@ -31,16 +33,23 @@ class Component:
     plain: bool = True
 
 
-def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Component]] = ()) -> tuple[Any, dict]:
+@dataclass(frozen=True)
+class Assembled:
+    """A diffusers pipeline, its components by name, its scheduler's configuration, and why it predicts what it does."""
+
+    pipe: Any
+    components: dict[str, Component]
+    scheduler: dict[str, Any]
+    prediction_reason: str
+
+
+def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Component]] = ()) -> Assembled:
     """Build a pipeline on the CPU.
 
     Args:
         checkpoint: what of.
         dtype: torch's name.
         others: the components of pipelines of the same device, which are shared where they hold the same.
-
-    Returns:
-        The diffusers pipeline, and its components by name.
 
     Raises:
         ComparerError: files are damaged or refused, tensors are missing, or a LoRA does not fit.
@@ -50,7 +59,8 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     frame, family = checkpoint.base or checkpoint.folder, checkpoint.family
     index, known = read_json(frame / "model_index.json"), list(others)
     made = {
-        name: _component(source, index[name], dtype, checkpoint, known) for name, source in sources(checkpoint).items()
+        name: _component(source, index[name][1], dtype, checkpoint, known)
+        for name, source in sources(checkpoint).items()
     }
     extra: dict[str, Any] = {}
     if family.checker:  # a black picture would spoil the pair; only these pipelines know the component
@@ -58,7 +68,14 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     if family.name == "sdxl":
         extra["add_watermarker"] = False  # it would write into the pixels wherever its package happens to be
     modules = {name: component.module for name, component in made.items()}
+    builtin = frames.CONFIGS in frame.parents
+    if builtin:
+        extra |= frames.frame_of(family.name).tokenizers()
     pipe = getattr(diffusers, family.pipeline).from_pretrained(frame, **modules, **extra, local_files_only=True)
+    scheduler, reason = dict(pipe.scheduler.config), "the scheduler's configuration"
+    if builtin and checkpoint.over:
+        told, reason = frames.scheduler(seen(checkpoint.over, checkpoint.within), modules[family.denoiser])
+        scheduler |= told
     for file, weight in checkpoint.loras:
         _add_lora(pipe, file, weight, checkpoint)
     if checkpoint.loras:
@@ -66,11 +83,11 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
             name: each if each.plain else replace(each, filled=refill(each.filled, each.module))
             for name, each in made.items()
         }
-    return pipe, made
+    return Assembled(pipe, made, scheduler, reason)
 
 
 def _component(
-    source: Source, named: list[str], dtype: str, checkpoint: Checkpoint, others: list[dict[str, Component]]
+    source: Source, class_name: str, dtype: str, checkpoint: Checkpoint, others: list[dict[str, Component]]
 ) -> Component:
     name, state = source.component, files_of(*source.files, source.config / "config.json")
     changed = bool(checkpoint.loras) and name != "vae"
@@ -78,7 +95,7 @@ def _component(
     for other in known:
         if (other.source.part, other.state, other.filled.dtype) == (source.part, state, dtype):
             return replace(other, source=source, filled=replace(other.filled, why=source.why))
-    module, filled = build(source, *named, dtype, checkpoint.weights.incomplete)
+    module, filled = build(source, class_name, dtype, checkpoint.weights.incomplete)
     plain = not (changed or filled.missing or filled.misshaped)
     for other in known:
         if plain and same(filled, other.filled) and _config(module) == _config(other.module):
@@ -122,18 +139,18 @@ def fresh(components: dict[str, Component], others: Iterable[dict[str, Component
     return {name: each for name, each in components.items() if id(each.module) not in taken}
 
 
-def record(checkpoint: Checkpoint, components: dict[str, Component], hashes: Any) -> dict[str, Any]:
+def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, Any]:
     """Return the weights card for ``run.json``: every file with its SHA-256, every component with what it holds.
 
     Args:
         checkpoint: what was loaded.
-        components: of its pipeline.
+        built: its pipeline.
         hashes: a ``fingerprint.Hashes``.
     """
     frame = checkpoint.base or checkpoint.folder
     files: dict[str, dict[str, Any]] = {}
     held = {}
-    for name, each in components.items():
+    for name, each in built.components.items():
         source = each.source
         instead = source.path not in (frame, checkpoint.folder)
         held[name] = each.filled.to_json() | {
@@ -157,18 +174,25 @@ def record(checkpoint: Checkpoint, components: dict[str, Component], hashes: Any
         "says": checkpoint.weights.text(),
         "files": files,
         "components": held,
-        "configs": _configs(checkpoint, components, frame),
+        "extra": _extra(checkpoint, built),
+        "configs": {
+            "scheduler": built.scheduler.get("_class_name", type(built.pipe.scheduler).__name__),
+            "prediction_type": built.scheduler.get("prediction_type", "epsilon"),
+            "prediction_reason": built.prediction_reason,
+            "vae_scaling_factor": built.components["vae"].module.config.get("scaling_factor"),
+            "configurations_of": frame.name,
+        },
     }
 
 
-def _configs(checkpoint: Checkpoint, components: dict[str, Component], frame: Path) -> dict[str, Any]:
-    scheduler = read_json(frame / "scheduler" / "scheduler_config.json")
-    return {
-        "scheduler": scheduler.get("_class_name", ""),
-        "prediction_type": scheduler.get("prediction_type", "epsilon"),
-        "vae_scaling_factor": components["vae"].module.config.get("scaling_factor"),
-        "configurations_of": frame.name,
-    }
+def _extra(checkpoint: Checkpoint, built: Assembled) -> dict[str, int]:
+    """Count the tensors that no component takes, by the first word of their names."""
+    found: dict[str, int] = {}
+    for path in dict.fromkeys(each.source.path for each in built.components.values()):
+        only = checkpoint.parts if path in (checkpoint.folder, checkpoint.base) else ()
+        for tensor in seen(path, checkpoint.within, only).extra:
+            found[head(tensor.name)] = found.get(head(tensor.name), 0) + 1
+    return found
 
 
 def _title(file: Path, path: Path) -> str:

@@ -4,19 +4,18 @@ diffusers' and transformers' own loaders fill what is missing with random number
 module has and the files lack, or have in another shape, is counted, and is an error unless it was allowed.
 """
 
-from collections.abc import Iterable
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from comparer.checkpoints.fingerprint import digest, fingerprint, ignored
+from comparer.checkpoints import convert
+from comparer.checkpoints.fingerprint import digest, fingerprint
 from comparer.checkpoints.health import Health
+from comparer.checkpoints.read import read_json
 from comparer.checkpoints.sources import Source
 from comparer.checkpoints.tensors import reading
 from comparer.errors import ComparerError, shown
 
 NAMED = 3  # tensors that are named where many could be
-NESTED = "text_model."  # transformers takes and gives its text models' names with it and without
 
 
 @dataclass(frozen=True)
@@ -64,33 +63,11 @@ class Filled:
         return asdict(self) | {"health": asdict(self.health) | {"sound": self.health.sound}}
 
 
-def module_of(source: Source, library: str, class_name: str, empty: bool = True) -> Any:
-    """Build a component from its configuration, its parameters without memory if ``empty``.
-
-    Raises:
-        ComparerError: there is no such class, or the configuration is not one of it.
-    """
-    import diffusers
-    import transformers
-    from accelerate import init_empty_weights
-
-    kind = getattr({"diffusers": diffusers, "transformers": transformers}.get(library), class_name, None)
-    if kind is None:
-        raise ComparerError(f"There is no class {shown(class_name)} of {shown(library)} for the {source.component}.")
-    # Buffers that no file holds are computed, so they need memory.
-    with init_empty_weights(include_buffers=False) if empty else nullcontext():
-        if library == "diffusers":
-            return kind.from_config(kind.load_config(source.config, local_files_only=True)).eval()
-        config = kind.config_class.from_pretrained(source.config, local_files_only=True)
-        return kind(config).eval()
-
-
-def build(source: Source, library: str, class_name: str, dtype: str, incomplete: bool = False) -> tuple[Any, Filled]:
+def build(source: Source, class_name: str, dtype: str, incomplete: bool = False) -> tuple[Any, Filled]:
     """Build a component and fill it.
 
     Args:
         source: its weights.
-        library: of its class, "diffusers" or "transformers".
         class_name: as the pipeline's index names it.
         dtype: torch's name; layers that the class keeps in float32 are in float32.
         incomplete: fill what is missing with random values of seed 0 instead of refusing.
@@ -103,69 +80,37 @@ def build(source: Source, library: str, class_name: str, dtype: str, incomplete:
     """
     import torch
 
-    module = module_of(source, library, class_name)
+    config = read_json(source.config / "config.json")
+    module = convert.module(config, class_name)
     wanted = module.state_dict()
-    names = matched([tensor.name for tensor in source.part.tensors], wanted)
+    fit = convert.fit(source.part, config, module)
+    missing, misshaped = list(fit.missing), list(fit.misshaped)
+    if (missing or misshaped) and not incomplete:
+        raise ComparerError(_told(source, fit))
     kept = tuple(getattr(module, "_keep_in_fp32_modules", None) or ())
-    found, misshaped, unexpected = {}, [], []
+    found: dict[str, Any] = {}
     health, digests = Health(), {}
     with reading(source.part.tensors) as read:
-        for tensor in source.part.tensors:
-            name = names.get(tensor.name)
-            if name is None:
-                unexpected += [] if ignored(tensor.name) else [tensor.name]
-                continue
-            value = read(tensor)
-            if value.shape != wanted[name].shape:
-                misshaped.append(name)
-                continue
-            value = _cast(value, name, dtype, kept)
-            found[name] = value
-            digests[name] = digest(name, value)
-            health.see(name, value)
-    missing = [name for name in wanted if name not in found and name not in misshaped]
-    missing = [name for name in missing if not ignored(name) and not tied(module, name)]
-    if (missing or misshaped) and not incomplete:
-        raise ComparerError(_told(source, missing, misshaped, unexpected))
+        for name, value in fit.values(read, wanted):
+            found[name] = _cast(value, name, dtype, kept)
+            digests[name] = digest(name, found[name])
+            health.see(name, found[name])
     if missing or misshaped:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            drawn = module_of(source, library, class_name, empty=False).state_dict()
+            drawn = convert.module(config, class_name, empty=False).state_dict()
         for name in (*missing, *misshaped):
             found[name] = _cast(drawn[name], name, dtype, kept)
             digests[name] = digest(name, found[name])
     module.load_state_dict(found, strict=False, assign=True)
-    if hasattr(module, "tie_weights"):
-        module.tie_weights()
-    module.requires_grad_(False)
+    convert.tied(module).requires_grad_(False)
     made = fingerprint(digests)
     part = source.part
     return module, Filled(
         source.component, class_name, part.source, part.half, part.how, source.why, part.parameters, part.dtypes,
-        dtype, made.values, made.names, health, tuple(missing), tuple(unexpected), tuple(misshaped),
+        dtype, made.values, made.names, health, fit.missing, fit.unexpected, tuple(misshaped),
         tuple(map(str, source.files)),
     )  # fmt: skip
-
-
-def matched(names: Iterable[str], wanted: Iterable[str]) -> dict[str, str]:
-    """Match names of a file with a module's: equal, or but for the prefix that text models have or not.
-
-    >>> matched(["text_model.a", "b", "c"], ["a", "text_model.b"])
-    {'text_model.a': 'a', 'b': 'text_model.b'}
-    """
-    known = set(wanted)
-    found = {}
-    for name in names:
-        forms = (name, name.removeprefix(NESTED), NESTED + name)
-        if form := next((form for form in forms if form in known), ""):
-            found[name] = form
-    return found
-
-
-def tied(module: Any, name: str) -> bool:
-    """Say whether a module has this tensor under another name as well, so that files may leave it out."""
-    known = getattr(module, "_tied_weights_keys", None) or ()
-    return any(name == each or name.endswith(f".{each}") for each in known)
 
 
 def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
@@ -180,15 +125,15 @@ def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
     return value.to(wanted, copy=True).contiguous()
 
 
-def _told(source: Source, missing: list[str], misshaped: list[str], unexpected: list[str]) -> str:
-    total = len(missing) + len(misshaped) + sum(1 for _ in source.part.tensors)
+def _told(source: Source, fit: convert.Fit) -> str:
+    shapes = [f"{name}: {sizes}" for name, sizes in fit.misshaped.items()]
     counts = [
-        f"{len(names)} {what} ({', '.join(map(shown, names[:NAMED]))}{', …' if len(names) > NAMED else ''})"
-        for what, names in (("missing", missing), ("of another shape", misshaped), ("unexpected", unexpected))
+        f"{len(names)} {what} ({', '.join(shown(name) for name in names[:NAMED])}{', …' if len(names) > NAMED else ''})"
+        for what, names in (("missing", fit.missing), ("of another shape", shapes), ("unexpected", fit.unexpected))
         if names
     ]
     return (
-        f"{source.part.source} does not fill the {source.component}: of {total} tensors {', '.join(counts)}; "
+        f"{shown(source.part.source, 200)} does not fill the {source.component}: of its tensors {', '.join(counts)}; "
         "'incomplete=yes' fills them with random values and marks the result."
     )
 

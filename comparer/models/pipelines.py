@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,12 @@ class Loaded:
     offload: str
     vae: str
     files: tuple = ()  # as ``read.state`` says: a folder whose files were replaced is loaded anew
-    components: dict = field(default_factory=dict)  # name -> assemble.Component
+    built: Any = None  # assemble.Assembled
+
+    @property
+    def components(self) -> dict[str, Any]:
+        """Its ``assemble.Component``s by name."""
+        return self.built.components if self.built else {}
 
 
 _kept: list[Loaded] = []
@@ -57,9 +62,10 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
     if found := _again(key):
         return found
     _evict(max(config.keep - 1, len(beside)), beside)
-    pipe = components = None
+    pipe = built = None
     try:
-        pipe, components = _from_files(checkpoint, dtype, device, config)
+        built = _from_files(checkpoint, dtype, device, config)
+        pipe = built.pipe
         pipe.set_progress_bar_config(disable=True)
         if config.vae != "whole":
             getattr(pipe.vae, f"enable_{config.vae}")()
@@ -82,7 +88,7 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
         loaded = Loaded(
             checkpoint,
             pipe,
-            dict(pipe.scheduler.config),
+            built.scheduler,
             device,
             reason,
             dtype,
@@ -90,11 +96,11 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
             config.offload,
             config.vae,
             key[-1],
-            components,
+            built,
         )
         _kept.append(loaded)
         return loaded
-    del pipe, components
+    del pipe, built
     empty()  # outside the handler: the error's traceback held what had been loaded
     raise failure
 
@@ -116,7 +122,7 @@ def _evict(most: int, beside: Collection[Loaded]) -> None:
     empty()
 
 
-def _from_files(checkpoint: Checkpoint, dtype: str, device: str, config: Config) -> tuple[Any, dict]:
+def _from_files(checkpoint: Checkpoint, dtype: str, device: str, config: Config) -> Any:
     import diffusers
     from transformers.utils import logging
 
