@@ -116,7 +116,7 @@ class Pipes:
         )
 
     def _components(self, arm: int) -> str:
-        return ", ".join(self.loaded[arm].components)
+        return ", ".join(name for name, _ in self.held[arm][0])
 
     def _fits(self, arm: int) -> bool:
         """Say whether an arm's weights find room beside what is loaded; shared components that are known need none."""
@@ -124,10 +124,11 @@ class Pipes:
         from comparer.timing.memory import free
 
         checkpoint, first = self.checkpoints[arm], self.loaded[0]
-        known = [each.source.part for loaded in self.loaded.values() for each in loaded.components.values()]
+        dtype = checkpoint.weights.dtype or first.dtype
+        held = [each for loaded in self.loaded.values() for each in loaded.components.values()]
+        known = [each.source.part for each in held if each.filled.dtype == dtype]
         parts = [source.part for source in sources(checkpoint).values()]
-        size = BYTES[checkpoint.weights.dtype or first.dtype]
-        needed = sum(part.parameters * size for part in parts if part not in known)
+        needed = sum(part.parameters * BYTES[dtype] for part in parts if part not in known)
         return needed <= SPARE * free(first.device)
 
 
