@@ -108,10 +108,13 @@ def rivalry(comparison: Comparison, arm: int) -> Rival | None:
     sides = {_sign(clip), _sign(ssim)} - {0}
     fewer, full = comparison.request.settings_of(other).steps, comparison.request.settings.steps
     kind = MIXED if len(sides) > 1 else {1: BETTER, -1: WORSE}[sides.pop()] if sides else OPEN
+    time = evidence.speed_up(level)
+    if time.interval and ((kind == BETTER and time.interval.high < 1) or (kind == WORSE and time.interval.low > 1)):
+        kind = OPEN  # the one that lost had less time
     kind = SLOW if fewer == full else kind
     return Rival(
         arm, other, fewer, full,
-        evidence.speed_up(level), clip, ssim, fmean(mine) if mine else None, fmean(theirs) if theirs else None, kind,
+        time, clip, ssim, fmean(mine) if mine else None, fmean(theirs) if theirs else None, kind,
     )  # fmt: skip
 
 

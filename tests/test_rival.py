@@ -38,10 +38,10 @@ def test_one_step_cannot_become_fewer():
     assert fewer_steps([(1.1, 1.0)], [0.2], Settings(("x",), steps=1)) == 1
 
 
-def seen(clip, ssim, seeds=8, **more):
+def seen(clip, ssim, seeds=8, rival=1.1, **more):
     """Build a comparison whose third arm is the rival of the second: lists of (arm's, rival's) scores and SSIMs."""
     calls, shots = [], []
-    for arm, seconds in ((0, 2.0), (1, 1.0), (2, 1.1)):
+    for arm, seconds in ((0, 2.0), (1, 1.0), (2, rival)):
         for seed in range(seeds):
             took = seconds * (1 + seed / 1000 + (seed * arm % 3) / 500)
             calls.append(Call(arm, seed, 1, took, {"denoising": took}, ()))
@@ -61,7 +61,7 @@ def pairs(one, other, seeds=8):
     [
         (pairs(25, 24), pairs(0.9, 0.8), BETTER),
         (pairs(25, 24), [(0.9, 0.9)] * 8, BETTER),
-        (pairs(24, 25), pairs(0.8, 0.9), WORSE),
+        (pairs(24, 25), pairs(0.8, 0.9), OPEN),  # the rival took longer
         (pairs(25, 24), pairs(0.8, 0.9), MIXED),
         ([(25 + (-1) ** s, 25) for s in range(8)], [(0.9 + (-1) ** s / 50, 0.9) for s in range(8)], OPEN),
     ],
@@ -73,6 +73,12 @@ def test_which_does_better_is_told_by_intervals(clip, ssim, kind):
     assert found.time.value == pytest.approx(1.1, abs=0.01) and found.time.interval.holds(1.1)
     assert "the baseline with 10 of its 20 steps takes 1.10× (1.1" in found.sentence.replace("1.09–", "1.10–")
     assert found.arm_ssim == pytest.approx(sum(one for one, _ in ssim) / 8)
+
+
+def test_who_lost_with_less_time_has_not_lost():
+    times = (0.9, 1.0, 1.1)
+    assert [rivalry(seen(pairs(25, 24), pairs(0.9, 0.8), rival=t), 1).kind for t in times] == [OPEN, BETTER, BETTER]
+    assert [rivalry(seen(pairs(24, 25), pairs(0.8, 0.9), rival=t), 1).kind for t in times] == [WORSE, WORSE, OPEN]
 
 
 def test_the_sentence_says_whose_is_whose():
