@@ -40,9 +40,10 @@ class RunFolder:
         """Write one picture with its settings as text; return its file name."""
         request = comparison.request
         name = f"{arm}-{slug(request.arms[arm].name)}_p{prompt + 1:03}_s{seed}.png"
-        title = comparison.checkpoint["name"]
+        card = comparison.card(arm)
+        texts = png_text.shot_texts(request, arm, prompt, seed, card["name"], comparison.model_hash(arm))
         with self._written():
-            png_text.save_png(picture, self.path / name, png_text.shot_texts(request, arm, prompt, seed, title))
+            png_text.save_png(picture, self.path / name, texts)
         return name
 
     def save(self, comparison: Comparison) -> None:

@@ -71,6 +71,16 @@ class Comparison:
         """Cut the request into batches where nobody has."""
         self.batches = self.batches or self.request.batches()
 
+    def card(self, arm: int) -> dict:
+        """Return an arm's weights card: its own where it has other weights, else the baseline's."""
+        return self.variants.get(arm, self.checkpoint)
+
+    def model_hash(self, arm: int) -> str:
+        """Return the SHA-256 of the first file that the arm's denoiser is read from; "" where it is not known."""
+        files = self.card(arm).get("files", {}).values()
+        known = (file for file in files if isinstance(file, dict) and {"unet", "transformer"} & set(file["fills"]))
+        return next((file["sha256"] for file in known), "")
+
     def why_not(self, arm: int) -> str:
         """Return why this arm was not run, "" where it was."""
         return next((failure.reason for failure in self.not_run if failure.arm == arm), "")

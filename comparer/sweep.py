@@ -83,11 +83,13 @@ def read_file(path: Path) -> dict[str, Any]:
 
 def _arguments(request: Request) -> dict[str, Any]:
     """Return the arguments that ``door.ask`` builds this request from."""
-    s = request.settings
+    s, others = request.settings, [arm.weights for arm in request.arms if arm.weights]
+    applied = [arm.accelerators for arm in request.arms[1:] if arm.like is None]
     return {
         "prompt": "\n".join(s.prompts),
-        "checkpoint": s.checkpoint,
-        "accelerators": [arm.accelerators for arm in request.arms[1:] if arm.like is None],
+        "checkpoint": s.weights.text(),
+        "accelerators": [each for each in applied[:1] if each] if others else applied,
+        "variants": [weights.text() for weights in others],
         "negative_prompt": s.negative_prompt,
         "sampler": s.sampler,
         "steps": s.steps,

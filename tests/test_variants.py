@@ -18,6 +18,7 @@ from comparer.models import pipelines
 from comparer.models.catalog import DEMO
 from comparer.request import UNLIMITED, Arm, Request
 from comparer.resume import extended
+from comparer.sweep import read_file
 from comparer.timing import memory
 from comparer.weights import Weights, parse
 
@@ -182,6 +183,25 @@ def test_two_stacks_beside_variants_and_a_changed_baseline_are_refused(config):
 def test_a_line_is_read_as_it_is_written(text):
     assert parse(text).text() == text
     assert Weights.from_json(json.loads(json.dumps(parse(text).to_json()))) == parse(text)
+
+
+@pytest.mark.parametrize("accelerators", [None, ["DeepCache(interval=3)"]])
+def test_a_request_file_asks_for_the_same_variants(accelerators, config, tmp_path):
+    request = ask(config, PROMPT, "demo; dtype=float32", accelerators, variants=["weights=raw", "demo; weights=ema"])
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps({"request": request.to_json()}))
+    assert ask(config, **read_file(path)) == request
+
+
+def test_a_picture_carries_the_weights_it_was_made_with(config):
+    from PIL import Image
+
+    done = finish(ask(config, PROMPT, variants=["weights=raw"], **QUICK), config)
+    shots = {shot.arm: Image.open(done.folder / shot.file).text["parameters"] for shot in done.comparison.shots}
+    files = done.comparison.variants[1]["files"]
+    digest = files["unet/diffusion_pytorch_model.non_ema.safetensors"]["sha256"]
+    assert f"Model hash: {digest[:10]}" in shots[1] and "Weights: demo; weights=raw" in shots[1]
+    assert digest[:10] not in shots[0] and "Weights:" not in shots[0]
 
 
 def test_the_command_line_puts_ema_beside_raw(config, capsys):

@@ -16,7 +16,7 @@ CHUNK = "comparer"
 COMPRESS_FROM = 4096  # bytes; short texts stay readable in a hex viewer
 
 
-def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_title: str) -> str:
+def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_title: str, model_hash: str = "") -> str:
     """Write one picture's settings as A1111 does.
 
     The prompt, a line ``Negative prompt: …`` where there is one, and a line of ``Name: value`` pairs. The arm's
@@ -28,6 +28,7 @@ def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_ti
         prompt: position in the settings' prompts.
         seed: the picture's seed.
         model_title: what to call the model.
+        model_hash: SHA-256 of the file that its denoiser is read from; A1111 writes the first ten digits.
     """
     s = request.settings_of(arm)
     pairs = {
@@ -38,6 +39,8 @@ def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_ti
         "Size": f"{s.width}x{s.height}",
         "Model": model_title,
     }
+    pairs |= {"Model hash": model_hash[:10]} if model_hash else {}
+    pairs |= {} if s.weights.plain else {"Weights": s.weights.text()}
     if accelerators := request.arms[arm].accelerators:
         pairs["Accelerator"] = " + ".join(map(str, accelerators))
     lines = [s.prompts[prompt]]
@@ -55,10 +58,12 @@ def request_text(request: Request, shot: tuple[int, int, int] | None = None) -> 
     return json.dumps(data)  # ASCII, so that any string at all comes back as it was
 
 
-def shot_texts(request: Request, arm: int, prompt: int, seed: int, model_title: str) -> dict[str, str]:
+def shot_texts(
+    request: Request, arm: int, prompt: int, seed: int, model_title: str, model_hash: str = ""
+) -> dict[str, str]:
     """Return both texts of one picture, for ``save_png``; arguments as in ``parameters_line``."""
     return {
-        "parameters": parameters_line(request, arm, prompt, seed, model_title),
+        "parameters": parameters_line(request, arm, prompt, seed, model_title, model_hash),
         CHUNK: request_text(request, (arm, prompt, seed)),
     }
 

@@ -149,7 +149,8 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
         "key differences": f"{request.arms[0].name} against {arms}" if arms else "the baseline alone",
         "swept": "; ".join(f"{name.replace('_', ' ')}: {', '.join(values)}" for name, values in swept.items()),
         "data": f"{counts}, batches of {s.batch_size}",
-        "checkpoint": " ".join(str(checkpoint.get(key, "")) for key in ("title", "revision")).strip() or s.checkpoint,
+        "checkpoint": " ".join(str(checkpoint.get(key, "")) for key in ("title", "revision")).strip()
+        or s.weights.text(),
         "hardware": str(environment.get("device_name") or environment.get("device") or "not run yet"),
         "versions": ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items()),
         "commit": str(environment.get("comparer", "")),
