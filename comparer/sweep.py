@@ -88,8 +88,8 @@ def _arguments(request: Request) -> dict[str, Any]:
     return {
         "prompt": "\n".join(s.prompts),
         "checkpoint": s.weights.text(),
-        "accelerators": [each for each in applied[:1] if each] if others else applied,
-        "variants": [weights.text() for weights in others],
+        "accelerators": tuple(each for each in applied[:1] if each) if others else applied,
+        "variants": tuple(weights.text() for weights in others),
         "negative_prompt": s.negative_prompt,
         "sampler": s.sampler,
         "steps": s.steps,
