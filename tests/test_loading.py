@@ -301,19 +301,25 @@ def test_refusals_are_one_sentence_and_nothing_runs(text, home, wrong, config):
 def test_the_card_in_the_record_names_files_hashes_and_what_overrode_what(home, config):
     from hashlib import sha256
 
+    import torch
     from conftest import ask, finish
 
     step = home / "step_7"
-    save(unet(home), step / "model.safetensors")
-    request = ask(checkpoint="m/step_7", base="m/base", steps=2, width=64, height=64)
+    save(prefixed(unet(home), "module."), step / "model.safetensors")
+    (step / "optimizer.bin").write_bytes(b"never opened")
+    save({"ema": unet(home), "optimizer": {"state": {}}, "w_t": torch.linspace(0, 1, 200)}, step / "ema.pt")
+    request = ask(checkpoint="m/step_7", base="m/base", half="raw", steps=2, width=64, height=64)
     done = finish(request, config)
     card = json.loads((done.folder / "run.json").read_text())["checkpoint"]
+    assert "optimizer.bin" not in card["files"] and card["not_read"] == {"optimizer.bin": "optimizer state"}
+    assert card["passed_over"] == ["ema.pt: optimizer"] and card["extra"] == {"w_t": 1}
     assert card["files"]["model.safetensors"]["sha256"] == sha256((step / "model.safetensors").read_bytes()).hexdigest()
     assert card["files"]["model.safetensors"]["fills"] == ["unet"]
     part = card["components"]["unet"]
     assert (part["of"], part["instead_of"], part["class_name"]) == ("step_7", "base", "UNet2DConditionModel")
+    assert (part["half"], sorted(part["present"]), part["stripped"]) == ("raw", ["ema", "raw"], ["module."])
     assert card["components"]["vae"]["instead_of"] == "" and part["health"]["sound"]
-    assert card["says"] == "m/step_7; base=m/base" and card["configs"]["prediction_type"] == "epsilon"
+    assert card["says"] == "m/step_7; weights=raw; base=m/base" and card["configs"]["prediction_type"] == "epsilon"
     assert len(part["fingerprint"]) == 16 and part["stored"] == {"float32": part["parameters"]}
 
 

@@ -159,9 +159,13 @@ def make(path: Path, hashes: Hashes | None = None, within: tuple[Path, ...] = ()
 
 
 def _read(path: Path, file: File, hashes: Hashes) -> Read:
+    return Read(file, "" if file.format == "not read" else hashes.of(path), blob(path))
+
+
+def blob(path: Path) -> str:
+    """Return what the hub's cache calls the content of a file; "" elsewhere."""
     target = path.resolve()
-    blob = target.name if path.is_symlink() and target.parent.name == "blobs" else ""
-    return Read(file, "" if file.format == "not read" else hashes.of(path), blob)
+    return target.name if path.is_symlink() and target.parent.name == "blobs" else ""
 
 
 def examine(tensors: Iterable[Tensor]) -> tuple[Fingerprint, Health]:

@@ -1,12 +1,15 @@
 """Assemble a pipeline from its components: each from the weights that were chosen, shared where they are equal."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints import frames
+from comparer.checkpoints.card import blob
 from comparer.checkpoints.components import head
+from comparer.checkpoints.layout import Layout
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
@@ -154,27 +157,24 @@ def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, A
         source = each.source
         instead = source.path not in (frame, checkpoint.folder)
         held[name] = each.filled.to_json() | {
+            "present": [part.half for part in _layout(checkpoint, source.path).of(source.part.component)],
             "of": source.path.name,
             "instead_of": frame.name if instead else "",
             "files": [_title(file, source.path) for file in source.files],
         }
         for file in source.files:
-            entry = files.setdefault(
-                _title(file, source.path),
-                {"size": file.stat().st_size, "sha256": hashes.of(file), "format": _format(file), "fills": []},
-            )
-            entry["fills"].append(name)
+            files.setdefault(_title(file, source.path), _file(file, hashes))["fills"].append(name)
     for file, weight in checkpoint.loras:
-        files[file.name] = {
-            "size": file.stat().st_size, "sha256": hashes.of(file), "format": _format(file), "fills": ["LoRA"],
-            "weight": weight,
-        }  # fmt: skip
+        files[file.name] = _file(file, hashes) | {"fills": ["LoRA"], "weight": weight}
+    layouts = [_layout(checkpoint, path) for path in dict.fromkeys(e.source.path for e in built.components.values())]
     return checkpoint.record() | {
         "weights": checkpoint.weights.to_json(),
         "says": checkpoint.weights.text(),
         "files": files,
+        "not_read": {file.name: file.why for layout in layouts for file in layout.files if file.format == "not read"},
+        "passed_over": [key for layout in layouts for key in layout.not_read],
         "components": held,
-        "extra": _extra(checkpoint, built),
+        "extra": dict(Counter(head(tensor.name) for layout in layouts for tensor in layout.extra)),
         "configs": {
             "scheduler": built.scheduler.get("_class_name", type(built.pipe.scheduler).__name__),
             "prediction_type": built.scheduler.get("prediction_type", "epsilon"),
@@ -185,19 +185,15 @@ def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, A
     }
 
 
-def _extra(checkpoint: Checkpoint, built: Assembled) -> dict[str, int]:
-    """Count the tensors that no component takes, by the first word of their names."""
-    found: dict[str, int] = {}
-    for path in dict.fromkeys(each.source.path for each in built.components.values()):
-        only = checkpoint.parts if path in (checkpoint.folder, checkpoint.base) else ()
-        for tensor in seen(path, checkpoint.within, only).extra:
-            found[head(tensor.name)] = found.get(head(tensor.name), 0) + 1
-    return found
+def _layout(checkpoint: Checkpoint, path: Path) -> Layout:
+    whole = path in (checkpoint.folder, checkpoint.base)
+    return seen(path, checkpoint.within, checkpoint.parts if whole else ())
+
+
+def _file(file: Path, hashes: Any) -> dict[str, Any]:
+    kind = "safetensors" if file.suffix == ".safetensors" else "torch"
+    return {"size": file.stat().st_size, "sha256": hashes.of(file), "blob": blob(file), "format": kind, "fills": []}
 
 
 def _title(file: Path, path: Path) -> str:
     return file.relative_to(path).as_posix() if path.is_dir() and file.is_relative_to(path) else file.name
-
-
-def _format(file: Path) -> str:
-    return "safetensors" if file.suffix == ".safetensors" else "torch"

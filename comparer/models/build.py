@@ -28,6 +28,7 @@ class Filled:
         source: the file and the dictionary's key, relative to the checkpoint.
         half: "ema", "raw", or "" where nothing says which.
         how: how that was recognised.
+        stripped: prefixes of training wrappers that were taken off its names.
         why: why these weights.
         parameters: numbers in all of its tensors.
         stored: numbers by stored dtype.
@@ -46,6 +47,7 @@ class Filled:
     source: str
     half: str
     how: str
+    stripped: tuple[str, ...]
     why: str
     parameters: int
     stored: dict[str, int]
@@ -107,7 +109,8 @@ def build(source: Source, class_name: str, dtype: str, incomplete: bool = False)
     made = fingerprint(digests)
     part = source.part
     return module, Filled(
-        source.component, class_name, part.source, part.half, part.how, source.why, part.parameters, part.dtypes,
+        source.component, class_name, part.source, part.half, part.how, part.stripped, source.why,
+        part.parameters, part.dtypes,
         dtype, made.values, made.names, health, fit.missing, fit.unexpected, tuple(misshaped),
         tuple(map(str, source.files)),
     )  # fmt: skip
