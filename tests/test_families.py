@@ -18,6 +18,7 @@ from comparer.errors import ComparerError
 from comparer.models import pipelines, samplers
 from comparer.models.architectures import save_tiny
 from comparer.models.catalog import CATALOG, FAMILIES
+from comparer.weights import parse
 
 U_NETS = ("sd1", "sd2", "sdxl")
 
@@ -213,3 +214,32 @@ def test_offload_needs_a_gpu(installed):
 def test_the_catalogue_lists_every_family():
     assert {model.family for model in CATALOG.values()} == set(FAMILIES)
     assert all(model.sampler in samplers.SAMPLERS for model in CATALOG.values())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_tensors_and_buffers_are_those_of_diffusers_own_loader(installed, tiny, family, dtype):
+    import diffusers
+    import torch
+
+    ours = pipelines.load(resolve(parse(f"tiny/{family}; dtype={dtype}"), installed), installed)
+    kind = getattr(diffusers, FAMILIES[family].pipeline)
+    theirs = kind.from_pretrained(tiny / family, local_files_only=True, torch_dtype=getattr(torch, dtype))
+    for name in ours.components:
+        mine, its = getattr(ours.pipe, name), getattr(theirs, name)
+        for held, wanted in (
+            (mine.state_dict(), its.state_dict()), (dict(mine.named_buffers()), dict(its.named_buffers())),
+        ):  # fmt: skip
+            assert held.keys() == wanted.keys()
+            assert all(torch.equal(held[n], wanted[n]) and held[n].dtype == wanted[n].dtype for n in held), name
+        assert not mine.training
+
+
+def test_a_sampler_that_cannot_begin_from_no_signal_is_said(installed):
+    from comparer.models.remarks import remarks
+
+    loaded = pipelines.load(resolve("tiny/sd1", installed), installed)
+    loaded = replace(loaded, scheduler_config=loaded.scheduler_config | {"rescale_betas_zero_snr": True})
+    settings = request(installed, "sd1").settings
+    said = {name: remarks(loaded, replace(settings, sampler=name)) for name in ("DDIM", "PNDM")}
+    assert not said["DDIM"] and "ztsnr" in said["PNDM"][0]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from comparer.models import samplers
 from comparer.models.pipelines import Loaded
 
 
@@ -25,6 +26,12 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
                 f"{family.title} makes {settings.width} × {settings.height} as {made[0]} × {made[1]}, the nearest "
                 "shape that it was trained on, and resizes it."
             )
+    made = samplers.scheduler(settings.sampler, loaded.scheduler_config)
+    if loaded.scheduler_config.get("rescale_betas_zero_snr") and not made.config.get("rescale_betas_zero_snr"):
+        said.append(
+            f"The checkpoint was trained to no signal at all (ztsnr), which {settings.sampler} cannot begin from: "
+            "choose DDIM or Euler."
+        )
     return said
 
 
