@@ -1,5 +1,6 @@
 """What a model does with a request that its user would not expect: said once, beside the figures."""
 
+import inspect
 from typing import Any
 
 from comparer.models import samplers
@@ -26,8 +27,9 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
                 f"{family.title} makes {settings.width} × {settings.height} as {made[0]} × {made[1]}, the nearest "
                 "shape that it was trained on, and resizes it."
             )
-    made = samplers.scheduler(settings.sampler, loaded.scheduler_config)
-    if loaded.scheduler_config.get("rescale_betas_zero_snr") and not made.config.get("rescale_betas_zero_snr"):
+    kind = type(samplers.scheduler(settings.sampler, loaded.scheduler_config))
+    taken = inspect.signature(kind.__init__).parameters
+    if loaded.scheduler_config.get("rescale_betas_zero_snr") and "rescale_betas_zero_snr" not in taken:
         said.append(
             f"The checkpoint was trained to no signal at all (ztsnr), which {settings.sampler} cannot begin from: "
             "choose DDIM or Euler."
