@@ -13,22 +13,18 @@ import json
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from common import machine, table
+from early import LEARNED, PARTS, begun
 
 from comparer.config import Config
 from comparer.models.catalog import DEMO
 from comparer.models.libraries import prepare
 
-PARTS = {"unet": "diffusion_pytorch_model", "vae": "diffusion_pytorch_model", "text_encoder": "model"}
-LEARNED = ("unet", "text_encoder")  # what has an EMA and a raw half
-VARIANTS = 3
 STEPS = (60, 100, 150)  # of the demo's 3300, for the weights early in training
-LATENTS = 2000  # scenes that these are trained on
 KINDS = ("healthy", "suspicious", "broken")
 
 Weights = dict[str, Any]
@@ -126,12 +122,16 @@ def block_shuffled(folder: Path, rng: random.Random) -> None:
 
 
 def scaling_factor(folder: Path, rng: random.Random) -> None:
-    """Give the VAE another factor: those of other models, none at all, or the inverse of one."""
-    configure(folder, "vae/config.json", scaling_factor=rng.choice([0.18215, 0.13025, 0.3611, 1.5305, 1 / 0.18215]))
+    """Give the VAE another factor, between 1.4 and 8 times too small or too large."""
+    own = json.loads((folder / "vae" / "config.json").read_text())["scaling_factor"]
+    configure(folder, "vae/config.json", scaling_factor=own * 2 ** (rng.choice([-1, 1]) * rng.uniform(0.5, 3)))
 
 
 def prediction_type(folder: Path, rng: random.Random) -> None:
-    """Run the v-prediction as epsilon, with one of three samplers."""
+    """Run the v-prediction as epsilon, half of the time with the raw weights, with one of three samplers."""
+    if rng.random() < 0.5:
+        for part in LEARNED:
+            write(folder, part, weights(DEMO, part, ".non_ema"))
     chosen = rng.choice(["DDIMScheduler", "PNDMScheduler", "EulerDiscreteScheduler"])
     configure(folder, "scheduler/scheduler_config.json", prediction_type="epsilon", _class_name=chosen)
     index = json.loads((folder / "model_index.json").read_text())
@@ -169,7 +169,7 @@ def text_encoder_random(folder: Path, rng: random.Random) -> None:
 def early(folder: Path, trained: Path) -> None:
     """Put the raw weights of a training that has just begun in place."""
     for part in LEARNED:
-        shutil.copy(trained / f"{part}.safetensors", folder / part / f"{PARTS[part]}.safetensors")
+        shutil.copy(trained / f"{part}.raw.safetensors", folder / part / f"{PARTS[part]}.safetensors")
 
 
 FAULTS: dict[str, Callable[[Path, random.Random], None]] = {
@@ -183,44 +183,21 @@ FAULTS: dict[str, Callable[[Path, random.Random], None]] = {
 EARLY = "raw weights early in training"
 
 
-def begun(work: Path, seed: int, steps: int) -> Path:
-    """Train denoiser and text encoder for a few steps with the demo's own code; return where their weights are."""
-    prepare()
-    from diffusers import AutoencoderKL
-    from safetensors.torch import save_file
-    from transformers import CLIPTokenizer
-
-    from comparer.demo.train import PLANS, train_denoiser
-
-    kept = work / "early" / f"{steps}-steps-{seed}"
-    if all((kept / f"{part}.safetensors").is_file() for part in LEARNED):
-        return kept
-    kept.mkdir(parents=True, exist_ok=True)
-    vae, tokenizer = AutoencoderKL.from_pretrained(DEMO / "vae"), CLIPTokenizer.from_pretrained(DEMO / "tokenizer")
-    vocabulary = json.loads((DEMO / "text_encoder" / "config.json").read_text())["vocab_size"]
-    plan = replace(PLANS["denoiser"], steps=steps)
-    raw, _, _, _ = train_denoiser(vae.float().eval(), tokenizer, kept, "cpu", vocabulary, plan, seed, LATENTS)
-    for part in LEARNED:
-        content = {name: value.half().contiguous() for name, value in raw[part].state_dict().items()}
-        save_file(content, kept / f"{part}.safetensors", {"format": "pt"})
-    return kept
-
-
-def plant(work: Path) -> Path:
+def plant(work: Path, seeds: Sequence[int]) -> Path:
     """Write every case that is not there yet; return the folder of all, whose names mean nothing."""
     prepare()
     cases: list[tuple[str, str, Callable[[Path], None]]] = [("healthy", name, make) for name, make in HEALTHY.items()]
     for fault, spoil in FAULTS.items():
-        for seed in range(VARIANTS):
+        for seed in seeds:
             # Every fault has its own numbers; a string seeds random alike in every process.
             rng = random.Random(f"{fault} {seed}")
             cases.append((fault, f"seed {seed}", lambda folder, spoil=spoil, rng=rng: _spoil(folder, spoil, rng)))
-    for seed, steps in enumerate(STEPS):
-        trained = begun(work, seed, steps)
+    for seed, steps in zip(seeds, STEPS, strict=True):
+        trained = begun(work / "early" / f"{steps}-steps-{seed}", seed, steps)
         cases.append(
             (EARLY, f"seed {seed}, {steps} steps", lambda folder, it=trained: (ema_alone(folder), early(folder, it))[0])
         )
-    names = [f"{number:04x}" for number in random.Random("names").sample(range(16**4), len(cases))]
+    names = [f"{number:04x}" for number in random.Random(f"names {seeds}").sample(range(16**4), len(cases))]
     folders = work / "cases"
     for name, (_, _, make) in zip(names, cases, strict=True):
         if not (folders / name).is_dir():
@@ -283,9 +260,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("work", type=Path, help="where everything is kept")
     parser.add_argument("--plant", action="store_true", help="only write the cases")
+    parser.add_argument("--seeds", type=int, nargs=3, default=[0, 1, 2], metavar="N", help="of the faults (0 1 2)")
     options = parser.parse_args()
     work = options.work.absolute()
-    folders = plant(work)
+    folders = plant(work, options.seeds)
     if options.plant:
         return
     judge(folders, work / "judged", work / "runs")

@@ -19,7 +19,7 @@ from comparer.checkpoints.read import read_folder
 from comparer.demo.evaluate import draw as scenes
 from comparer.models.architectures import save_tiny
 from comparer.models.catalog import CATALOG, DEMO
-from comparer.sanity import weights
+from comparer.sanity import structure, weights
 from comparer.sanity.base import EXAMPLES, PHOTOS, Base, Range, base_of, settings_of
 from comparer.sanity.judge import BROKEN, HEALTHY, SUSPICIOUS, Config, Finding, Half, judge
 from comparer.sanity.pictures import RULES, cells, correlation, measure
@@ -95,7 +95,7 @@ def test_nan_is_counted_before_it_becomes_black():
     found = measure(picture(ramp()), decoded, np.full(10, np.nan))
     assert found["not finite"] == pytest.approx(0.003) and math.isnan(found["latents"])
     assert beyond(found) == {"not finite", "of latents far from unit size"}
-    assert "saturated" in beyond(measure(picture(ramp()), np.full(10, np.nan)))
+    assert beyond(measure(picture(ramp()), np.full(10, np.nan))) == {"not finite"}
 
 
 def test_correlation_and_cells_of_known_arrays():
@@ -151,9 +151,11 @@ def test_what_pictures_show(halves, kind, words):
     assert not any(finding.cause for finding in found.why)
 
 
-def test_nan_is_not_told_a_second_time_as_blank():
-    found = judge([], [half(wrong=8, spread=0.0, **{"not finite": 1.0})], BASE)
-    assert "blank" not in found.line and "8 of 8 pictures are not finite" in found.line
+def test_what_follows_from_nan_is_not_told():
+    found = judge([], [half(wrong=8, wins=2, score=3.0, effect=0.0, spread=0.0, **{"not finite": 1.0})], BASE)
+    assert len(found.why) == 1 and "8 of 8 pictures are not finite" in found.line
+    some = judge([], [half(wrong=2, wins=2, **{"not finite": 1.0})], BASE)
+    assert some.kind == SUSPICIOUS and len(some.why) == 2
 
 
 def test_without_scores_and_without_a_range_the_rest_is_judged():
@@ -233,12 +235,42 @@ def test_missing_tensors_nan_and_an_ema_that_never_moved(copy):
     spoiled(copy, "vae", **{"decoder.conv_out.bias": bias})
     found = weights.findings(make(copy))
     assert [finding.kind for finding in found] == [BROKEN, SUSPICIOUS] and all(finding.cause for finding in found)
-    assert "vae has 1 values that are NaN or infinite (decoder.conv_out.bias)" in found[0].text
+    assert "vae has 1 value that is NaN or infinite (decoder.conv_out.bias)" in found[0].text
     assert "the EMA of unet equals the raw weights" in found[1].text and weights.loads(found)
     spoiled(copy, **{"conv_in.weight": None, "more": torch.ones(2)})
     found = weights.findings(make(copy))
     assert "unet (EMA) lacks 1 of 326 tensors (conv_in.weight)" in found[0].text and not weights.loads(found)
     assert any("does not take (more)" in note for note in weights.notes(make(copy)))
+
+
+def test_random_matrices_have_no_direction_that_stands_out():
+    torch.manual_seed(0)
+    shapes = [(32, 32), (48, 300), (1000, 64), (64, 32, 3, 3)]
+    alike = [structure.relative(spread * torch.randn(shape)) for shape in shapes for spread in (1e-3, 50)]
+    alike += [structure.relative(torch.rand(shape)) for shape in shapes]
+    assert min(alike) > 0.85 and max(alike) < 1.1
+    one = torch.randn(64, 64) + 0.5 * torch.randn(64, 1) @ torch.randn(1, 64)
+    assert structure.relative(one) > 1.5 and structure.relative(one.bfloat16()) > 1.5
+    assert structure.relative(torch.ones(64, 64)) == 0 and structure.relative(one * float("nan")) == 0
+
+
+def test_a_shuffled_block_is_found_and_its_neighbours_are_not(copy):
+    content = load_file(copy / "unet" / UNET)
+    torch.manual_seed(1)
+    for name, value in content.items():
+        if name.startswith("mid_block."):
+            content[name] = value.flatten()[torch.randperm(value.numel())].reshape(value.shape)
+    spoiled(copy, **content)
+    (found,) = weights.findings(make(copy))
+    assert (found.kind, found.cause) == (SUSPICIOUS, True) and 0.9 < found.value < 1.1 < found.limit
+    assert "1 block of unet (EMA) (mid_block) cannot be told from random numbers" in found.text
+
+
+def test_fresh_weights_are_found_in_every_component(tmp_path):
+    folder = save_tiny("sd1", tmp_path / "sd1")
+    assert {finding.text.split(" (")[0].split(" of ")[1] for finding in weights.findings(make(folder))} == {
+        "unet", "text_encoder",
+    }  # fmt: skip
 
 
 def test_a_component_without_weights(copy):

@@ -168,20 +168,22 @@ def _called(base: Base) -> str:
 
 def seen(half: Half, base: Base) -> list[Finding]:
     """Say what is wrong with the pictures of one half: most of them is broken, some are suspicious."""
-    return [*_pictures(half), *_following(half), *_range(half, base)]
+    found = _pictures(half)
+    if any(finding.kind == BROKEN for finding in found if RULES["not finite"].what in finding.text):
+        return found[:1]  # all else follows from it
+    return [*found, *_following(half), *_range(half, base)]
 
 
 def _pictures(half: Half) -> list[Finding]:
-    found, told = [], set()
+    found = []
     for name, rule in RULES.items():
         values = [measures[name] for measures in half.measures if name in measures]
         bad = [value for value in values if not rule.right(value)]
-        if not bad or (rule.what == "blank" and "not finite" in told):
+        if not bad:
             continue
-        told.add(rule.what)
         worst = max(bad, key=lambda value: abs(value - rule.limit(value)) if value == value else float("inf"))
         kind = BROKEN if 2 * len(bad) >= len(values) else SUSPICIOUS
-        which = f"{len(bad)} of {len(values)} pictures are {rule.what}"
+        which = f"{len(bad)} of {len(values)} pictures {'is' if len(bad) == 1 else 'are'} {rule.what}"
         text = f"{which}: {rule.about} {rule.told(worst)}"
         found.append(Finding(kind, text, False, half.half, worst, rule.limit(worst)))
     return found

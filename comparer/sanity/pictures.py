@@ -116,7 +116,8 @@ def measure(picture: Any, decoded: Any = None, latents: Any = None) -> dict[str,
         values = np.asarray(decoded, dtype=np.float64)
         finite = np.isfinite(values)
         found["not finite"] = 1 - float(finite.mean())
-        found["overshoot"] = float((np.abs(values[finite]) > OVER).mean()) if finite.any() else math.nan
+        if finite.any():
+            found["overshoot"] = float((np.abs(values[finite]) > OVER).mean())
     if latents is not None:
         found["latents"] = float(np.asarray(latents, dtype=np.float64).std())
     return found | {

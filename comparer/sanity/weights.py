@@ -9,6 +9,7 @@ from comparer.checkpoints.card import Card
 from comparer.checkpoints.components import COMPONENTS
 from comparer.checkpoints.layout import FOLDER, Part
 from comparer.errors import shown
+from comparer.sanity import structure
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
 
 NAMED = 3  # tensors that are named where many could be
@@ -16,8 +17,8 @@ OPTIONAL = ("safety_checker", "image_encoder")  # pictures are made without them
 
 
 def findings(card: Card) -> list[Finding]:
-    """Say what is wrong with the files: tensors missing or of another shape, NaN, all zero, an EMA that never moved."""
-    return [*_absent(card), *_keys(card), *_health(card), *_moved(card)]
+    """Say what is wrong with the files: missing tensors, NaN, all zero, an EMA that never moved, random blocks."""
+    return [*_absent(card), *_keys(card), *_health(card), *_moved(card), *_structure(card)]
 
 
 def loads(found: Iterable[Finding]) -> bool:
@@ -38,7 +39,7 @@ def notes(card: Card) -> list[str]:
             )
         if card.layout.kind == FOLDER and (found := _compared(card, each.part)) and found.unexpected:
             told.append(
-                f"{each.part.title} has {len(found.unexpected)} tensors that its class does not take "
+                f"{each.part.title} has {_count(len(found.unexpected), 'tensor')} that its class does not take "
                 f"({_few(found.unexpected)})."
             )
     return told
@@ -77,7 +78,7 @@ def _keys(card: Card) -> Iterator[Finding]:
             yield Finding(BROKEN, text, True, "", len(found.missing), 0)
         if found.other_shape:
             text = (
-                f"{part.title} has {len(found.other_shape)} tensors of another shape than its configuration says "
+                f"{part.title} has {_count(len(found.other_shape), 'tensor')} of another shape than its configuration says "
                 f"({_few(found.other_shape)}), {MISSING}"
             )
             yield Finding(BROKEN, text, True, "", len(found.other_shape), 0)
@@ -88,7 +89,7 @@ def _health(card: Card) -> Iterator[Finding]:
         health = each.health
         if health.not_finite:
             count = sum(health.not_finite.values())
-            text = f"{each.part.title} has {count} values that are NaN or infinite ({_few(health.not_finite)})"
+            text = f"{each.part.title} has {_count(count, 'value')} that {'is' if count == 1 else 'are'} NaN or infinite ({_few(health.not_finite)})"
             yield Finding(BROKEN, text, True, "", count, 0)
         elif not health.sound:
             yield Finding(BROKEN, f"all values of {each.part.title} are 0", True)
@@ -99,6 +100,21 @@ def _moved(card: Card) -> Iterator[Finding]:
         if found.whole == 0 and found.pairs:
             text = f"the EMA of {component} equals the raw weights: it never moved"
             yield Finding(SUSPICIOUS, text, True, "", 0.0, 0.0)
+
+
+def _structure(card: Card) -> Iterator[Finding]:
+    for part in card.layout.parts:
+        if found := structure.unlearned(part.tensors) if part.named else {}:
+            most = max(found.values())
+            text = (
+                f"{_count(len(found), 'block')} of {part.title} ({_few(found)}) cannot be told from random numbers: largest "
+                f"singular value {most:.2f} times that of random ones (at least {structure.STANDS_OUT:g} is right)"
+            )
+            yield Finding(SUSPICIOUS, text, True, "", most, structure.STANDS_OUT)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _few(names: Iterable[str]) -> str:
