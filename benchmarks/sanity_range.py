@@ -20,10 +20,14 @@ import numpy as np
 from common import ROOT, machine, table
 from PIL import Image
 
+from comparer.checkpoints.components import block_of
+from comparer.checkpoints.look import look
 from comparer.checkpoints.read import resolve
+from comparer.checkpoints.tensors import reading
 from comparer.config import Config
 from comparer.models import pipelines
 from comparer.models.catalog import DEMO
+from comparer.sanity import structure
 from comparer.sanity.base import RANGE, base_of, settings_of
 from comparer.sanity.drawing import draw
 from comparer.sanity.pictures import RULES, measure
@@ -105,6 +109,28 @@ def _levels(decoded: np.ndarray) -> np.ndarray:
     return (255 * np.clip(decoded / 2 + 0.5, 0, 1)).round().astype(np.uint8)
 
 
+def blocks() -> list[list[str]]:
+    """Measure the largest singular values of every block of the demo, as they are and with their values shuffled."""
+    import torch
+
+    torch.manual_seed(0)
+    rows = []
+    for part in look(DEMO).parts:
+        found: dict[str, list[tuple[float, float]]] = {}
+        with reading(part.tensors) as read:
+            for tensor in part.tensors:
+                if structure.is_matrix(tensor):
+                    value = read(tensor)
+                    shuffled = value.flatten()[torch.randperm(value.numel())].reshape(value.shape)
+                    both = structure.relative(value), structure.relative(shuffled)
+                    found.setdefault(block_of(tensor.name), []).append(both)
+        most = [tuple(map(max, zip(*inside, strict=True))) for inside in found.values()
+                if len(inside) >= structure.MATRICES]  # fmt: skip
+        least, highest = min(own for own, _ in most), max(other for _, other in most)
+        rows.append([part.title, str(len(most)), f"{least:.2f}", f"{highest:.2f}"])
+    return rows
+
+
 def row(title: str, measured: list[Measures]) -> list[str]:
     """Write the least and the most of every measure."""
     told = [title, str(len(measured))]
@@ -142,6 +168,8 @@ def main() -> None:
          "; ".join(f"{side} {each[side]:.2f}" for side in ("low", "high") if each[side] is not None)]
         for name, each in found.items()
     ]  # fmt: skip
+    head = ["component", "blocks", "as they are: least", "shuffled: most"]
+    print(table(head, blocks()), "", sep="\n")
     print(table(["mean over a check's 8 pictures", "mean", "standard deviation", "checks", "limit"], told))
 
 

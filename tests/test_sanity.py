@@ -235,7 +235,7 @@ def test_missing_tensors_nan_and_an_ema_that_never_moved(copy):
     spoiled(copy, "vae", **{"decoder.conv_out.bias": bias})
     found = weights.findings(make(copy))
     assert [finding.kind for finding in found] == [BROKEN, SUSPICIOUS] and all(finding.cause for finding in found)
-    assert "vae has 1 value that is NaN or infinite (decoder.conv_out.bias)" in found[0].text
+    assert "vae has 1 value of NaN or infinity (decoder.conv_out.bias)" in found[0].text
     assert "the EMA of unet equals the raw weights" in found[1].text and weights.loads(found)
     spoiled(copy, **{"conv_in.weight": None, "more": torch.ones(2)})
     found = weights.findings(make(copy))

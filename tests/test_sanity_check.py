@@ -102,7 +102,7 @@ def test_nan_is_named_by_tensor_and_seen_in_every_picture(copy, config):
     save_file(content, copy / "vae" / UNET)
     report = checked(copy, config)
     assert report.judgement.kind == "broken"
-    assert "vae has 1 value that is NaN or infinite (decoder.conv_in.bias)" in report.judgement.line
+    assert "vae has 1 value of NaN or infinity (decoder.conv_in.bias)" in report.judgement.line
     assert all(made.measures["not finite"] > 0.5 and made.measures["latents"] < 3 for made in report.pictures)
 
 

@@ -81,7 +81,7 @@ class Report:
     folder: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data for JSON, the folder of this machine left out."""
+        """Return plain data for JSON, folders of this machine left out."""
         return {
             "name": self.name,
             "judgement": self.judgement.to_json(),
@@ -94,7 +94,7 @@ class Report:
                  "detail": half.detail, "pictures": len(half.measures)} for half in self.halves
             ],
             "pictures": [asdict(made) for made in self.pictures],
-            "card": self.card.to_json() if self.card else None,
+            "card": self.card.to_json() | {"path": Path(self.card.layout.path).name} if self.card else None,
         }  # fmt: skip
 
 
@@ -183,7 +183,7 @@ class _Checking:
         except ComparerError as refusal:
             if not (path / "model_index.json").is_file():
                 raise
-            return self._done(judge.judge([Finding(BROKEN, str(refusal).rstrip("."), True)], (), None))
+            return self._done(judge.judge([Finding(BROKEN, self.config.tell(refusal).rstrip("."), True)], (), None))
         files, notes = weights.findings(card), weights.notes(card)
         if not weights.loads(files):
             return self._done(judge.judge(files, (), None, notes=notes), card=card)

@@ -32,7 +32,7 @@ def unlearned(tensors: Iterable[Tensor]) -> dict[str, float]:
     """
     blocks: dict[str, list[Tensor]] = {}
     for tensor in tensors:
-        if _matrix(tensor.shape) and tensor.dtype.startswith(("float", "bfloat")):
+        if is_matrix(tensor):
             blocks.setdefault(block_of(tensor.name), []).append(tensor)
     found = {}
     with reading(tensor for inside in blocks.values() for tensor in inside) as read:
@@ -47,8 +47,10 @@ def unlearned(tensors: Iterable[Tensor]) -> dict[str, float]:
     return found
 
 
-def _matrix(shape: tuple[int, ...]) -> bool:
-    return len(shape) >= 2 and shape[0] >= LEAST and math.prod(shape[1:]) >= LEAST
+def is_matrix(tensor: Tensor) -> bool:
+    """Say whether a tensor has enough rows and columns to be looked at."""
+    long = len(tensor.shape) >= 2 and tensor.shape[0] >= LEAST and math.prod(tensor.shape[1:]) >= LEAST
+    return long and tensor.dtype.startswith(("float", "bfloat"))
 
 
 def relative(value: Any) -> float:

@@ -77,10 +77,8 @@ def _keys(card: Card) -> Iterator[Finding]:
             )
             yield Finding(BROKEN, text, True, "", len(found.missing), 0)
         if found.other_shape:
-            text = (
-                f"{part.title} has {_count(len(found.other_shape), 'tensor')} of another shape than its configuration says "
-                f"({_few(found.other_shape)}), {MISSING}"
-            )
+            which = f"{_count(len(found.other_shape), 'tensor')} ({_few(found.other_shape)})"
+            text = f"{part.title} has {which} of another shape than its configuration says, {MISSING}"
             yield Finding(BROKEN, text, True, "", len(found.other_shape), 0)
 
 
@@ -89,7 +87,7 @@ def _health(card: Card) -> Iterator[Finding]:
         health = each.health
         if health.not_finite:
             count = sum(health.not_finite.values())
-            text = f"{each.part.title} has {_count(count, 'value')} that {'is' if count == 1 else 'are'} NaN or infinite ({_few(health.not_finite)})"
+            text = f"{each.part.title} has {_count(count, 'value')} of NaN or infinity ({_few(health.not_finite)})"
             yield Finding(BROKEN, text, True, "", count, 0)
         elif not health.sound:
             yield Finding(BROKEN, f"all values of {each.part.title} are 0", True)
@@ -106,9 +104,10 @@ def _structure(card: Card) -> Iterator[Finding]:
     for part in card.layout.parts:
         if found := structure.unlearned(part.tensors) if part.named else {}:
             most = max(found.values())
+            which = f"{_count(len(found), 'block')} of {part.title} ({_few(found)})"
             text = (
-                f"{_count(len(found), 'block')} of {part.title} ({_few(found)}) cannot be told from random numbers: largest "
-                f"singular value {most:.2f} times that of random ones (at least {structure.STANDS_OUT:g} is right)"
+                f"{which} cannot be told from random numbers: largest singular value {most:.2f} times that of random "
+                f"ones (at least {structure.STANDS_OUT:g} is right)"
             )
             yield Finding(SUSPICIOUS, text, True, "", most, structure.STANDS_OUT)
 
