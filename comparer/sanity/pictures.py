@@ -71,7 +71,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "clipped", "saturated", None, 0.5, ".3f",
             "share of pixels with a channel at 0 or 255 that are neither pure white nor pure black",
-            "photographs stay below a tenth, graphics in flat pure colours at four tenths",
+            "photographs stay below a tenth; graphics in pure colours have more, so the limit is far off",
         ),
         Rule(
             "overshoot", "saturated", None, 0.1, ".3f",
@@ -80,12 +80,12 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "fine", "noise-like", 0.5, None, ".3f", "correlation of neighbouring pixels",
-            "0 in white noise, above 0.7 in photographs",
+            "0 in white noise, above 0.85 in photographs",
         ),
         Rule(
             "coarse", "noise-like", 0.45, None, ".3f",
             f"correlation of neighbouring cells of {CELL}×{CELL} pixels",
-            "up to 0.45 in pictures decoded from noise, above 0.6 in photographs",
+            "up to 0.45 in pictures decoded from noise, above 0.7 in photographs",
         ),
         Rule(
             "latents", "of latents far from unit size", 0.2, 3.0, ".2f",
