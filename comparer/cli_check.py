@@ -14,7 +14,7 @@ from comparer.config import add_arguments, from_arguments
 from comparer.errors import shown
 from comparer.events import Progress, Waiting
 from comparer.sanity.check import REPORT, Report, check
-from comparer.sanity.judge import Half
+from comparer.sanity.judge import TOLD, Half
 from comparer.sanity.pictures import RULES
 
 CALLED = {"ema": "EMA", "raw": "raw", "": ""}
@@ -76,6 +76,7 @@ def describe(report: Report) -> Iterator[str]:
     yield from (f"Note: {shown(note, 300)}" for note in report.judgement.notes)
     if report.folder:
         yield f"{len(report.pictures)} pictures and {REPORT} in {report.seconds:.0f} s: {report.folder}"
+    yield from (f"Also: {shown(reason, 500)}" for reason in report.judgement.reasons[TOLD:])
     yield shown(report.judgement.line, 2000)
 
 

@@ -181,6 +181,13 @@ def test_a_fine_tunes_own_prediction_type_is_a_note_while_its_pictures_are_right
     assert wrong.why[0].cause and "says v_prediction" in wrong.why[0].text
 
 
+def test_the_line_has_three_reasons_and_the_rest_is_counted():
+    found = judge([], [half(wrong=8, wins=2, score=5.0, effect=0.0, coarse=0.1, fine=0.1, spread=1.0)], BASE)
+    assert [finding.kind for finding in found.why] == [BROKEN, BROKEN, SUSPICIOUS, SUSPICIOUS, SUSPICIOUS]
+    assert found.line.endswith("; and 2 more") and found.line.count("; ") == 3
+    assert len(found.reasons) == 5 and sum("noise-like" in reason for reason in found.reasons) == 1
+
+
 def test_the_worst_finding_decides():
     files = [Finding(SUSPICIOUS, "x", True)]
     assert judge(files, [half()], BASE).kind == SUSPICIOUS
@@ -263,7 +270,7 @@ def test_a_shuffled_block_is_found_and_its_neighbours_are_not(copy):
     spoiled(copy, **content)
     (found,) = weights.findings(make(copy))
     assert (found.kind, found.cause) == (SUSPICIOUS, True) and 0.9 < found.value < 1.1 < found.limit
-    assert "1 block of unet (EMA) (mid_block) cannot be told from random numbers" in found.text
+    assert "1 block of unet (EMA) (mid_block) can hardly be told from random numbers" in found.text
 
 
 def test_fresh_weights_are_found_in_every_component(tmp_path):

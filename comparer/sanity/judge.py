@@ -16,6 +16,7 @@ EXIT = {HEALTHY: 0, SUSPICIOUS: 4, BROKEN: 5}
 OWN = 5  # of eight pictures whose own prompt scores highest: by chance, one in four each, it is so in 2.7 % of checks
 EFFECT = 2.0  # levels of 255
 SAME = 0.01  # of a scaling factor
+TOLD = 3  # reasons in the line
 
 
 @dataclass(frozen=True)
@@ -59,12 +60,16 @@ class Judgement:
 
     @property
     def line(self) -> str:
-        """The judgement as one line."""
+        """The judgement as one line, with the first three reasons."""
         if not self.why:
             return f"{self.kind}: nothing that is looked at is wrong"
-        several = len({finding.half for finding in self.why} - {""}) > 0
-        said = [f"{_HALVES[each.half]}{each.text}" if several else each.text for each in self.why]
-        return f"{self.kind}: {'; '.join(said)}"
+        more = [f"and {len(self.why) - TOLD} more"] if len(self.why) > TOLD else []
+        return f"{self.kind}: {'; '.join([*self.reasons[:TOLD], *more])}"
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Every finding's text, with its half where there are two."""
+        return tuple(f"{_HALVES[each.half]}{each.text}" for each in self.why)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -175,12 +180,14 @@ def seen(half: Half, base: Base) -> list[Finding]:
 
 
 def _pictures(half: Half) -> list[Finding]:
-    found = []
+    found: list[Finding] = []
+    told: set[str] = set()
     for name, rule in RULES.items():
         values = [measures[name] for measures in half.measures if name in measures]
         bad = [value for value in values if not rule.right(value)]
-        if not bad:
+        if not bad or rule.what in told:  # one measure of a kind is enough
             continue
+        told.add(rule.what)
         worst = max(bad, key=lambda value: abs(value - rule.limit(value)) if value == value else float("inf"))
         kind = BROKEN if 2 * len(bad) >= len(values) else SUSPICIOUS
         which = f"{len(bad)} of {len(values)} pictures {'is' if len(bad) == 1 else 'are'} {rule.what}"

@@ -106,8 +106,8 @@ def _structure(card: Card) -> Iterator[Finding]:
             most = max(found.values())
             which = f"{_count(len(found), 'block')} of {part.title} ({_few(found)})"
             text = (
-                f"{which} cannot be told from random numbers: largest singular value {most:.2f} times that of random "
-                f"ones (at least {structure.STANDS_OUT:g} is right)"
+                f"{which} can hardly be told from random numbers: largest singular value {most:.2f} times that of "
+                f"random ones (at least {structure.STANDS_OUT:g} is right)"
             )
             yield Finding(SUSPICIOUS, text, True, "", most, structure.STANDS_OUT)
 
