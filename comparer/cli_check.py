@@ -13,9 +13,10 @@ from comparer.checkpoints.card import Card
 from comparer.config import add_arguments, from_arguments
 from comparer.errors import shown
 from comparer.events import Progress, Waiting
-from comparer.sanity.check import REPORT, Report, check
+from comparer.sanity.check import check
 from comparer.sanity.judge import TOLD, Half
 from comparer.sanity.pictures import RULES
+from comparer.sanity.report import REPORT, Report
 
 CALLED = {"ema": "EMA", "raw": "raw", "": ""}
 

@@ -167,6 +167,11 @@ def test_without_scores_and_without_a_range_the_rest_is_judged():
     assert judge([], [half(wins=2)], unknown).kind == SUSPICIOUS
 
 
+def test_scores_of_zero_are_no_win():
+    nothing = Half("", half().measures, half().own, ((0.0,) * 4,) * 8)
+    assert nothing.wins == 0 and half(wins=3).wins == 3
+
+
 def test_causes_come_first_and_configurations_are_named():
     found = judge([], [half(wrong=8, coarse=0.1)], BASE, Config(0.18215, "epsilon"))
     assert found.kind == BROKEN and [finding.cause for finding in found.why] == [True, True, False]

@@ -1,6 +1,7 @@
 """``python -m comparer check`` and its events, on the demo and on copies with planted faults."""
 
 import json
+import math
 import sys
 import threading
 from dataclasses import replace
@@ -23,8 +24,9 @@ from comparer.models.architectures import save_tiny
 from comparer.models.catalog import DEMO
 from comparer.request import Settings
 from comparer.sanity.base import EXAMPLES
-from comparer.sanity.check import Report, check
+from comparer.sanity.check import check
 from comparer.sanity.pictures import RULES
+from comparer.sanity.report import REPORT, Report
 from comparer.turns import turn
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -104,6 +106,16 @@ def test_nan_is_named_by_tensor_and_seen_in_every_picture(copy, config):
     assert report.judgement.kind == "broken"
     assert "vae has 1 value of NaN or infinity (decoder.conv_in.bias)" in report.judgement.line
     assert all(made.measures["not finite"] > 0.5 and made.measures["latents"] < 3 for made in report.pictures)
+
+
+def test_the_json_has_no_nan(copy, config):
+    content = load_file(copy / "unet" / UNET)
+    content["conv_in.bias"][0] = float("nan")
+    save_file(content, copy / "unet" / UNET)
+    report = checked(copy, config)
+    text = (report.folder / REPORT).read_text()
+    assert math.isnan(report.pictures[0].measures["latents"]) and ": NaN" not in text
+    assert json.loads(text)["pictures"][0]["measures"]["latents"] is None
 
 
 def test_wrong_configurations_are_named(copy, config):

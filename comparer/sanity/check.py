@@ -3,7 +3,8 @@
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -15,7 +16,7 @@ from comparer.checkpoints.fingerprint import Hashes
 from comparer.checkpoints.groups import EMA, RAW
 from comparer.checkpoints.read import Checkpoint, read_folder, resolve
 from comparer.config import Config
-from comparer.errors import ComparerError, Stopped
+from comparer.errors import ComparerError, Stopped, shown
 from comparer.events import Emit, Progress, Waiting, in_thread
 from comparer.fetch import reporter
 from comparer.history import RunFolder
@@ -25,77 +26,10 @@ from comparer.request import Settings
 from comparer.sanity import judge, weights
 from comparer.sanity.base import Base, base_of, settings_of
 from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
+from comparer.sanity.report import REPORT, Made, Report
 from comparer.turns import turn
 
-REPORT = "check.json"
 CACHE = "cache/hashes.json"  # in the runs folder, as the weights card's
-
-
-@dataclass(frozen=True)
-class Made:
-    """One picture.
-
-    Attributes:
-        half: "ema", "raw" or "".
-        prompt: its number.
-        seed: its own.
-        file: its name in the report's folder.
-        measures: as ``pictures.measure`` gives them.
-        clip: its scores with every prompt; () where there is no scorer.
-    """
-
-    half: str
-    prompt: int
-    seed: int
-    file: str
-    measures: dict[str, float]
-    clip: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check found.
-
-    Attributes:
-        name: of the checkpoint, as it was asked for.
-        judgement: the one line, and why.
-        card: the weights card; None where the files could not be read.
-        base: what is known of the model it comes from; None where nothing was made.
-        settings: of the pictures, else None.
-        pictures: all of them, EMA first.
-        halves: what the judgement was made from.
-        scorer: which CLIP scored, or why none did.
-        seconds: from loading to the last score.
-        folder: where the pictures and ``check.json`` are.
-    """
-
-    name: str
-    judgement: Judgement
-    card: Card | None = None
-    base: Base | None = None
-    settings: Settings | None = None
-    pictures: tuple[Made, ...] = ()
-    halves: tuple[Half, ...] = ()
-    scorer: str = ""
-    seconds: float = 0.0
-    folder: Path | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain data for JSON, folders of this machine left out."""
-        return {
-            "name": self.name,
-            "judgement": self.judgement.to_json(),
-            "base": asdict(self.base) if self.base else None,
-            "settings": asdict(self.settings) if self.settings else None,
-            "scorer": self.scorer,
-            "seconds": self.seconds,
-            "halves": [
-                {"half": half.half, "clip": half.score, "own_prompt_wins": half.wins, "effect": half.effect,
-                 "detail": half.detail, "pictures": len(half.measures)} for half in self.halves
-            ],
-            "pictures": [asdict(made) for made in self.pictures],
-            "card": self.card.to_json() | {"path": Path(self.card.layout.path).name} if self.card else None,
-        }  # fmt: skip
 
 
 Event = Waiting | Progress | Report
@@ -139,7 +73,7 @@ def find(name: str, config: Config) -> tuple[Path, Checkpoint | None]:
     if there:
         return Path(name).expanduser().resolve(), None
     if config.own and name not in CATALOG and ("/" in name or name.startswith((".", "~"))):
-        raise ComparerError(f"There is nothing at '{name}'.")
+        raise ComparerError(f"There is nothing at '{shown(name, 200)}'.")
     if name in CATALOG and (found := hub.here(CATALOG[name])) and (config.hub or name == "demo"):
         return found[0], resolve(name, config)
     checkpoint = resolve(name, config)
@@ -176,6 +110,7 @@ class _Checking:
 
     def run(self) -> Report:
         """Do everything and return the report."""
+        self.began = monotonic()  # not while it waited
         path, known = find(self.name, self.config)
         self._progress("loading", "Reading the weights")
         try:
@@ -212,7 +147,8 @@ class _Checking:
         report = Report(self.name, judgement, pictures=tuple(self.made), seconds=seconds, **found)
         if report.folder:
             text = json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
-            (report.folder / REPORT).write_text(text, encoding="utf-8")
+            with _written(report.folder):
+                (report.folder / REPORT).write_text(text, encoding="utf-8")
         return report
 
     def _half(self, half: str, checkpoint: Checkpoint, base: Base, settings: Settings, folder: Path) -> Half:
@@ -241,10 +177,8 @@ class _Checking:
         from comparer.export.png_text import save_png
 
         texts = {"prompt": settings.prompts[prompt], "seed": str(seed), "checkpoint": self.name}
-        try:
+        with _written(path.parent):
             save_png(picture, path, texts)
-        except OSError as error:
-            raise ComparerError(f"The folder {path.parent} cannot be written: {error.strerror or error}.") from error
 
     def _scores(
         self, checkpoint: Checkpoint, base: Base, settings: Settings, pictures: list[Any]
@@ -271,6 +205,14 @@ class _Checking:
             raise Stopped
         left = (monotonic() - self.began) / self.steps * (self.total - self.steps) if self.steps else None
         self.emit(Progress(phase, text, self.steps, self.total, left))
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ComparerError(f"The folder {folder} cannot be written: {error.strerror or error}.") from error
 
 
 def _number(value: Any) -> float | None:

@@ -108,10 +108,11 @@ class Half:
 
     @property
     def wins(self) -> int | None:
-        """How many pictures score highest with their own prompt."""
+        """How many pictures score higher with their own prompt than with any other; scores of 0 are ties."""
         if not self.clip:
             return None
-        return sum(max(scores) == scores[own] for scores, own in zip(self.clip, self.own, strict=True))
+        both = zip(self.clip, self.own, strict=True)
+        return sum(scores[own] > max(scores[:own] + scores[own + 1 :], default=-1) for scores, own in both)
 
     @property
     def detail(self) -> float:
