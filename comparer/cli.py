@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparer import cli_evaluate, cli_inspect
+from comparer import cli_check, cli_evaluate, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.find import names, resolve, weight
 from comparer.compare import compare
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(listing, matter=("checkpoints", "hub"))
     cli_evaluate.add(commands)
     cli_inspect.add(commands)
+    cli_check.add(commands)
     works = commands.add_parser(
         "accelerators", help="show what runs with what, and why not", description="Show what runs with what."
     )

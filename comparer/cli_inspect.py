@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         lines = [line for card in cards for line in (*describe(card), "")]
         lines += [*_compared(pairs), *(_matched(halves) if options.against else ())]
-        print("\n".join(map(_printable, lines)).rstrip())
+        print("\n".join(map(printable, lines)).rstrip())
     return 0
 
 
@@ -94,7 +94,7 @@ def describe(card: Card) -> Iterator[str]:
     if layout.configs:
         yield "  " + ", ".join(f"{key} {shown(value)}" for key, value in layout.configs.items())
     yield from ("", "Files")
-    yield from _columns(
+    yield from columns(
         (
             read.file.name,
             _bytes(read.file.size),
@@ -109,9 +109,9 @@ def describe(card: Card) -> Iterator[str]:
     for each in card.seen:
         yield from _part(each)
     yield from ("", "Used where nothing is asked for")
-    yield from _columns((component, source, why) for component, (source, why) in card.chosen.items())
+    yield from columns((component, source, why) for component, (source, why) in card.chosen.items())
     for component, found in card.moved.items():
-        title = "0: " + NEVER_MOVED if found.whole == 0 and found.pairs else _distance(found.whole)
+        title = "0: " + NEVER_MOVED if found.whole == 0 and found.pairs else distance(found.whole)
         yield from ("", f"EMA from raw, {component}: relative distance {title}")
         yield from _blocks(found)
     if layout.lora:
@@ -122,7 +122,7 @@ def describe(card: Card) -> Iterator[str]:
         yield from ("", f"LoRA, {layout.lora.naming} naming: {ranks}; {layout.lora.alphas} alphas")
     if card.extra:
         yield from ("", "Tensors that no component takes, by prefix")
-        yield from _columns((shown(prefix), str(count)) for prefix, count in card.extra.items())
+        yield from columns((shown(prefix), str(count)) for prefix, count in card.extra.items())
     for curve in card.curves:
         edges = f"from {curve.values[0]:g} to {curve.values[-1]:g}, {min(curve.values):g} to {max(curve.values):g}"
         yield f"  {shown(curve.name)} may be a curve over {len(curve.values)} timesteps: {edges}"
@@ -153,7 +153,7 @@ def _part(each: Seen) -> Iterator[str]:
     yield f"    health: {'; '.join(said) or 'sound'}; largest value {health.largest:g}"
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """Take out what could command a terminal: names come from files."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
@@ -165,7 +165,7 @@ def _few(names: Iterable[str]) -> str:
 
 
 def _blocks(found: Distances) -> Iterator[str]:
-    yield from _columns((shown(block.name), _distance(block.distance)) for block in found.blocks)
+    yield from columns((shown(block.name), distance(block.distance)) for block in found.blocks)
     for what, names in (("only in the first", found.only_first), ("only in the second", found.only_second),
                         ("of another size", found.other_shape)):  # fmt: skip
         if names:
@@ -185,28 +185,29 @@ def _compared(pairs: list[Pair]) -> Iterator[str]:
             alike = f"{pair.in_common} of {pair.in_common + pair.only_first} tensors have equal values"
             yield f"  {pair.component}: different ({pair.first}; {pair.second}); {alike}"
             if pair.distances and pair.distances.pairs:
-                yield f"  relative distance {_distance(pair.distances.whole)}"
+                yield f"  relative distance {distance(pair.distances.whole)}"
             if pair.distances:
                 yield from ("  " + line for line in _blocks(pair.distances))
 
 
 def _matched(halves: list[Half]) -> Iterator[str]:
     yield "Against the training output"
-    yield from _columns(
+    yield from columns(
         (
             half.component,
             {"ema": "EMA", "raw": "raw"}.get(half.half, "not said"),
             half.source,
             {"exactly": "equal", "rounded": "equal, rounded", "part": "a part"}.get(half.same, "different"),
             f"{half.equal} of {half.of} tensors equal",
-            f"distance {_distance(half.distance)}",
+            f"distance {distance(half.distance)}",
         )
         for half in halves
     )
     yield against.verdict(halves)
 
 
-def _distance(value: float | None) -> str:
+def distance(value: float | None) -> str:
+    """Write a relative distance."""
     return "not known" if value is None else f"{value:.3g}"
 
 
@@ -214,7 +215,8 @@ def _bytes(size: int) -> str:
     return f"{size:,} B"
 
 
-def _columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Write rows of equal length as lines whose columns stand below each other."""
     table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
     for row in table:

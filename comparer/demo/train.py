@@ -156,7 +156,7 @@ def nearest_place(shape: Shape) -> int:
     )
 
 
-def encode_scenes(vae, tokenizer, work: Path, device: str):  # noqa: ANN001, ANN201
+def encode_scenes(vae, tokenizer, work: Path, device: str, count: int = LATENTS):  # noqa: ANN001, ANN201
     """Encode the denoiser's scenes once. Returns latents of unit variance, token ids and the scaling factor."""
     import torch
     from tqdm import tqdm
@@ -164,7 +164,7 @@ def encode_scenes(vae, tokenizer, work: Path, device: str):  # noqa: ANN001, ANN
     path = work / "latents.pt"
     if not path.exists():
         latents, captions = [], []
-        for first in tqdm(range(0, LATENTS, 100), desc="latents", mininterval=5):
+        for first in tqdm(range(0, count, 100), desc="latents", mininterval=5):
             rng = np.random.default_rng([3, first])
             scenes = [random_scene(rng) for _ in range(100)]
             captions += [scene.caption() for scene in scenes]
@@ -178,14 +178,25 @@ def encode_scenes(vae, tokenizer, work: Path, device: str):  # noqa: ANN001, ANN
     return kept["latents"], kept["tokens"], kept["scale"]
 
 
-def train_denoiser(vae, tokenizer, work: Path, device: str, vocabulary: int):  # noqa: ANN001, ANN201
-    """Train denoiser and text encoder to predict v, at time steps spread evenly over every batch."""
+def train_denoiser(  # noqa: ANN201
+    vae,  # noqa: ANN001
+    tokenizer,  # noqa: ANN001
+    work: Path,
+    device: str,
+    vocabulary: int,
+    plan: Plan = PLANS["denoiser"],
+    seed: int = 3,
+    count: int = LATENTS,
+):
+    """Train denoiser and text encoder to predict v, at time steps spread evenly over every batch.
+
+    ``seed`` is of the first weights, ``count`` of the scenes that it learns from.
+    """
     import torch
     from diffusers import DDIMScheduler
 
-    torch.manual_seed(3)
-    plan = PLANS["denoiser"]
-    latents, tokens, scale = encode_scenes(vae, tokenizer, work, device)
+    torch.manual_seed(seed)
+    latents, tokens, scale = encode_scenes(vae, tokenizer, work, device, count)
     empty = tokenizer([""], padding="max_length", max_length=networks.CONTEXT, return_tensors="pt").input_ids
     both = torch.nn.ModuleDict({"unet": networks.new_unet(), "text_encoder": networks.new_text_encoder(vocabulary)})
     both.to(device)

@@ -1,0 +1,133 @@
+"""``python -m comparer check``: is a fresh checkpoint sane? Eight pictures a half, measured, and one line."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from comparer import cli_inspect
+from comparer.checkpoints.card import Card
+from comparer.config import add_arguments, from_arguments
+from comparer.errors import shown
+from comparer.events import Progress, Waiting
+from comparer.sanity.check import check
+from comparer.sanity.judge import TOLD, Half
+from comparer.sanity.pictures import RULES
+from comparer.sanity.report import REPORT, Report
+
+CALLED = {"ema": "EMA", "raw": "raw", "": ""}
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "check",
+        help="say in under a minute whether a fresh checkpoint is healthy",
+        description="Make four fixed prompts with two seeds, EMA beside raw where both are there; measure, score and "
+        "judge them. Exit code 0: healthy; 4: suspicious; 5: broken; 2: nothing there that can be run.",
+    )
+    parser.set_defaults(command=run)
+    parser.add_argument("path", metavar="PATH", help="a folder, or a model of the catalogue")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_arguments(parser, matter=("checkpoints", "runs", "hub", "device", "dtype", "offload", "vae"))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check, print, and return the judgement's exit code."""
+    from tqdm import tqdm
+
+    config = replace(from_arguments(options), own=True)
+    report = None
+    form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
+    with closing(check(options.path, config)) as events, tqdm(total=1, disable=options.quiet, bar_format=form) as bar:
+        try:
+            for event in events:
+                if isinstance(event, Waiting):
+                    bar.set_description_str(f"Waiting: {event.ahead} ahead, now: {event.now}")
+                elif isinstance(event, Progress):
+                    bar.total, bar.n = event.total or None, event.done
+                    bar.set_description_str(event.text)
+                else:
+                    report = event
+        except KeyboardInterrupt:
+            bar.close()
+            print("Stopped.", file=sys.stderr)
+            return 130
+    assert report is not None
+    if options.json:
+        print(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(map(cli_inspect.printable, describe(report))))
+    return report.judgement.exit_code
+
+
+def describe(report: Report) -> Iterator[str]:
+    """Write a report as lines of plain text, the judgement last."""
+    if report.card:
+        yield from card(report.card)
+        yield ""
+    for half in report.halves:
+        yield from _measures(half)
+        yield ""
+    yield from _scores(report)
+    yield from (f"Note: {shown(note, 300)}" for note in report.judgement.notes)
+    if report.folder:
+        yield f"{len(report.pictures)} pictures and {REPORT} in {report.seconds:.0f} s: {report.folder}"
+    yield from (f"Also: {shown(reason, 500)}" for reason in report.judgement.reasons[TOLD:])
+    yield shown(report.judgement.line, 2000)
+
+
+def card(made: Card) -> Iterator[str]:
+    """Write what a weights card says in one line for every set of weights; ``inspect`` has the rest."""
+    layout = made.layout
+    yield layout.path
+    yield f"  {layout.kind}{f', {layout.about}' if layout.about else ''}"
+    if layout.configs:
+        yield "  " + ", ".join(f"{key} {shown(value)}" for key, value in layout.configs.items())
+    yield from cli_inspect.columns(
+        (
+            each.part.title,
+            f"{each.part.parameters:,} parameters",
+            ", ".join(each.part.dtypes),
+            f"fingerprint {each.fingerprint.values}",
+            "sound" if each.health.sound else "not sound",
+        )
+        for each in made.seen
+    )
+    for component, found in made.moved.items():
+        yield f"  EMA from raw, {component}: relative distance {cli_inspect.distance(found.whole)}"
+
+
+def _measures(half: Half) -> Iterator[str]:
+    yield f"{CALLED[half.half]} pictures" if half.half else "Pictures"
+    rows = [("measure", "least", "most", "right", "beyond")]
+    for name, rule in RULES.items():
+        values = [measures[name] for measures in half.measures if name in measures]
+        if values:
+            bad = sum(not rule.right(value) for value in values)
+            sides = (("≥", rule.low), ("≤", rule.high))
+            right = ", ".join(f"{sign} {limit:{rule.form}}" for sign, limit in sides if limit is not None)
+            rows.append((f"{name} ({rule.what})", f"{min(values):{rule.form}}", f"{max(values):{rule.form}}", right,
+                         f"{bad} of {len(values)}"))  # fmt: skip
+    yield from cli_inspect.columns(rows)
+
+
+def _scores(report: Report) -> Iterator[str]:
+    if report.scorer and not any(half.clip for half in report.halves):
+        yield report.scorer
+    if report.base is None:
+        return
+    for half in report.halves:
+        title = f"{CALLED[half.half]}: " if half.half else ""
+        known = report.base.ranges.get("clip")
+        if half.score is not None:
+            right = f"at least {known.low:.2f} is right" if known and known.low is not None else "no known range"
+            own = f"{half.wins} of {len(half.own)} highest with their own prompt"
+            yield f"{title}CLIP score {half.score:.2f} ({right}), {own}; {report.scorer}"
+        detail = report.base.ranges.get("detail")
+        right = f"at most {detail.high:.2f} is right" if detail and detail.high is not None else "no known range"
+        yield f"{title}{half.detail:.2f} bits a pixel ({right})"

@@ -1,0 +1,1 @@
+"""Is a checkpoint sane? A few pictures of it, measured, scored and judged."""

@@ -1,0 +1,114 @@
+"""What is known of the model that a checkpoint comes from: its prompts, usual configuration, and range of scores."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints.read import Checkpoint
+from comparer.demo.scenes import EXAMPLES
+from comparer.models.catalog import CATALOG, DEMO
+from comparer.request import Settings
+
+SEEDS = (0, 1)
+RANGE = Path(__file__).with_name("demo.json")  # made by benchmarks/sanity_range.py
+# Unlike each other, so that a scorer cannot take one for another; of assets/prompts/photos.txt.
+PHOTOS = (
+    "a red bicycle leaning against a blue wooden door",
+    "a snow-covered mountain reflected in a calm lake",
+    "a black cat asleep on a pile of old books",
+    "a plate of sushi with chopsticks on a dark slate",
+)
+# What VAEs of these families have; other VAEs of the same class have others.
+FACTORS = {"sd1": 0.18215, "sd2": 0.18215, "pixart-alpha": 0.18215, "sdxl": 0.13025, "pixart-sigma": 0.13025}
+V_SIZE = 96  # Stable Diffusion 2's latents are 96 wide where it predicts v, and 64 where it predicts noise
+
+
+@dataclass(frozen=True)
+class Range:
+    """What the mean of a check's pictures is where the base model is healthy.
+
+    Attributes:
+        mean, spread: over checks with other seeds; the spread is their standard deviation.
+        checks: how many there were.
+        low, high: what is right: four spreads to either side; None where more or less is no fault.
+    """
+
+    mean: float
+    spread: float
+    checks: int
+    low: float | None
+    high: float | None
+
+    def right(self, value: float) -> bool:
+        """Say whether a mean lies within."""
+        return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model.
+
+    Attributes:
+        name: "demo", or a family's.
+        prompts: the four that are made.
+        factor: the VAE's scaling factor.
+        prediction: the prediction type.
+        surely: whether a healthy checkpoint always has this prediction type; fine-tunes of others may change it.
+        ranges: of "clip" and "detail" where they are known.
+        how: settings of the ranges' pictures, for a person.
+    """
+
+    name: str
+    prompts: tuple[str, ...]
+    factor: float
+    prediction: str
+    surely: bool = False
+    ranges: dict[str, Range] = field(default_factory=dict)
+    how: str = ""
+
+    @property
+    def demo(self) -> bool:
+        """Whether it is the demo's world of coloured shapes."""
+        return self.name == "demo"
+
+
+def base_of(checkpoint: Checkpoint) -> Base:
+    """Tell what a checkpoint comes from: the demo where its tokenizer has the demo's words, else its family."""
+    if _words(checkpoint.part("tokenizer")) == _words(DEMO / "tokenizer"):
+        return _demo()
+    family = checkpoint.family.name
+    size = checkpoint.denoiser.get("sample_size")
+    prediction = "v_prediction" if family == "sd2" and size == V_SIZE else "epsilon"
+    return Base(family, PHOTOS, FACTORS[family], prediction)
+
+
+def _demo() -> Base:
+    factor = _json(DEMO / "vae" / "config.json")["scaling_factor"]
+    prediction = _json(DEMO / "scheduler" / "scheduler_config.json")["prediction_type"]
+    kept = _json(RANGE) if RANGE.is_file() else {"ranges": {}, "how": ""}
+    ranges = {name: Range(**found) for name, found in kept["ranges"].items()}
+    return Base("demo", EXAMPLES, factor, prediction, True, ranges, kept["how"])
+
+
+def settings_of(checkpoint: Checkpoint, base: Base) -> Settings:
+    """Return what the pictures are made with: native size, and the demo's own sampler where its range is used."""
+    model = CATALOG["demo"] if base.demo else checkpoint.model
+    size = checkpoint.model.size
+    return Settings(
+        base.prompts, checkpoint.model.name, "", model.sampler, model.steps, model.guidance, size, size, SEEDS
+    )  # fmt: skip
+
+
+def _words(tokenizer: Path) -> dict[str, int] | None:
+    """Return a tokenizer's vocabulary, from either of the files that hold one."""
+    try:
+        if (tokenizer / "vocab.json").is_file():
+            return _json(tokenizer / "vocab.json")
+        return _json(tokenizer / "tokenizer.json")["model"]["vocab"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,233 @@
+"""The sanity check: four prompts × two seeds of every half, measured, scored and judged. Events, then a report."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from time import monotonic
+from typing import Any
+
+from comparer.checkpoints.card import Card, make
+from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.groups import EMA, RAW
+from comparer.checkpoints.read import Checkpoint, read_folder, resolve
+from comparer.config import Config
+from comparer.errors import ComparerError, Stopped, shown
+from comparer.events import Emit, Progress, Waiting, in_thread
+from comparer.fetch import reporter
+from comparer.history import RunFolder
+from comparer.models import hub, samplers
+from comparer.models.catalog import CATALOG, DEMO
+from comparer.request import Settings
+from comparer.sanity import judge, weights
+from comparer.sanity.base import Base, base_of, settings_of
+from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
+from comparer.sanity.report import REPORT, Made, Report
+from comparer.turns import turn
+
+CACHE = "cache/hashes.json"  # in the runs folder, as the weights card's
+
+
+Event = Waiting | Progress | Report
+
+
+def check(
+    name: str, config: Config, stop: threading.Event | None = None, settings: Settings | None = None
+) -> Iterator[Event]:
+    """Check a checkpoint in its turn; yield what happens, the ``Report`` last.
+
+    Args:
+        name: of the catalogue, as the page lists local ones, or, for who owns this machine's files, any path.
+        config: folders and device.
+        stop: set it to stop; then there is no report.
+        settings: other prompts, seeds or steps than the fixed ones; then no range is known.
+
+    Raises:
+        ComparerError: there is nothing there, or nothing that Comparer can run.
+    """
+    stop = stop or threading.Event()
+
+    def work(emit: Emit[Event]) -> None:
+        checking = _Checking(name, config, stop, emit, settings)
+        with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, checking.now) as mine:
+            if mine:
+                emit(checking.run())
+
+    yield from in_thread(work, stop, "comparer-check")
+
+
+def find(name: str, config: Config) -> tuple[Path, Checkpoint | None]:
+    """Return where a checkpoint is, and what it is if that had to be read to find it.
+
+    Raises:
+        ComparerError: there is nothing, or it may not be read.
+    """
+    try:
+        there = config.own and Path(name).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):
+        there = False
+    if there:
+        return Path(name).expanduser().resolve(), None
+    if config.own and name not in CATALOG and ("/" in name or name.startswith((".", "~"))):
+        raise ComparerError(f"There is nothing at '{shown(name, 200)}'.")
+    if name in CATALOG and (found := hub.here(CATALOG[name])) and (config.hub or name == "demo"):
+        return found[0], resolve(name, config)
+    checkpoint = resolve(name, config)
+    return checkpoint.folder, checkpoint
+
+
+def halves(path: Path, name: str, card: Card, known: Checkpoint | None) -> list[tuple[str, Checkpoint]]:
+    """Return what can be loaded of a checkpoint, EMA before raw: the one place that knows the loader.
+
+    Raises:
+        ComparerError: as ``read_folder``.
+    """
+    checkpoint = known or read_folder(path, name)
+    parts = card.layout.of(checkpoint.family.denoiser)
+    variants = {part.half: part.variant for part in reversed(parts) if part.half}
+    if {EMA, RAW} <= set(variants) and variants[EMA] != variants[RAW]:
+        return [(half, replace(checkpoint, variant=variants[half] or checkpoint.variant)) for half in (EMA, RAW)]
+    return [(parts[0].half if len(parts) == 1 else "", checkpoint)]
+
+
+class _Checking:
+    """One check, in a thread of its own."""
+
+    def __init__(
+        self, name: str, config: Config, stop: threading.Event, emit: Emit[Event], settings: Settings | None
+    ) -> None:
+        self.name, self.config, self.stop, self.emit, self.asked = name, config, stop, emit, settings
+        self.made: list[Made] = []
+        self.steps, self.total, self.began, self.scorer = 0, 1, monotonic(), ""
+
+    def now(self) -> str:
+        """Say how far it is to those who wait."""
+        return f"a check of {Path(self.name).name}, {len(self.made)} pictures"
+
+    def run(self) -> Report:
+        """Do everything and return the report."""
+        self.began = monotonic()  # not while it waited
+        path, known = find(self.name, self.config)
+        self._progress("loading", "Reading the weights")
+        try:
+            card = make(path, Hashes(self.config.runs / CACHE), self._within(known))
+        except ComparerError as refusal:
+            if not (path / "model_index.json").is_file():
+                raise
+            return self._done(judge.judge([Finding(BROKEN, self.config.tell(refusal).rstrip("."), True)], (), None))
+        files, notes = weights.findings(card), weights.notes(card)
+        if not weights.loads(files):
+            return self._done(judge.judge(files, (), None, notes=notes), card=card)
+        listed = halves(path, self.name, card, known)
+        base = base_of(listed[0][1])
+        if self.asked:
+            base = replace(base, prompts=self.asked.prompts, ranges={})
+        settings = self.asked or settings_of(listed[0][1], base)
+        folder = RunFolder.create(self.config.runs, f"check-{path.name}", 16 if self.config.public else 3).path
+        each = samplers.marks(settings.sampler, settings.steps, listed[0][1].family)
+        self.total = len(listed) * len(settings.prompts) * len(settings.seeds) * each
+        found = [self._half(half, checkpoint, base, settings, folder) for half, checkpoint in listed]
+        configs = card.layout.configs or {}
+        said = judge.Config(_number(configs.get("vae_scaling_factor")), configs.get("prediction_type"))
+        judgement = judge.judge(files, found, base, said, notes)
+        return self._done(
+            judgement, card=card, base=base, settings=settings, halves=tuple(found), scorer=self.scorer, folder=folder
+        )
+
+    def _within(self, known: Checkpoint | None) -> tuple[Path, ...]:
+        ours = self.config.own or (known is not None and known.model.name in CATALOG)
+        return () if ours else self.config.checkpoints
+
+    def _done(self, judgement: Judgement, **found: Any) -> Report:
+        seconds = monotonic() - self.began
+        report = Report(self.name, judgement, pictures=tuple(self.made), seconds=seconds, **found)
+        if report.folder:
+            text = json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
+            with _written(report.folder):
+                (report.folder / REPORT).write_text(text, encoding="utf-8")
+        return report
+
+    def _half(self, half: str, checkpoint: Checkpoint, base: Base, settings: Settings, folder: Path) -> Half:
+        from comparer.models import pipelines
+        from comparer.sanity.drawing import draw
+
+        called = {EMA: ", EMA", RAW: ", raw"}.get(half, "")
+        self._progress("loading", f"Loading {checkpoint.model.title}{called}")
+        loaded = pipelines.load(checkpoint, self.config)
+        made, pictures = [], []
+        for prompt, seed in [(p, seed) for p in range(len(settings.prompts)) for seed in settings.seeds]:
+            text = f"Picture {len(self.made) + len(made) + 1}{called}"
+            picture, measures = draw(loaded, settings, prompt, seed, partial(self._step, text), self.stop.is_set)
+            file = f"{half or 'picture'}_p{prompt + 1:03}_s{seed}.png"
+            self._save(picture, folder / file, settings, prompt, seed)
+            made.append(Made(half, prompt, seed, file, measures))
+            pictures.append(picture)
+        self._progress("scoring", f"Scoring{called}")
+        scores = self._scores(checkpoint, base, settings, pictures)
+        made = [replace(one, clip=clip) for one, clip in zip(made, scores, strict=True)] if scores else made
+        self.made += made
+        own = tuple(one.prompt for one in made)
+        return Half(half, tuple(one.measures for one in made), own, tuple(scores), _effect(made, pictures))
+
+    def _save(self, picture: Any, path: Path, settings: Settings, prompt: int, seed: int) -> None:
+        from comparer.export.png_text import save_png
+
+        texts = {"prompt": settings.prompts[prompt], "seed": str(seed), "checkpoint": self.name}
+        with _written(path.parent):
+            save_png(picture, path, texts)
+
+    def _scores(
+        self, checkpoint: Checkpoint, base: Base, settings: Settings, pictures: list[Any]
+    ) -> list[tuple[float, ...]]:
+        from comparer.scores import clip
+
+        if base.demo:  # ours, whatever lies in the checkpoint's folder
+            scorer: clip.ClipScorer | str = clip.demo_scorer(DEMO / "scorer")
+        else:
+            scorer = clip.scorer_for(checkpoint, reporter(self.emit), self.stop.is_set)
+        if isinstance(scorer, str):
+            self.scorer = f"not scored: {scorer}"
+            return []
+        self.scorer = scorer.name
+        prompts = list(settings.prompts)
+        return [tuple(scorer.score([picture] * len(prompts), prompts)) for picture in pictures]
+
+    def _step(self, text: str) -> None:
+        self.steps += 1
+        self._progress("generating", text)
+
+    def _progress(self, phase: str, text: str) -> None:
+        if self.stop.is_set():
+            raise Stopped
+        left = (monotonic() - self.began) / self.steps * (self.total - self.steps) if self.steps else None
+        self.emit(Progress(phase, text, self.steps, self.total, left))
+
+
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ComparerError(f"The folder {folder} cannot be written: {error.strerror or error}.") from error
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and value > 0 else None
+
+
+def _effect(made: list[Made], pictures: list[Any]) -> float | None:
+    """Return how much another prompt changes a picture of the same seed: the root of the mean square, levels."""
+    import numpy as np
+
+    arrays = [np.asarray(picture.convert("RGB"), dtype=float) for picture in pictures]
+    squares = [
+        float(((arrays[one] - arrays[other]) ** 2).mean())
+        for one in range(len(made))
+        for other in range(one)
+        if made[one].seed == made[other].seed and made[one].prompt != made[other].prompt
+    ]
+    return fmean(squares) ** 0.5 if squares else None

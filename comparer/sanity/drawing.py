@@ -1,0 +1,56 @@
+"""Make one picture and measure it, with what its decoder gave before NaN and overshoot were clipped away."""
+
+from collections.abc import Callable
+from typing import Any
+
+from comparer.generate import generate
+from comparer.models.pipelines import Loaded
+from comparer.request import Settings
+from comparer.sanity.pictures import measure
+
+
+def draw(
+    loaded: Loaded,
+    settings: Settings,
+    prompt: int,
+    seed: int,
+    on_step: Callable[[], None] = lambda: None,
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[Any, dict[str, float]]:
+    """Make one picture.
+
+    Args:
+        loaded: a loaded pipeline; it is left as it was.
+        settings: shared settings.
+        prompt: number of its prompt.
+        seed: its own.
+        on_step: called after each denoising step.
+        stop: asked after each step.
+
+    Returns:
+        The PIL picture and its measures.
+
+    Raises:
+        Stopped: ``stop`` said so.
+    """
+    import numpy as np
+
+    decoded: list[Any] = []
+    latents: list[Any] = [None]
+
+    def keep(_module: Any, _inputs: Any, output: Any) -> None:
+        # A tensor for every tile where the VAE decodes in tiles; their overlaps count twice.
+        decoded.append(output.detach().float().cpu().numpy().ravel())
+
+    def observe(now: Any) -> None:
+        latents[0] = now
+
+    hook = loaded.pipe.vae.decoder.register_forward_hook(keep)
+    try:
+        with np.errstate(invalid="ignore"):  # NaN becomes black: it is measured before
+            made = generate(loaded, settings, [(prompt, seed)], on_step=lambda _: on_step(), stop=stop, observe=observe)
+    finally:
+        hook.remove()
+    last = latents[0].detach().float().cpu().numpy() if latents[0] is not None else None
+    values = np.concatenate(decoded) if decoded else None
+    return made.pictures[0], measure(made.pictures[0], values, last)

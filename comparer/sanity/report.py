@@ -1,0 +1,89 @@
+"""What a check found: plain data."""
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from comparer.checkpoints.card import Card
+from comparer.request import Settings
+from comparer.sanity.base import Base
+from comparer.sanity.judge import Half, Judgement
+
+REPORT = "check.json"
+
+
+@dataclass(frozen=True)
+class Made:
+    """One picture.
+
+    Attributes:
+        half: "ema", "raw" or "".
+        prompt: its number.
+        seed: its own.
+        file: its name in the report's folder.
+        measures: as ``pictures.measure`` gives them.
+        clip: its scores with every prompt; () where there is no scorer.
+    """
+
+    half: str
+    prompt: int
+    seed: int
+    file: str
+    measures: dict[str, float]
+    clip: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        name: of the checkpoint, as it was asked for.
+        judgement: the one line, and why.
+        card: the weights card; None where the files could not be read.
+        base: what is known of the model it comes from; None where nothing was made.
+        settings: of the pictures, else None.
+        pictures: all of them, EMA first.
+        halves: what the judgement was made from.
+        scorer: which CLIP scored, or why none did.
+        seconds: from loading to the last score.
+        folder: where the pictures and ``check.json`` are.
+    """
+
+    name: str
+    judgement: Judgement
+    card: Card | None = None
+    base: Base | None = None
+    settings: Settings | None = None
+    pictures: tuple[Made, ...] = ()
+    halves: tuple[Half, ...] = ()
+    scorer: str = ""
+    seconds: float = 0.0
+    folder: Path | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for JSON, folders of this machine left out."""
+        return _plain({
+            "name": self.name,
+            "judgement": self.judgement.to_json(),
+            "base": asdict(self.base) if self.base else None,
+            "settings": asdict(self.settings) if self.settings else None,
+            "scorer": self.scorer,
+            "seconds": self.seconds,
+            "halves": [
+                {"half": half.half, "clip": half.score, "own_prompt_wins": half.wins, "effect": half.effect,
+                 "detail": half.detail, "pictures": len(half.measures)} for half in self.halves
+            ],
+            "pictures": [asdict(made) for made in self.pictures],
+            "card": self.card.to_json() | {"path": Path(self.card.layout.path).name} if self.card else None,
+        })  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """Return the same with None for numbers that are not finite: JSON has no NaN."""
+    if isinstance(value, dict):
+        return {key: _plain(inside) for key, inside in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inside) for inside in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,122 @@
+"""What a checkpoint's files show before anything is made with them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from comparer.checkpoints import keys
+from comparer.checkpoints.card import Card
+from comparer.checkpoints.components import COMPONENTS
+from comparer.checkpoints.layout import FOLDER, Part
+from comparer.errors import shown
+from comparer.sanity import structure
+from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
+
+NAMED = 3  # tensors that are named where many could be
+OPTIONAL = ("safety_checker", "image_encoder")  # pictures are made without them
+
+
+def findings(card: Card) -> list[Finding]:
+    """Say what is wrong with the files: missing tensors, NaN, all zero, an EMA that never moved, random blocks."""
+    return [*_absent(card), *_keys(card), *_health(card), *_moved(card), *_structure(card)]
+
+
+def loads(found: Iterable[Finding]) -> bool:
+    """Say whether these findings leave something that can be run: missing tensors would be filled with random ones."""
+    return not any(finding.text.endswith(MISSING) for finding in found)
+
+
+MISSING = "so nothing was run"
+
+
+def notes(card: Card) -> list[str]:
+    """Say what is no fault by itself."""
+    told = []
+    for each in card.seen:
+        if beyond := each.health.beyond["float16"]:
+            told.append(
+                f"{each.part.title} has values beyond the range of float16 ({_few(beyond)}): run it in another."
+            )
+        if card.layout.kind == FOLDER and (found := _compared(card, each.part)) and found.unexpected:
+            told.append(
+                f"{each.part.title} has {_count(len(found.unexpected), 'tensor')} that its class does not take "
+                f"({_few(found.unexpected)})."
+            )
+    return told
+
+
+def _absent(card: Card) -> Iterator[Finding]:
+    if card.layout.kind != FOLDER:
+        return
+    try:
+        index = json.loads((Path(card.layout.path) / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return  # whoever reads the folder as a pipeline says so
+    for component in COMPONENTS:
+        named = isinstance(index, dict) and index.get(component)
+        wanted = isinstance(named, list) and named[:1] not in ([], [None]) and component not in OPTIONAL
+        if wanted and not card.layout.of(component):
+            yield Finding(BROKEN, f"there are no weights of the {component}, {MISSING}", True)
+
+
+def _compared(card: Card, part: Part) -> keys.Keys | None:
+    config = keys.config_of(Path(card.layout.path), part.component)
+    return keys.compare(part.tensors, config) if config and part.named and part.component in COMPONENTS else None
+
+
+def _keys(card: Card) -> Iterator[Finding]:
+    if card.layout.kind != FOLDER:
+        return
+    for part in card.layout.parts:
+        found = _compared(card, part)
+        if found is None or found.whole:
+            continue
+        if found.missing:
+            text = (
+                f"{part.title} lacks {len(found.missing)} of {found.wanted} tensors ({_few(found.missing)}), {MISSING}"
+            )
+            yield Finding(BROKEN, text, True, "", len(found.missing), 0)
+        if found.other_shape:
+            which = f"{_count(len(found.other_shape), 'tensor')} ({_few(found.other_shape)})"
+            text = f"{part.title} has {which} of another shape than its configuration says, {MISSING}"
+            yield Finding(BROKEN, text, True, "", len(found.other_shape), 0)
+
+
+def _health(card: Card) -> Iterator[Finding]:
+    for each in card.seen:
+        health = each.health
+        if health.not_finite:
+            count = sum(health.not_finite.values())
+            text = f"{each.part.title} has {_count(count, 'value')} of NaN or infinity ({_few(health.not_finite)})"
+            yield Finding(BROKEN, text, True, "", count, 0)
+        elif not health.sound:
+            yield Finding(BROKEN, f"all values of {each.part.title} are 0", True)
+
+
+def _moved(card: Card) -> Iterator[Finding]:
+    for component, found in card.moved.items():
+        if found.whole == 0 and found.pairs:
+            text = f"the EMA of {component} equals the raw weights: it never moved"
+            yield Finding(SUSPICIOUS, text, True, "", 0.0, 0.0)
+
+
+def _structure(card: Card) -> Iterator[Finding]:
+    for part in card.layout.parts:
+        if found := structure.unlearned(part.tensors) if part.named else {}:
+            most = max(found.values())
+            which = f"{_count(len(found), 'block')} of {part.title} ({_few(found)})"
+            text = (
+                f"{which} can hardly be told from random numbers: largest singular value {most:.2f} times that of "
+                f"random ones (at least {structure.STANDS_OUT:g} is right)"
+            )
+            yield Finding(SUSPICIOUS, text, True, "", most, structure.STANDS_OUT)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _few(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(shown(name) for name in listed[:NAMED]) + more
