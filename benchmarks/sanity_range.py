@@ -21,8 +21,8 @@ from common import ROOT, machine, table
 from PIL import Image
 
 from comparer.checkpoints.components import block_of
+from comparer.checkpoints.find import resolve
 from comparer.checkpoints.look import look
-from comparer.checkpoints.read import resolve
 from comparer.checkpoints.tensors import reading
 from comparer.config import Config
 from comparer.models import pipelines

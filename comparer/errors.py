@@ -9,6 +9,14 @@ class ComparerError(Exception):
     """
 
 
+class Incomplete(ComparerError):
+    """Weights lack tensors of their module, or have them in another shape."""
+
+
+class Refused(ComparerError):
+    """A file was not read because reading it could run code."""
+
+
 class Stopped(Exception):
     """Someone pressed Stop. Raised inside a pipeline call; never shown."""
 

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from comparer.checkpoints.components import block_of
-from comparer.checkpoints.read import read_folder
+from comparer.checkpoints.find import resolve
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -135,7 +135,42 @@ def test_a_file_that_is_damaged_is_broken_and_what_is_not_there_is_an_error(comm
         code, out, err = command(path)
         assert (code, out) == (2, "") and err.count("\n") == 1, path
     code, _, err = command(DEMO / "unet")
-    assert code == 2 and "model_index.json" in err
+    assert code == 2 and "base=" in err
+    torch.save({"unet": print}, tmp_path / "evil.pt")
+    code, _, err = command(tmp_path / "evil.pt")
+    assert code == 2 and "could run code" in err
+    (tmp_path / "cut.safetensors").write_bytes(load_bytes()[:5000])
+    code, out, _ = command(tmp_path / "cut.safetensors")
+    assert code == 5 and "cut.safetensors" in out.splitlines()[-1]
+
+
+def load_bytes():
+    return (DEMO / "unet" / UNET).read_bytes()
+
+
+def test_a_training_output_is_checked_over_its_base_ema_beside_raw(copy, config, tmp_path):
+    step = tmp_path / "step_024000"
+    step.mkdir()
+    content = load_file(copy / "unet" / UNET)
+    save_file(content, step / "model.safetensors")
+    torch.save({"ema": {name: value * 1.01 for name, value in content.items()}}, step / "ema.pt")
+    report = checked(f"{step}; base=demo", config)
+    assert [half.half for half in report.halves] == ["ema", "raw"] and len(report.pictures) == 4
+    assert {seen.part.half for seen in report.card.seen} == {"ema", "raw"}
+    raw = checked(f"{step}; base={copy}; weights=raw", config)
+    assert [half.half for half in raw.halves] == ["raw"]
+    alike = [made.measures for made in report.pictures if made.half == "raw"]
+    assert [made.measures for made in raw.pictures] == alike
+    with pytest.raises(ComparerError, match="say which checkpoint has the rest"):
+        checked(step, config)
+
+
+def test_a_training_output_with_holes_is_broken(copy, config, tmp_path):
+    content = load_file(copy / "unet" / UNET)
+    save_file(dict(list(content.items())[::2]), tmp_path / "holes.safetensors")
+    report = checked(f"{tmp_path / 'holes.safetensors'}; base=demo", config)
+    assert report.judgement.kind == "broken" and "163 missing" in report.judgement.line and not report.pictures
+    assert "so nothing was run" in report.judgement.reasons[0]
 
 
 def test_random_weights_of_another_family_are_judged_without_a_known_range(command, tmp_path, monkeypatch):
@@ -181,7 +216,7 @@ def test_the_pipeline_is_left_as_it_was(copy, config):
     from comparer.models import pipelines
 
     checked(copy, config)
-    loaded = pipelines.load(read_folder(copy, str(copy)), config)
+    loaded = pipelines.load(resolve("demo", config), config)
     assert not loaded.pipe.vae.decoder._forward_hooks and torch.isfinite(loaded.pipe.unet.conv_in.weight).all()
 
 

@@ -59,7 +59,8 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
         if source is None and over and wanted:
             raise ComparerError(f"'{shown(over.name)}' has no {component}, so none of its {wanted} weights.")
         if source is None:
-            source = _of(seen(folder, within, checkpoint.parts), component, folder, folder, half, wanted)
+            own = "" if over else half  # which half is asked of what lies over the base, not of the base
+            source = _of(seen(folder, within, checkpoint.parts), component, folder, folder, own, wanted)
         found[component] = source
     if over and not any(source.path == over for source in found.values()):
         held = ", ".join(dict.fromkeys(part.component for part in seen(over, within).parts))

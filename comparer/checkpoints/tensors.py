@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError, Refused, shown
 
 TORCH = (".bin", ".pt", ".pth", ".ckpt")
 ENDINGS = (".safetensors", *TORCH)
@@ -251,7 +251,7 @@ def _load(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.<>]+)", str(error))
         what = f"needs {shown(wanted[1])} and could run code" if wanted else "needs more than tensors, or is damaged,"
-        raise ComparerError(
+        raise Refused(
             f"{_named(path)} is a pickle that {what} when it is read, so it was not read: have it converted to "
             "safetensors by who made it, or on a machine that may be lost."
         ) from error

@@ -13,7 +13,7 @@ from comparer.checkpoints.health import Health
 from comparer.checkpoints.read import read_json
 from comparer.checkpoints.sources import Source
 from comparer.checkpoints.tensors import reading
-from comparer.errors import ComparerError, shown
+from comparer.errors import Incomplete, shown
 
 NAMED = 3  # tensors that are named where many could be
 
@@ -88,7 +88,7 @@ def build(source: Source, class_name: str, dtype: str, incomplete: bool = False)
     fit = convert.fit(source.part, config, module)
     missing, misshaped = list(fit.missing), list(fit.misshaped)
     if (missing or misshaped) and not incomplete:
-        raise ComparerError(_told(source, fit))
+        raise Incomplete(_told(source, fit))
     kept = tuple(getattr(module, "_keep_in_fp32_modules", None) or ())
     found: dict[str, Any] = {}
     health, digests = Health(), {}

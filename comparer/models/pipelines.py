@@ -74,7 +74,7 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
         else:
             getattr(pipe, f"enable_{config.offload.replace('model', 'model_cpu')}_offload")(device=device)
     except ComparerError as error:
-        failure = ComparerError(f"'{checkpoint.model.name}' could not be loaded: {error}")
+        failure = type(error)(f"'{checkpoint.model.name}' could not be loaded: {error}")
     except Exception as error:
         told = out_of_memory(error, device)
         from safetensors import SafetensorError

@@ -9,6 +9,7 @@ from comparer.checkpoints.read import Checkpoint
 from comparer.demo.scenes import EXAMPLES
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.request import Settings
+from comparer.weights import NAMES
 
 SEEDS = (0, 1)
 RANGE = Path(__file__).with_name("demo.json")  # made by benchmarks/sanity_range.py
@@ -75,7 +76,7 @@ class Base:
 
 def base_of(checkpoint: Checkpoint) -> Base:
     """Tell what a checkpoint comes from: the demo where its tokenizer has the demo's words, else its family."""
-    if _words(checkpoint.part("tokenizer")) == _words(DEMO / "tokenizer"):
+    if checkpoint.demo:
         return _demo()
     family = checkpoint.family.name
     size = checkpoint.denoiser.get("sample_size")
@@ -95,19 +96,9 @@ def settings_of(checkpoint: Checkpoint, base: Base) -> Settings:
     """Return what the pictures are made with: native size, and the demo's own sampler where its range is used."""
     model = CATALOG["demo"] if base.demo else checkpoint.model
     size = checkpoint.model.size
-    return Settings(
-        base.prompts, checkpoint.model.name, "", model.sampler, model.steps, model.guidance, size, size, SEEDS
-    )  # fmt: skip
-
-
-def _words(tokenizer: Path) -> dict[str, int] | None:
-    """Return a tokenizer's vocabulary, from either of the files that hold one."""
-    try:
-        if (tokenizer / "vocab.json").is_file():
-            return _json(tokenizer / "vocab.json")
-        return _json(tokenizer / "tokenizer.json")["model"]["vocab"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
+    weights = {name: getattr(checkpoint.weights, name) for name in NAMES}
+    asked = {"sampler": model.sampler, "steps": model.steps, "guidance": model.guidance, "width": size, "height": size}
+    return Settings(base.prompts, seeds=SEEDS, **asked, **weights)
 
 
 def _json(path: Path) -> Any:

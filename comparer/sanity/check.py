@@ -11,23 +11,28 @@ from statistics import fmean
 from time import monotonic
 from typing import Any
 
-from comparer.checkpoints.card import Card, make
+from comparer.checkpoints.card import make
+from comparer.checkpoints.find import place, resolve
 from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.folders import never
 from comparer.checkpoints.groups import EMA, RAW
-from comparer.checkpoints.read import Checkpoint, read_folder, resolve
+from comparer.checkpoints.read import Checkpoint
+from comparer.checkpoints.sources import seen, sources
+from comparer.checkpoints.tensors import ENDINGS
 from comparer.config import Config
-from comparer.errors import ComparerError, Stopped, shown
+from comparer.errors import ComparerError, Incomplete, Refused, Stopped
 from comparer.events import Emit, Progress, Waiting, in_thread
 from comparer.fetch import reporter
 from comparer.history import RunFolder
-from comparer.models import hub, samplers
-from comparer.models.catalog import CATALOG, DEMO
+from comparer.models import samplers
+from comparer.models.catalog import CATALOG
 from comparer.request import Settings
 from comparer.sanity import judge, weights
 from comparer.sanity.base import Base, base_of, settings_of
 from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
 from comparer.sanity.report import REPORT, Made, Report
 from comparer.turns import turn
+from comparer.weights import Weights, parse
 
 CACHE = "cache/hashes.json"  # in the runs folder, as the weights card's
 
@@ -60,38 +65,52 @@ def check(
     yield from in_thread(work, stop, "comparer-check")
 
 
-def find(name: str, config: Config) -> tuple[Path, Checkpoint | None]:
-    """Return where a checkpoint is, and what it is if that had to be read to find it.
+def find(name: str, config: Config) -> tuple[Path, Weights, Config]:
+    """Return where a checkpoint is, which weights of it are asked for, and the folders that may be read for that.
 
     Raises:
         ComparerError: there is nothing, or it may not be read.
     """
-    try:
-        there = config.own and Path(name).expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
-        there = False
-    if there:
-        return Path(name).expanduser().resolve(), None
-    if config.own and name not in CATALOG and ("/" in name or name.startswith((".", "~"))):
-        raise ComparerError(f"There is nothing at '{shown(name, 200)}'.")
-    if name in CATALOG and (found := hub.here(CATALOG[name])) and (config.hub or name == "demo"):
-        return found[0], resolve(name, config)
-    checkpoint = resolve(name, config)
-    return checkpoint.folder, checkpoint
+    weights = parse(name)
+    if config.own:
+        weights, config = _own(weights, config)
+    if weights.checkpoint in CATALOG:
+        return resolve(Weights(weights.checkpoint), config).folder, weights, config
+    return place(weights.checkpoint, config), weights, config
 
 
-def halves(path: Path, name: str, card: Card, known: Checkpoint | None) -> list[tuple[str, Checkpoint]]:
-    """Return what can be loaded of a checkpoint, EMA before raw: the one place that knows the loader.
+def _own(weights: Weights, config: Config) -> tuple[Weights, Config]:
+    """Let the owner of this machine's files name any of them: their folders are added to those that may be read."""
+    folders: list[Path] = []
+
+    def there(name: str) -> str:
+        try:
+            path = Path(name).expanduser().absolute()
+            if not name or name in CATALOG or not path.exists():
+                return name
+        except (OSError, ValueError, RuntimeError):
+            return name
+        folders.append(path.resolve().parent)
+        return str(path)
+
+    loras = tuple((there(file), weight) for file, weight in weights.loras)
+    named = {key: there(getattr(weights, key)) for key in ("checkpoint", "base", "vae")}
+    return replace(weights, loras=loras, **named), replace(config, checkpoints=(*config.checkpoints, *folders))
+
+
+def halves(weights: Weights, config: Config) -> list[tuple[str, Checkpoint]]:
+    """Return what is to be looked at: EMA and raw where both are there and none was asked for, else what is used.
 
     Raises:
-        ComparerError: as ``read_folder``.
+        ComparerError: as ``resolve``.
     """
-    checkpoint = known or read_folder(path, name)
-    parts = card.layout.of(checkpoint.family.denoiser)
-    variants = {part.half: part.variant for part in reversed(parts) if part.half}
-    if {EMA, RAW} <= set(variants) and variants[EMA] != variants[RAW]:
-        return [(half, replace(checkpoint, variant=variants[half] or checkpoint.variant)) for half in (EMA, RAW)]
-    return [(parts[0].half if len(parts) == 1 else "", checkpoint)]
+    checkpoint = resolve(weights, config)
+    source = sources(checkpoint)[checkpoint.family.denoiser]
+    only = checkpoint.parts if source.path in (checkpoint.folder, checkpoint.base) else ()
+    present = {part.half for part in seen(source.path, checkpoint.within, only).of(source.part.component)}
+    if not weights.half and {EMA, RAW} <= present:
+        return [(half, resolve(replace(weights, half=half), config)) for half in (EMA, RAW)]
+    return [(source.part.half, checkpoint)]
 
 
 class _Checking:
@@ -111,18 +130,21 @@ class _Checking:
     def run(self) -> Report:
         """Do everything and return the report."""
         self.began = monotonic()  # not while it waited
-        path, known = find(self.name, self.config)
+        path, asked, self.config = find(self.name, self.config)
         self._progress("loading", "Reading the weights")
         try:
-            card = make(path, Hashes(self.config.runs / CACHE), self._within(known))
+            card = make(path, Hashes(self.config.runs / CACHE), self._within(asked))
+        except Refused:
+            raise
         except ComparerError as refusal:
-            if not (path / "model_index.json").is_file():
+            weights_file = path.suffix in ENDINGS and path.is_file() and not never(path.name)
+            if not weights_file and not (path / "model_index.json").is_file():
                 raise
             return self._done(judge.judge([Finding(BROKEN, self.config.tell(refusal).rstrip("."), True)], (), None))
         files, notes = weights.findings(card), weights.notes(card)
         if not weights.loads(files):
             return self._done(judge.judge(files, (), None, notes=notes), card=card)
-        listed = halves(path, self.name, card, known)
+        listed = halves(asked, self.config)
         base = base_of(listed[0][1])
         if self.asked:
             base = replace(base, prompts=self.asked.prompts, ranges={})
@@ -130,7 +152,11 @@ class _Checking:
         folder = RunFolder.create(self.config.runs, f"check-{path.name}", 16 if self.config.public else 3).path
         each = samplers.marks(settings.sampler, settings.steps, listed[0][1].family)
         self.total = len(listed) * len(settings.prompts) * len(settings.seeds) * each
-        found = [self._half(half, checkpoint, base, settings, folder) for half, checkpoint in listed]
+        try:
+            found = [self._half(half, checkpoint, base, settings, folder) for half, checkpoint in listed]
+        except Incomplete as refusal:
+            told = f"{self.config.tell(refusal).rstrip('.')}, {weights.MISSING}"
+            return self._done(judge.judge([*files, Finding(BROKEN, told, True)], (), None, notes=notes), card=card)
         configs = card.layout.configs or {}
         said = judge.Config(_number(configs.get("vae_scaling_factor")), configs.get("prediction_type"))
         judgement = judge.judge(files, found, base, said, notes)
@@ -138,9 +164,8 @@ class _Checking:
             judgement, card=card, base=base, settings=settings, halves=tuple(found), scorer=self.scorer, folder=folder
         )
 
-    def _within(self, known: Checkpoint | None) -> tuple[Path, ...]:
-        ours = self.config.own or (known is not None and known.model.name in CATALOG)
-        return () if ours else self.config.checkpoints
+    def _within(self, asked: Weights) -> tuple[Path, ...]:
+        return () if self.config.own or asked.checkpoint in CATALOG else self.config.checkpoints
 
     def _done(self, judgement: Judgement, **found: Any) -> Report:
         seconds = monotonic() - self.began
@@ -185,10 +210,7 @@ class _Checking:
     ) -> list[tuple[float, ...]]:
         from comparer.scores import clip
 
-        if base.demo:  # ours, whatever lies in the checkpoint's folder
-            scorer: clip.ClipScorer | str = clip.demo_scorer(DEMO / "scorer")
-        else:
-            scorer = clip.scorer_for(checkpoint, reporter(self.emit), self.stop.is_set)
+        scorer = clip.scorer_for(checkpoint, reporter(self.emit), self.stop.is_set)
         if isinstance(scorer, str):
             self.scorer = f"not scored: {scorer}"
             return []

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from comparer.checkpoints import keys
+from comparer.checkpoints import convert
 from comparer.checkpoints.card import Card
 from comparer.checkpoints.components import COMPONENTS
 from comparer.checkpoints.layout import FOLDER, Part
+from comparer.checkpoints.read import read_json
 from comparer.errors import shown
 from comparer.sanity import structure
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
@@ -37,10 +38,10 @@ def notes(card: Card) -> list[str]:
             told.append(
                 f"{each.part.title} has values beyond the range of float16 ({_few(beyond)}): run it in another."
             )
-        if card.layout.kind == FOLDER and (found := _compared(card, each.part)) and found.unexpected:
+        if card.layout.kind == FOLDER and (found := _compared(card, each.part)) and found[0].unexpected:
+            names = found[0].unexpected
             told.append(
-                f"{each.part.title} has {_count(len(found.unexpected), 'tensor')} that its class does not take "
-                f"({_few(found.unexpected)})."
+                f"{each.part.title} has {_count(len(names), 'tensor')} that its class does not take ({_few(names)})."
             )
     return told
 
@@ -59,9 +60,16 @@ def _absent(card: Card) -> Iterator[Finding]:
             yield Finding(BROKEN, f"there are no weights of the {component}, {MISSING}", True)
 
 
-def _compared(card: Card, part: Part) -> keys.Keys | None:
-    config = keys.config_of(Path(card.layout.path), part.component)
-    return keys.compare(part.tensors, config) if config and part.named and part.component in COMPONENTS else None
+def _compared(card: Card, part: Part) -> tuple[convert.Fit, int] | None:
+    """Lay a set of weights over the module of its configuration; return how it fits, and the module's tensors."""
+    if not part.named or part.component not in COMPONENTS:
+        return None
+    try:
+        config = read_json(Path(card.layout.path) / part.component / "config.json")
+        module = convert.module(config)
+        return convert.fit(part, config, module), len(module.state_dict())
+    except Exception:  # a damaged configuration fails in any way; whoever loads it says how
+        return None
 
 
 def _keys(card: Card) -> Iterator[Finding]:
@@ -69,17 +77,16 @@ def _keys(card: Card) -> Iterator[Finding]:
         return
     for part in card.layout.parts:
         found = _compared(card, part)
-        if found is None or found.whole:
+        if found is None:
             continue
-        if found.missing:
-            text = (
-                f"{part.title} lacks {len(found.missing)} of {found.wanted} tensors ({_few(found.missing)}), {MISSING}"
-            )
-            yield Finding(BROKEN, text, True, "", len(found.missing), 0)
-        if found.other_shape:
-            which = f"{_count(len(found.other_shape), 'tensor')} ({_few(found.other_shape)})"
+        fit, tensors = found
+        if fit.missing:
+            text = f"{part.title} lacks {len(fit.missing)} of {tensors} tensors ({_few(fit.missing)}), {MISSING}"
+            yield Finding(BROKEN, text, True, "", len(fit.missing), 0)
+        if fit.misshaped:
+            which = f"{_count(len(fit.misshaped), 'tensor')} ({_few(fit.misshaped)})"
             text = f"{part.title} has {which} of another shape than its configuration says, {MISSING}"
-            yield Finding(BROKEN, text, True, "", len(found.other_shape), 0)
+            yield Finding(BROKEN, text, True, "", len(fit.misshaped), 0)
 
 
 def _health(card: Card) -> Iterator[Finding]:
