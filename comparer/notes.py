@@ -32,7 +32,7 @@ def notes(comparison: Comparison) -> list[str]:
         )
     for arm, each in enumerate(request.arms):
         if text := incomplete(comparison, arm):
-            said.append(f"{each.name} is {text}. Its pictures tell nothing of the checkpoint.")
+            said.append(f"{each.name} is {text}. Its pictures are not the checkpoint's.")
     if (parts := len({call.process for call in comparison.calls})) > 1:
         said.append(f"Made in {parts} parts, each warmed up anew; their ratios are pooled.")
     if len(request.arms) > 1 and comparison.state != "running":

@@ -25,23 +25,23 @@ def draw(card: Card, name: str) -> str:
     return f'<details class="weights" open><summary>Weights card of {title}</summary>{"".join(parts)}</details>'
 
 
-def folded(drawn: str) -> str:
+def folded(drawn: str | None) -> str:
     """Fold a card that was drawn: what was asked for next wants the room."""
-    return drawn.replace('<details class="weights" open>', '<details class="weights">', 1)
+    return (drawn or "").replace('<details class="weights" open>', '<details class="weights">', 1)
 
 
 def _facts(card: Card) -> str:
     layout = card.layout
-    said = {CONFIGS.get(key, key): str(value) for key, value in (layout.configs or {}).items()}
+    said = {CONFIGS.get(key, key): shown(value) for key, value in (layout.configs or {}).items()}
     said |= {"Commit": card.commit[:12]} if card.commit else {}
     said |= {"Health": "sound" if card.sound else "not sound: see below"} if card.seen else {}
-    rows = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(shown(value))}</dd></div>" for key, value in said.items())
+    rows = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in said.items())
     return f'<dl class="facts">{rows}</dl>' if rows else ""
 
 
 def weights(card: Card) -> str:
     """List every set of weights: what it is, what of it is used, its fingerprint, health and file."""
-    head = ["Weights", "Parameters", "Stored as", "Fingerprint", "Health", "EMA or raw", "File"]
+    head = ["Weights", "EMA or raw", "Fingerprint", "Parameters", "Health"]
     return table("Components", head, [_set(card, each) for each in card.seen])
 
 
@@ -53,14 +53,13 @@ def _set(card: Card, each: Seen) -> list[str]:
     said = f'<span class="wide">{escape(words.half(each)) or "nothing says which"}</span>'
     if part.stripped:
         said += f"<small>taken off the names: {escape(' '.join(part.stripped))}</small>"
+    parameters = f"{part.parameters:,}<small>{len(part.tensors):,} tensors, {escape(words.dtypes(each))}</small>"
     return [
-        f"{escape(part.title)}{used}{kind}",
-        f"{part.parameters:,}<small>{len(part.tensors):,} tensors</small>",
-        escape(words.dtypes(each)),
-        f'<code title="with names {each.fingerprint.names}">{each.fingerprint.values}</code>',
-        f'<span class="wide">{health}</span>' if each.health.sound else f'<span class="wide wrong">{health}</span>',
+        f'{escape(part.title)}{used}{kind}<small class="path">{escape(part.source)}</small>',
         said,
-        f'<span class="path">{escape(part.source)}</span>',
+        f'<code title="with names {each.fingerprint.names}">{each.fingerprint.values}</code>',
+        f'<span class="whole">{parameters}</span>',
+        f'<span class="wide{"" if each.health.sound else " wrong"}">{health}</span>',
     ]
 
 

@@ -85,7 +85,7 @@ class Controls:
         parts, demo, limits = self.parts, CATALOG["demo"], self.config.limits
         with gr.Row(equal_height=True):
             parts["checkpoint"] = gr.Dropdown(
-                whatever(self.config), value="demo", label="Checkpoint", scale=8, min_width=200
+                whatever(self.config), value="demo", label="Checkpoint", scale=8, min_width=240
             )
             self.inspect = gr.Button(
                 "Inspect", scale=0, min_width=80, size="sm", elem_id="inspect", elem_classes="beside"
@@ -161,7 +161,7 @@ class Controls:
     def _wire(self) -> None:
         parts = self.parts
         self.dice.click(lambda: "-1", None, parts["seeds"], **PRIVATE)
-        self.refresh.click(self.refreshed, None, self.refreshable(), **PRIVATE)
+        self.refresh.click(self.refreshed, None, self.inputs(), **PRIVATE)
         self.variants.wire(parts["checkpoint"], self.which, self.accelerators)
         self.file.upload(self._from_file, self.file, [parts["prompt"], self.told, self.counted], **PRIVATE)
         parts["prompt"].input(lambda: "", None, self.counted, **PRIVATE)
@@ -208,8 +208,9 @@ class Controls:
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""
         try:
-            checkpoint = resolve(Weights(name or "", base=base or ""), self.config)
-            return checkpoint.model, checkpoint.denoiser
+            # The catalogue's are whole; a base may still be chosen from what was before.
+            found = resolve(Weights(name or "", base="" if name in CATALOG else base or ""), self.config)
+            return found.model, found.denoiser
         except ComparerError:  # the plan says why
             model = CATALOG.get(name, CATALOG["sd-1.5"])
             return model, native_config(model.name)[1]
@@ -251,10 +252,6 @@ class Controls:
         """Return updates of everything that lists checkpoints or files."""
         first = {self.parts["checkpoint"]: gr.update(choices=whatever(self.config))}
         return first | self.which.refreshed() | self.variants.refreshed()
-
-    def refreshable(self) -> list[Any]:
-        """List what ``refreshed`` changes."""
-        return [self.parts["checkpoint"], *self.which.inputs(), *self.variants.inputs()]
 
     def fetchable(self, name: str) -> Any:
         """Show the button that fetches a model where it is one of the hub's that is not here."""

@@ -139,7 +139,7 @@ class Page:
         checkpoint = self.controls.parts["checkpoint"]
         self.inspect.wire(self.controls.inspect, checkpoint, self.generate)
         fetching = self.controls.fetch.click(
-            self.fetch_model, checkpoint, [*self.told(), *self.controls.refreshable(), self.controls.fetch],
+            self.fetch_model, checkpoint, [*self.told(), *inputs, self.controls.fetch],
             concurrency_limit=None, show_progress="hidden", trigger_mode="once", api_visibility="private",
         )  # fmt: skip
         fetching.then(self.controls.plan, inputs, self.plan, **PRIVATE)

@@ -28,7 +28,7 @@ class Which:
 
     def build_half(self) -> None:
         """Draw what most people ask for."""
-        self.half = gr.Dropdown(HALVES, value="", label="Weights", scale=2, min_width=120)
+        self.half = gr.Dropdown(HALVES, value="", label="Weights", scale=3, min_width=150)
 
     def build(self) -> None:
         """Draw the rest."""
@@ -109,14 +109,12 @@ class Row:
             with gr.Row(equal_height=True):
                 # A name of its own: "Checkpoint" is the baseline's.
                 self.checkpoint = gr.Dropdown(
-                    whatever(self.config), value=None, label=f"Arm {self.number + 1}", scale=5, min_width=170
+                    whatever(self.config), value=None, label=f"Arm {self.number + 1}", scale=5, min_width=190
                 )
                 self.which.build_half()
-                self.remove = gr.Button(
-                    "Remove", size="sm", scale=0, min_width=76, elem_classes="beside", visible=self.number > 1
-                )
             with gr.Accordion("Base, VAE, LoRA, number format", open=False) as self.fold:
                 self.which.build()
+                self.remove = gr.Button("Remove this arm", size="sm", visible=self.number > 1)
 
     def inputs(self) -> list[Any]:
         """List its components; the first says whether it is used at all."""
@@ -144,6 +142,7 @@ class Variants:
                 '<p class="about">The baseline is the checkpoint above; every arm below is compared with it, from the '
                 "same noise.</p>",
                 padding=False,
+                elem_id="about-checkpoints",
             )
             for row in self.rows:
                 row.build()
