@@ -8,7 +8,7 @@ from typing import Any
 
 from comparer import cli_evaluate, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
-from comparer.checkpoints.find import names, resolve, weight
+from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.compare import compare
 from comparer.config import add_arguments, from_arguments
 from comparer.door import FIVE, ask
@@ -246,6 +246,8 @@ def _checkpoints(options: argparse.Namespace) -> int:
             print(f"{name:24} {model.title} ({model.size} px)")
         except ComparerError as error:
             print(f"{name:24} {error}")
+    for name in loose_names(config):
+        print(f"{name:24} not whole: weights over a base, as '{name}; base=demo', or a LoRA; inspect says which")
     return 0
 
 

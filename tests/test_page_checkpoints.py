@@ -117,7 +117,7 @@ def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings
     assert page.get_by_label("Base").input_value().startswith("Demo")  # it takes the baseline's at once
     page.get_by_label("Weights", exact=True).click()
     page.get_by_role("option", name="Raw", exact=True).click()
-    page.get_by_label("Number format").click()
+    page.get_by_label("Dtype").click()
     page.get_by_role("option", name="bfloat16").click()
     page.get_by_role("checkbox", name="With accelerators").check()
     page.get_by_role("checkbox", name=re.compile("^DeepCache")).wait_for()
@@ -127,7 +127,7 @@ def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings
     assert seen.request.arms[1].weights.text() == "training/step_024000; weights=raw; base=demo; dtype=bfloat16"
     assert [[a.title for a in arm.accelerators] for arm in seen.request.arms] == [["DeepCache"]] * 2
     assert "model.safetensors" in cells(page, "unet").nth(1).inner_text()
-    assert "bfloat16" in cells(page, "Number format").nth(1).inner_text()
+    assert "bfloat16" in cells(page, "Dtype").nth(1).inner_text()
     page.goto(served[0])
     page.get_by_text("Your last run").wait_for()
     assert not page.get_by_label("Arm 2").is_visible()

@@ -94,7 +94,7 @@ class Controls:
                 "Refresh", scale=0, min_width=80, size="sm", elem_id="refresh", elem_classes="beside"
             )
         self.fetch = gr.Button(visible=False, variant="primary", size="sm", elem_id="fetch")
-        with gr.Accordion("EMA or raw, base, VAE, LoRA, number format", open=False) as self.fold:
+        with gr.Accordion("EMA or raw, base, VAE, LoRA, dtype", open=False) as self.fold:
             self.which.build_half()
             self.which.build()
             parts["incomplete"] = gr.Checkbox(

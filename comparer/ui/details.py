@@ -38,7 +38,7 @@ def held(comparison: Comparison) -> str:
     names = dict.fromkeys(component for arm in arms for component in components(comparison, arm))
     rows = [[escape(each), *(_held(comparison, arm, each) for arm in arms)] for each in names]
     rows.append(["Asked for", *(f"<code>{escape(card(comparison, arm).get('says', ''))}</code>" for arm in arms)])
-    rows.append(["Number format", *(_dtype(card(comparison, arm)) for arm in arms)])
+    rows.append(["Dtype", *(_dtype(card(comparison, arm)) for arm in arms)])
     return table("Components by arm", ["Component", *(name(comparison.request.arms[arm].name) for arm in arms)], rows)
 
 

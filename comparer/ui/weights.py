@@ -54,7 +54,7 @@ class Which:
             )  # fmt: skip
             self.scale = gr.Number(1, label="LoRA weight", info="−10 to 10", step=0.05, min_width=90)
         self.dtype = gr.Dropdown(
-            [("This installation's", ""), *((name, name) for name in DTYPES)], value="", label="Number format"
+            [("This installation's", ""), *((name, name) for name in DTYPES)], value="", label="Dtype"
         )
 
     def inputs(self) -> list[Any]:
@@ -112,7 +112,7 @@ class Row:
                     whatever(self.config), value=None, label=f"Arm {self.number + 1}", scale=5, min_width=190
                 )
                 self.which.build_half()
-            with gr.Accordion("Base, VAE, LoRA, number format", open=False) as self.fold:
+            with gr.Accordion("Base, VAE, LoRA, dtype", open=False) as self.fold:
                 self.which.build()
                 self.remove = gr.Button("Remove this arm", size="sm", visible=self.number > 1)
 
