@@ -8,7 +8,7 @@ from typing import Any
 
 from comparer import cli_check, cli_evaluate, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
-from comparer.checkpoints.find import names, resolve, weight
+from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.compare import compare
 from comparer.config import add_arguments, from_arguments
 from comparer.door import FIVE, ask
@@ -16,6 +16,7 @@ from comparer.errors import ComparerError
 from comparer.events import Finished, Progress, Waiting
 from comparer.fetch import fetch
 from comparer.figures import share
+from comparer.held import incomplete
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
@@ -38,11 +39,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m comparer", description="Compare diffusion accelerators from the command line."
+        prog="python -m comparer", description="Compare diffusion accelerators and checkpoints from the command line."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser(
-        "compare", help="make the baseline and the accelerated pictures", description="Compare accelerators."
+        "compare",
+        help="make the baseline's and the other arms' pictures",
+        description="Compare accelerators, or checkpoints.",
     )
     run.set_defaults(command=_compare)
     run.add_argument("prompt", nargs="*", help="what the pictures should show; several prompts, several rows")
@@ -218,7 +221,9 @@ def table(comparison: Comparison) -> str:
                 "" if first or figures.clip_loss is None else loss(figures.clip_loss),
                 _show(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
                 _show((peak := comparison.peak(number)) and peak / 2**30, "{:.2f} GiB") or "not measured",
-                f"not run: {why}" if (why := comparison.why_not(number)) else comparison.did(number),
+                f"not run: {why}"
+                if (why := comparison.why_not(number))
+                else "; ".join(filter(None, (incomplete(comparison, number), comparison.did(number)))),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -242,6 +247,8 @@ def _checkpoints(options: argparse.Namespace) -> int:
             print(f"{name:24} {model.title} ({model.size} px)")
         except ComparerError as error:
             print(f"{name:24} {error}")
+    for name in loose_names(config):
+        print(f"{name:24} not whole: weights over a base, as '{name}; base=demo', or a LoRA; inspect says which")
     return 0
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from comparer import cli_inspect
+from comparer import describe as words
 from comparer.checkpoints.card import Card
 from comparer.config import add_arguments, from_arguments
 from comparer.errors import shown
@@ -99,7 +100,7 @@ def card(made: Card) -> Iterator[str]:
         for each in made.seen
     )
     for component, found in made.moved.items():
-        yield f"  EMA from raw, {component}: relative distance {cli_inspect.distance(found.whole)}"
+        yield f"  EMA from raw, {component}: relative distance {words.distance(found.whole)}"
 
 
 def _measures(half: Half) -> Iterator[str]:

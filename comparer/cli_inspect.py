@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from comparer import describe as words
 from comparer.checkpoints import against
 from comparer.checkpoints.against import Half, Pair
 from comparer.checkpoints.card import Card, Seen, make
@@ -19,8 +20,6 @@ from comparer.models import hub
 from comparer.models.catalog import CATALOG
 
 CACHE = "cache/hashes.json"  # in the runs folder
-NAMED = 3  # tensors that are named where many could be
-NEVER_MOVED = "the EMA equals the raw weights: it never moved"
 
 
 def add(commands: Any) -> None:
@@ -88,69 +87,53 @@ def describe(card: Card) -> Iterator[str]:
     """Write a card as lines of plain text."""
     layout = card.layout
     yield layout.path
-    yield f"  {layout.kind}{f', {layout.about}' if layout.about else ''}"
+    yield f"  {words.kind(layout)}"
     if card.commit:
         yield f"  commit {card.commit}"
     if layout.configs:
-        yield "  " + ", ".join(f"{key} {shown(value)}" for key, value in layout.configs.items())
+        yield f"  {words.configs(layout)}"
     yield from ("", "Files")
     yield from columns(
         (
             read.file.name,
-            _bytes(read.file.size),
+            words.size(read.file.size),
             read.sha256[:16] or "not hashed",
             read.file.format,
-            ", ".join(read.file.fills) or read.file.why,
+            words.fills(read),
         )
         for read in card.files
     )
-    yield from (f"  not read: {shown(key)}" for key in layout.not_read)
+    yield from (f"  {line}" for line in words.not_read(card))
     yield from ("", "Weights")
     for each in card.seen:
         yield from _part(each)
     yield from ("", "Used where nothing is asked for")
     yield from columns((component, source, why) for component, (source, why) in card.chosen.items())
     for component, found in card.moved.items():
-        title = "0: " + NEVER_MOVED if found.whole == 0 and found.pairs else distance(found.whole)
-        yield from ("", f"EMA from raw, {component}: relative distance {title}")
+        yield from ("", f"EMA from raw, {component}: relative distance {words.moved(found)}")
         yield from _blocks(found)
-    if layout.lora:
-        ranks = "; ".join(
-            f"{component}: " + ", ".join(f"rank {rank} ×{count}" for rank, count in counted.items())
-            for component, counted in layout.lora.ranks.items()
-        )
-        yield from ("", f"LoRA, {layout.lora.naming} naming: {ranks}; {layout.lora.alphas} alphas")
+    if told := words.lora(layout):
+        yield from ("", told)
     if card.extra:
         yield from ("", "Tensors that no component takes, by prefix")
         yield from columns((shown(prefix), str(count)) for prefix, count in card.extra.items())
     for curve in card.curves:
-        edges = f"from {curve.values[0]:g} to {curve.values[-1]:g}, {min(curve.values):g} to {max(curve.values):g}"
-        yield f"  {shown(curve.name)} may be a curve over {len(curve.values)} timesteps: {edges}"
+        yield f"  {words.curve(curve)}"
     if layout.notes:
         yield from ("", *(f"Note: {shown(note, 300)}" for note in layout.notes))
 
 
 def _part(each: Seen) -> Iterator[str]:
-    part, health = each.part, each.health
+    part = each.part
     yield f"  {part.title}: {part.source}"
     kind = f"{part.class_name}, " if part.class_name else ""
-    dtypes = ", ".join(
-        f"{dtype}{f' ({count:,})' if len(part.dtypes) > 1 else ''}" for dtype, count in part.dtypes.items()
-    )
-    yield f"    {kind}{part.parameters:,} parameters in {len(part.tensors)} tensors, {dtypes}"
+    yield f"    {kind}{part.parameters:,} parameters in {len(part.tensors)} tensors, {words.dtypes(each)}"
     yield f"    fingerprint {each.fingerprint.values}, with names {each.fingerprint.names}"
     if part.half:
-        yield f"    {'EMA' if part.half == 'ema' else 'raw'}: {shown(part.how, 200)}"
+        yield f"    {words.half(each)}"
     if part.stripped:
         yield f"    taken off the names: {' '.join(part.stripped)}"
-    found = {
-        "NaN or infinite": list(health.not_finite),
-        "all zero": health.zero,
-        "constant": health.constant,
-        **{f"beyond the range of {dtype}": list(names) for dtype, names in health.beyond.items()},
-    }
-    said = [f"{len(names)} {what} ({_few(names)})" for what, names in found.items() if names]
-    yield f"    health: {'; '.join(said) or 'sound'}; largest value {health.largest:g}"
+    yield f"    health: {words.health(each.health)}"
 
 
 def printable(line: str) -> str:
@@ -158,18 +141,9 @@ def printable(line: str) -> str:
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
-def _few(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(shown(name) for name in listed[:NAMED]) + more
-
-
 def _blocks(found: Distances) -> Iterator[str]:
-    yield from columns((shown(block.name), distance(block.distance)) for block in found.blocks)
-    for what, names in (("only in the first", found.only_first), ("only in the second", found.only_second),
-                        ("of another size", found.other_shape)):  # fmt: skip
-        if names:
-            yield f"  {len(names)} {what}: {_few(names)}"
+    yield from columns((shown(block.name), words.distance(block.distance)) for block in found.blocks)
+    yield from (f"  {line}" for line in words.unpaired(found))
 
 
 def _compared(pairs: list[Pair]) -> Iterator[str]:
@@ -185,7 +159,7 @@ def _compared(pairs: list[Pair]) -> Iterator[str]:
             alike = f"{pair.in_common} of {pair.in_common + pair.only_first} tensors have equal values"
             yield f"  {pair.component}: different ({pair.first}; {pair.second}); {alike}"
             if pair.distances and pair.distances.pairs:
-                yield f"  relative distance {distance(pair.distances.whole)}"
+                yield f"  relative distance {words.distance(pair.distances.whole)}"
             if pair.distances:
                 yield from ("  " + line for line in _blocks(pair.distances))
 
@@ -195,24 +169,15 @@ def _matched(halves: list[Half]) -> Iterator[str]:
     yield from columns(
         (
             half.component,
-            {"ema": "EMA", "raw": "raw"}.get(half.half, "not said"),
+            words.HALVES.get(half.half, "not said"),
             half.source,
             {"exactly": "equal", "rounded": "equal, rounded", "part": "a part"}.get(half.same, "different"),
             f"{half.equal} of {half.of} tensors equal",
-            f"distance {distance(half.distance)}",
+            f"distance {words.distance(half.distance)}",
         )
         for half in halves
     )
     yield against.verdict(halves)
-
-
-def distance(value: float | None) -> str:
-    """Write a relative distance."""
-    return "not known" if value is None else f"{value:.3g}"
-
-
-def _bytes(size: int) -> str:
-    return f"{size:,} B"
 
 
 def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 from comparer.demo.scenes import unknown_words
+from comparer.held import apart, incomplete
 from comparer.results import Comparison
 from comparer.rival import rivalry
 from comparer.statistics import Estimate
@@ -22,7 +23,16 @@ def notes(comparison: Comparison) -> list[str]:
         return said
     figures = arms[-1]
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
-    said.append(f"Speed-up of whole calls, n = {_calls(comparison, each)}, {_count(request.warmups, 'warm-up')}.")
+    what = "Times" if request.variants() else "Speed-up"
+    said.append(f"{what} of whole calls, n = {_calls(comparison, each)}, {_count(request.warmups, 'warm-up')}.")
+    if others := apart(comparison):
+        said.append(
+            f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
+            "memory together."
+        )
+    for arm, each in enumerate(request.arms):
+        if text := incomplete(comparison, arm):
+            said.append(f"{each.name} is {text}. Its pictures are not the checkpoint's.")
     if (parts := len({call.process for call in comparison.calls})) > 1:
         said.append(f"Made in {parts} parts, each warmed up anew; their ratios are pooled.")
     if len(request.arms) > 1 and comparison.state != "running":
@@ -93,10 +103,10 @@ def judged(comparison: Comparison, arm: int, thresholds: Thresholds = DEFAULT) -
 def spread(comparison: Comparison, arm: int) -> str:
     """Say the median and the worst of the arm's calls and pairs: "median call 1.90×, worst 1.71×"."""
     evidence, said = comparison.evidence(arm), []
-    for noun, found, write in (
-        ("call", evidence.speed_up(), ratio),
-        ("pair", evidence.clip_difference(), signed),
-    ):
+    figures = [("pair", evidence.clip_difference(), signed)]
+    if comparison.request.arms[arm].weights is None:
+        figures.insert(0, ("call", evidence.speed_up(), ratio))
+    for noun, found, write in figures:
         if found.n > 1 and found.median is not None and found.worst is not None:
             what = " in CLIP score" if noun == "pair" else ""
             said.append(f"median {noun} {write(found.median)}, worst {write(found.worst)}{what}")
@@ -157,6 +167,10 @@ def _calls(comparison: Comparison, each: str) -> str:
     several = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
     left = f"; {_count(alone, 'unpaired call')} left out".replace("; 1 ", "; one ") if alone else ""
     return f"{several} paired call{'' if several == '1' else 's'}{each}{left}"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _count(number: int, noun: str) -> str:

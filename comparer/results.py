@@ -10,6 +10,7 @@ from comparer.divergence import Divergence
 from comparer.evidence import Evidence
 from comparer.figures import Figures, average, geometric_mean, middle
 from comparer.likeness import Mean, Place, Similarity, mean, place
+from comparer.preference import prefer
 from comparer.request import Request
 from comparer.shots import Call, NotRun, Scorer, Shot
 from comparer.statistics import Estimate, drift
@@ -152,8 +153,9 @@ class Comparison:
         return drift([call.seconds for call in calls if call.pictures == calls[0].pictures])
 
     def verdict(self, arm: int, thresholds: Thresholds = DEFAULT) -> Verdict:
-        """Say in one sentence whether the arm is worth it."""
-        return judge(self.evidence(arm), thresholds)
+        """Say in one sentence whether the arm is worth it, or, where it has other weights, which scores higher."""
+        evidence = self.evidence(arm)
+        return prefer(evidence) if self.request.arms[arm].weights else judge(evidence, thresholds)
 
     def similarity(self, arm: int) -> Mean | None:
         """Average how alike the arm's pictures and the baseline's are; None where no pair was measured."""

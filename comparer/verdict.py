@@ -157,7 +157,7 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT) -> Verdict:
     level = level_at(evidence.look)
     claims, speed = _Claims(evidence, thresholds, level), evidence.speed_up(level)
     words = _Words(evidence, thresholds, speed, claims.clip, claims.unscored)
-    seen = words.note(), speed, claims.clip
+    seen = about_intervals(evidence), speed, claims.clip
     is_slow, is_lost, is_kept = claims.slow.shown(level), claims.lost.shown(level), claims.kept.shown(level)
     if all(claim.shown(level) for claim in claims.same):
         return Verdict(NO_DIFFERENCE, words.told(NO_DIFFERENCE), *seen)
@@ -171,7 +171,7 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT) -> Verdict:
         offer = "nothing was timed."
     elif speed.n == 1:
         seeds = math.ceil((PILOT - 1) * evidence.batch_size / evidence.prompt_count)
-        offer = f"one call shows no spread, {_count(seeds, 'more seed')} would."
+        offer = f"one call shows no spread, {counted(seeds, 'more seed')} would."
     else:
         seeds, prompts = (claims.settled_by(unit, level_at(evidence.look + 1)) for unit in ("seeds", "prompts"))
         offer = words.offer(seeds, prompts)
@@ -194,7 +194,7 @@ class _Words:
 
     @property
     def calls(self) -> str:
-        return _count(self.speed.n, "call") + (" of one prompt" if self.evidence.prompt_count == 1 else "")
+        return counted(self.speed.n, "call") + (" of one prompt" if self.evidence.prompt_count == 1 else "")
 
     def ratio(self) -> str:
         """Write the speed-up, with as many digits as tell its bounds from the threshold."""
@@ -209,15 +209,7 @@ class _Words:
         return f"{found.value:.{digits}f}× ({spread})"
 
     def quality(self) -> str:
-        found = self.clip
-        if self.evidence.same_pictures:
-            return "the same pictures"
-        if found.value is None:
-            return "not scored"
-        if not found.interval:
-            return f"CLIP {signed(found.value)}"
-        spread = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
-        return f"CLIP {signed(found.value)} ({'the same in every pair' if found.constant else spread})"
+        return "the same pictures" if self.evidence.same_pictures else difference_text(self.clip)
 
     def told(self, kind: str) -> str:
         return f"{kind}: {self.ratio()}, {self.quality()}, {self.calls}"
@@ -233,15 +225,15 @@ class _Words:
 
     def offer(self, seeds: int | None, prompts: int | None) -> str:
         if seeds is not None:
-            return f"{_count(seeds, 'more seed')} would probably settle it."
+            return f"{counted(seeds, 'more seed')} would probably settle it."
         if prompts is not None:
-            return f"more seeds alone would hardly settle it, {_count(prompts, 'more prompt')} probably would."
+            return f"more seeds alone would hardly settle it, {counted(prompts, 'more prompt')} probably would."
         if self.unscored:
             return f"the CLIP loss is not known: {self.unscored}."
         return f"it is too near to a threshold for {HOPELESS} more seeds or prompts to settle it."
 
     def cannot_tell(self, offer: str, is_fast: bool, is_kept: bool) -> str:
-        head = f"{CANNOT_TELL} from {_count(self.speed.n, 'call')}: {offer}"
+        head = f"{CANNOT_TELL} from {counted(self.speed.n, 'call')}: {offer}"
         if not self.speed.n:
             return head
         so_far = f"So far {self.ratio()}, {self.quality()}."
@@ -256,14 +248,25 @@ class _Words:
             )
         return f"{head} {so_far}"
 
-    def note(self) -> str:
-        """Say which level the intervals have and why, and what they are not about."""
-        look = self.evidence.look
-        why = "half of the 5 % of error is kept for continuing."
-        if look > 1:
-            why = f"this is look {look}, and each has half of the error of the one before; together they keep 95 %."
-        only = " One prompt: other prompts may differ." if self.evidence.prompt_count == 1 else ""
-        return f"The intervals are {100 * level_at(look):.4g} % intervals: {why}{only}"
+
+def about_intervals(evidence: Evidence) -> str:
+    """Say which level the intervals have and why, and what they are not about."""
+    look = evidence.look
+    why = "half of the 5 % of error is kept for continuing."
+    if look > 1:
+        why = f"this is look {look}, and each has half of the error of the one before; together they keep 95 %."
+    only = " One prompt: other prompts may differ." if evidence.prompt_count == 1 else ""
+    return f"The intervals are {100 * level_at(look):.4g} % intervals: {why}{only}"
+
+
+def difference_text(found: Estimate) -> str:
+    """Write a mean difference of CLIP scores with its interval: "CLIP −0.12 (−0.50 to +0.26)"."""
+    if found.value is None:
+        return "not scored"
+    if not found.interval:
+        return f"CLIP {signed(found.value)}"
+    spread = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
+    return f"CLIP {signed(found.value)} ({'the same in every pair' if found.constant else spread})"
 
 
 def signed(score: float) -> str:
@@ -271,5 +274,6 @@ def signed(score: float) -> str:
     return "0.00" if abs(score) < 0.005 else f"{score:+.2f}".replace("-", "−")
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: "1 pair", "2 pairs"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

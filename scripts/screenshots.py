@@ -171,17 +171,41 @@ def take(browser: Browser, address: str) -> None:
         save(page, folder / "running.png")
 
 
+def checkpoints(browser: Browser, address: str) -> None:
+    """Lay EMA beside raw weights, with the weights card and what was loaded."""
+    with tab(browser, address, viewport={"width": 1440, "height": 1250}) as page:
+        page.get_by_role("radio", name="Checkpoints").check()
+        page.get_by_role("button", name="EMA beside raw").click()
+        page.locator("#plan .plan", has_text="2 pictures").wait_for()
+        page.get_by_role("button", name="Inspect").click()
+        page.locator(".weights").wait_for()
+        settle(page)
+        save(page, ASSETS / "screenshots" / "inspect.png")
+        start(page, PROMPTS, "1-4")
+        finish(page)
+        page.locator("summary", has_text="Which weights").click()
+        page.evaluate("scrollTo(0, 0)")
+        settle(page)
+        save(page, ASSETS / "screenshots" / "checkpoints.png")
+
+
+PARTS = {"accelerators": take, "checkpoints": checkpoints}
+
+
 def main() -> None:
-    """Take all of them."""
+    """Take all of them, or those of one part."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, default=8320, help="the server's, or the next free one (%(default)s)")
+    parser.add_argument("--only", choices=PARTS, help="take the pictures of this part alone")
     options = parser.parse_args()
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("There is no Chromium here: install it ('apt-get install chromium', 'brew install --cask chromium').")
     with server(options.port) as address, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, "--disable-sync"])
-        take(browser, address)
+        for name, part in PARTS.items():
+            if options.only in (None, name):
+                part(browser, address)
         browser.close()
 
 

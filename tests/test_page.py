@@ -184,7 +184,7 @@ def test_changing_the_checkpoint_brings_its_defaults_and_reuse_its_seeds(page):
     page.get_by_role("button", name="Last seed").click()
     page.wait_for_function("() => /^\\d+$/.test([...document.querySelectorAll('label')].find("
                            "l => l.innerText.startsWith('Seed')).querySelector('input, textarea').value)")  # fmt: skip
-    page.get_by_label("Checkpoint").click()
+    page.get_by_label("Checkpoint", exact=True).click()
     page.get_by_role("option", name=re.compile("Stable Diffusion 1.5")).click()
     page.wait_for_function("() => [...document.querySelectorAll('input')].some(i => i.value === 'PNDM')")
     assert page.get_by_label("Width").input_value() == "512"

@@ -33,7 +33,7 @@ def wait_for_arms(page, arms):  # noqa: F811
 
 
 def choose(page, checkpoint):  # noqa: F811
-    page.get_by_label("Checkpoint").click()
+    page.get_by_label("Checkpoint", exact=True).click()
     page.get_by_role("option", name=re.compile(checkpoint)).click()
 
 

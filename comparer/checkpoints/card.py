@@ -1,7 +1,7 @@
 """The weights card: every file, every set of weights with its fingerprint and health, EMA against raw. Plain data."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,13 @@ from comparer.checkpoints.health import Distances, Health, distances
 from comparer.checkpoints.layout import File, Layout, Part, choose
 from comparer.checkpoints.look import look
 from comparer.checkpoints.tensors import Tensor, reading
+from comparer.errors import Stopped
 
 CURVE = 100  # values from which a list counts as a curve over timesteps
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True)
@@ -123,22 +128,26 @@ class Card:
         }
 
 
-def make(path: Path, hashes: Hashes | None = None, within: tuple[Path, ...] = ()) -> Card:
+def make(
+    path: Path, hashes: Hashes | None = None, within: tuple[Path, ...] = (), stop: Callable[[], bool] = _never
+) -> Card:
     """Read a checkpoint once and say what it is.
 
     Args:
         path: a file or a folder, as for ``look``.
         hashes: where hashes of files are kept; without it they are made anew.
         within: the folders that may be read; () allows all of this machine.
+        stop: asked between tensors.
 
     Raises:
         ComparerError: as ``look``, or a file cannot be read to its end.
+        Stopped: ``stop`` said so.
     """
     layout, hashes = look(path, within), hashes or Hashes()
     root = Path(layout.path)
     root = root if root.is_dir() else root.parent
     files = tuple(_read(root / file.name, file, hashes) for file in layout.files)
-    seen = tuple(Seen(part, *examine(part.tensors)) for part in layout.parts)
+    seen = tuple(Seen(part, *examine(part.tensors, stop)) for part in layout.parts)
     components = dict.fromkeys(part.component for part in layout.parts)
     chosen = {}
     for component in components:
@@ -168,15 +177,18 @@ def blob(path: Path) -> str:
     return target.name if path.is_symlink() and target.parent.name == "blobs" else ""
 
 
-def examine(tensors: Iterable[Tensor]) -> tuple[Fingerprint, Health]:
+def examine(tensors: Iterable[Tensor], stop: Callable[[], bool] = _never) -> tuple[Fingerprint, Health]:
     """Read tensors once, one at a time, for their fingerprint and their health.
 
     Raises:
         ComparerError: one cannot be read.
+        Stopped: ``stop`` said so.
     """
     listed, health, digests = list(tensors), Health(), {}
     with reading(listed) as read:
         for tensor in listed:
+            if stop():
+                raise Stopped
             value = read(tensor)
             digests[tensor.name] = digest(tensor.name, value)
             health.see(tensor.name, value)

@@ -10,11 +10,14 @@ from PIL import Image, ImageDraw
 from comparer.errors import ComparerError
 from comparer.export import lettering, png_text
 from comparer.export.lettering import Style
+from comparer.held import incomplete
 from comparer.notes import loss
 from comparer.results import Comparison
 from comparer.shots import Shot
+from comparer.verdict import signed
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
+RED = "#b42318"
 SMALLEST = 256  # pixels: narrower pictures are enlarged by a whole factor until they reach it
 NARROWEST = 540  # pixels: so that a single column still leaves room for its prompt
 
@@ -147,8 +150,13 @@ class _Grid:
 
     def _header(self, y: int) -> int:
         name = self._style(18, INK, bold=True)
-        bottom = max(self._text(self._x(i), y, arm.name, name, self.cell[0]) for i, arm in enumerate(self.request.arms))
+        bottom = max(self._named(i, y, name) for i in range(len(self.request.arms)))
         return max([bottom, *(self._speed(arm, bottom + self._px(6)) for arm in range(1, len(self.request.arms)))])
+
+    def _named(self, arm: int, y: int, style: Style) -> int:
+        x, random = self._x(arm), incomplete(self.comparison, arm)
+        y = self._text(x, y, self.request.arms[arm].name, style, self.cell[0])
+        return self._text(x, y, random, self._style(14, RED, bold=True), self.cell[0]) if random else y
 
     def _speed(self, arm: int, y: int) -> int:
         x, figures, calls = (
@@ -158,6 +166,8 @@ class _Grid:
         )
         if figures.speed_up is None:
             return self._text(x, y, "not measured", self._style(14, GREY), self.cell[0])
+        if self.request.arms[arm].weights:
+            return self._score(arm, y)
         colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
         y = self._text(x, y, format_speed_up(figures.speed_up), self._style(18, colour, bold=True), self.cell[0])
         said = f"n = {calls} call{'s' if calls > 1 else ''}"
@@ -168,6 +178,15 @@ class _Grid:
         said = " ".join(self.comparison.no_effect(arm))
         did = f"No effect: {said}" if said else self.comparison.did(arm)
         return self._text(x, y + self._px(4), did, self._style(12, INK if said else GREY), self.cell[0]) if did else y
+
+    def _score(self, arm: int, y: int) -> int:
+        """Say of an arm with other weights how its CLIP score differs; its time is no question."""
+        found = self.comparison.evidence(arm).clip_difference()
+        if found.value is None:
+            return self._text(self._x(arm), y, "not scored", self._style(14, GREY), self.cell[0])
+        y = self._text(self._x(arm), y, f"CLIP {signed(found.value)}", self._style(18, INK, bold=True), self.cell[0])
+        said = f"{self.comparison.verdict(arm).kind}, n = {found.n} pair{'s' if found.n > 1 else ''}"
+        return self._text(self._x(arm), y, said, self._style(14, GREY), self.cell[0])
 
     def _prompt(self, prompt: int, y: int) -> int:
         self.rules.append(y)
@@ -195,7 +214,8 @@ class _Grid:
         said = ["Seconds: the whole pipeline call, divided by its pictures."]
         if len(self.request.arms) > 1:
             baseline = self.request.arms[0].name
-            said.append(f"Speed-up and CLIP loss are against {baseline}, over what both have made.")
+            what = "CLIP differences" if self.request.variants() else "Speed-up and CLIP loss"
+            said.append(f"{what} are against {baseline}, over what both have made.")
         if self.comparison.scorer.name:
             said.append(f"CLIP scores by {self.comparison.scorer.name}.")
         said.append("Made with Comparer" + (f" on {day}." if (day := self.comparison.created[:10]) else "."))

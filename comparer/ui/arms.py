@@ -30,15 +30,15 @@ class Arms:
         """List all components, in the order that ``read`` takes their values."""
         return [self.mode, *self.switches.values(), *self.parameters.values()]
 
-    def read(self, values: tuple) -> list[tuple[Accelerator, ...]]:
-        """Build the accelerators of every arm but the baseline.
+    def read(self, values: tuple, whole: bool = False) -> list[tuple[Accelerator, ...]]:
+        """Build the accelerators of every arm but the baseline; of all together if ``whole``.
 
         In a stack, a parameter that was left at its default takes what is the default beside others.
 
         Raises:
             ComparerError: a parameter is out of range.
         """
-        mode, switched = values[0], dict(zip(self.switches, values[1:], strict=False))
+        mode, switched = STACK if whole else values[0], dict(zip(self.switches, values[1:], strict=False))
         chosen: dict[str, dict[str, Any]] = {name: {} for name, on in switched.items() if on}
         for (name, parameter), value in zip(self.parameters, values[1 + len(self.switches) :], strict=True):
             if name in chosen:

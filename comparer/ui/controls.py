@@ -1,6 +1,7 @@
 """The left column: what is asked for. Components in the order that people know from other tools."""
 
 from html import escape
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -8,23 +9,25 @@ import gradio as gr
 
 from comparer import turns
 from comparer.beside import count
-from comparer.checkpoints.find import names, resolve, weight
+from comparer.checkpoints.find import resolve, weight
 from comparer.compare import check
 from comparer.config import Config
-from comparer.demo.scenes import COLOURS, EXAMPLES, KINDS, PLACES, RADII, unknown_words
+from comparer.demo.scenes import EXAMPLES
 from comparer.door import ask
 from comparer.errors import ComparerError, Stopped
 from comparer.models import hub
 from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
-from comparer.notes import LITERAL, WEIGHTED
 from comparer.request import NOISE, Request, Settings
 from comparer.scores.scorers import SCORERS
 from comparer.timing import pace
 from comparer.typed import parse_prompts, read_prompts
 from comparer.ui import results
 from comparer.ui.arms import PRIVATE, Arms
+from comparer.ui.prompts import note, remarks, words
+from comparer.ui.weights import CHECKPOINTS, Variants, Which, over, whatever
+from comparer.weights import Weights
 
 ALSO_LABELS = {
     "equal-time": "Fewer steps in each arm's time",
@@ -41,11 +44,11 @@ class Controls:
         """Build nothing yet; ``build`` does."""
         self.config = config
         self.parts: dict[str, Any] = {}
-        self.arms = Arms()
+        self.arms, self.which, self.variants = Arms(), Which(config), Variants(config)
 
     def inputs(self) -> list[Any]:
         """List all components, in the order that ``read`` takes their values."""
-        return [*self.parts.values(), *self.arms.inputs()]
+        return [*self.parts.values(), *self.which.inputs(), *self.variants.inputs(), *self.arms.inputs()]
 
     def read(self, values: tuple) -> Request:
         """Build the request from the components' values.
@@ -53,11 +56,18 @@ class Controls:
         Raises:
             ComparerError: a value is not allowed; the sentence says which and what is.
         """
-        named = dict(zip(self.parts, values, strict=False))
-        width, height = named.pop("width"), named.pop("height")
+        cuts = [len(part) for part in (self.parts, self.which.inputs(), self.variants.inputs())]
+        rest = iter(values)
+        settings, which, variants = (tuple(islice(rest, cut)) for cut in cuts)
+        named = dict(zip(self.parts, settings, strict=True))
+        width, height, incomplete = named.pop("width"), named.pop("height"), bool(named.pop("incomplete"))
         filled = {name: "" if value is None else value for name, value in named.items()}
-        arms = self.arms.read(values[len(self.parts) :])
-        return ask(self.config, accelerators=arms, size=(width, height), **filled)
+        filled["checkpoint"] = self.which.read(named["checkpoint"], which, incomplete)
+        what, every, lines = self.variants.read(variants, incomplete)
+        arms = self.arms.read(tuple(rest), whole=what == CHECKPOINTS) if what != CHECKPOINTS or every else []
+        if what == CHECKPOINTS and not lines:
+            raise ComparerError("Nothing to compare: choose a second checkpoint, or press EMA beside raw.")
+        return ask(self.config, accelerators=arms, size=(width, height), variants=lines, **filled)
 
     def asked(self, values: tuple) -> Request:
         """Build the request, and refuse one that compares nothing.
@@ -75,12 +85,21 @@ class Controls:
         parts, demo, limits = self.parts, CATALOG["demo"], self.config.limits
         with gr.Row(equal_height=True):
             parts["checkpoint"] = gr.Dropdown(
-                choices(self.config), value="demo", label="Checkpoint", scale=8, min_width=200
+                whatever(self.config), value="demo", label="Checkpoint", scale=8, min_width=240
+            )
+            self.inspect = gr.Button(
+                "Inspect", scale=0, min_width=80, size="sm", elem_id="inspect", elem_classes="beside"
             )
             self.refresh = gr.Button(
-                "Refresh", scale=1, min_width=84, size="sm", elem_id="refresh", elem_classes="beside"
+                "Refresh", scale=0, min_width=80, size="sm", elem_id="refresh", elem_classes="beside"
             )
         self.fetch = gr.Button(visible=False, variant="primary", size="sm", elem_id="fetch")
+        with gr.Accordion("EMA or raw, base, VAE, LoRA, dtype", open=False) as self.fold:
+            self.which.build_half()
+            self.which.build()
+            parts["incomplete"] = gr.Checkbox(
+                False, label="Allow missing tensors", info="They become random, and the result is marked"
+            )
         parts["prompt"] = gr.Textbox(EXAMPLES[0], label="Prompt", info="One prompt per line.", lines=2, max_lines=8)
         with gr.Row(equal_height=True, elem_id="from-file"):
             self.file = gr.UploadButton(
@@ -89,11 +108,13 @@ class Controls:
             self.counted = gr.HTML(elem_id="counted", padding=False)
         self.told = gr.HTML(elem_id="told", padding=False)
         with gr.Accordion("What the demo model knows", open=False) as self.knows:
-            gr.HTML(_words())
+            gr.HTML(words())
             gr.Examples(
                 [[text] for text in EXAMPLES], [parts["prompt"]], label="Examples: press one", api_visibility="private"
             )
-        self.arms.build()
+        self.variants.build()
+        with gr.Column() as self.accelerators:
+            self.arms.build()
         with gr.Row(elem_id="steps"):
             parts["sampler"] = gr.Dropdown(list(SAMPLERS), value=demo.sampler, label="Sampler", min_width=120)
             parts["steps"] = gr.Slider(1, limits.steps, demo.steps, step=1, label="Steps", min_width=160)
@@ -138,27 +159,38 @@ class Controls:
         self._wire()
 
     def _wire(self) -> None:
-        parts, config = self.parts, self.config
+        parts = self.parts
         self.dice.click(lambda: "-1", None, parts["seeds"], **PRIVATE)
-        self.refresh.click(lambda: gr.update(choices=choices(config)), None, parts["checkpoint"], **PRIVATE)
+        self.refresh.click(self.refreshed, None, self.inputs(), **PRIVATE)
+        self.variants.wire(parts["checkpoint"], self.which, self.accelerators)
         self.file.upload(self._from_file, self.file, [parts["prompt"], self.told, self.counted], **PRIVATE)
         parts["prompt"].input(lambda: "", None, self.counted, **PRIVATE)
         depends = [parts[name] for name in ("checkpoint", "sampler", "steps", "width", "height", "guidance")]
+        which = [parts["checkpoint"], self.which.base]
         usual = list(self.arms.usual("sd1", 25))
         parts["checkpoint"].input(
             self._defaults,
-            parts["checkpoint"],
-            [*depends[1:], parts["scorer"], self.knows, self.fetch, self.arms.touched, *usual],
+            which,
+            [
+                *depends[1:],
+                parts["scorer"],
+                self.which.base,
+                self.fold,
+                self.knows,
+                self.fetch,
+                self.arms.touched,
+                *usual,
+            ],
             **PRIVATE,
         )
         gr.on(
-            [component.change for component in depends], self._available,
-            [*depends, self.arms.away, *self.arms.switches.values()], self.arms.watched(),
+            [component.change for component in (*depends, self.which.base)], self._available,
+            [*depends, self.which.base, self.arms.away, *self.arms.switches.values()], self.arms.watched(),
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
         scaled = [self.arms.parameters[which] for which in self.arms.scaled()]
         parts["steps"].input(
-            self._rescale, [parts["checkpoint"], parts["steps"], self.arms.touched, *scaled], scaled,
+            self._rescale, [*which, parts["steps"], self.arms.touched, *scaled], scaled,
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
         prompts = [parts[name] for name in ("prompt", "negative_prompt", "checkpoint")]
@@ -169,31 +201,33 @@ class Controls:
         try:
             text = read_prompts(Path(file)).strip()
         except ComparerError as error:
-            return gr.skip(), _note(escape(self.config.tell(error))), ""
+            return gr.skip(), note(escape(self.config.tell(error))), ""
         number = len(parse_prompts(text))
-        return text, "", _note(f"{number} prompt{'' if number == 1 else 's'} read")
+        return text, "", note(f"{number} prompt{'' if number == 1 else 's'} read")
 
-    def _about(self, name: str) -> tuple[Model, dict]:
+    def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""
         try:
-            checkpoint = resolve(name, self.config)
-            return checkpoint.model, checkpoint.denoiser
+            # The catalogue's are whole; a base may still be chosen from what was before.
+            found = resolve(Weights(name or "", base="" if name in CATALOG else base or ""), self.config)
+            return found.model, found.denoiser
         except ComparerError:  # the plan says why
             model = CATALOG.get(name, CATALOG["sd-1.5"])
             return model, native_config(model.name)[1]
 
-    def _defaults(self, name: str) -> dict:
-        model, _ = self._about(name)
+    def _defaults(self, name: str, base: str) -> dict:
+        base, opened = over(name, base or "demo", base, self.config)
+        model, _ = self._about(name, base)
         updates = {self.parts[part]: getattr(model, part) for part in ("sampler", "steps", "guidance")}
         updates |= {self.parts[part]: model.size for part in ("width", "height")}
-        updates |= {self.parts["scorer"]: ""}
+        updates |= {self.parts["scorer"]: "", self.which.base: base, self.fold: opened}
         updates |= {self.knows: gr.update(visible=name == "demo"), self.fetch: self.fetchable(name)}
         return updates | {self.arms.touched: []} | self.arms.usual(model.family, model.steps)
 
-    def _rescale(self, name: str, steps: Any, touched: list, *values: Any) -> Any:
+    def _rescale(self, name: str, base: str, steps: Any, touched: list, *values: Any) -> Any:
         if not steps:
             return gr.skip()
-        found = self.arms.rescale(self._about(name)[0].family, int(steps), touched, list(values))
+        found = self.arms.rescale(self._about(name, base)[0].family, int(steps), touched, list(values))
         return found if len(found) > 1 else found[0]
 
     def fill(self, request: Request, away: dict) -> dict:
@@ -205,11 +239,19 @@ class Controls:
         named |= {"prompt": "\n".join(settings.prompts), "seeds": ",".join(map(str, settings.seeds))}
         shown = {self.knows: gr.update(visible=settings.checkpoint == "demo")}
         shown |= {self.fetch: self.fetchable(settings.checkpoint)}
-        return {self.parts[name]: value for name, value in named.items()} | shown | self.arms.filled(request, away)
+        shown |= self.which.filled(settings.weights) | self.variants.filled(request)
+        # Without accelerators on its arms a comparison of checkpoints says nothing of those.
+        arms = self.arms.filled(request, away) if any(arm.accelerators for arm in request.arms) else {}
+        return {self.parts[name]: value for name, value in named.items()} | shown | arms
 
     def fillable(self) -> list[Any]:
         """List what ``fill`` changes."""
-        return [*self.inputs(), self.knows, self.fetch, self.arms.away, self.arms.touched]
+        return [*self.inputs(), *self.variants.also(), self.knows, self.fetch, self.arms.away, self.arms.touched]
+
+    def refreshed(self) -> dict:
+        """Return updates of everything that lists checkpoints or files."""
+        first = {self.parts["checkpoint"]: gr.update(choices=whatever(self.config))}
+        return first | self.which.refreshed() | self.variants.refreshed()
 
     def fetchable(self, name: str) -> Any:
         """Show the button that fetches a model where it is one of the hub's that is not here."""
@@ -218,9 +260,10 @@ class Controls:
         return gr.update(visible=missing, value=f"Fetch it ({weight(model)})" if model and missing else None)
 
     def _available(
-        self, name: str, sampler: str, steps: Any, width: Any, height: Any, guidance: Any, away: dict, *ticked: Any
-    ) -> dict:
-        model, denoiser = self._about(name)
+        self, name: str, sampler: str, steps: Any, width: Any, height: Any, guidance: Any, base: str, away: dict,
+        *ticked: Any,
+    ) -> dict:  # fmt: skip
+        model, denoiser = self._about(name, base)
         try:
             settings = Settings(("?",), name, "", sampler, int(steps), guidance, int(width), int(height))
             return self.arms.available(
@@ -252,34 +295,3 @@ class Controls:
             return ""
         except Stopped:
             return gr.skip()
-
-
-def choices(config: Config) -> list[tuple[str, str]]:
-    """List (what is shown, name) of every checkpoint; the catalogue first, local ones newest first."""
-    listed = []
-    for name in names(config):
-        model = CATALOG.get(name)
-        away = f" (not here: about {model.gigabytes:g} GB)" if model and not hub.here(model) else ""
-        listed.append((f"{model.title}{away}" if model else name, name))
-    return listed
-
-
-def remarks(prompt: str, negative: str, checkpoint: str) -> str:
-    """Say what will not be understood in a prompt: words the demo never saw, weights; as HTML."""
-    said = []
-    if checkpoint == "demo" and (words := unknown_words(prompt or "")):
-        listed = ", ".join(f"<b>{escape(word)}</b>" for word in words[:12])
-        said.append(f"The demo model has never seen: {listed}.")
-    if WEIGHTED.search(f"{prompt} {negative}"):
-        said.append(LITERAL)
-    return _note(" ".join(said)) if said else ""
-
-
-def _note(inside: str) -> str:
-    return f'<p class="note" role="status">{inside}</p>'
-
-
-def _words() -> str:
-    groups = {"Sizes": RADII, "Colours": COLOURS, "Shapes": KINDS, "Places": PLACES}
-    rows = "".join(f"<dt>{name}</dt><dd>{', '.join(words)}</dd>" for name, words in groups.items())
-    return f'<dl class="words">{rows}</dl>'

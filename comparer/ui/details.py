@@ -5,6 +5,7 @@ from statistics import fmean
 
 from comparer.export import plots
 from comparer.figures import share
+from comparer.held import HALVES, as_baseline, card, components
 from comparer.likeness import Mean
 from comparer.notes import interval, loss, ratio
 from comparer.results import Comparison
@@ -20,6 +21,7 @@ def details(comparison: Comparison) -> str:
     if comparison.state == "running":
         return ""
     folds = (
+        ("Which weights", held(comparison)),
         ("How sure the figures are", uncertainty(comparison)),
         ("Times", times(comparison)),
         ("How alike the pictures are", likeness(comparison)),
@@ -28,15 +30,56 @@ def details(comparison: Comparison) -> str:
     return "".join(f"<details><summary>{title}</summary>{inside}</details>" for title, inside in folds if inside)
 
 
+def held(comparison: Comparison) -> str:
+    """List what every component of the baseline and of every arm with other weights held: a column an arm."""
+    arms = [arm for arm in (0, *comparison.request.variants()) if components(comparison, arm)]
+    if not arms:
+        return ""
+    names = dict.fromkeys(component for arm in arms for component in components(comparison, arm))
+    rows = [[escape(each), *(_held(comparison, arm, each) for arm in arms)] for each in names]
+    rows.append(["Asked for", *(f"<code>{escape(card(comparison, arm).get('says', ''))}</code>" for arm in arms)])
+    rows.append(["Dtype", *(_dtype(card(comparison, arm)) for arm in arms)])
+    return table("Components by arm", ["Component", *(name(comparison.request.arms[arm].name) for arm in arms)], rows)
+
+
+def _held(comparison: Comparison, arm: int, component: str) -> str:
+    """Write what one component of an arm held: fingerprint, half, what is missing, and its file."""
+    found = components(comparison, arm).get(component)
+    if not found:
+        return "–"
+    half = HALVES.get(found["half"], "")
+    said = f'<code title="with names {found["named"]}">{found["fingerprint"]}</code>'
+    said += f' <b title="{escape(found["how"])}">{half}</b>' if half else ""
+    lines = ["the same as the baseline's"] if arm and as_baseline(comparison, arm, component) else []
+    counts = {key: len(found.get(key, ())) for key in ("missing", "misshaped", "unexpected")}
+    wrong = {"missing": "missing, random", "misshaped": "of another shape, random", "unexpected": "not used"}
+    lines += [f"{count:,} {wrong[key]}" for key, count in counts.items() if count]
+    red = " wrong" if counts["missing"] or counts["misshaped"] else ""
+    said += "".join(f'<small class="line{red}">{line}</small>' for line in lines)
+    files = card(comparison, arm).get("files", {})
+    for file in found.get("files", ()):
+        digest = files.get(file, {}).get("sha256", "")
+        said += f'<small class="line path" title="SHA-256 {digest}">{escape(file)}</small>'
+    return said
+
+
+def _dtype(found: dict) -> str:
+    why = escape(found.get("dtype_reason", ""))
+    return escape(found.get("dtype", "")) + (f'<small class="line">{why}</small>' if why else "")
+
+
 def uncertainty(comparison: Comparison) -> str:
-    """Draw every arm's speed-up with its interval, and list all figures with theirs, the median and the worst."""
+    """Draw what was asked of every arm with its interval, and list all figures with theirs, the median and the worst.
+
+    That is the speed-up, or the difference in CLIP score where the arms have other weights than the baseline's.
+    """
     head = ["Arm", "Figure", "95 % interval", "Median", "Worst", "n"]
-    rows, drawn = [], []
+    rows, drawn, about_scores = [], [], bool(comparison.request.variants())
     for number, arm in enumerate(comparison.request.arms):
         if not number or not comparison.call_pairs(number):
             continue
         evidence = comparison.evidence(number)
-        drawn.append((arm.name, evidence.speed_up()))
+        drawn.append((arm.name, evidence.clip_difference() if about_scores else evidence.speed_up()))
         for title, found, write, noun in (
             ("Speed-up", evidence.speed_up(), ratio, "call"),
             ("CLIP difference", evidence.clip_difference(), signed, "pair"),
@@ -52,7 +95,8 @@ def uncertainty(comparison: Comparison) -> str:
             )
     if not rows:
         return ""
-    return plots.intervals(drawn, "Speed-up", ratio, None, 1) + table("95 % intervals", head, rows)
+    plot = ("CLIP difference", signed, None, 0) if about_scores else ("Speed-up", ratio, None, 1)
+    return plots.intervals(drawn, *plot) + table("95 % intervals", head, rows)
 
 
 def times(comparison: Comparison) -> str:

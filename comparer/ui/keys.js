@@ -1,5 +1,5 @@
 () => {
-  const hints = {refresh: 'Look for new checkpoints', dice: 'A new random seed each time',
+  const hints = {inspect: 'What is in the files of this checkpoint', refresh: 'Look for new checkpoints', dice: 'A new random seed each time',
     reuse: 'The seeds of the run that is shown', settings: 'Fill the controls from the run that is shown'}
   const hint = event => {
     const button = event.target.closest?.('button')
@@ -9,9 +9,10 @@
   document.addEventListener('focusin', hint)
   // On a phone what happens is far below the button. A listener of Gradio's would run after the server's part.
   document.addEventListener('click', event => {
-    if (innerWidth > 800 || !event.target.closest?.('#generate, #fetch, #more')) return
+    const pressed = innerWidth <= 800 && event.target.closest?.('#generate, #fetch, #more, #inspect')
+    if (!pressed) return
     document.querySelector('#seen').classList.add('started')
-    document.querySelector('#status').scrollIntoView({behavior: 'instant'})
+    document.querySelector(pressed.id === 'inspect' ? '#seen' : '#status').scrollIntoView({behavior: 'instant'})
   })
   document.addEventListener('keydown', event => {
     if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return

@@ -22,8 +22,9 @@ from comparer.results import Comparison
 from comparer.resume import extended, more_seeds
 from comparer.ui import api, results, tables
 from comparer.ui.arms import PRIVATE
-from comparer.ui.controls import Controls, choices
+from comparer.ui.controls import Controls
 from comparer.ui.details import details
+from comparer.ui.inspect import Inspect
 from comparer.ui.pictures import PLAIN, Pictures
 from comparer.verdict import DEFAULT, Thresholds
 
@@ -46,13 +47,14 @@ class Page:
         """Build nothing yet; ``build`` does."""
         self.config = config
         self.sessions: dict[str, Session] = {}
-        self.controls, self.pictures = Controls(config), Pictures()
+        self.controls, self.pictures, self.inspect = Controls(config), Pictures(), Inspect(config)
 
     def build(self) -> gr.Blocks:
         """Lay the page out and wire it."""
         with gr.Blocks(title="Comparer", fill_width=True, analytics_enabled=False) as demo:
             gr.HTML(
-                "<h1>Comparer</h1><p>Diffusion accelerators, side by side and honestly measured.</p>", elem_id="head"
+                "<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side and honestly measured.</p>",
+                elem_id="head",
             )
             with gr.Row(equal_height=False, elem_id="main"):
                 with gr.Column(scale=4, min_width=320, elem_id="controls"):
@@ -68,6 +70,7 @@ class Page:
                                 "Stop", variant="secondary", scale=1, min_width=80, interactive=False
                             )
                 with gr.Column(scale=7, min_width=320, elem_id="seen"):
+                    self.inspect.build()
                     with gr.Row(equal_height=False, elem_id="state"):
                         self.status = gr.HTML(results.EMPTY, elem_id="status", **PLAIN)
                         self.again = gr.Button(
@@ -77,7 +80,7 @@ class Page:
                     self.headline = gr.HTML(elem_id="headline", **PLAIN)
                     with gr.Row(visible=False, elem_id="judge") as self.judge:
                         self.more = gr.Button("", visible=False, scale=0, min_width=220, elem_id="more")
-                        with gr.Accordion("What is worthwhile", open=False):
+                        with gr.Accordion("What is worthwhile", open=False) as self.worthwhile:
                             self.thresholds = [
                                 gr.Slider(1.01, 5, DEFAULT.speed_up, step=0.01, label="A speed-up from"),
                                 gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A CLIP loss below (%)"),
@@ -97,7 +100,7 @@ class Page:
 
     def _wire(self, demo: gr.Blocks) -> None:
         inputs = self.controls.inputs()
-        seen = [self.headline, self.judge, self.more, self.figures, self.notes, self.grid, self.record]
+        seen = [self.headline, self.judge, self.worthwhile, self.more, self.figures, self.notes, self.grid, self.record]
         kept = [self.comparison, self.folder, self.last]
         outputs = [*self.told(), self.again, *seen, *kept, *self.pictures.outputs()]
         running = self.generate.click(
@@ -134,9 +137,10 @@ class Page:
         running.then(self.controls.plan, inputs, self.plan, **PRIVATE)  # now its time is known
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
+        self.inspect.wire(self.controls.inspect, checkpoint, self.generate)
         fetching = self.controls.fetch.click(
-            self.fetch_model, checkpoint, [*self.told(), checkpoint, self.controls.fetch], concurrency_limit=None,
-            show_progress="hidden", trigger_mode="once", api_visibility="private",
+            self.fetch_model, checkpoint, [*self.told(), *inputs, self.controls.fetch],
+            concurrency_limit=None, show_progress="hidden", trigger_mode="once", api_visibility="private",
         )  # fmt: skip
         fetching.then(self.controls.plan, inputs, self.plan, **PRIVATE)
         demo.load(self.restore, self.last, outputs, **PRIVATE)
@@ -207,7 +211,7 @@ class Page:
             model = CATALOG[name]
             said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
             yield self._tell(results.told(said)) | {
-                self.controls.parts["checkpoint"]: gr.update(choices=choices(self.config)),
+                **self.controls.refreshed(),
                 self.controls.fetch: self.controls.fetchable(name),
             }
         except ComparerError as error:
@@ -225,6 +229,8 @@ class Page:
         update: dict = {
             **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
             self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
+            # Whoever compares checkpoints asks which is better, not what a speed-up is worth.
+            self.worthwhile: gr.update(visible=not comparison.request.variants()),
             self.figures: tables.arms_table(comparison) + details(comparison),
             self.notes: tables.notes_list(comparison),
             self.comparison: comparison,

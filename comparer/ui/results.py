@@ -5,17 +5,19 @@ from collections import Counter
 from html import escape
 
 from comparer.events import Progress, Waiting
+from comparer.held import incomplete
 from comparer.notes import likeness
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.rival import rivalry
 from comparer.timing import pace
-from comparer.verdict import DEFAULT, Thresholds
+from comparer.verdict import DEFAULT, Thresholds, Verdict, signed
 
 EMPTY = (
     '<div class="empty"><p class="lead">See what an accelerator gives, and what it costs.</p>'
     "<p>Press <b>Generate</b>: the same noise becomes one picture without the accelerator and one with it, each "
-    "timed after a warm-up and scored. The demo model needs no download and no GPU.</p></div>"
+    "timed after a warm-up and scored. The demo model needs no download and no GPU. To lay checkpoints beside each "
+    "other, or EMA beside raw weights, choose <b>Compare: Checkpoints</b>.</p></div>"
 )
 
 
@@ -120,35 +122,57 @@ def failed(message: str) -> str:
 
 
 def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
-    """Draw a card an arm: its speed-up large, and when the run has ended the verdict with its figures."""
+    """Draw a card an arm: what was asked of it large, and when the run has ended the verdict with its figures."""
     cards = []
     for number, arm in enumerate(comparison.request.arms):
-        figures = comparison.figures(number)
-        if number == 0 or arm.like is not None or figures.speed_up is None:
-            continue
-        calls = len({c.batch for c, _ in comparison.call_pairs(number)})
-        kind, said, early = "", f"after {_count(calls, 'call')}", ""
-        if comparison.state != "running":
-            verdict = comparison.verdict(number, thresholds)
-            kind, said = verdict.kind, verdict.sentence.removeprefix(verdict.kind).lstrip(": ")
-        elif calls == 1:
-            early = " early"
-        slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
-        ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
-        alike = f"<small>{_whole(text)}</small>" if (text := likeness(comparison, number)) else ""
-        rival = rivalry(comparison, number) if comparison.state != "running" else None
-        fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
-        why = comparison.no_effect(number)
-        badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
-        cards.append(
-            f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(arm.name)}</h2>'
-            f"<strong>{figures.speed_up:.2f}×{slower}</strong>{f'<b>{kind}</b>' if kind else ''}"
-            f"<span>{_whole(said)}</span>"
-            f'<div class="facts"><small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}{alike}'
-            f"{badge}</div>"
-            f"{fewer}</div>"
-        )
+        if number and arm.like is None and comparison.call_pairs(number):
+            cards.append(_scores(comparison, number) if arm.weights else _speed(comparison, number, thresholds))
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
+
+
+def _speed(comparison: Comparison, number: int, thresholds: Thresholds) -> str:
+    """Draw the card of an accelerated arm: its speed-up, and whether that is worth its loss."""
+    figures = comparison.figures(number)
+    assert figures.speed_up is not None  # it has pairs
+    calls = len({c.batch for c, _ in comparison.call_pairs(number)})
+    slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
+    ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
+    rival = rivalry(comparison, number) if comparison.state != "running" else None
+    fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
+    facts = f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}"
+    verdict = comparison.verdict(number, thresholds) if comparison.state != "running" else None
+    seen = f"after {_count(calls, 'call')}"
+    return _card(comparison, number, f"{figures.speed_up:.2f}×{slower}", verdict, seen, calls == 1, facts, fewer)
+
+
+def _scores(comparison: Comparison, number: int) -> str:
+    """Draw the card of an arm with other weights: its CLIP score beside the baseline's, and which is higher."""
+    found = comparison.evidence(number).clip_difference()
+    large = "not scored" if found.value is None else f"{signed(found.value)}<em>CLIP</em>"
+    verdict = comparison.verdict(number) if comparison.state != "running" else None
+    return _card(comparison, number, large, verdict, f"after {_count(found.n, 'pair')}", found.n < 2)
+
+
+def _card(
+    comparison: Comparison, number: int, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "",
+    more: str = "",
+) -> str:  # fmt: skip
+    kind = verdict.kind if verdict else ""
+    said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
+    early = " early" if few and not verdict else ""
+    alike = f"<small>{_whole(text)}</small>" if (text := likeness(comparison, number)) else ""
+    why = comparison.no_effect(number)
+    badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
+    return (
+        f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(comparison.request.arms[number].name)}'
+        f"</h2><strong>{large}</strong>{f'<b>{kind}</b>' if kind else ''}<span>{_whole(said)}</span>"
+        f'<div class="facts">{facts}{alike}{badge}{_incomplete(comparison, number)}</div>{more}</div>'
+    )
+
+
+def _incomplete(comparison: Comparison, arm: int) -> str:
+    text = incomplete(comparison, arm)
+    return f'<span class="badge random">{escape(text)}</span>' if text else ""
 
 
 def _whole(text: str) -> str:
@@ -166,7 +190,7 @@ def slider_caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> 
 def caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
     """Write the line above a picture: arm, seconds, CLIP score."""
     shot = comparison.shot(arm, prompt, seed)
-    title = f"<b>{name(comparison.request.arms[arm].name)}</b>"
+    title = f"<b>{name(comparison.request.arms[arm].name)}</b>{_incomplete(comparison, arm)}"
     if shot is None:
         return f'<p class="caption">{title}<span>not made</span></p>'
     call = comparison.calls[shot.call]

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comparer.figures import share
+from comparer.held import incomplete
 from comparer.notes import loss, notes
 from comparer.order import AS_ASKED, ordered
 from comparer.results import Comparison
@@ -23,7 +24,8 @@ def arms_table(comparison: Comparison) -> str:
         f, why, alike = comparison.figures(number), comparison.why_not(number), comparison.similarity(number)
         if not f.calls and not why:
             continue
-        peak, first = comparison.peak(number), number == 0
+        peak, first, random = comparison.peak(number), number == 0, incomplete(comparison, number)
+        said = "; ".join(comparison.no_effect(number)) or comparison.did(number)
         rows.append(
             [
                 name(arm.name),
@@ -34,10 +36,8 @@ def arms_table(comparison: Comparison) -> str:
                 "" if first or f.clip_loss is None else loss(f.clip_loss),
                 show(alike.ssim if alike else None, "{:.3f}"),
                 show(peak and peak / 2**30, "{:.2f} GiB") + _of(peak, comparison.peak(0), first),
-                unbroken(
-                    f"not run: {why}" if why else "; ".join(comparison.no_effect(number)) or comparison.did(number)
-                )
-                or "–",
+                (f'<span class="badge random">{escape(random)}</span> ' if random else "")
+                + (unbroken(f"not run: {why}" if why else said) or ("" if random else "–")),
             ]
         )
     head.append("What it did")

@@ -1,0 +1,104 @@
+"""A weights card in words, for the command line and the page alike. Plain text: whoever shows it escapes it."""
+
+from collections.abc import Iterable
+
+from comparer.checkpoints.card import Card, Curve, Read, Seen
+from comparer.checkpoints.health import Distances, Health
+from comparer.checkpoints.layout import Layout
+from comparer.errors import shown
+
+HALVES = {"ema": "EMA", "raw": "raw"}
+NAMED = 3  # tensors that are named where many could be
+NEVER_MOVED = "the EMA equals the raw weights: it never moved"
+
+
+def kind(layout: Layout) -> str:
+    """Say what is at the path: "original layout, SD 1.x"."""
+    return f"{layout.kind}{f', {layout.about}' if layout.about else ''}"
+
+
+def configs(layout: Layout) -> str:
+    """Say pipeline, scheduler, prediction type and the autoencoder's scaling, as far as they are known."""
+    return ", ".join(f"{key} {shown(value)}" for key, value in (layout.configs or {}).items())
+
+
+def fills(read: Read) -> str:
+    """Say which components a file fills, or why it is not read."""
+    return ", ".join(read.file.fills) or read.file.why
+
+
+def size(bytes_: int) -> str:
+    """Write a file's size: "9,936,920 B"."""
+    return f"{bytes_:,} B"
+
+
+def dtypes(seen: Seen) -> str:
+    """Say in which dtypes a set is stored, with the number of parameters of each where there are several."""
+    stored = seen.part.dtypes
+    return ", ".join(f"{dtype}{f' ({count:,})' if len(stored) > 1 else ''}" for dtype, count in stored.items())
+
+
+def half(seen: Seen) -> str:
+    """Say whether a set is EMA or raw and how that was recognised; "" where nothing says it."""
+    return f"{HALVES[seen.part.half]}: {shown(seen.part.how, 200)}" if seen.part.half else ""
+
+
+def health(found: Health) -> str:
+    """Say what is wrong with a set of weights: "sound; largest value 1.27"."""
+    wrong = {
+        "NaN or infinite": list(found.not_finite),
+        "all zero": found.zero,
+        "constant": found.constant,
+        **{f"beyond the range of {dtype}": list(names) for dtype, names in found.beyond.items()},
+    }
+    said = [f"{len(names)} {what} ({few(names)})" for what, names in wrong.items() if names]
+    return f"{'; '.join(said) or 'sound'}; largest value {found.largest:g}"
+
+
+def few(names: Iterable[str]) -> str:
+    """Name the first few."""
+    listed = list(names)
+    more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
+    return ", ".join(shown(name) for name in listed[:NAMED]) + more
+
+
+def distance(value: float | None) -> str:
+    """Write a relative distance."""
+    return "not known" if value is None else f"{value:.3g}"
+
+
+def moved(found: Distances) -> str:
+    """Say how far the EMA is from the raw weights as a whole."""
+    return "0: " + NEVER_MOVED if found.whole == 0 and found.pairs else distance(found.whole)
+
+
+def unpaired(found: Distances) -> list[str]:
+    """Say which tensors could not be compared."""
+    kinds = (
+        ("only in the first", found.only_first),
+        ("only in the second", found.only_second),
+        ("of another size", found.other_shape),
+    )
+    return [f"{len(names)} {what}: {few(names)}" for what, names in kinds if names]
+
+
+def lora(layout: Layout) -> str:
+    """Say what a LoRA changes; "" for all else."""
+    if not layout.lora:
+        return ""
+    ranks = "; ".join(
+        f"{component}: " + ", ".join(f"rank {rank} ×{count}" for rank, count in counted.items())
+        for component, counted in layout.lora.ranks.items()
+    )
+    return f"LoRA, {layout.lora.naming} naming: {ranks}; {layout.lora.alphas} alphas"
+
+
+def curve(found: Curve) -> str:
+    """Say what an extra tensor may be a curve of."""
+    edges = f"from {found.values[0]:g} to {found.values[-1]:g}, {min(found.values):g} to {max(found.values):g}"
+    return f"{shown(found.name)} may be a curve over {len(found.values)} timesteps: {edges}"
+
+
+def not_read(card: Card) -> list[str]:
+    """List what was passed over inside of files."""
+    return [f"not read: {shown(key)}" for key in card.layout.not_read]

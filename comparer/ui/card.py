@@ -1,0 +1,116 @@
+"""The weights card of a checkpoint as HTML. Everything in it comes from files, and is escaped."""
+
+from html import escape
+
+from comparer import describe as words
+from comparer.checkpoints.card import Card, Seen
+from comparer.checkpoints.health import Distances
+from comparer.errors import shown
+from comparer.export.curves import curve
+from comparer.ui.tables import table
+
+CONFIGS = {
+    "pipeline": "Pipeline",
+    "scheduler": "Scheduler",
+    "prediction_type": "Prediction",
+    "vae_scaling_factor": "VAE scaling",
+}
+CURVES = 8  # that are drawn; the command line lists all
+
+
+def draw(card: Card, name: str) -> str:
+    """Draw the card, unfolded; ``name`` is the checkpoint's as it was chosen."""
+    parts = (_facts(card), weights(card), _moved(card), _more(card), files(card), _notes(card))
+    title = f"<b>{escape(name)}</b> <small>{escape(words.kind(card.layout))}</small>"
+    return f'<details class="weights" open><summary>Weights card of {title}</summary>{"".join(parts)}</details>'
+
+
+def folded(drawn: str | None) -> str:
+    """Fold a card that was drawn: what was asked for next wants the room."""
+    return (drawn or "").replace('<details class="weights" open>', '<details class="weights">', 1)
+
+
+def _facts(card: Card) -> str:
+    layout = card.layout
+    said = {CONFIGS.get(key, key): shown(value) for key, value in (layout.configs or {}).items()}
+    said |= {"Commit": card.commit[:12]} if card.commit else {}
+    said |= {"Health": "sound" if card.sound else "not sound: see below"} if card.seen else {}
+    rows = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in said.items())
+    return f'<dl class="facts">{rows}</dl>' if rows else ""
+
+
+def weights(card: Card) -> str:
+    """List every set of weights: what it is, what of it is used, its fingerprint, health and file."""
+    head = ["Weights", "EMA or raw", "Fingerprint", "Parameters", "Health"]
+    return table("Components", head, [_set(card, each) for each in card.seen])
+
+
+def _set(card: Card, each: Seen) -> list[str]:
+    part, (source, why) = each.part, card.chosen.get(each.part.component, ("", ""))
+    used = f' <span class="used" title="{escape(why)}">used</span>' if part.source == source else ""
+    kind = f"<small>{escape(part.class_name)}</small>" if part.class_name else ""
+    health = escape(words.health(each.health))
+    said = f'<span class="wide">{escape(words.half(each)) or "nothing says which"}</span>'
+    if part.stripped:
+        said += f"<small>taken off the names: {escape(' '.join(part.stripped))}</small>"
+    parameters = f"{part.parameters:,}<small>{len(part.tensors):,} tensors, {escape(words.dtypes(each))}</small>"
+    return [
+        f'{escape(part.title)}{used}{kind}<small class="path">{escape(part.source)}</small>',
+        said,
+        f'<code title="with names {each.fingerprint.names}">{each.fingerprint.values}</code>',
+        f'<span class="whole">{parameters}</span>',
+        f'<span class="wide{"" if each.health.sound else " wrong"}">{health}</span>',
+    ]
+
+
+def files(card: Card) -> str:
+    """List every file with its size and SHA-256, what it fills, or why it is not read; folded away."""
+    rows = [
+        [
+            f'<span class="path">{escape(read.file.name)}</span>',
+            words.size(read.file.size),
+            f'<code title="{read.sha256}">{read.sha256[:12]}</code>' if read.sha256 else "not hashed",
+            escape(read.file.format),
+            escape(words.fills(read)),
+        ]
+        for read in card.files
+    ]
+    drawn = table("Files", ["File", "Size", "SHA-256", "Format", "Fills"], rows)
+    return f"<details><summary>{len(rows)} files</summary>{drawn}{_lines(words.not_read(card))}</details>"
+
+
+def _moved(card: Card) -> str:
+    return "".join(_bars(component, found) for component, found in card.moved.items())
+
+
+def _bars(component: str, found: Distances) -> str:
+    """Draw how far the EMA is from the raw weights, a bar a block."""
+    most = max((block.distance or 0 for block in found.blocks), default=0) or 1
+    rows = "".join(
+        f"<li><span>{escape(shown(block.name))}</span><b>{words.distance(block.distance)}</b>"
+        f'<i style="width:{100 * (block.distance or 0) / most:.1f}%"></i></li>'
+        for block in found.blocks
+    )
+    title = f"<b>EMA from raw, {escape(component)}</b>: relative distance {escape(words.moved(found))}"
+    return f'<div class="expected moved"><p>{title}</p><ul>{rows}</ul>{_lines(words.unpaired(found))}</div>'
+
+
+def _more(card: Card) -> str:
+    lora = words.lora(card.layout)
+    drawn = _lines([lora] if lora else [])
+    if card.extra:
+        listed = [[escape(shown(prefix)), str(count)] for prefix, count in card.extra.items()]
+        drawn += table("Tensors that no component takes", ["Names begin with", "Tensors"], listed)
+    for each in card.curves[:CURVES]:
+        drawn += curve(shown(each.name), each.values) or _lines([words.curve(each)])
+    if len(card.curves) > CURVES:
+        drawn += _lines([f"{len(card.curves) - CURVES} more curves."])
+    return drawn
+
+
+def _notes(card: Card) -> str:
+    return _lines([f"Note: {shown(note, 300)}" for note in card.layout.notes])
+
+
+def _lines(said: list[str]) -> str:
+    return "".join(f'<p class="note">{escape(line)}</p>' for line in said)

@@ -1,0 +1,73 @@
+"""The Inspect button: what is in the files of the chosen checkpoint, shown before anything runs."""
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from comparer import turns
+from comparer.checkpoints import card as cards
+from comparer.checkpoints.find import place, resolve
+from comparer.checkpoints.fingerprint import Hashes
+from comparer.config import Config
+from comparer.errors import ComparerError, Stopped
+from comparer.models.catalog import CATALOG
+from comparer.ui import card as drawing
+from comparer.ui import results
+from comparer.ui.pictures import PLAIN
+
+BUSY = "A comparison is running, and reading beside it would spoil its times: press Inspect when it has ended."
+
+
+class Inspect:
+    """The card of the chosen checkpoint and the handler that makes it."""
+
+    def __init__(self, config: Config) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.config = config
+
+    def build(self) -> None:
+        """Draw the place where the card goes."""
+        self.shown = gr.HTML(elem_id="card", **PLAIN)
+
+    def wire(self, button: gr.Button, checkpoint: gr.Dropdown, generate: gr.Button) -> None:
+        """Show the card when asked, and fold it when pictures are."""
+        button.click(
+            self.inspect, checkpoint, self.shown, concurrency_limit=None, show_progress="hidden",
+            trigger_mode="once", api_visibility="private",
+        )  # fmt: skip
+        generate.click(
+            drawing.folded, self.shown, self.shown, queue=False, show_progress="hidden", api_visibility="private"
+        )
+
+    def inspect(self, name: Any) -> Iterator[str]:
+        """Read the files, and draw what is in them."""
+        yield f'<div class="status" role="status"><p>Reading {escape(str(name))}</p></div>'
+        try:
+            yield drawing.draw(self.card(str(name)), str(name))
+        except Stopped:
+            yield results.told(BUSY)
+        except ComparerError as error:
+            yield results.failed(self.config.tell(error))
+
+    def card(self, name: str) -> cards.Card:
+        """Make the card of what is called so.
+
+        Raises:
+            ComparerError: there is none, or it cannot be read.
+            Stopped: somebody is measured.
+        """
+        path, within = self._path(name)
+        with turns.aside() as free:
+            if not free:
+                raise Stopped
+            return cards.make(path, Hashes(self.config.runs / "cache" / "hashes.json"), within, turns.busy)
+
+    def _path(self, name: str) -> tuple[Path, tuple[Path, ...]]:
+        """Return where it is, and the folders that may be read for it."""
+        if name in CATALOG:
+            found = resolve(name, self.config)
+            return found.folder, found.within
+        return place(name, self.config), tuple(root.resolve() for root in self.config.checkpoints)

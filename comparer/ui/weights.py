@@ -1,0 +1,279 @@
+"""The checkpoints that are compared: which weights every arm has, as rows of controls."""
+
+import re
+from typing import Any
+
+import gradio as gr
+
+from comparer.checkpoints.find import FILES, local_names, loose_names, names
+from comparer.config import Config
+from comparer.models import hub
+from comparer.models.catalog import CATALOG
+from comparer.request import Request
+from comparer.ui.arms import PRIVATE
+from comparer.weights import DTYPES, Weights
+
+ACCELERATORS, CHECKPOINTS = "accelerators", "checkpoints"
+ROWS = 5  # beside the baseline
+HALVES = [("EMA where it is", ""), ("EMA", "ema"), ("Raw", "raw")]
+OWN_WEIGHT = re.compile(r":-?\d+(\.\d+)?$")  # of a LoRA, behind its file
+
+
+class Which:
+    """Controls that say which weights of a checkpoint are meant."""
+
+    def __init__(self, config: Config) -> None:
+        """Build nothing yet; ``build_half`` and ``build`` do."""
+        self.config = config
+
+    def build_half(self) -> None:
+        """Draw what most people ask for."""
+        self.half = gr.Dropdown(HALVES, value="", label="Weights", scale=3, min_width=150)
+
+    def build(self) -> None:
+        """Draw the rest."""
+        with gr.Row():
+            self.base = gr.Dropdown(
+                label="Base",
+                info="Has what a training output lacks",
+                min_width=150,
+                value="",
+                choices=_or("None", bases(self.config)),
+            )
+            self.vae = gr.Dropdown(
+                label="VAE",
+                info="In the place of its own",
+                min_width=150,
+                value="",
+                choices=_or("Its own", whatever(self.config)),
+            )
+        with gr.Row():
+            self.loras = gr.Dropdown(
+                lora_files(self.config), value=[], multiselect=True, allow_custom_value=True, label="LoRA",
+                info="One or more files", scale=3, min_width=170,
+            )  # fmt: skip
+            self.scale = gr.Number(1, label="LoRA weight", info="−10 to 10", step=0.05, min_width=90)
+        self.dtype = gr.Dropdown(
+            [("This installation's", ""), *((name, name) for name in DTYPES)], value="", label="Dtype"
+        )
+
+    def inputs(self) -> list[Any]:
+        """List all components, in the order that ``read`` takes their values."""
+        return [self.half, self.base, self.vae, self.loras, self.scale, self.dtype]
+
+    def read(self, checkpoint: Any, values: tuple, incomplete: bool) -> str:
+        """Write the line that ``door.ask`` reads.
+
+        Raises:
+            ComparerError: a value is not allowed.
+        """
+        half, base, vae, loras, scale, dtype = values
+        weight = 1.0 if scale is None else float(scale)
+        # A file may have its weight with it, as the line is written elsewhere.
+        added = tuple((_file(name), _weight(name, weight)) for name in loras or [])
+        return Weights(checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete).text()
+
+    def filled(self, weights: Weights) -> dict:
+        """Return updates of the components that ask for these weights."""
+        scales = {weight for _, weight in weights.loras}
+        alike = len(scales) == 1
+        files = [file if alike else f"{file}:{weight:g}" for file, weight in weights.loras]
+        return {
+            self.half: weights.half,
+            self.base: weights.base,
+            self.vae: weights.vae,
+            self.loras: gr.update(value=files, choices=list(dict.fromkeys([*lora_files(self.config), *files]))),
+            self.scale: scales.pop() if alike else 1,
+            self.dtype: weights.dtype,
+        }
+
+    def refreshed(self) -> dict:
+        """Return updates that list what is there now."""
+        return {
+            self.base: gr.update(choices=_or("None", bases(self.config))),
+            self.vae: gr.update(choices=_or("Its own", whatever(self.config))),
+            self.loras: gr.update(choices=lora_files(self.config)),
+        }
+
+
+class Row:
+    """An arm with other weights than the baseline's."""
+
+    def __init__(self, config: Config, number: int) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.config, self.number, self.which = config, number, Which(config)
+
+    def build(self) -> None:
+        """Draw the row."""
+        with gr.Group(visible=self.number == 1, elem_classes="arm") as self.group:
+            with gr.Row(equal_height=True):
+                # A name of its own: "Checkpoint" is the baseline's.
+                self.checkpoint = gr.Dropdown(
+                    whatever(self.config), value=None, label=f"Arm {self.number + 1}", scale=5, min_width=190
+                )
+                self.which.build_half()
+            with gr.Accordion("Base, VAE, LoRA, dtype", open=False) as self.fold:
+                self.which.build()
+                self.remove = gr.Button("Remove this arm", size="sm", visible=self.number > 1)
+
+    def inputs(self) -> list[Any]:
+        """List its components; the first says whether it is used at all."""
+        return [self.checkpoint, *self.which.inputs()]
+
+
+class Variants:
+    """What is compared, accelerators or checkpoints, and the rows of the latter."""
+
+    def __init__(self, config: Config) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.config, self.rows = config, [Row(config, number) for number in range(1, ROWS + 1)]
+
+    def build(self) -> None:
+        """Draw the components."""
+        self.what = gr.Radio(
+            [("Accelerators", ACCELERATORS), ("Checkpoints", CHECKPOINTS)], value=ACCELERATORS, label="Compare",
+            elem_id="what",
+        )  # fmt: skip
+        with gr.Column(visible=False, elem_id="variants") as self.column:
+            with gr.Row(equal_height=True, elem_id="checkpoints"):
+                gr.HTML("<h2>Checkpoints</h2>", padding=False)
+                self.halves = gr.Button("EMA beside raw", size="sm", scale=0, min_width=150, elem_id="halves")
+            gr.HTML(
+                '<p class="about">The baseline is the checkpoint above; every arm below is compared with it, from the '
+                "same noise.</p>",
+                padding=False,
+                elem_id="about-checkpoints",
+            )
+            for row in self.rows:
+                row.build()
+            with gr.Row(equal_height=True):
+                self.add = gr.Button("Add a checkpoint", size="sm", min_width=150, elem_id="add")
+            self.every = gr.Checkbox(
+                False, label="With accelerators", info="Those ticked below, as one stack on every arm"
+            )
+        self.open = gr.State([True] + [False] * (ROWS - 1))  # which rows are seen
+
+    def inputs(self) -> list[Any]:
+        """List all components, in the order that ``read`` takes their values."""
+        return [self.what, self.every, *(part for row in self.rows for part in row.inputs())]
+
+    def read(self, values: tuple, incomplete: bool) -> tuple[str, bool, list[str]]:
+        """Return what is compared, whether with accelerators on every arm, and a line for every arm that is used.
+
+        Raises:
+            ComparerError: a value is not allowed.
+        """
+        what, every, rest = values[0], bool(values[1]), values[2:]
+        each = len(self.rows[0].inputs())
+        lines = []
+        for number, row in enumerate(self.rows):
+            checkpoint, *which = rest[number * each : (number + 1) * each]
+            if checkpoint:
+                lines.append(row.which.read(checkpoint, tuple(which), incomplete))
+        return what, every, lines if what == CHECKPOINTS else []
+
+    def wire(self, checkpoint: gr.Dropdown, first: Which, accelerators: gr.Column) -> None:
+        """Let people add, remove and fill rows; ``checkpoint`` and ``first`` are the baseline's."""
+        switches = [self.what, self.every]
+        gr.on([part.change for part in switches], self._switched, switches, [self.column, accelerators], **PRIVATE)
+        groups = [row.group for row in self.rows]
+        self.add.click(self._added, self.open, [self.open, self.add, *groups], **PRIVATE)
+        self.halves.click(self._halves, [checkpoint, *first.inputs()], [first.half, *self.rows[0].inputs()], **PRIVATE)
+        for number, row in enumerate(self.rows):
+            row.remove.click(
+                lambda seen, number=number: self._removed(seen, number), self.open,
+                [self.open, self.add, *groups, row.checkpoint], **PRIVATE,
+            )  # fmt: skip
+            row.checkpoint.input(
+                lambda name, base, own: over(name, base, own, self.config), [row.checkpoint, checkpoint, first.base],
+                [row.which.base, row.fold], **PRIVATE,
+            )  # fmt: skip
+
+    def _switched(self, what: str, every: bool) -> list:
+        on_all = what == CHECKPOINTS
+        return [
+            gr.update(visible=on_all),
+            gr.update(visible=not on_all or every, elem_classes=["every-arm"] if on_all else []),
+        ]
+
+    def _opened(self, seen: list[bool]) -> dict:
+        groups = {row.group: gr.update(visible=on) for row, on in zip(self.rows, seen, strict=True)}
+        return {self.open: seen, self.add: gr.update(visible=not all(seen)), **groups}
+
+    def _added(self, seen: list[bool]) -> dict:
+        first = seen.index(False) if False in seen else len(seen)
+        return self._opened([on or number == first for number, on in enumerate(seen)])
+
+    def _removed(self, seen: list[bool], which: int) -> dict:
+        left = [on and number != which for number, on in enumerate(seen)]
+        return self._opened(left) | {self.rows[which].checkpoint: None}
+
+    def _halves(self, checkpoint: Any, *values: Any) -> list:
+        """Make the first row the baseline's raw weights; a baseline that is raw becomes EMA."""
+        half, *rest = values
+        return ["ema" if half == "raw" else half, checkpoint, "raw", *rest]
+
+    def filled(self, request: Request) -> dict:
+        """Return updates of the components that ask for a request's arms again."""
+        asked = [arm.weights for arm in request.arms if arm.weights is not None][:ROWS]
+        updates: dict[Any, Any] = {self.what: CHECKPOINTS if asked else ACCELERATORS}
+        if not asked:
+            return updates
+        updates |= {self.every: bool(request.arms[0].accelerators)}
+        updates |= self._opened([number < len(asked) for number in range(ROWS)])
+        for row, weights in zip(self.rows, [*asked, *[None] * ROWS], strict=False):
+            updates |= {row.checkpoint: weights.checkpoint if weights else None}
+            updates |= row.which.filled(weights or Weights())
+        return updates
+
+    def also(self) -> list[Any]:
+        """List what ``filled`` changes besides ``inputs``."""
+        return [self.open, self.add, *(row.group for row in self.rows)]
+
+    def refreshed(self) -> dict:
+        """Return updates that list what is there now."""
+        updates: dict[Any, Any] = {row.checkpoint: gr.update(choices=whatever(self.config)) for row in self.rows}
+        for row in self.rows:
+            updates |= row.which.refreshed()
+        return updates
+
+
+def bases(config: Config) -> list[tuple[str, str]]:
+    """List (what is shown, name) of every whole checkpoint; the catalogue first, local ones newest first."""
+    listed = []
+    for name in names(config):
+        model = CATALOG.get(name)
+        away = f" (not here: about {model.gigabytes:g} GB)" if model and not hub.here(model) else ""
+        listed.append((f"{model.title}{away}" if model else name, name))
+    return listed
+
+
+def whatever(config: Config) -> list[tuple[str, str]]:
+    """List every checkpoint, then files and folders that are not whole, such as training outputs."""
+    return bases(config) + [(name, name) for name in loose_names(config)]
+
+
+def lora_files(config: Config) -> list[str]:
+    """List the files that may be a LoRA; which of them are is known when one is read."""
+    return [name for name in loose_names(config) if name.endswith(FILES)]
+
+
+def over(name: Any, checkpoint: Any, base: Any, config: Config) -> tuple[Any, Any]:
+    """Return updates of a base and its fold: what is not whole needs one, and takes what is nearest at first."""
+    if not name or name in CATALOG or name in local_names(config):
+        return "", gr.update()
+    whole = checkpoint in CATALOG or checkpoint in local_names(config)
+    return checkpoint if whole else base or "", gr.update(open=True)
+
+
+def _or(none: str, choices: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(none, ""), *choices]
+
+
+def _file(name: str) -> str:
+    return OWN_WEIGHT.sub("", name)
+
+
+def _weight(name: str, usual: float) -> float:
+    found = OWN_WEIGHT.search(name)
+    return float(found[0][1:]) if found else usual
