@@ -15,11 +15,8 @@ from comparer.config import add_arguments, from_arguments
 from comparer.errors import shown
 from comparer.events import Progress, Waiting
 from comparer.sanity.check import check
-from comparer.sanity.judge import TOLD, Half
-from comparer.sanity.pictures import RULES
-from comparer.sanity.report import REPORT, Report
-
-CALLED = {"ema": "EMA", "raw": "raw", "": ""}
+from comparer.sanity.judge import TOLD
+from comparer.sanity.report import CALLED, MEASURES, REPORT, Report, measures, scores
 
 
 def add(commands: Any) -> None:
@@ -72,9 +69,10 @@ def describe(report: Report) -> Iterator[str]:
         yield from card(report.card)
         yield ""
     for half in report.halves:
-        yield from _measures(half)
+        yield f"{CALLED[half.half]} pictures" if half.half else "Pictures"
+        yield from cli_inspect.columns([MEASURES, *measures(half)])
         yield ""
-    yield from _scores(report)
+    yield from scores(report)
     yield from (f"Note: {shown(note, 300)}" for note in report.judgement.notes)
     if report.folder:
         yield f"{len(report.pictures)} pictures and {REPORT} in {report.seconds:.0f} s: {report.folder}"
@@ -101,34 +99,3 @@ def card(made: Card) -> Iterator[str]:
     )
     for component, found in made.moved.items():
         yield f"  EMA from raw, {component}: relative distance {words.distance(found.whole)}"
-
-
-def _measures(half: Half) -> Iterator[str]:
-    yield f"{CALLED[half.half]} pictures" if half.half else "Pictures"
-    rows = [("measure", "least", "most", "right", "beyond")]
-    for name, rule in RULES.items():
-        values = [measures[name] for measures in half.measures if name in measures]
-        if values:
-            bad = sum(not rule.right(value) for value in values)
-            sides = (("≥", rule.low), ("≤", rule.high))
-            right = ", ".join(f"{sign} {limit:{rule.form}}" for sign, limit in sides if limit is not None)
-            rows.append((f"{name} ({rule.what})", f"{min(values):{rule.form}}", f"{max(values):{rule.form}}", right,
-                         f"{bad} of {len(values)}"))  # fmt: skip
-    yield from cli_inspect.columns(rows)
-
-
-def _scores(report: Report) -> Iterator[str]:
-    if report.scorer and not any(half.clip for half in report.halves):
-        yield report.scorer
-    if report.base is None:
-        return
-    for half in report.halves:
-        title = f"{CALLED[half.half]}: " if half.half else ""
-        known = report.base.ranges.get("clip")
-        if half.score is not None:
-            right = f"at least {known.low:.2f} is right" if known and known.low is not None else "no known range"
-            own = f"{half.wins} of {len(half.own)} highest with their own prompt"
-            yield f"{title}CLIP score {half.score:.2f} ({right}), {own}; {report.scorer}"
-        detail = report.base.ranges.get("detail")
-        right = f"at most {detail.high:.2f} is right" if detail and detail.high is not None else "no known range"
-        yield f"{title}{half.detail:.2f} bits a pixel ({right})"

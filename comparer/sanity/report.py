@@ -1,6 +1,7 @@
 """What a check found: plain data."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from comparer.checkpoints.card import Card
 from comparer.request import Settings
 from comparer.sanity.base import Base
 from comparer.sanity.judge import Half, Judgement
+from comparer.sanity.pictures import RULES
 
 REPORT = "check.json"
+MEASURES = ("measure", "least", "most", "right", "beyond")
+CALLED = {"ema": "EMA", "raw": "raw", "": ""}
 
 
 @dataclass(frozen=True)
@@ -87,3 +91,33 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(inside) for inside in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def measures(half: Half) -> Iterator[tuple[str, ...]]:
+    """Write a row for every measure of a half's pictures, in the columns of ``MEASURES``."""
+    for name, rule in RULES.items():
+        values = [found[name] for found in half.measures if name in found]
+        if values:
+            bad = sum(not rule.right(value) for value in values)
+            sides = (("≥", rule.low), ("≤", rule.high))
+            right = ", ".join(f"{sign} {limit:{rule.form}}" for sign, limit in sides if limit is not None)
+            edges = (f"{edge(values):{rule.form}}" for edge in (min, max))
+            yield (f"{name} ({rule.what})", *edges, right, f"{bad} of {len(values)}")
+
+
+def scores(report: Report) -> Iterator[str]:
+    """Say what the pictures score, and what is right where that is known."""
+    if report.scorer and not any(half.clip for half in report.halves):
+        yield report.scorer
+    if report.base is None:
+        return
+    for half in report.halves:
+        title = f"{CALLED[half.half]}: " if half.half else ""
+        known = report.base.ranges.get("clip")
+        if half.score is not None:
+            right = f"at least {known.low:.2f} is right" if known and known.low is not None else "no known range"
+            own = f"{half.wins} of {len(half.own)} highest with their own prompt"
+            yield f"{title}CLIP score {half.score:.2f} ({right}), {own}; {report.scorer}"
+        detail = report.base.ranges.get("detail")
+        right = f"at most {detail.high:.2f} is right" if detail and detail.high is not None else "no known range"
+        yield f"{title}{half.detail:.2f} bits a pixel ({right})"

@@ -7,23 +7,19 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import turns
-from comparer.beside import count
 from comparer.checkpoints.find import resolve, weight
-from comparer.compare import check
 from comparer.config import Config
 from comparer.demo.scenes import EXAMPLES
 from comparer.door import ask
-from comparer.errors import ComparerError, Stopped
+from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
 from comparer.request import NOISE, Request, Settings
 from comparer.scores.scorers import SCORERS
-from comparer.timing import pace
 from comparer.typed import parse_prompts, read_prompts
-from comparer.ui import results
+from comparer.ui import plan
 from comparer.ui.arms import PRIVATE, Arms
 from comparer.ui.prompts import note, remarks, words
 from comparer.ui.weights import CHECKPOINTS, Variants, Which, over, whatever
@@ -69,6 +65,17 @@ class Controls:
             raise ComparerError("Nothing to compare: choose a second checkpoint, or press EMA beside raw.")
         return ask(self.config, accelerators=arms, size=(width, height), variants=lines, **filled)
 
+    def baseline(self, values: tuple) -> str:
+        """Return which weights are chosen for the baseline, as a line.
+
+        Raises:
+            ComparerError: a value is not allowed.
+        """
+        first = len(self.parts)
+        named = dict(zip(self.parts, values[:first], strict=True))
+        which = values[first : first + len(self.which.inputs())]
+        return self.which.read(named["checkpoint"], which, bool(named["incomplete"]))
+
     def asked(self, values: tuple) -> Request:
         """Build the request, and refuse one that compares nothing.
 
@@ -90,6 +97,7 @@ class Controls:
             self.inspect = gr.Button(
                 "Inspect", scale=0, min_width=80, size="sm", elem_id="inspect", elem_classes="beside"
             )
+            self.check = gr.Button("Check", scale=0, min_width=70, size="sm", elem_id="check", elem_classes="beside")
             self.refresh = gr.Button(
                 "Refresh", scale=0, min_width=80, size="sm", elem_id="refresh", elem_classes="beside"
             )
@@ -253,6 +261,10 @@ class Controls:
         first = {self.parts["checkpoint"]: gr.update(choices=whatever(self.config))}
         return first | self.which.refreshed() | self.variants.refreshed()
 
+    def fetched(self, name: str) -> dict:
+        """Return updates for a model that has come."""
+        return {**self.refreshed(), self.fetch: self.fetchable(name)}
+
     def fetchable(self, name: str) -> Any:
         """Show the button that fetches a model where it is one of the hub's that is not here."""
         model = CATALOG.get(name)
@@ -275,23 +287,13 @@ class Controls:
     def plan(self, *values: Any) -> str:
         """Say what Generate would make and how long it would take, or why it cannot; as HTML."""
         try:
-            request = self.asked(values)
+            return plan.plan(self.asked(values), self.config)
         except ComparerError as error:
             return f'<p class="plan wrong" role="status">{escape(self.config.tell(error))}</p>'
-        seconds = pace.estimate(request, self.config)
-        took = "the first run tells how long it takes" if seconds is None else f"about {results.duration(seconds)}"
-        return f'<p class="plan">{escape(results.announce(request))}; {took}.</p>'
 
     def expected(self, *values: Any) -> Any:
-        """Draw how much work every arm's denoiser is expected to do; nothing new while somebody is being measured."""
+        """Draw how much work every arm's denoiser is expected to do."""
         try:
-            request = self.read(values)
-            if not request.accelerated():
-                return ""
-            checkpoints = check(request, self.config)
-            with turns.aside() as free:
-                return results.expected(request, count(checkpoints, request, turns.busy)) if free else gr.skip()
+            return plan.work(self.read(values), self.config)
         except ComparerError:  # the plan says why
             return ""
-        except Stopped:
-            return gr.skip()

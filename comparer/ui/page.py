@@ -14,9 +14,6 @@ from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Finished, Seen, Waiting
-from comparer.fetch import fetch
-from comparer.models import hub
-from comparer.models.catalog import CATALOG
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import extended, more_seeds
@@ -25,11 +22,11 @@ from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls
 from comparer.ui.details import details
 from comparer.ui.inspect import Inspect
+from comparer.ui.jobs import REDRAW, checking, fetching
 from comparer.ui.pictures import PLAIN, Pictures
 from comparer.verdict import DEFAULT, Thresholds
 
 ASSETS = Path(__file__).parent
-REDRAW = 0.2  # seconds between two redrawings of the progress bar
 
 
 @dataclass
@@ -138,6 +135,10 @@ class Page:
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
         self.inspect.wire(self.controls.inspect, checkpoint, self.generate)
+        self.controls.check.click(
+            self.check, inputs, [*self.told(), self.inspect.shown], concurrency_limit=None, show_progress="hidden",
+            trigger_mode="once", api_visibility="private",
+        )  # fmt: skip
         fetching = self.controls.fetch.click(
             self.fetch_model, checkpoint, [*self.told(), *inputs, self.controls.fetch],
             concurrency_limit=None, show_progress="hidden", trigger_mode="once", api_visibility="private",
@@ -200,22 +201,20 @@ class Page:
 
     def fetch_model(self, name: str, request: gr.Request) -> Iterator[dict]:
         """Handle Fetch: bring a model from the hub, and say how far it is."""
-        session, drawn = self._begin(request), 0.0
-        yield self._tell(results.told("Asking the hub"), results.STARTING)
+        for status, going, ended in fetching(name, self.config, self._begin(request).stop):
+            update = self._tell(status, going)
+            yield update | (self.controls.fetched(name) if ended else {})
+
+    def check(self, request: gr.Request, *values: Any) -> Iterator[dict]:
+        """Handle Check: judge the chosen checkpoint by its files and a few pictures."""
+        session = self._begin(request)
         try:
-            for event in fetch(name, self.config, session.stop):
-                if monotonic() - drawn > REDRAW:
-                    drawn = monotonic()
-                    kept = "Stop keeps what has come; Fetch goes on from there."
-                    yield self._tell(results.status(event, kept), results.going(event))
-            model = CATALOG[name]
-            said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
-            yield self._tell(results.told(said)) | {
-                **self.controls.refreshed(),
-                self.controls.fetch: self.controls.fetchable(name),
-            }
+            line = self.controls.baseline(values)
         except ComparerError as error:
             yield self._tell(results.failed(self.config.tell(error)))
+            return
+        for status, going, report in checking(line, self.config, session.stop):
+            yield self._tell(status, going) | ({} if report is None else {self.inspect.shown: report})
 
     def _begin(self, request: gr.Request) -> Session:
         """Return this tab's session; what still goes on in it makes way."""

@@ -1,0 +1,56 @@
+"""What a check found, as HTML: the judgement, the pictures, every measure with its limit. Everything is escaped."""
+
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from comparer.sanity.report import CALLED, MEASURES, Made, Report, measures, scores
+from comparer.ui import card as cards
+from comparer.ui.tables import table
+
+SAID = {
+    "healthy": "Nothing that is looked at is wrong.",
+    "suspicious": "Look at this before you trust it.",
+    "broken": "This cannot be right.",
+}
+
+
+def draw(report: Report) -> str:
+    """Draw a report."""
+    judged = report.judgement
+    why = "".join(f"<li>{escape(reason)}</li>" for reason in judged.reasons)
+    notes = "".join(f'<p class="note">{escape(note)}</p>' for note in (*scores(report), *judged.notes))
+    head = (
+        f'<div class="card {judged.kind}"><h2>{escape(report.name)}</h2><b>{judged.kind.capitalize()}</b>'
+        f"<span>{escape(SAID[judged.kind])}</span>{f'<ul>{why}</ul>' if why else ''}</div>"
+    )
+    halves = "".join(_pictures(report, half.half) for half in report.halves)
+    rows = [
+        table(_title("Measures", half.half), MEASURES, [list(map(escape, row)) for row in measures(half)])
+        for half in report.halves
+    ]
+    figures = f"<details><summary>Every measure and its limit</summary>{''.join(rows)}</details>" if rows else ""
+    card = cards.folded(cards.draw(report.card, report.name)) if report.card else ""
+    return f'<section class="checked" aria-label="Sanity check">{head}{halves}{notes}{figures}{card}</section>'
+
+
+def _title(text: str, half: str) -> str:
+    return f"{text}, {CALLED[half]}" if half else text
+
+
+def _pictures(report: Report, half: str) -> str:
+    cells = "".join(_picture(report, made) for made in report.pictures if made.half == half)
+    return f'<h3>{_title("Pictures", half)}</h3><div class="made">{cells}</div>'
+
+
+def _picture(report: Report, made: Made) -> str:
+    assert report.settings and report.folder  # there are none without
+    prompt = report.settings.prompts[made.prompt]
+    score = f" · CLIP {made.clip[made.prompt]:.1f}" if made.clip else ""
+    path = quote(str(Path(report.folder).resolve() / made.file))
+    alt = escape(f"{_title('Check', made.half)}: {prompt}, seed {made.seed}")
+    # Relative: the page may be served below a path of its own.
+    return (
+        f'<figure><img src="gradio_api/file={path}" loading="lazy" alt="{alt}">'
+        f"<figcaption>{escape(prompt)}<small>seed {made.seed}{score}</small></figcaption></figure>"
+    )

@@ -1,0 +1,52 @@
+"""What a tab waits for besides comparisons: a check of a checkpoint, a model from the hub. Progress as HTML."""
+
+import threading
+from collections.abc import Iterator
+from time import monotonic
+
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.events import Progress
+from comparer.fetch import fetch
+from comparer.models import hub
+from comparer.models.catalog import CATALOG
+from comparer.sanity.check import check
+from comparer.sanity.report import Report
+from comparer.ui import checked, results
+
+REDRAW = 0.2  # seconds between two redrawings of the progress bar
+KEPT = "Stop keeps what has come; Fetch goes on from there."
+ABOUT = "Four fixed prompts and two seeds at the native size, EMA and raw where both are there"
+
+
+def checking(line: str, config: Config, stop: threading.Event) -> Iterator[tuple[str, str, str | None]]:
+    """Check a checkpoint; yield the status, what stands beside the button, and once it is there the report."""
+    yield results.told("Starting"), results.STARTING, ""
+    drawn = 0.0
+    try:
+        for event in check(line, config, stop):
+            if isinstance(event, Report):
+                yield results.told(f"Checked in {event.seconds:.0f} s."), "", checked.draw(event)
+                return
+            if not isinstance(event, Progress) or monotonic() - drawn > REDRAW:
+                drawn = monotonic()
+                yield results.status(event, ABOUT), results.going(event), None
+        yield results.told("Stopped before the check had ended."), "", None
+    except ComparerError as error:
+        yield results.failed(config.tell(error)), "", None
+
+
+def fetching(name: str, config: Config, stop: threading.Event) -> Iterator[tuple[str, str, bool]]:
+    """Bring a model from the hub; yield the status, what stands beside the button, and whether it has ended."""
+    yield results.told("Asking the hub"), results.STARTING, False
+    drawn = 0.0
+    try:
+        for event in fetch(name, config, stop):
+            if monotonic() - drawn > REDRAW:
+                drawn = monotonic()
+                yield results.status(event, KEPT), results.going(event), False
+        model = CATALOG[name]
+        said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
+        yield results.told(said), "", True
+    except ComparerError as error:
+        yield results.failed(config.tell(error)), "", False
