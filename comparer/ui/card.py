@@ -1,5 +1,6 @@
 """The weights card of a checkpoint as HTML. Everything in it comes from files, and is escaped."""
 
+import re
 from html import escape
 
 from comparer import describe as words
@@ -26,8 +27,8 @@ def draw(card: Card, name: str) -> str:
 
 
 def folded(drawn: str | None) -> str:
-    """Fold a card that was drawn: what was asked for next wants the room."""
-    return (drawn or "").replace('<details class="weights" open>', '<details class="weights">', 1)
+    """Fold a card or a check that was drawn: what was asked for next wants the room."""
+    return re.sub(r'(<details class="(?:weights|checked)") open>', r"\1>", drawn or "", count=1)
 
 
 def _facts(card: Card) -> str:

@@ -20,8 +20,9 @@ def draw(report: Report) -> str:
     judged = report.judgement
     why = "".join(f"<li>{escape(reason)}</li>" for reason in judged.reasons)
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in (*scores(report), *judged.notes))
+    title = f"Check of <b>{escape(report.name)}</b>: {judged.kind}"
     head = (
-        f'<div class="card {judged.kind}"><h2>{escape(report.name)}</h2><b>{judged.kind.capitalize()}</b>'
+        f'<div class="card {judged.kind}"><b>{judged.kind.capitalize()}</b>'
         f"<span>{escape(SAID[judged.kind])}</span>{f'<ul>{why}</ul>' if why else ''}</div>"
     )
     halves = "".join(_pictures(report, half.half) for half in report.halves)
@@ -31,7 +32,8 @@ def draw(report: Report) -> str:
     ]
     figures = f"<details><summary>Every measure and its limit</summary>{''.join(rows)}</details>" if rows else ""
     card = cards.folded(cards.draw(report.card, report.name)) if report.card else ""
-    return f'<section class="checked" aria-label="Sanity check">{head}{halves}{notes}{figures}{card}</section>'
+    inside = f"{head}{halves}{notes}{figures}{card}"
+    return f'<details class="checked" open><summary>{title}</summary>{inside}</details>'
 
 
 def _title(text: str, half: str) -> str:

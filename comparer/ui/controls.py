@@ -90,17 +90,12 @@ class Controls:
     def build(self) -> None:
         """Draw the controls and wire what belongs to them alone."""
         parts, demo, limits = self.parts, CATALOG["demo"], self.config.limits
-        with gr.Row(equal_height=True):
-            parts["checkpoint"] = gr.Dropdown(
-                whatever(self.config), value="demo", label="Checkpoint", scale=8, min_width=240
-            )
-            self.inspect = gr.Button(
-                "Inspect", scale=0, min_width=80, size="sm", elem_id="inspect", elem_classes="beside"
-            )
-            self.check = gr.Button("Check", scale=0, min_width=70, size="sm", elem_id="check", elem_classes="beside")
-            self.refresh = gr.Button(
-                "Refresh", scale=0, min_width=80, size="sm", elem_id="refresh", elem_classes="beside"
-            )
+        parts["checkpoint"] = gr.Dropdown(whatever(self.config), value="demo", label="Checkpoint", min_width=240)
+        with gr.Row(elem_id="about-checkpoint"):
+            small: dict[str, Any] = {"size": "sm", "min_width": 80}
+            self.inspect = gr.Button("Inspect", elem_id="inspect", **small)
+            self.check = gr.Button("Check", elem_id="check", **small)
+            self.refresh = gr.Button("Refresh", elem_id="refresh", **small)
         self.fetch = gr.Button(visible=False, variant="primary", size="sm", elem_id="fetch")
         with gr.Accordion("EMA or raw, base, VAE, LoRA, dtype", open=False) as self.fold:
             self.which.build_half()
