@@ -25,11 +25,6 @@ def draw(card: Card, name: str) -> str:
     return f'<details class="weights" open><summary>Weights card of {title}</summary>{"".join(parts)}</details>'
 
 
-def folded(drawn: str | None) -> str:
-    """Fold a card that was drawn: what was asked for next wants the room."""
-    return (drawn or "").replace('<details class="weights" open>', '<details class="weights">', 1)
-
-
 def _facts(card: Card) -> str:
     layout = card.layout
     said = {CONFIGS.get(key, key): shown(value) for key, value in (layout.configs or {}).items()}

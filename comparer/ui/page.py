@@ -137,7 +137,7 @@ class Page:
         running.then(self.controls.plan, inputs, self.plan, **PRIVATE)  # now its time is known
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
-        self.inspect.wire(self.controls.inspect, checkpoint, self.generate)
+        self.inspect.wire(self.controls.inspect, checkpoint)
         fetching = self.controls.fetch.click(
             self.fetch_model, checkpoint, [*self.told(), *inputs, self.controls.fetch],
             concurrency_limit=None, show_progress="hidden", trigger_mode="once", api_visibility="private",
