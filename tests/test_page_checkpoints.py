@@ -5,7 +5,7 @@ import re
 
 import pytest
 import torch
-from conftest import serving
+from conftest import serving, until
 from safetensors.torch import load_file, save_file
 
 from comparer import history
@@ -77,8 +77,10 @@ def run(page, served):
     """Press Generate, wait for the end, and return the run's comparison."""
     before = set(served[1].glob("*/run.json"))
     page.get_by_role("button", name="Generate").click()
+    (record,) = until(lambda: set(served[1].glob("*/run.json")) - before)
+    until(lambda: history.load(record.parent).state == "finished")
+    page.locator("#going .going").wait_for(state="detached")
     page.get_by_text("Finished.").wait_for()
-    (record,) = set(served[1].glob("*/run.json")) - before
     return history.load(record.parent)
 
 

@@ -1,6 +1,5 @@
 """The weights card of a checkpoint as HTML. Everything in it comes from files, and is escaped."""
 
-import re
 from html import escape
 
 from comparer import describe as words
@@ -19,16 +18,12 @@ CONFIGS = {
 CURVES = 8  # that are drawn; the command line lists all
 
 
-def draw(card: Card, name: str) -> str:
-    """Draw the card, unfolded; ``name`` is the checkpoint's as it was chosen."""
+def draw(card: Card, name: str, unfolded: bool = True) -> str:
+    """Draw the card; ``name`` is the checkpoint's as it was chosen."""
     parts = (_facts(card), weights(card), _moved(card), _more(card), files(card), _notes(card))
     title = f"<b>{escape(name)}</b> <small>{escape(words.kind(card.layout))}</small>"
-    return f'<details class="weights" open><summary>Weights card of {title}</summary>{"".join(parts)}</details>'
-
-
-def folded(drawn: str | None) -> str:
-    """Fold a card or a check that was drawn: what was asked for next wants the room."""
-    return re.sub(r'(<details class="(?:weights|checked)") open>', r"\1>", drawn or "", count=1)
+    seen = " open" if unfolded else ""
+    return f'<details class="weights"{seen}><summary>Weights card of {title}</summary>{"".join(parts)}</details>'
 
 
 def _facts(card: Card) -> str:

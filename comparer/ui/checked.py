@@ -31,7 +31,7 @@ def draw(report: Report) -> str:
         for half in report.halves
     ]
     figures = f"<details><summary>Every measure and its limit</summary>{''.join(rows)}</details>" if rows else ""
-    card = cards.folded(cards.draw(report.card, report.name)) if report.card else ""
+    card = cards.draw(report.card, report.name, unfolded=False) if report.card else ""
     inside = f"{head}{halves}{notes}{figures}{card}"
     return f'<details class="checked" open><summary>{title}</summary>{inside}</details>'
 

@@ -32,15 +32,12 @@ class Inspect:
         """Draw the place where the card goes."""
         self.shown = gr.HTML(elem_id="card", **PLAIN)
 
-    def wire(self, button: gr.Button, checkpoint: gr.Dropdown, generate: gr.Button) -> None:
-        """Show the card when asked, and fold it when pictures are."""
+    def wire(self, button: gr.Button, checkpoint: gr.Dropdown) -> None:
+        """Show the card when asked."""
         button.click(
             self.inspect, checkpoint, self.shown, concurrency_limit=None, show_progress="hidden",
             trigger_mode="once", api_visibility="private",
         )  # fmt: skip
-        generate.click(
-            drawing.folded, self.shown, self.shown, queue=False, show_progress="hidden", api_visibility="private"
-        )
 
     def inspect(self, name: Any) -> Iterator[str]:
         """Read the files, and draw what is in them."""

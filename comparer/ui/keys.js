@@ -7,6 +7,10 @@
   }
   document.addEventListener('pointerover', hint)
   document.addEventListener('focusin', hint)
+  // Pictures want the room that the weights card or a check takes.
+  document.addEventListener('click', event => {
+    if (event.target.closest?.('#generate, #more')) document.querySelector('#card details')?.removeAttribute('open')
+  })
   // On a phone what happens is far below the button. A listener of Gradio's would run after the server's part.
   document.addEventListener('click', event => {
     const pressed = innerWidth <= 800 && event.target.closest?.('#generate, #fetch, #more, #inspect')

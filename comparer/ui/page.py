@@ -134,7 +134,7 @@ class Page:
         running.then(self.controls.plan, inputs, self.plan, **PRIVATE)  # now its time is known
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
-        self.inspect.wire(self.controls.inspect, checkpoint, self.generate)
+        self.inspect.wire(self.controls.inspect, checkpoint)
         self.controls.check.click(
             self.check, inputs, [*self.told(), self.inspect.shown], concurrency_limit=None, show_progress="hidden",
             trigger_mode="once", api_visibility="private",
