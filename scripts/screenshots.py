@@ -187,6 +187,11 @@ def checkpoints(browser: Browser, address: str) -> None:
         page.evaluate("scrollTo(0, 0)")
         settle(page)
         save(page, ASSETS / "screenshots" / "checkpoints.png")
+    with tab(browser, address, viewport={"width": 1440, "height": 1250}) as page:
+        page.get_by_role("button", name="Check", exact=True).click()
+        page.locator(".checked").wait_for()
+        settle(page)
+        save(page, ASSETS / "screenshots" / "check.png")
 
 
 PARTS = {"accelerators": take, "checkpoints": checkpoints}

@@ -117,6 +117,36 @@ def test_arms_that_do_not_fit_run_in_blocks_and_the_result_says_so(config, monke
     assert all(np.array_equal(made[key], other[key]) for key in made)
 
 
+def test_each_block_is_gone_before_the_next_is_read(config, monkeypatch):
+    import gc
+    import weakref
+
+    read, pipes, alive = pipelines._from_files, [], []
+
+    def watched(*arguments):
+        gc.collect()
+        alive.append(sum(pipe() is not None for pipe in pipes))
+        built = read(*arguments)
+        pipes.append(weakref.ref(built.pipe))
+        return built
+
+    pipelines.free()
+    monkeypatch.setattr(pipelines, "_from_files", watched)
+    monkeypatch.setattr(memory, "free", lambda device: 1000)
+    finish(ask(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK), config)
+    assert alive == [0, 0, 0]
+
+
+@pytest.mark.parametrize("room", [1000, 10**12])
+def test_latents_of_checkpoints_are_laid_beside_the_baselines(room, config, monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda device: room)
+    request = ask(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK)
+    seen = finish(request, config).comparison
+    assert set(seen.divergence) == {1, 2} and all(found[0].steps[-1].distance > 0 for found in seen.divergence.values())
+    with pytest.raises(ComparerError, match="for accelerated arms, not for checkpoints"):
+        ask(config, PROMPT, variants=["weights=raw"], also=["equal-time"])
+
+
 def test_an_arm_of_a_later_block_that_holds_the_same_is_not_run(config, monkeypatch):
     copied(config, "copy")
     monkeypatch.setattr(memory, "free", lambda device: 1000)
