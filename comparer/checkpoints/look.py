@@ -106,10 +106,8 @@ class _Looking:
             kind = kinds.ONE_BESIDE
         elif index:
             kind = kinds.FOLDER
-        elif own and class_name:
-            kind = kinds.COMPONENT
         else:
-            kind = kinds.STEP if own or filled else kinds.WEIGHTS
+            kind = kinds.COMPONENT if own and class_name else kinds.STEP if own or filled else kinds.WEIGHTS
         held = self.kind_of_file() if kind == kinds.STEP else kind
         return self.done(held if held in (kinds.LORA, kinds.ORIGINAL) else kind, self.root)
 
