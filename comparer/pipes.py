@@ -49,6 +49,13 @@ class Pipes:
             if told := self.same(one, other):
                 raise ComparerError(told)
 
+    def close(self) -> None:
+        """Let go of what a run of several checkpoints held; the installation keeps so many, the baseline first."""
+        from comparer.models import pipelines
+
+        first, self.loaded = self.loaded.get(0), {}
+        pipelines.trim(self.config.keep, first)
+
     def of(self, arm: int, tell: Callable[[str], None], comparison: Comparison) -> Loaded:
         """Return an arm's pipeline; where it is not loaded, those of other blocks make way.
 

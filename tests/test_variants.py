@@ -70,12 +70,14 @@ def test_ema_beside_raw_from_the_same_noise(config):
 def test_equal_components_are_in_memory_once(config):
     weigh(copied(config, "late"), 1.01)
     request = ask(config, PROMPT, variants=["m/late", "weights=raw"], **QUICK)
-    finish(request, config)
+    finish(request, replace(config, keep=3))
     first, late, raw = (next(p for p in pipelines._kept if p.checkpoint.weights.text() == text)
                         for text in ("demo", "m/late", "demo; weights=raw"))  # fmt: skip
     assert first.pipe.vae is late.pipe.vae is raw.pipe.vae  # of other files, with equal tensors
     assert first.pipe.text_encoder is late.pipe.text_encoder is not raw.pipe.text_encoder
     assert len({id(each.pipe.unet) for each in (first, late, raw)}) == 3
+    finish(request, config)  # which keeps one
+    assert pipelines._kept == [first]
 
 
 def test_two_arms_that_hold_the_same_are_refused_before_anything_runs(config, tmp_path):
