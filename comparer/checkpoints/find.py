@@ -70,12 +70,10 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     else:
         found = _catalogued(name, config)
     vae = _vae(weights.vae, config) if weights.vae else None
-    loras = tuple((place(file, config, "LoRA"), weight) for file, weight in weights.loras)
     homes = [_home(folder) for folder in (found.folder, found.base, vae) if folder]
-    found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=(*roots, *homes))
-    for file, _ in loras:
-        if seen(file, found.within).kind != kinds.LORA:
-            raise ComparerError(f"'{shown(file.name)}' is no LoRA.")
+    within = (*roots, *homes)
+    loras = tuple((_lora(place(file, config, "LoRA"), within), weight) for file, weight in weights.loras)
+    found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=within)
     if path or vae or weights.half:
         try:
             denoiser = sources(found)[found.family.denoiser]
@@ -177,9 +175,22 @@ def _vae(name: str, config: Config) -> Path:
     return (found.base or found.folder) / "vae"
 
 
+def _lora(path: Path, within: tuple[Path, ...]) -> Path:
+    """Return a LoRA's file; of a folder, as diffusers' training scripts leave it, the one that is in it."""
+    layout = seen(path, within)
+    files = {tensor.file for part in layout.parts for tensor in part.tensors}
+    if layout.kind != kinds.LORA or len(files) != 1:
+        raise ComparerError(
+            f"'{shown(path.name)}' is no LoRA."
+            if len(files) == 1
+            else f"Which LoRA of '{shown(path.name)}' is meant? Name its file."
+        )
+    return Path(files.pop())
+
+
 def _home(folder: Path) -> Path:
     """Return what a folder's links may lead to: the hub's cache keeps the files of a snapshot beside it."""
     for parent in folder.parents:
-        if parent.name == "snapshots":
+        if parent.name == "snapshots" and parent.parent.name.startswith("models--"):
             return parent.parent
     return folder
