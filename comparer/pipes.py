@@ -101,12 +101,15 @@ class Pipes:
 
     def _load(self, arm: int, tell: Callable[[str], None]) -> None:
         from comparer.models import pipelines
+        from comparer.models.assemble import configuration
 
         checkpoint = self.checkpoints[arm]
         tell(f"Loading {checkpoint.model.title}")
         loaded = self._as_loaded(arm) or pipelines.load(checkpoint, self.config, list(self.loaded.values()))
         self.loaded[arm] = loaded
-        values = tuple((name, each.filled.named) for name, each in loaded.components.items())
+        values = tuple(
+            (name, each.filled.named, configuration(each.module)) for name, each in loaded.components.items()
+        )
         self.held[arm] = (values, loaded.dtype, sorted(loaded.scheduler_config.items(), key=str))
 
     def _as_loaded(self, arm: int) -> Loaded | None:
@@ -116,7 +119,7 @@ class Pipes:
         )
 
     def _components(self, arm: int) -> str:
-        return ", ".join(name for name, _ in self.held[arm][0])
+        return ", ".join(name for name, *_ in self.held[arm][0])
 
     def _fits(self, arm: int) -> bool:
         """Say whether an arm's weights find room beside what is loaded; shared components that are known need none."""
