@@ -47,7 +47,7 @@ class Pipes:
         self.blocks = [first, *later]
         for one, other in combinations(first, 2):
             if told := self.same(one, other):
-                raise ComparerError(told)
+                raise ComparerError(f"{told} Nothing was run.")
 
     def of(self, arm: int, tell: Callable[[str], None], comparison: Comparison) -> Loaded:
         """Return an arm's pipeline; where it is not loaded, those of other blocks make way.
@@ -96,7 +96,7 @@ class Pipes:
         names = [self.request.arms[arm].name for arm in (one, other)]
         return (
             f"{names[0]} and {names[1]} hold the same: every tensor of their {self._components(one)} is equal, so "
-            "their pictures would be. Nothing was run."
+            "their pictures would be."
         )
 
     def _load(self, arm: int, tell: Callable[[str], None]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from comparer.checkpoints import frames
 from comparer.checkpoints import layout as kinds
-from comparer.checkpoints.folders import never
+from comparer.checkpoints.folders import inside, never
 from comparer.checkpoints.read import Checkpoint, read_folder, with_config
 from comparer.checkpoints.sources import seen, sources
 from comparer.config import Config
@@ -87,6 +87,8 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     within = (*roots, *homes)
     loras = tuple((_lora(place(file, config, "LoRA"), within), weight) for file, weight in weights.loras)
     found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=within)
+    for file in (file for sub in (found.base or found.folder).glob("tokenizer*") for file in (sub, *sub.glob("*"))):
+        inside(file, within)  # diffusers reads them by itself
     if path or vae or weights.half:
         try:
             denoiser = sources(found)[found.family.denoiser]

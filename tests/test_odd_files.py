@@ -1,4 +1,4 @@
-"""LoRA files that are no plain LoRA of the model are refused, and every file is in the record."""
+"""Files as other tools or strangers leave them: what is no plain LoRA, odd names and configurations, links."""
 
 import json
 import os
@@ -127,4 +127,12 @@ def test_odd_configurations_are_refused_in_a_sentence(file, change, said, home, 
     told = json.loads((folder / file).read_text()) | change
     (folder / file).write_text(json.dumps(told))
     with pytest.raises(ComparerError, match=said):
+        load(f"m/{folder.name}", config)
+
+
+def test_vocabularies_are_not_read_through_links_that_lead_out(home, config, tmp_path):  # noqa: F811
+    folder = copytree(home / "other", home / tmp_path.name)
+    (folder / "tokenizer").rename(tmp_path / "words")
+    (folder / "tokenizer").symlink_to(tmp_path / "words")
+    with pytest.raises(ComparerError, match="'tokenizer' is outside the checkpoint folders"):
         load(f"m/{folder.name}", config)
