@@ -3,6 +3,7 @@
 import json
 from shutil import copy, copytree
 
+import original
 import pytest
 from test_loading import config, holds, home, load, moved, prefixed, save, unet  # noqa: F401
 
@@ -83,3 +84,21 @@ def test_one_set_in_shards_beside_the_same_name_whole_is_refused(home, config): 
     (folder / "diffusion_pytorch_model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
     with pytest.raises(ComparerError, match="2 sets of weights for its unet"):
         load("m/twice", config)
+
+
+def test_a_tensor_under_both_of_its_names_is_refused(home, config):  # noqa: F811
+    from safetensors.torch import load_file
+
+    copytree(home / "other", home / "named")
+    text = load_file(home / "other" / "text_encoder" / "model.safetensors")
+    save(prefixed(text, "text_model.") | moved(text, 1), home / "named" / "text_encoder" / "model.safetensors")
+    with pytest.raises(ComparerError, match="tensors twice"):
+        load("m/named", config)
+
+
+def test_an_autoencoder_cut_out_of_an_original_file(home, config):  # noqa: F811
+    from safetensors.torch import load_file
+
+    theirs = load_file(home / "other" / "vae" / "diffusion_pytorch_model.safetensors")
+    save(original.vae(theirs), home / "vae.safetensors")
+    assert holds(load("m/base; vae=m/vae.safetensors", config).pipe.vae, theirs)

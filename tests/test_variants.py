@@ -243,3 +243,12 @@ def test_the_command_line_puts_ema_beside_raw(config, capsys):
     assert "demo, raw" in out
     assert main([*arguments, "--variant", "m/nothing", "--out", str(config.runs)]) == 2
     assert "no checkpoint 'm/nothing'" in capsys.readouterr().err
+
+
+def test_equal_tensors_that_are_configured_in_another_way_are_not_the_same(config):
+    copied(config, "one")
+    file = copied(config, "other") / "vae" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"scaling_factor": 0.5}))
+    done = finish(ask(config, PROMPT, "m/one", variants=["m/other"], seeds="1", **QUICK), config)
+    made = pixels(done)
+    assert done.comparison.state == "finished" and not np.array_equal(made[0, 0, 1], made[1, 0, 1])

@@ -23,7 +23,8 @@ _INSIDE = re.compile(r"(?:(?<=\.)|^)(_orig_mod|_fsdp_wrapped_module|_checkpoint_
 # Of those who average weights; they stand outside the wrapped module.
 _COUNTERS = ("n_averaged", "num_updates", "decay", "initted", "step")
 # Only where every other name has it.
-_LEADING = ("module.", "model.diffusion_model.", "model.", "unet.", "generator.", "_forward_module.", "ema_model.",
+_LEADING = ("module.", "model.diffusion_model.", "first_stage_model.",
+            "model.", "unet.", "generator.", "_forward_module.", "ema_model.",
             "text_model.")  # fmt: skip
 
 

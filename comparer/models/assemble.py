@@ -1,5 +1,6 @@
 """Assemble a pipeline from its components: each from the weights that were chosen, shared where they are equal."""
 
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
 from comparer.errors import ComparerError, shown
 from comparer.models.build import Filled, build, refill
+
+_ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,12 @@ def _config(module: Any) -> dict[str, Any]:
     config = module.config
     found = config.to_dict() if hasattr(config, "to_dict") else dict(config)
     return {key: value for key, value in found.items() if key != "_name_or_path"}
+
+
+def configuration(module: Any) -> str:
+    """Return what a module's configuration says of how it computes, as text: without names, versions and dtypes."""
+    told = {key: value for key, value in _config(module).items() if not key.startswith("_") and key not in _ABOUT}
+    return json.dumps(told, sort_keys=True, default=str)
 
 
 def same(one: Filled, other: Filled) -> bool:

@@ -1,15 +1,21 @@
-"""LoRA files that are no plain LoRA of the model are refused, and every file is in the record."""
+"""Files as other tools or strangers leave them: what is no plain LoRA, odd names and configurations, links."""
+
+import json
+import os
+from pathlib import Path
+from shutil import copytree
 
 import pytest
 from test_loading import config, holds, home, load, moved, save, unet  # noqa: F401
 
-from comparer.checkpoints.find import resolve
+from comparer.checkpoints.find import local_names, loose_names, resolve
 from comparer.checkpoints.fingerprint import Hashes
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
 from comparer.models.assemble import record
+from comparer.models.catalog import DEMO
 from comparer.weights import parse
 
 LAYER = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
@@ -86,6 +92,47 @@ def test_links_do_not_lead_out_of_folders_called_snapshots(home, config, tmp_pat
     inside = root / "whole" / "unet" / "diffusion_pytorch_model.safetensors"
     inside.unlink()
     inside.symlink_to(secret)
-    config = Config(checkpoints=(root,), runs=tmp_path / "runs")
+    installed = Config(checkpoints=(root,), runs=tmp_path / "runs")
     with pytest.raises(ComparerError, match="outside the checkpoint folders"):
-        pipelines.load(resolve(parse("models/whole"), config), config)
+        pipelines.load(resolve(parse("models/whole"), installed), installed)
+
+
+def test_names_that_cannot_be_said_are_not_listed_and_a_folder_called_demo_is_not_the_demo(home, tmp_path):  # noqa: F811
+    root = tmp_path / "demo"
+    save_tiny("sd1", root)
+    for name in (b"\xff", b"a\nb", b"a;b", b"plain"):
+        folder = Path(os.fsdecode(bytes(tmp_path / "names" / "x").removesuffix(b"x") + name))
+        save(matrices(home), tmp_path / "lora.safetensors")
+        folder.mkdir(parents=True)
+        (tmp_path / "lora.safetensors").rename(folder / "lora.safetensors")
+        (folder / "model_index.json").write_text("{}")
+    installed = Config(checkpoints=(root, tmp_path / "names"), runs=tmp_path / "runs")
+    assert sorted(local_names(installed)) == ["demo/.", "names/plain"]
+    assert all(name.isprintable() for name in loose_names(installed))
+    assert resolve("demo/.", installed).folder == root and resolve("demo", installed).folder == DEMO
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("model_index.json", {"unet": "x"}, "says x of the unet"),
+        ("model_index.json", {"scheduler": ["os", "system"]}, "of the scheduler"),
+        ("model_index.json", {"tokenizer": [None, None]}, "of the tokenizer"),
+        ("vae/config.json", {"scaling_factor": "x"}, "scaling_factor x is no number"),
+        ("text_encoder/config.json", {"hidden_size": "x"}, "configuration of a CLIPTextModel is damaged"),
+    ],
+)
+def test_odd_configurations_are_refused_in_a_sentence(file, change, said, home, config, tmp_path):  # noqa: F811
+    folder = copytree(home / "other", home / tmp_path.name)
+    told = json.loads((folder / file).read_text()) | change
+    (folder / file).write_text(json.dumps(told))
+    with pytest.raises(ComparerError, match=said):
+        load(f"m/{folder.name}", config)
+
+
+def test_vocabularies_are_not_read_through_links_that_lead_out(home, config, tmp_path):  # noqa: F811
+    folder = copytree(home / "other", home / tmp_path.name)
+    (folder / "tokenizer").rename(tmp_path / "words")
+    (folder / "tokenizer").symlink_to(tmp_path / "words")
+    with pytest.raises(ComparerError, match="'tokenizer' is outside the checkpoint folders"):
+        load(f"m/{folder.name}", config)
