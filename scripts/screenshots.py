@@ -165,7 +165,7 @@ def take(browser: Browser, address: str) -> None:
         save(page, folder / "phone.png")
     with tab(browser, address, viewport=WIDE) as page:
         start(page, PROMPTS, "1-8", steps=50)
-        page.get_by_role("img", name=re.compile("seed 1")).nth(1).wait_for()
+        page.get_by_role("img", name=re.compile("seed 1")).first.wait_for()
         page.get_by_role("progressbar").first.wait_for()
         settle(page)
         save(page, folder / "running.png")
