@@ -83,7 +83,7 @@ function parts(root, data, does) {
   p.speed = range('Speed', {min: 0.5, max: 4, step: 0.5}, () => does.set({speed: Number(p.speed.field.value)}))
   p.gain = range('Gain', {min: 0, max: 5, step: 1}, () => does.set({gain: 2 ** p.gain.field.value}))
   p.scale = make('span', {class: 'scale'}, make('span', {text: '0'}), make('i', {'aria-hidden': 'true'}), make('span'))
-  p.largest = button('To the largest', does.largest, {'aria-keyshortcuts': 'L'})
+  p.largest = button('Largest', does.largest, {'aria-label': 'To the largest difference', 'aria-keyshortcuts': 'L'})
   p.add = button('Add an arm', does.add)
   p.own = {
     side: [p.add], slider: [p.share.whole, p.turn], overlay: [p.opacity.whole],
