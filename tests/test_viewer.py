@@ -129,7 +129,7 @@ def screen(tab, selector="canvas"):
     """Return an element as it is on the screen, in device pixels, without what lies over the pictures."""
     # Round corners would be seen as colours that are in no picture.
     tab.evaluate("() => document.querySelector('.stage').style.borderRadius = 0")
-    over = "() => document.querySelectorAll('.over, .line, .ring').forEach(e => e.style.visibility = '{}')"
+    over = "() => document.querySelectorAll('.over, .divider, .ring').forEach(e => e.style.visibility = '{}')"
     tab.evaluate(over.format("hidden"))
     whole = np.asarray(Image.open(io.BytesIO(tab.screenshot())).convert("RGB")).astype(int)
     tab.evaluate(over.format(""))

@@ -20,26 +20,29 @@ SCRIPTS = ("difference", "images", "view", "gestures", "link", "pairs", "facts",
 STAGES = {"text": "Text (s)", "denoising": "Denoising (s)", "decoding": "Decoding (s)"}
 
 
-def data(comparison: Comparison, folder_url: str) -> dict[str, Any]:
+def data(comparison: Comparison, folder_url: str, only: tuple[int, int] | None = None, arm: int = 1) -> dict[str, Any]:
     """Return what the viewer shows of a comparison, finished or not, as plain data for JSON.
 
     Args:
         comparison: with or without pictures.
         folder_url: where the run folder's pictures are found, without a slash at its end: absolute, or relative to
             the page ("." for a page in the folder itself). It must be quoted as an address.
+        arm: which arm stands beside the baseline to begin with.
+        only: the one (prompt number from 0, seed) that is shown, for a page that has its own list of pairs.
 
     Returns:
-        ``width`` and ``height`` in pixels, ``prompts``, ``arms`` (each a ``name``), ``pairs`` in the order in which
-        they were asked for (each ``prompt`` from 0, ``seed`` and ``shots``: by arm, None where not made, else ``url``,
-        ``seconds``, ``clip``, ``ssim`` and ``facts``, the rows of (title, text)), ``orders`` (each ``name`` and
-        ``arms``: by arm, the positions of pairs) and ``order``, the one to begin with: the worst pairs first, where
-        anything says which those are.
+        ``width`` and ``height`` in pixels, ``prompts``, ``arms`` (each a ``name``), ``arm``, ``pairs`` in the order in
+        which they were asked for (each ``prompt`` from 0, ``seed`` and ``shots``: by arm, None where not made, else
+        ``url``, ``file``, ``seconds``, ``clip``, ``ssim`` and ``facts``, rows of (title, text)), ``orders`` (each
+        ``name`` and ``arms``: by arm, the positions of pairs) and ``order``, the one to begin with: the worst pairs
+        first, where anything says which those are.
     """
     request = comparison.request
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
     arms = range(len(request.arms))
     settings = [_settings(comparison, arm) for arm in arms]
-    made = [item for item in request.items() if any((arm, *item) in shots for arm in arms)]
+    asked = request.items() if only is None else [only]
+    made = [item for item in asked if any((arm, *item) in shots for arm in arms)]
     pairs = [
         {
             "prompt": prompt,
@@ -55,7 +58,7 @@ def data(comparison: Comparison, folder_url: str) -> dict[str, Any]:
     ]
     positions = {item: position for position, item in enumerate(made)}
     orders = [
-        {"name": order, "arms": [[positions[item] for item in ordered(comparison, arm, order)] for arm in arms]}
+        {"name": order, "arms": [_sorted(comparison, arm, order, positions) for arm in arms]}
         for order in ORDERS
         if _known(comparison, order)
     ]
@@ -64,7 +67,8 @@ def data(comparison: Comparison, folder_url: str) -> dict[str, Any]:
         "width": request.settings.width,
         "height": request.settings.height,
         "prompts": list(request.settings.prompts),
-        "arms": [{"name": arm.name} for arm in request.arms],
+        "arms": [{"name": each.name} for each in request.arms],
+        "arm": min(arm, len(arms) - 1),
         "pairs": pairs,
         "orders": orders,
         "order": worst[0] if worst and comparison.state != "running" else ORDERS[0],
@@ -105,12 +109,11 @@ def html(shown: dict[str, Any], title: str = "Comparer") -> str:
 
 def fragment(shown: dict[str, Any], whole: bool = False) -> str:
     """Write the element that ``script`` makes a viewer of; ``whole`` where it has the page for itself."""
-    # "<" could end the script element, or begin a comment that hides its end.
-    text = json.dumps(shown, ensure_ascii=True, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
+    # Not a script element, though it could hold JSON: gradio warns of every one.
+    text = escape(json.dumps(shown, allow_nan=False, separators=(",", ":")), quote=False)
     alone = " alone" if whole else ""
     return (
-        f'<div class="viewer{alone}"><noscript>The viewer needs JavaScript.</noscript>'
-        f'<script type="application/json">{text}</script></div>'
+        f'<div class="viewer{alone}"><noscript>The viewer needs JavaScript.</noscript><template>{text}</template></div>'
     )
 
 
@@ -134,6 +137,10 @@ def _known(comparison: Comparison, order: str) -> bool:
     if order == SCORE:
         return len(comparison.request.arms) > 1 and any(shot.clip_score is not None for shot in comparison.shots)
     return order != LIKENESS or any(shot.similarity for shot in comparison.shots)
+
+
+def _sorted(comparison: Comparison, arm: int, order: str, positions: dict[tuple[int, int], int]) -> list[int]:
+    return [positions[item] for item in ordered(comparison, arm, order) if item in positions]
 
 
 def _shot(comparison: Comparison, shot: Shot, settings: list[tuple[str, str]], folder_url: str) -> dict[str, Any]:

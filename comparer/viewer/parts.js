@@ -59,8 +59,8 @@ function parts(root, data, does) {
   p.count = make('span', {class: 'count'})
   p.order = make('select', {'aria-label': 'Order', class: 'order', change: () => does.sort({order: p.order.value})},
     ...data.orders.map(order => option(order.name, order.name)))
-  p.prompt = make('input', {type: 'search', 'aria-label': 'Prompts with these words', placeholder: 'Words of the prompt',
-    input: () => does.sort({prompt: p.prompt.value})})
+  p.prompt = make('input', {type: 'search', 'aria-label': 'Prompts with these words',
+    placeholder: 'Words of the prompt', input: () => does.sort({prompt: p.prompt.value})})
   p.seed = make('select', {'aria-label': 'Seed', change: () => does.sort({seed: p.seed.value})},
     option('', 'All seeds'), ...seeds(data).map(seed => option(seed, `Seed ${seed}`)))
   p.filter = make('div', {class: 'filter', hidden: true}, p.prompt, p.seed)
@@ -70,7 +70,7 @@ function parts(root, data, does) {
     if (!p.filter.hidden) p.prompt.focus()
   }, {'aria-expanded': 'false', class: 'opens'})
   const several = data.pairs.length > 1
-  p.pairs = make('div', {class: 'pairs', role: 'group', 'aria-label': 'Pairs', hidden: !several},
+  p.pairs = make('div', {class: 'pairs', role: 'group', 'aria-label': 'Pairs'},
     p.previous, p.pair, p.next, p.count, p.open, data.orders.length > 1 && p.order)
 
   p.modes = Object.fromEntries(MODES.map(mode => [mode, button(NAMES[mode], () => does.set({mode}))]))
@@ -94,7 +94,7 @@ function parts(root, data, does) {
   p.pixel = button('1:1', does.pixel, {'aria-label': '1:1, every pixel of the picture one of the screen'})
   p.full = pictured('full', 'Full screen', does.full, {'aria-keyshortcuts': 'F'})
   p.ask = button('?', () => does.help(), {'aria-label': 'Help: the keys', 'aria-keyshortcuts': '?'})
-  p.bar = make('div', {class: 'bar'},
+  p.bar = make('div', {class: 'tools'},
     make('div', {class: 'modes', role: 'group', 'aria-label': 'Mode'}, ...Object.values(p.modes)), p.swap,
     make('div', {class: 'own', role: 'group', 'aria-label': 'Of this mode'}, ...Object.values(p.own).flat()),
     make('div', {class: 'zoom', role: 'group', 'aria-label': 'Zoom'},
@@ -103,7 +103,7 @@ function parts(root, data, does) {
 
   p.canvas = make('canvas', {'aria-hidden': 'true'})
   p.over = make('div', {class: 'over'})
-  p.line = make('div', {class: 'line', 'aria-hidden': 'true', hidden: true}, make('i'))
+  p.line = make('div', {class: 'divider', 'aria-hidden': 'true', hidden: true}, make('i'))
   p.ring = make('div', {class: 'ring', 'aria-hidden': 'true', hidden: true})
   p.inner = make('div', {class: 'inner'}, p.canvas, p.over, p.line, p.ring)
   p.stage = make('div', {class: 'stage', tabindex: 0, role: 'group', 'aria-label': 'Pictures; press ? for the keys',
@@ -115,6 +115,7 @@ function parts(root, data, does) {
     make('dl', {}, ...KEYS.flatMap(([key, what]) => [make('dt', {text: key}), make('dd', {text: what})])),
     make('p', {text: 'Wheel or pinch enlarges, dragging moves, a double click changes between fit and 1:1.'}),
     button('Close', () => p.help.close(), {autofocus: true}))
-  root.append(p.pairs, p.filter, p.bar, p.stage, p.prompted, p.facts, p.live, p.help)
+  // Where there is one pair, the page around may have controls of the same names for its own.
+  root.append(...(several ? [p.pairs, p.filter] : []), p.bar, p.stage, p.prompted, p.facts, p.live, p.help)
   return p
 }

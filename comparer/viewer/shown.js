@@ -52,7 +52,7 @@ function side(viewer, place, given = {}) {
   const {data, state} = viewer, arm = viewer.arms[place], shot = data.pairs[state.pair].shots[arm]
   let name = make('b', {text: data.arms[arm].name, title: data.arms[arm].name})
   if (data.arms.length > 2) {
-    name = make('select', {'aria-label': `Arm ${place + 1}`, 'data-place': place,
+    name = make('select', {'aria-label': `Picture ${place + 1}`, 'data-place': place,
       change: event => viewer.choose(place, Number(event.target.value))},
     ...data.arms.map((each, i) => option(i, `${i + 1} ${each.name}`)))
     name.value = String(arm)
@@ -77,7 +77,7 @@ function labels(viewer) {
     : [[kinds[state.mode](), [0, 1].map(i => side(viewer, i, {
       class: `side${state.mode === 'flicker' && Number(state.flipped) !== i ? ' off' : ''}`}))]]
   p.over.replaceChildren(...seen.flatMap(([alt, sides]) =>
-    [make('div', {class: 'caption'}, ...sides), make('div', {class: 'pane', role: 'img', 'aria-label': alt})]))
+    [make('div', {class: 'named'}, ...sides), make('div', {class: 'pane', role: 'img', 'aria-label': alt})]))
   if (held !== undefined) p.over.querySelector(`[data-place="${held}"]`)?.focus()
   const {prompt, seed} = data.pairs[state.pair], found = state.mode === 'difference' && viewer.measured()
   const mapped = state.mode !== 'difference' ? '' : found ? inWords(found)

@@ -5,15 +5,16 @@ const BEGIN = {mode: 'side', zoom: null, x: 0.5, y: 0.5, share: 0.5, upright: tr
 const LOW = 34, TALL = 52, NARROW = 300, GAP = 8 // CSS pixels: a caption of one line and of two, and when it has two
 
 class Viewer {
-  constructor(root, data) {
-    const all = data.arms.map((_, arm) => arm)
+  /** ``first``: whether no other was on this page before; a later one shows what the page asks for. */
+  constructor(root, data, first) {
     Object.assign(this, {root, data, shown: [], turn: 0, last: {found: null}})
     Object.assign(this, {images: new Images(), sheet: surface(1, 1)})
     this.colours = COLOURS
     this.alone = root.classList.contains('alone')
-    this.state = {...BEGIN, order: data.order, arms: all.slice(0, 2), pair: 0}
+    this.state = {...BEGIN, order: data.order, arms: data.arm ? [0, data.arm] : [0], pair: 0}
     this.state.pair = listed(data, this.state)[0]
-    Object.assign(this.state, read(location.hash, data))
+    const {pair, arms, ...rest} = read(location.hash, data)
+    Object.assign(this.state, rest, first && pair !== undefined && {pair}, first && arms && {arms})
     this.does = actions(this)
     this.p = parts(root, data, this.does)
     new ResizeObserver(() => this.arrange()).observe(this.p.stage)
@@ -32,7 +33,7 @@ class Viewer {
     each(document, 'fullscreenchange', () => this.arrange())
     // After a click the keys are for the pictures again, not for what was clicked.
     each(this.root, 'click', event => {
-      const clicked = event.detail > 0 && event.target.closest('.bar button, .pairs button:not(.opens)')
+      const clicked = event.detail > 0 && event.target.closest('.tools button, .pairs button:not(.opens)')
       if (clicked && !this.p.help.open) this.p.stage.focus({preventScroll: true})
     })
   }
@@ -61,6 +62,7 @@ class Viewer {
   }
 
   refresh(whole = true) {
+    if (this.state.arms.length < 2) this.state.mode = 'side' // all others are of two
     if (whole) this.load()
     controls(this)
     const pace = this.state.mode === 'flicker' && this.state.auto ? this.state.speed : 0
@@ -245,10 +247,12 @@ class Viewer {
 /** Make a viewer of every element that holds the data of one, and of those that come later. */
 function mount() {
   for (const root of document.querySelectorAll('.viewer:not([data-made])')) {
+    const first = !mount.before
     root.dataset.made = ''
-    const data = JSON.parse(root.querySelector('script[type="application/json"]').textContent)
+    mount.before = true
+    const data = JSON.parse(root.querySelector('template').content.textContent)
     root.querySelector('noscript')?.remove()
-    if (data.pairs.length) root.viewer = new Viewer(root, data)
+    if (data.pairs.length) root.viewer = new Viewer(root, data, first)
     else root.append(make('p', {text: 'There is no picture yet.'}))
   }
 }
