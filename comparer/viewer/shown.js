@@ -102,7 +102,8 @@ function placeLabels(viewer) {
     const [caption, picture] = [p.over.children[2 * i], p.over.children[2 * i + 1]]
     if (!picture) return
     const band = plan.panes[0].y, edge = 8 * scale
-    const wide = Math.min(Math.max(viewer.size.width * plan.fit, (NARROW + 40) * scale), pane.w - 2 * edge)
+    const least = (NARROW + 40) * (viewer.state.mode === 'side' ? 1 : 2) * scale
+    const wide = Math.min(Math.max(viewer.size.width * plan.fit, least), pane.w - 2 * edge)
     put(caption, pane.x + (pane.w - wide) / 2, pane.y - band, wide, band)
     put(picture, pane.x, pane.y, pane.w, pane.h)
   })

@@ -23,8 +23,9 @@ function layout(count, size, width, height, band, gap) {
     const across = Math.floor((width - gap * (columns - 1)) / columns)
     const down = Math.floor((height - gap * (rows - 1)) / rows) - band
     const fit = fitting(size, across, Math.max(down, 1))
-    // Equal enlargements: the fewer rows.
-    if (!best || fit > best.fit * 1.05) best = {columns, rows, across, down, fit}
+    // Of much the same enlargements the fewer rows, and of as many rows the fullest.
+    const fuller = best && rows === best.rows && fit >= best.fit
+    if (!best || fuller || fit > best.fit * 1.05) best = {columns, rows, across, down, fit}
   }
   const {columns, rows, across, fit} = best
   const down = Math.max(Math.round(size.height * fit), Math.min(best.down, Math.round(height * 0.12)), 1)
