@@ -240,4 +240,4 @@ def test_help_names_the_samplers_and_the_noises(command, capsys):
     assert ", ".join(samplers.SAMPLERS) in told and "--noise cpu|device" in told
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "Compare diffusion accelerators from the command line." in capsys.readouterr().out
+    assert "Compare diffusion accelerators and checkpoints from the command line." in capsys.readouterr().out
