@@ -48,7 +48,9 @@ def test_the_card_says_whether_fewer_steps_would_do(seen):
     cards = tab.locator(".card")
     assert cards.count() == 1  # the arm with fewer steps speaks on the card of the one whose time it takes
     steps = history.load(folder).request.arms[2].steps
-    assert f"the baseline with {steps} of its 6 steps takes" in cards.inner_text()
+    # On a busy machine the accelerated arm may have been no faster when the steps were chosen.
+    said = f"the baseline with {steps} of its 6 steps takes" if steps < 6 else "No fewer steps take this arm's time"
+    assert said in cards.inner_text()
     assert re.search(r"SSIM 0\.\d{3}: ", cards.inner_text())
     arms = tab.get_by_role("table", name="Figures by arm").locator("tbody tr")
     assert f"{steps} of 6 steps" in arms.nth(2).inner_text() and " %" in arms.nth(1).inner_text()

@@ -49,16 +49,17 @@ def weights(tmp_path_factory):
     return folder
 
 
-def refusal(*arguments):
+def refusal(name, checkpoint):
     with pytest.raises(ComparerError) as refused:
-        scorers.choose(*arguments)
+        scorers.choose(name, checkpoint, demo=checkpoint == "demo")
     sentence = str(refused.value)
     assert sentence.endswith(".") and "\n" not in sentence and len(sentence) < 250
     return sentence
 
 
 def test_a_checkpoint_has_its_own_scorer():
-    assert scorers.choose("", "demo").name == "demo"
+    assert scorers.choose("", "demo", demo=True).name == "demo"
+    assert scorers.choose("", "models/trained", demo=True).name == "demo"
     for checkpoint in ("sd-1.5", "models/mine"):
         assert scorers.choose("", checkpoint).full == "ViT-B-32-quickgelu/openai"
     assert scorers.choose(" vit-l-14 ", "sdxl").full == "ViT-L-14-quickgelu/openai"
