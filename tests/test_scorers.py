@@ -29,7 +29,7 @@ def demo():
 
 @pytest.fixture(scope="module")
 def real(demo):
-    return replace(demo, model=replace(demo.model, name="models/mine"))
+    return replace(demo, model=replace(demo.model, name="models/mine"), demo=False)
 
 
 @pytest.fixture(scope="module")
