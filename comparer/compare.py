@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -88,6 +89,7 @@ def compare(
         run = Run(comparison, config, checkpoints, stop, emit, into)
         with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
             if mine:
-                run.run()
+                with closing(run.pipes):
+                    run.run()
 
     yield from in_thread(work, stop, "comparer-run")

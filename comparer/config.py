@@ -134,7 +134,8 @@ _YES_NO = ("yes", "no")
 _LIMITS = Limits()
 OPTIONS: tuple[Option, ...] = (
     Option(
-        "checkpoints", _named_folder, "none", "A folder of diffusers checkpoints; several are allowed.", "DIR",
+        "checkpoints", _named_folder, "none",
+        "A folder of checkpoints: diffusers folders, files, training outputs; several are allowed.", "DIR",
         split=os.pathsep,
     ),
     Option("runs", _folder, "runs", "Where run folders are written.", "DIR"),

@@ -115,6 +115,8 @@ def ask(
     else:
         arms = [Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built)]
     wanted = dict.fromkeys(also)
+    if EQUAL_TIME in wanted and others:
+        raise ComparerError("Fewer steps in an arm's time are for accelerated arms, not for checkpoints: leave it out.")
     if EQUAL_TIME in wanted:
         pairs = [(number, arm.name) for number, arm in enumerate(arms) if arm.accelerators]
         arms += [Arm(f"Fewer steps, as long as {name}", like=number) for number, name in pairs]

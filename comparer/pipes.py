@@ -47,7 +47,14 @@ class Pipes:
         self.blocks = [first, *later]
         for one, other in combinations(first, 2):
             if told := self.same(one, other):
-                raise ComparerError(told)
+                raise ComparerError(f"{told} Nothing was run.")
+
+    def close(self) -> None:
+        """Let go of what a run of several checkpoints held; the installation keeps so many, the baseline first."""
+        from comparer.models import pipelines
+
+        first, self.loaded = self.loaded.get(0), {}
+        pipelines.trim(self.config.keep, first)
 
     def of(self, arm: int, tell: Callable[[str], None], comparison: Comparison) -> Loaded:
         """Return an arm's pipeline; where it is not loaded, those of other blocks make way.
@@ -96,17 +103,20 @@ class Pipes:
         names = [self.request.arms[arm].name for arm in (one, other)]
         return (
             f"{names[0]} and {names[1]} hold the same: every tensor of their {self._components(one)} is equal, so "
-            "their pictures would be. Nothing was run."
+            "their pictures would be."
         )
 
     def _load(self, arm: int, tell: Callable[[str], None]) -> None:
         from comparer.models import pipelines
+        from comparer.models.assemble import configuration
 
         checkpoint = self.checkpoints[arm]
         tell(f"Loading {checkpoint.model.title}")
         loaded = self._as_loaded(arm) or pipelines.load(checkpoint, self.config, list(self.loaded.values()))
         self.loaded[arm] = loaded
-        values = tuple((name, each.filled.named) for name, each in loaded.components.items())
+        values = tuple(
+            (name, each.filled.named, configuration(each.module)) for name, each in loaded.components.items()
+        )
         self.held[arm] = (values, loaded.dtype, sorted(loaded.scheduler_config.items(), key=str))
 
     def _as_loaded(self, arm: int) -> Loaded | None:
@@ -116,7 +126,7 @@ class Pipes:
         )
 
     def _components(self, arm: int) -> str:
-        return ", ".join(name for name, _ in self.held[arm][0])
+        return ", ".join(name for name, *_ in self.held[arm][0])
 
     def _fits(self, arm: int) -> bool:
         """Say whether an arm's weights find room beside what is loaded; shared components that are known need none."""

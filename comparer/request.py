@@ -210,6 +210,10 @@ class Request:
         """List the positions of the arms with other weights than the baseline's."""
         return [number for number, arm in enumerate(self.arms) if arm.weights is not None]
 
+    def traced(self) -> list[int]:
+        """List the positions of the arms whose latents can be laid beside the baseline's."""
+        return sorted({*self.accelerated(), *self.variants()})
+
     def fewer_steps(self, arm: int) -> int | None:
         """Return the position of the arm that takes this one's time with fewer steps; None where there is none."""
         return next((number for number, other in enumerate(self.arms) if other.like == arm), None)

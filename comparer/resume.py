@@ -71,7 +71,7 @@ def unrepeated(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
 def untraced(comparison: Comparison) -> list[tuple[int, int]]:
     """Return the items whose latents are still to be laid beside the baseline's: the first call's, or none."""
     failed = {failure.arm for failure in comparison.not_run}
-    left = set(comparison.request.accelerated()) - failed - comparison.divergence.keys()
+    left = set(comparison.request.traced()) - failed - comparison.divergence.keys()
     return comparison.batches[0] if "divergence" in comparison.request.also and left else []
 
 

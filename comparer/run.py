@@ -70,24 +70,28 @@ class Run:
         pictures = len(self.request.arms) * len(self.request.items())
         return f"{Path(self.request.settings.checkpoint).name}, {len(self.comparison.shots)} of {pictures} pictures"
 
-    def run(self) -> None:
-        """Make everything; what is finished stays, however it ends."""
+    def _load(self) -> None:
+        """Load the arms' pipelines and the scorer; a name that is kept here would keep a pipeline in memory."""
         self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
         from comparer.models import pipelines, remarks
         from comparer.scores import clip
 
         self.pipes.begin(lambda text: self._progress("loading", text, 0))
-        self.loaded = self.pipes.loaded[0]
         if len(self.pipes.blocks) > 1:
             self.comparison.blocks = self.pipes.blocks
             self._plan()
         found = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set, self.request.scorer)
         self.scorer = None if isinstance(found, str) else found
-        self.comparison.environment = pipelines.environment(self.loaded)
+        first = self.pipes.loaded[0]
+        self.device, self.comparison.environment = first.device, pipelines.environment(first)
         self.pipes.keep(self.comparison)
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
         self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
-        self.comparison.remarks = remarks.remarks(self.loaded, self.request.settings)
+        self.comparison.remarks = remarks.remarks(first, self.request.settings)
+
+    def run(self) -> None:
+        """Make everything; what is finished stays, however it ends."""
+        self._load()
         self._count()
         try:
             self._calls()
@@ -150,7 +154,7 @@ class Run:
         if self.request.arms[planned.arm].like is not None and not self._chosen(planned.arm):
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
-        if planned.kind == pace.WARM_UP and self.loaded.device.startswith("cuda"):
+        if planned.kind == pace.WARM_UP and self.device.startswith("cuda"):
             pipelines.empty()  # what other arms left reserved is not this one's
         text = pace.text(planned, self.request, len(self.comparison.batches))
         try:
@@ -176,10 +180,10 @@ class Run:
                 stop=self.stop.is_set,
             )
         except Exception as error:
-            told = out_of_memory(error, self.loaded.device)
+            told = out_of_memory(error, self.device)
             if not told:
                 raise
-            told = f"{told}; try {remedies(self.config, self.loaded.device, self.request.settings)}"
+            told = f"{told}; try {remedies(self.config, self.device, self.request.settings)}"
             if planned.kind in (pace.AGAIN, pace.TRACE):
                 self.comparison.remarks.append(f"{text}: {told}.")
             else:
@@ -214,7 +218,7 @@ class Run:
     def _keep(self, planned: pace.Planned, output: Any) -> None:
         """Keep what a call gave, by what it was for."""
         if planned.kind == pace.WARM_UP:
-            reserved = memory.reserved(self.loaded.device)
+            reserved = memory.reserved(self.device)
             if reserved is not None:
                 self.comparison.reserved.setdefault(planned.arm, reserved)
         elif planned.kind == pace.CHOICE:
@@ -277,7 +281,7 @@ class Run:
 
     def _resident(self) -> None:
         """Measure every arm's peak memory on a CPU, where that was asked for."""
-        if "memory" not in self.request.also or self.loaded.device != "cpu":
+        if "memory" not in self.request.also or self.device != "cpu":
             return
         beside.resident(
             self.comparison, self.config, self.failed, self.stop.is_set,

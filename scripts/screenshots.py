@@ -165,7 +165,7 @@ def take(browser: Browser, address: str) -> None:
         save(page, folder / "phone.png")
     with tab(browser, address, viewport=WIDE) as page:
         start(page, PROMPTS, "1-8", steps=50)
-        page.get_by_role("img", name=re.compile("seed 1")).nth(1).wait_for()
+        page.get_by_role("img", name=re.compile("seed 1")).first.wait_for()
         page.get_by_role("progressbar").first.wait_for()
         settle(page)
         save(page, folder / "running.png")
@@ -187,6 +187,11 @@ def checkpoints(browser: Browser, address: str) -> None:
         page.evaluate("scrollTo(0, 0)")
         settle(page)
         save(page, ASSETS / "screenshots" / "checkpoints.png")
+    with tab(browser, address, viewport={"width": 1440, "height": 1250}) as page:
+        page.get_by_role("button", name="Check", exact=True).click()
+        page.locator(".checked").wait_for()
+        settle(page)
+        save(page, ASSETS / "screenshots" / "check.png")
 
 
 PARTS = {"accelerators": take, "checkpoints": checkpoints}

@@ -92,6 +92,13 @@ def test_bad_input_is_refused_as_on_the_page(client, change, words):
         client.predict(**{"prompt": PROMPT, **change}, api_name="/compare")
 
 
+def test_checkpoints_are_compared(client):
+    record = client.predict(PROMPT, variants=["weights=raw"], steps=2, warmups=0, api_name="/compare")
+    assert [arm["name"] for arm in record["request"]["arms"]] == ["demo", "demo, raw"] and record["state"] == "finished"
+    halves = [card["components"]["unet"]["half"] for card in (record["checkpoint"], record["variants"]["1"])]
+    assert halves == ["ema", "raw"]
+
+
 def test_what_can_be_asked_for_is_listed(client):
     listed = {model["name"]: model for model in client.predict(api_name="/checkpoints")}
     demo = listed["demo"]
@@ -137,7 +144,7 @@ def test_the_run_of_a_client_that_disappears_stops_within_a_step(own, runs):
 
 def test_a_plain_http_client_that_hangs_up_stops_its_run_within_a_step(own, runs):
     before = set(runs.glob("*_demo_*"))
-    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-40", 1, 0, "cpu", 0.0, 1, [], ""]
+    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-40", 1, 0, "cpu", 0.0, 1, [], "", []]
     event = httpx.post(f"{own}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
     with httpx.stream("GET", f"{own}/gradio_api/call/compare/{event}") as answer:
         for _ in answer.iter_lines():

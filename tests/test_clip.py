@@ -1,6 +1,8 @@
 """The CLIP score is torchmetrics' on the same weights; the wrong scorer is never used."""
 
 import json
+from dataclasses import replace
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from conftest import PROMPT, ask, finish
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.demo import scenes
+from comparer.models.architectures import save_tiny
 from comparer.models.catalog import DEMO
 from comparer.scores import clip
 from comparer.scores.scorers import SCORERS
@@ -162,14 +165,16 @@ def test_memories_do_not_grow_without_end(scorer, encoded, monkeypatch):
     assert encoded["image"] == 3 and len(scorer._seen) == 2
 
 
+def test_what_reads_the_demos_words_is_scored_by_its_scorer(config, tmp_path):
+    copytree(DEMO, tmp_path / "models" / "mine")
+    done = finish(ask(checkpoint="models/mine", steps=1), replace(config, checkpoints=(tmp_path / "models",)))
+    assert done.comparison.scorer.name.startswith("comparer-demo-clip") and done.comparison.shots[0].clip_score
+
+
 def test_a_real_checkpoint_is_not_scored_by_the_demo_scorer(config, tmp_path):
     """Without the real weights the record says "not scored" and why."""
-    from shutil import copytree
-
     root = tmp_path / "models"
-    copytree(DEMO, root / "mine")
-    from dataclasses import replace
-
+    save_tiny("sd1", root / "mine")
     done = finish(ask("DeepCache", checkpoint="models/mine", steps=1), replace(config, checkpoints=(root,)))
     assert all(shot.clip_score is None for shot in done.comparison.shots)
     assert "ViT-B-32-quickgelu/openai" in done.comparison.scorer.why_not

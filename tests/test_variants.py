@@ -70,12 +70,14 @@ def test_ema_beside_raw_from_the_same_noise(config):
 def test_equal_components_are_in_memory_once(config):
     weigh(copied(config, "late"), 1.01)
     request = ask(config, PROMPT, variants=["m/late", "weights=raw"], **QUICK)
-    finish(request, config)
+    finish(request, replace(config, keep=3))
     first, late, raw = (next(p for p in pipelines._kept if p.checkpoint.weights.text() == text)
                         for text in ("demo", "m/late", "demo; weights=raw"))  # fmt: skip
     assert first.pipe.vae is late.pipe.vae is raw.pipe.vae  # of other files, with equal tensors
     assert first.pipe.text_encoder is late.pipe.text_encoder is not raw.pipe.text_encoder
     assert len({id(each.pipe.unet) for each in (first, late, raw)}) == 3
+    finish(request, config)  # which keeps one
+    assert pipelines._kept == [first]
 
 
 def test_two_arms_that_hold_the_same_are_refused_before_anything_runs(config, tmp_path):
@@ -115,6 +117,36 @@ def test_arms_that_do_not_fit_run_in_blocks_and_the_result_says_so(config, monke
     assert [call.arm for call in together.comparison.calls] == [0, 1, 2, 3, 3, 2, 1, 0]
     made, other = pixels(done), pixels(together)
     assert all(np.array_equal(made[key], other[key]) for key in made)
+
+
+def test_each_block_is_gone_before_the_next_is_read(config, monkeypatch):
+    import gc
+    import weakref
+
+    read, pipes, alive = pipelines._from_files, [], []
+
+    def watched(*arguments):
+        gc.collect()
+        alive.append(sum(pipe() is not None for pipe in pipes))
+        built = read(*arguments)
+        pipes.append(weakref.ref(built.pipe))
+        return built
+
+    pipelines.free()
+    monkeypatch.setattr(pipelines, "_from_files", watched)
+    monkeypatch.setattr(memory, "free", lambda device: 1000)
+    finish(ask(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK), config)
+    assert alive == [0, 0, 0]
+
+
+@pytest.mark.parametrize("room", [1000, 10**12])
+def test_latents_of_checkpoints_are_laid_beside_the_baselines(room, config, monkeypatch):
+    monkeypatch.setattr(memory, "free", lambda device: room)
+    request = ask(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK)
+    seen = finish(request, config).comparison
+    assert set(seen.divergence) == {1, 2} and all(found[0].steps[-1].distance > 0 for found in seen.divergence.values())
+    with pytest.raises(ComparerError, match="for accelerated arms, not for checkpoints"):
+        ask(config, PROMPT, variants=["weights=raw"], also=["equal-time"])
 
 
 def test_an_arm_of_a_later_block_that_holds_the_same_is_not_run(config, monkeypatch):
@@ -211,3 +243,12 @@ def test_the_command_line_puts_ema_beside_raw(config, capsys):
     assert "demo, raw" in out
     assert main([*arguments, "--variant", "m/nothing", "--out", str(config.runs)]) == 2
     assert "no checkpoint 'm/nothing'" in capsys.readouterr().err
+
+
+def test_equal_tensors_that_are_configured_in_another_way_are_not_the_same(config):
+    copied(config, "one")
+    file = copied(config, "other") / "vae" / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"scaling_factor": 0.5}))
+    done = finish(ask(config, PROMPT, "m/one", variants=["m/other"], seeds="1", **QUICK), config)
+    made = pixels(done)
+    assert done.comparison.state == "finished" and not np.array_equal(made[0, 0, 1], made[1, 0, 1])

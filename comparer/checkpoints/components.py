@@ -16,7 +16,7 @@ COMPONENTS = (
     "image_encoder", "safety_checker", "prior", "controlnet", "adapter",
 )  # fmt: skip
 # Networks that training keeps beside the one that makes pictures.
-HELPERS = ("critic", "discriminator", "fake_score", "real_score", "teacher", "guidance_model")
+_HELPER = re.compile(r"(?:^|_)(?:critic|discriminator|fake|real|teacher|guidance_model)(?:$|_)", re.IGNORECASE)
 
 # The original layout of Stable Diffusion: what a name begins with, and the component.
 _ORIGINAL = {
@@ -60,12 +60,14 @@ class Lora:
         ranks: by component, each rank with the number of layers that have it.
         alphas: number of scale factors; 0 where rank and alpha are the same by convention.
         unpaired: names of matrices whose other half is not there.
+        others: names of tensors that are neither matrices nor scale factors, as DoRA and LyCORIS have them.
     """
 
     naming: str
     ranks: dict[str, dict[int, int]]
     alphas: int
     unpaired: tuple[str, ...]
+    others: tuple[str, ...] = ()
 
 
 def original(tensors: Iterable[Tensor]) -> str:
@@ -116,6 +118,15 @@ def head(name: str) -> str:
     return name.partition(".")[0]
 
 
+def helper(key: str) -> str:
+    """Return the word of a dictionary's key that says that a network only helped to train another; "" where none does.
+
+    >>> helper("critic"), helper("guidance_model.unet"), helper("unet_teacher"), helper("realistic")
+    ('critic', 'guidance_model', 'unet_teacher', '')
+    """
+    return next((word for word in key.split(".") if _HELPER.search(word)), "")
+
+
 def block_of(name: str) -> str:
     """Return the block a tensor belongs to: its name up to the first number, or its first word.
 
@@ -135,13 +146,16 @@ def lora(tensors: Iterable[Tensor]) -> Lora | None:
     """Say what a LoRA changes; None if the names are not a LoRA's."""
     sides: dict[str, dict[str, Tensor]] = {}
     alphas = kohya = 0
-    tensors = list(tensors)
+    tensors, others = list(tensors), []
     for tensor in tensors:
         if found := _LORA.search(tensor.name):
             side = "down" if found[1] in ("down", "A") else "up"
             sides.setdefault(tensor.name[: found.start()], {})[side] = tensor
             kohya += tensor.name.startswith(tuple(_KOHYA))
-        alphas += tensor.name.endswith("alpha") and not tensor.shape
+        elif tensor.name.endswith("alpha") and tensor.elements == 1:
+            alphas += 1
+        else:
+            others.append(tensor.name)
     if 2 * (sum(map(len, sides.values())) + alphas) <= len(tensors):  # a whole model may hold some
         return None
     ranks: dict[str, Counter[int]] = {}
@@ -150,7 +164,7 @@ def lora(tensors: Iterable[Tensor]) -> Lora | None:
             ranks.setdefault(_target(layer), Counter())[pair["down"].shape[0]] += 1
     unpaired = tuple(tensor.name for pair in sides.values() if len(pair) == 1 for tensor in pair.values())
     plain = {component: dict(sorted(counted.items())) for component, counted in ranks.items()}
-    return Lora("kohya" if kohya else "diffusers", plain, alphas, unpaired)
+    return Lora("kohya" if kohya else "diffusers", plain, alphas, unpaired, tuple(others))
 
 
 def _target(layer: str) -> str:

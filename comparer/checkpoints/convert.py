@@ -5,6 +5,7 @@ without data, so that it shows which tensor gives what, and what they leave out,
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -88,13 +89,15 @@ def fit(part: Part, config: dict[str, Any], target: Any) -> Fit:
         target: its module, as ``module`` builds it.
 
     Raises:
-        ComparerError: the names are not known, or diffusers' converter cannot convert them.
+        ComparerError: the names are not known, two are of the same tensor, or diffusers' converter cannot convert them.
     """
     if not part.named:
         raise ComparerError(f"{shown(part.source, 200)} is a list without names, which cannot be loaded.")
     wanted = target.state_dict(keep_vars=True)
     moves = _moves(part, config, target)
     given = {name: shape for move in moves for name, shape in move.gives.items()}
+    if twice := [name for name, count in Counter(name for move in moves for name in move.gives).items() if count > 1]:
+        raise ComparerError(f"{shown(part.source, 200)} has {len(twice)} tensors twice ({shown(twice[0])}).")
     there = {id(wanted[name]) for name in given if name in wanted}
     return Fit(
         tuple(moves),
@@ -123,6 +126,7 @@ def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> 
     import diffusers
     import transformers
     from accelerate import init_empty_weights
+    from huggingface_hub.errors import StrictDataclassError
 
     name = class_name or class_of(config)
     library, base = (diffusers, "ModelMixin") if "_class_name" in config else (transformers, "PreTrainedModel")
@@ -132,7 +136,10 @@ def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> 
         raise ComparerError(f"A configuration names the class '{shown(name)}', which {library.__name__} has not.")
     # Buffers that no file holds are computed, so they need memory.
     with init_empty_weights(include_buffers=False) if empty else nullcontext():
-        made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
+        try:
+            made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
+        except StrictDataclassError as error:  # transformers' own, which is none of Python's
+            raise ComparerError(f"The configuration of a {shown(name)} is damaged: {shown(error, 200)}.") from error
     return tied(made).eval()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from comparer.checkpoints import frames
 from comparer.checkpoints import layout as kinds
+from comparer.checkpoints.folders import inside, never
 from comparer.checkpoints.read import Checkpoint, read_folder, with_config
 from comparer.checkpoints.sources import seen, sources
 from comparer.config import Config
@@ -26,8 +27,10 @@ def local_names(config: Config) -> list[str]:
         for pattern in ("model_index.json", "*/model_index.json", "*/*/model_index.json"):
             for index in root.glob(pattern):
                 inside = index.parent.relative_to(root).as_posix()
-                found[root.name if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
-    return sorted(found, key=lambda name: -found[name])
+                # A folder that is called as a model of the catalogue is not that model.
+                whole = f"{root.name}/." if root.name in CATALOG else root.name
+                found[whole if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
+    return sorted(filter(_sayable, found), key=lambda name: -found[name])
 
 
 def loose_names(config: Config) -> list[str]:
@@ -35,14 +38,24 @@ def loose_names(config: Config) -> list[str]:
     found: dict[str, float] = {}
     for root in config.checkpoints:
         for path in (path for pattern in ("*", "*/*") for path in root.glob(pattern)):
-            if path.suffix not in FILES or not path.is_file() or (path.parent / "model_index.json").is_file():
+            if (
+                path.suffix not in FILES
+                or never(path.name)
+                or not path.is_file()
+                or (path.parent / "model_index.json").is_file()
+            ):
                 continue
             # A folder's own weights are one checkpoint; the files that lie in a checkpoint folder are one each.
             whole = path if path.parent == root or (path.parent / "config.json").is_file() else path.parent
             for each in {path, whole}:
                 name = f"{root.name}/{each.relative_to(root).as_posix()}"
                 found[name] = max(found.get(name, 0), path.stat().st_mtime)
-    return sorted(found, key=lambda name: -found[name])
+    return sorted(filter(_sayable, found), key=lambda name: -found[name])
+
+
+def _sayable(name: str) -> bool:
+    """Say whether a name can be shown, and read back from the line that chooses it: those of any bytes cannot."""
+    return name.isprintable() and ";" not in name and name == name.strip()
 
 
 def names(config: Config) -> list[str]:
@@ -70,12 +83,12 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     else:
         found = _catalogued(name, config)
     vae = _vae(weights.vae, config) if weights.vae else None
-    loras = tuple((place(file, config, "LoRA"), weight) for file, weight in weights.loras)
     homes = [_home(folder) for folder in (found.folder, found.base, vae) if folder]
-    found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=(*roots, *homes))
-    for file, _ in loras:
-        if seen(file, found.within).kind != kinds.LORA:
-            raise ComparerError(f"'{shown(file.name)}' is no LoRA.")
+    within = (*roots, *homes)
+    loras = tuple((_lora(place(file, config, "LoRA"), within), weight) for file, weight in weights.loras)
+    found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=within)
+    for file in (file for sub in (found.base or found.folder).glob("tokenizer*") for file in (sub, *sub.glob("*"))):
+        inside(file, within)  # diffusers reads them by itself
     if path or vae or weights.half:
         try:
             denoiser = sources(found)[found.family.denoiser]
@@ -177,9 +190,22 @@ def _vae(name: str, config: Config) -> Path:
     return (found.base or found.folder) / "vae"
 
 
+def _lora(path: Path, within: tuple[Path, ...]) -> Path:
+    """Return a LoRA's file; of a folder, as diffusers' training scripts leave it, the one that is in it."""
+    layout = seen(path, within)
+    files = {tensor.file for part in layout.parts for tensor in part.tensors}
+    if layout.kind != kinds.LORA or len(files) != 1:
+        raise ComparerError(
+            f"'{shown(path.name)}' is no LoRA."
+            if len(files) == 1
+            else f"Which LoRA of '{shown(path.name)}' is meant? Name its file."
+        )
+    return Path(files.pop())
+
+
 def _home(folder: Path) -> Path:
     """Return what a folder's links may lead to: the hub's cache keeps the files of a snapshot beside it."""
     for parent in folder.parents:
-        if parent.name == "snapshots":
+        if parent.name == "snapshots" and parent.parent.name.startswith("models--"):
             return parent.parent
     return folder

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparer.checkpoints.groups import half_of
 from comparer.checkpoints.tensors import ENDINGS, TORCH
 from comparer.errors import ComparerError, shown
 
@@ -27,6 +28,7 @@ _NAMED = re.compile(
     r"(?P<stem>diffusion_pytorch_model|pytorch_model|model|pytorch_lora_weights)(?:\.(?P<before>[A-Za-z]\w*))?"
     r"(?:-(?P<number>\d+)-of-(?P<count>\d+))?(?:\.(?P<after>[A-Za-z]\w*))?(?P<ending>\.\w+)"
 )
+STANDARD = ("diffusion_pytorch_model", "pytorch_model", "model", "pytorch_lora_weights")
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)(?P<ending>\.\w+)")
 
 
@@ -107,9 +109,17 @@ def _check(index: Path, others: bool) -> None:
 
 
 def preferred(sets: Sequence[Weights]) -> list[Weights]:
-    """Leave out torch files beside safetensors of the same variant in a component's folder, as diffusers does."""
-    safe = {each.variant for each in sets if each.ending == ".safetensors"}
-    return [each for each in sets if each.ending == ".safetensors" or each.variant not in safe]
+    """Choose from a component's folder as diffusers does: its own names before others, safetensors before torch files.
+
+    Files whose names say EMA or raw are a choice of their own, and stay.
+
+    >>> [each.stem for each in preferred([Weights("copy", "", ".bin", ()), Weights("model", "", ".bin", ())])]
+    ['model']
+    """
+    named = {each.variant for each in sets if each.stem in STANDARD}
+    sets = [each for each in sets if each.stem in STANDARD or each.variant not in named or half_of(each.stem)]
+    safe = {(each.variant, half_of(each.stem)) for each in sets if each.ending == ".safetensors"}
+    return [s for s in sets if s.ending == ".safetensors" or (s.variant, half_of(s.stem)) not in safe]
 
 
 def inside(path: Path, within: tuple[Path, ...]) -> None:

@@ -16,12 +16,15 @@ BESIDE = "it stands beside the EMA half"
 
 _EMA = re.compile(r"(^|[_.-])(ema(?:_?only)?|shadow|averaged)(?=$|[_.\d-])", re.IGNORECASE)
 _RAW = re.compile(r"(^|[_.-])(non|no|not)[_-]?ema(?=$|[_.-])|(^|[_.-])(raw|online)(?=$|[_.-])", re.IGNORECASE)
-_EMA_PREFIX = re.compile(r"((?:\w+_)?ema(?:_model)?)\.", re.IGNORECASE)
+_EMA_PREFIX = re.compile(r"((?:\w+_)?ema(?:_\w+)?)\.", re.IGNORECASE)
 _RAW_PREFIX = re.compile(r"(online_model)\.", re.IGNORECASE)
 # Anywhere in a name: torch.compile, FSDP and activation checkpointing wrap modules one by one.
 _INSIDE = re.compile(r"(?:(?<=\.)|^)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-# Only where every name has it.
-_LEADING = ("module.", "model.diffusion_model.", "model.", "unet.", "generator.", "_forward_module.", "ema_model.",
+# Of those who average weights; they stand outside the wrapped module.
+_COUNTERS = ("n_averaged", "num_updates", "decay", "initted", "step")
+# Only where every other name has it.
+_LEADING = ("module.", "model.diffusion_model.", "first_stage_model.",
+            "model.", "unet.", "generator.", "_forward_module.", "ema_model.",
             "text_model.")  # fmt: skip
 
 
@@ -116,7 +119,8 @@ def _stripped(group: Group) -> Group:
         if wrappers := sorted({found[1] for name in names if (found := _INSIDE.search(name))}):
             taken += [f"{wrapper}." for wrapper in wrappers]
             names = [_INSIDE.sub("", name) for name in names]
-        leading = next((prefix for prefix in _LEADING if names and all(name.startswith(prefix) for name in names)), "")
+        weights = [name for name in names if name not in _COUNTERS]
+        leading = next((prefix for prefix in _LEADING if weights and all(n.startswith(prefix) for n in weights)), "")
         if not leading:
             break
         taken.append(leading)

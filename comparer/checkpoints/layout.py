@@ -148,5 +148,19 @@ def choose(layout: Layout, component: str, half: str = "") -> tuple[Part, str]:
         return emas[0], f"EMA, the default where it is: {emas[0].how}."
     unknown = [part for part in found if part.half == UNKNOWN]
     if unknown:
-        return unknown[0], "the only weights, and nothing says whether they are EMA or raw."
+        many = len(rivals(layout, unknown[0]))
+        which = f"the first of {many + 1} that nothing tells apart" if many else "the only weights"
+        return unknown[0], f"{which}, and nothing says whether they are EMA or raw."
     return found[0], f"raw, because there is no EMA: {found[0].how}."
+
+
+def rivals(layout: Layout, part: Part) -> tuple[Part, ...]:
+    """Return the other sets of weights that could as well be meant: of the same component, half and variant.
+
+    Sets of less than half as many numbers are no rivals: they are something else that the names do not tell.
+    """
+    return tuple(
+        other for other in layout.of(part.component)
+        if other is not part and (other.half, other.variant) == (part.half, part.variant)
+        and 2 * other.parameters >= part.parameters
+    )  # fmt: skip

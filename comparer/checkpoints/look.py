@@ -9,7 +9,7 @@ from typing import Any
 
 from comparer.checkpoints import folders
 from comparer.checkpoints import layout as kinds
-from comparer.checkpoints.components import COMPONENTS, DENOISERS, HELPERS, Lora, class_of, component_of, lora, original
+from comparer.checkpoints.components import COMPONENTS, DENOISERS, Lora, class_of, component_of, helper, lora, original
 from comparer.checkpoints.components import UNKNOWN as NETWORK
 from comparer.checkpoints.components import split as by_component
 from comparer.checkpoints.folders import Weights
@@ -106,10 +106,8 @@ class _Looking:
             kind = kinds.ONE_BESIDE
         elif index:
             kind = kinds.FOLDER
-        elif own and class_name:
-            kind = kinds.COMPONENT
         else:
-            kind = kinds.STEP if own or filled else kinds.WEIGHTS
+            kind = kinds.COMPONENT if own and class_name else kinds.STEP if own or filled else kinds.WEIGHTS
         held = self.kind_of_file() if kind == kinds.STEP else kind
         return self.done(held if held in (kinds.LORA, kinds.ORIGINAL) else kind, self.root)
 
@@ -131,7 +129,7 @@ class _Looking:
         variants = {each.variant for each in kept}
         for each in kept:
             self.sets([each], name, class_of(config), self.said(sub, each.variant, variants, config))
-        self.leave([each for each in sets if each not in kept], "safetensors of the same variant stand beside it")
+        self.leave([each for each in sets if each not in kept], "another of the same variant stands beside it")
         for path in sorted(filter(Path.is_file, sub.glob("*.json"))):
             self.add_file(path, "configuration", (name,) if name else ())
 
@@ -191,8 +189,8 @@ class _Looking:
             filled = {"lora": group.tensors}
         elif component:
             filled = {component: group.tensors}
-        elif word in HELPERS or not group.named:
-            filled = {word if word in HELPERS else NETWORK: group.tensors}
+        elif (helps := helper(group.key)) or not group.named:
+            filled = {helps or NETWORK: group.tensors}
         else:
             self.about = self.about or original(group.tensors)
             filled = by_component(group.tensors)

@@ -107,9 +107,11 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
             read_json(rest / "scheduler" / "scheduler_config.json"),
         )
         _check(family, denoiser, vae, scheduler)
+        for part in (family.denoiser, "vae", "scheduler", *family.text, *(_tokenizer(text) for text in family.text)):
+            _known(part, index.get(part))
         size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
         for part in family.text:
-            tokenizer = rest / part.replace("text_encoder", "tokenizer")
+            tokenizer = rest / _tokenizer(part)
             if not hub.has_vocabulary(words or tokenizer):
                 raise ValueError(f"its {tokenizer.name} has no vocabulary")
             if family.denoiser == "unet":  # PixArt's pipelines know the length themselves
@@ -176,10 +178,24 @@ def _check(family: Family, denoiser: dict, vae: dict, scheduler: dict) -> None:
             raise ValueError(f"its down_block_types {shown(kinds)} are not {levels} names")
         if not isinstance(middle := denoiser.get("mid_block_type"), str | None):
             raise ValueError(f"its mid_block_type {shown(middle)} is no name")
+    factor = vae.get("scaling_factor", 1.0)
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < float("inf"):
+        raise ValueError(f"its vae's scaling_factor {shown(factor)} is no number above 0")
     _whole("num_train_timesteps", scheduler.get("num_train_timesteps", 1000), FEWEST_TIMESTEPS)
     for name, allowed in SCHEDULER.items():
         if (value := scheduler.get(name, allowed[0])) not in allowed:
             raise ValueError(f"its {name} {shown(value)} is none of {', '.join(allowed)}")
+
+
+def _tokenizer(text_encoder: str) -> str:
+    return text_encoder.replace("text_encoder", "tokenizer")
+
+
+def _known(part: str, said: Any) -> None:
+    """Refuse a component that the index does not name, or names as of another library than the families' own."""
+    names = isinstance(said, list) and len(said) == 2 and all(isinstance(word, str) for word in said)
+    if not names or said[0] not in ("diffusers", "transformers"):
+        raise ValueError(f"its model_index.json says {shown(said)} of the {part}, which is no class of diffusers")
 
 
 def _whole(name: str, value: Any, least: int = 1, most: int = 10**9) -> None:

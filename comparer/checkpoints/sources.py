@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from comparer.checkpoints.components import DENOISERS, UNKNOWN, class_of, component_of
-from comparer.checkpoints.layout import Layout, Part, choose
+from comparer.checkpoints.layout import Layout, Part, choose, rivals
 from comparer.checkpoints.look import look
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
@@ -98,8 +98,19 @@ def _of(layout: Layout, named: str, path: Path, frame: Path, half: str, wanted: 
     """Choose a component's weights; the half that was asked for must be there for the denoiser alone."""
     component = component or named
     known = any(part.half == half for part in layout.of(named))
-    part, why = choose(layout, named, wanted or (half if known else ""))
+    part, why = _only(layout, *choose(layout, named, wanted or (half if known else "")))
     return Source(component, part, why, path, _config(path, component, frame))
+
+
+def _only(layout: Layout, part: Part, why: str) -> tuple[Part, str]:
+    """Refuse to guess between sets of weights that nothing tells apart."""
+    if others := rivals(layout, part):
+        there = ", ".join(each.source for each in (part, *others))
+        raise ComparerError(
+            f"'{shown(Path(layout.path).name)}' has {len(others) + 1} sets of weights for its {part.component}, and "
+            f"nothing says which is meant: {shown(there, 200)}; name one of the files, or save the one alone."
+        )
+    return part, why
 
 
 def _config(path: Path, component: str, frame: Path) -> Path:
@@ -117,6 +128,6 @@ def _own_vae(path: Path, frame: Path, within: tuple[Path, ...]) -> Source:
     named = "vae" if layout.of("vae") else UNKNOWN
     if not layout.of(named):
         raise ComparerError(f"'{shown(path.name)}' has no autoencoder.")
-    part, _ = choose(layout, named)
+    part, _ = _only(layout, *choose(layout, named))
     config = folder if (folder / "config.json").is_file() else frame / "vae"
     return Source("vae", part, "asked for.", folder, config)

@@ -32,7 +32,9 @@ _DTYPES = {
 
 # Keys of a training dictionary that hold no weights; what is under them is not looked at.
 _STATE = re.compile(
-    r"(^|_)(optim|lr_?sched|sched|scaler|rng|random|callbacks?$|loops?$|sampler|dataloader)", re.IGNORECASE
+    r"(^|_)(opt$|collected_params$|optim|"
+    r"lr_?sched|sched|scaler|rng|random|callbacks?$|loops?$|sampler|dataloader)",
+    re.IGNORECASE,
 )
 
 

@@ -1,7 +1,8 @@
 """Assemble a pipeline from its components: each from the weights that were chosen, shared where they are equal."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
 from comparer.errors import ComparerError, shown
 from comparer.models.build import Filled, build, refill
+
+_ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,12 @@ def _config(module: Any) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key != "_name_or_path"}
 
 
+def configuration(module: Any) -> str:
+    """Return what a module's configuration says of how it computes, as text: without names, versions and dtypes."""
+    told = {key: value for key, value in _config(module).items() if not key.startswith("_") and key not in _ABOUT}
+    return json.dumps(told, sort_keys=True, default=str)
+
+
 def same(one: Filled, other: Filled) -> bool:
     """Say whether two components hold the same values under the same names, in the same dtype."""
     return (one.class_name, one.dtype, one.named) == (other.class_name, other.dtype, other.named)
@@ -122,12 +131,26 @@ def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> N
     lora = seen(file, checkpoint.within).lora
     assert lora is not None  # it was looked at when it was found
     asked = sum(count for counted in lora.ranks.values() for count in counted.values())
-    pipe.load_lora_weights(file.parent, weight_name=file.name, adapter_name="added", local_files_only=True)
+    if not hasattr(pipe, "load_lora_weights"):
+        raise ComparerError(f"diffusers adds no LoRA to a {checkpoint.family.title}.")
+    if lora.unpaired or lora.others:
+        what = ("of which the other half is missing", lora.unpaired) if lora.unpaired else ("of no LoRA", lora.others)
+        raise ComparerError(
+            f"'{shown(file.name)}' holds {len(what[1])} tensors {what[0]} ({shown(what[1][0])}): it was not added."
+        )
+    try:
+        pipe.load_lora_weights(file.parent, weight_name=file.name, adapter_name="added", local_files_only=True)
+    except (LookupError, ValueError, RuntimeError) as error:
+        why = shown(next((line.strip() for line in str(error).split("\n")[1:] if line.strip()), error), 200)
+        raise ComparerError(
+            f"'{shown(file.name)}' is a LoRA of another model: diffusers cannot add it to {checkpoint.model.title} "
+            f"({why})."
+        ) from error
     taken = 0
     for name in pipe._lora_loadable_modules:
         module = getattr(pipe, name, None)
         taken += sum("added" in getattr(each, "lora_A", {}) for each in module.modules()) if module else 0
-    if taken < asked or lora.unpaired:
+    if taken < asked:
         raise ComparerError(
             f"'{shown(file.name)}' is a LoRA of another model: {taken} of its {asked} layers are found in "
             f"{checkpoint.model.title}."
@@ -152,7 +175,7 @@ def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, A
     """
     frame = checkpoint.base or checkpoint.folder
     files: dict[str, dict[str, Any]] = {}
-    held = {}
+    held, titles = {}, {}
     for name, each in built.components.items():
         source = each.source
         instead = source.path not in (frame, checkpoint.folder)
@@ -160,12 +183,16 @@ def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, A
             "present": [part.half for part in _layout(checkpoint, source.path).of(source.part.component)],
             "of": source.path.name,
             "instead_of": frame.name if instead else "",
-            "files": [_title(file, source.path) for file in source.files],
+            "files": [],
         }
         for file in source.files:
-            files.setdefault(_title(file, source.path), _file(file, hashes))["fills"].append(name)
+            if file not in titles:
+                titles[file] = _apart(file, _title(file, source.path), files)
+                files[titles[file]] = _file(file, hashes)
+            files[titles[file]]["fills"].append(name)
+            held[name]["files"].append(titles[file])
     for file, weight in checkpoint.loras:
-        files[file.name] = _file(file, hashes) | {"fills": ["LoRA"], "weight": weight}
+        files[_apart(file, file.name, files)] = _file(file, hashes) | {"fills": ["LoRA"], "weight": weight}
     layouts = [_layout(checkpoint, path) for path in dict.fromkeys(e.source.path for e in built.components.values())]
     return checkpoint.record() | {
         "weights": checkpoint.weights.to_json(),
@@ -197,3 +224,10 @@ def _file(file: Path, hashes: Any) -> dict[str, Any]:
 
 def _title(file: Path, path: Path) -> str:
     return file.relative_to(path).as_posix() if path.is_dir() and file.is_relative_to(path) else file.name
+
+
+def _apart(file: Path, title: str, others: Collection[str]) -> str:
+    """Put folders before a file's title until no other file has it."""
+    while title in others and title != str(file):
+        title = "/".join(file.parts[-len(Path(title).parts) - 1 :])
+    return title if title not in others else f"{title} ({len(others)})"

@@ -135,6 +135,12 @@ def _from_files(checkpoint: Checkpoint, dtype: str, device: str, config: Config)
     return pipeline(checkpoint, dtype, others if config.offload == "none" else ())
 
 
+def trim(most: int, first: Loaded | None = None) -> None:
+    """Let the longest unused go until so many are kept; ``first`` goes last."""
+    _kept.sort(key=lambda kept: kept is first)
+    _evict(most, ())
+
+
 def free() -> None:
     """Let every kept pipeline go, and its memory with it."""
     _kept.clear()

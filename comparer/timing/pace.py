@@ -110,7 +110,7 @@ def plan(
     if again is None:
         again = batches if "noise-floor" in request.also and request.repeats == 1 else {}
     if traced is None:
-        traced = batches[0] if "divergence" in request.also and request.accelerated() else []
+        traced = batches[0] if "divergence" in request.also and request.traced() else []
     arms = list(range(len(request.arms)))
     shapes = list({len(items): items for items in reversed(batches.values())}.values())  # the first of every size
     open_ = [arm for arm in arms if request.arms[arm].like is not None and request.arms[arm].steps is None]
@@ -135,12 +135,14 @@ def plan(
         ]
 
     last = [Planned(0, items, AGAIN, number) for number, items in again.items()]
-    if traced:
-        last += [Planned(arm, traced, TRACE, 0) for arm in (0, *request.accelerated())]
+
+    def trace(of: Sequence[int]) -> list[Planned]:
+        return [Planned(arm, traced, TRACE, 0) for arm in of if traced and arm in (0, *request.traced())]
+
     if len(blocks) > 1:
-        calls = [call for block in blocks[1:] for call in (*warm(list(block)), *timed(block))]
-        return warm(list(blocks[0])) + timed(blocks[0]) + last + calls
-    return first + timed(arms) + last
+        calls = [call for block in blocks[1:] for call in (*warm(list(block)), *timed(block), *trace(block))]
+        return warm(list(blocks[0])) + timed(blocks[0]) + last + trace(blocks[0]) + calls
+    return first + timed(arms) + last + trace(arms)
 
 
 def text(planned: Planned, request: Request, batches: int) -> str:
