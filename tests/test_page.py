@@ -62,11 +62,11 @@ def test_two_seeds_give_two_pairs_with_times_scores_and_a_speed_up_and_a_grid(pa
     page.get_by_label("Pair").click()
     page.get_by_role("option", name=re.compile("seed 2")).click()
     page.wait_for_function("() => [...document.querySelectorAll('.shot img')].every(i => i.alt.endsWith('seed 2'))")
-    page.get_by_role("tab", name="Slider").click()
-    page.wait_for_function(
-        "() => { const all = [...document.querySelectorAll('#slider img')];"
-        " return all.length === 2 && all.every(i => i.complete && i.naturalWidth === 128 && i.src.endsWith('.png')) }"
-    )
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare .stage[aria-busy=false]").wait_for()
+    assert "DeepCache(interval=3)" in page.locator("#compare").inner_text()
+    page.locator("#compare").get_by_role("button", name="Difference", exact=True).click()
+    page.locator("#compare").get_by_text("Largest").wait_for()
 
     with page.expect_download() as download:
         page.get_by_role("button", name="Download the grid").or_(

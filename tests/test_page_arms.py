@@ -157,8 +157,9 @@ def test_all_pictures_of_five_arms_are_seen_and_one_opens_its_pair(page):  # noq
         "() => { const all = [...document.querySelectorAll('.shot img')]; return all.length === 2"
         " && all[1].alt.startsWith('T-GATE(') && all[1].alt.endsWith('seed 2') }"
     )
-    page.get_by_role("tab", name="Slider").click()
-    assert page.locator(".sides").inner_text().startswith("left:")
+    page.get_by_role("tab", name="Compare").click()
+    page.locator("#compare .stage[aria-busy=false]").wait_for()
+    assert "T-GATE(gate_step=2)" in page.locator("#compare").inner_text()
 
 
 def test_an_accelerator_without_effect_gets_a_badge(page):  # noqa: F811

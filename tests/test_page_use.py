@@ -28,7 +28,7 @@ def test_axe_finds_nothing_serious(page, server, scheme):  # noqa: F811
     pictures(page)
     serious("finished")
     page.get_by_role("button", name=re.compile("^More settings")).click()
-    page.get_by_role("tab", name="Slider").click()
+    page.get_by_role("tab", name="Compare").click()
     page.get_by_label("Seed").fill("abc")
     page.locator("#plan .wrong").wait_for()
     serious("refused")

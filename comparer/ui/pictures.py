@@ -1,10 +1,12 @@
-"""The right column's pictures: a pair chosen, side by side and under a slider, with its captions."""
+"""The right column's pictures: all of a prompt, a pair side by side with its captions, and the compare viewer."""
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
+from comparer import viewer
 from comparer.order import AS_ASKED, ORDERS, ordered
 from comparer.results import Comparison
 from comparer.ui import results, tables
@@ -40,12 +42,9 @@ class Pictures:
                     with gr.Column(min_width=280):
                         self.other_caption = gr.HTML(**PLAIN)
                         self.other = _picture("Accelerated")
-                with gr.Tab("Slider", id="slider"):
-                    self.sides = gr.HTML(**PLAIN)
-                    self.slider = gr.ImageSlider(
-                        type="filepath", show_label=False, interactive=False, buttons=["fullscreen"], elem_id="slider",
-                        max_height=640,
-                    )  # fmt: skip
+                with gr.Tab("Compare", id="compare"):
+                    gr.HTML(f"<style>{viewer.style()}</style>", **PLAIN)
+                    self.compare = gr.HTML(elem_id="compare", js_on_load=viewer.script(), **PLAIN)
 
     def build_table(self) -> None:
         """Lay the table of every picture out."""
@@ -53,8 +52,8 @@ class Pictures:
 
     def viewer(self) -> list[Any]:
         """List what changes with the chosen pair."""
-        captions = [self.base_caption, self.base, self.other_caption, self.other, self.sides]
-        return [*captions, self.slider, self.all, self.table]
+        captions = [self.base_caption, self.base, self.other_caption, self.other]
+        return [*captions, self.compare, self.all, self.table]
 
     def outputs(self) -> list[Any]:
         """List every component that ``show`` changes."""
@@ -142,13 +141,12 @@ class Pictures:
     ) -> dict:
         """Show the baseline's and one arm's picture of a (prompt number, seed)."""
         small = "small" if comparison.request.settings.width < 256 else "large"
-        text, files, update = comparison.request.settings.prompts[prompt], [], {}
+        text, update = comparison.request.settings.prompts[prompt], {}
         arm = min(arm, len(comparison.request.arms) - 1)
         shown = ((0, self.base_caption, self.base), (arm, self.other_caption, self.other))
         for number, line, picture in shown[: 1 if arm == 0 else 2]:
             shot = comparison.shot(number, prompt, seed)
             path = str(folder / shot.file) if shot else None
-            files.append(path)
             name = comparison.request.arms[number].name
             update[line] = results.caption(comparison, number, prompt, seed)
             update[picture] = gr.update(
@@ -156,11 +154,11 @@ class Pictures:
             )
         if arm == 0:
             update |= {self.other_caption: "", self.other: None}
-        both = tuple(files) if len(files) == 2 and all(files) else None
         update[self.all] = tables.all_pictures(comparison, folder, prompt, arm or 1, order)
         update[self.table] = tables.pairs_table(comparison, arm or 1, order)
-        update[self.sides] = results.slider_caption(comparison, arm, prompt, seed) if both else ""
-        return update | {self.slider: gr.update(value=both, elem_classes=[small])}
+        # Relative: the page may be served below a path of its own.
+        url = f"gradio_api/file={quote(str(folder.resolve()))}"
+        return update | {self.compare: viewer.fragment(viewer.data(comparison, url, (prompt, seed), arm))}
 
 
 def _choices(comparison: Comparison, arm: int, order: str = AS_ASKED) -> list[tuple[str, str]]:

@@ -180,13 +180,6 @@ def _whole(text: str) -> str:
     return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
 
 
-def slider_caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
-    """Say what the two sides of the slider are."""
-    lines = (caption(comparison, number, prompt, seed) for number in (0, arm))
-    sides = zip(("left", "right"), lines, strict=True)
-    return f'<div class="sides">{"".join(f"<div><small>{side}:</small>{line}</div>" for side, line in sides)}</div>'
-
-
 def caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
     """Write the line above a picture: arm, seconds, CLIP score."""
     shot = comparison.shot(arm, prompt, seed)
