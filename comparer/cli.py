@@ -4,26 +4,20 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from comparer import cli_check, cli_evaluate, cli_inspect
+from comparer import cli_check, cli_continue, cli_evaluate, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.find import loose_names, names, resolve, weight
-from comparer.compare import compare
+from comparer.cli_run import draw, run
 from comparer.config import add_arguments, from_arguments
 from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
-from comparer.events import Finished, Progress, Waiting
 from comparer.fetch import fetch
-from comparer.held import incomplete
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
-from comparer.notes import judged, loss, notes
 from comparer.request import NOISE, NOISE_HELP
-from comparer.results import Comparison
 from comparer.typed import read_prompts
-from comparer.verdict import Thresholds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -95,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.set_defaults(command=_checkpoints)
     add_arguments(listing, matter=("checkpoints", "hub"))
+    cli_continue.add(commands)
     cli_evaluate.add(commands)
     cli_inspect.add(commands)
     cli_check.add(commands)
@@ -127,12 +122,9 @@ def _number(text: str) -> float | str:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     if options.out:
         options.runs = options.out
     config = replace(from_arguments(options), own=True)
-    thresholds = Thresholds(options.worthwhile, options.bearable)
     request = ask(
         config,
         "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
@@ -153,85 +145,7 @@ def _compare(options: argparse.Namespace) -> int:
         options.scorer,
         options.variant,
     )
-    form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
-    bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)
-    done: Finished | None = None
-    run = compare(request, config)
-    try:
-        for event in run:
-            if isinstance(event, Waiting):
-                bar.set_description_str(f"Waiting: {event.ahead} ahead, now: {event.now}")
-            elif isinstance(event, Progress):
-                bar.total, bar.n = event.total or None, event.done
-                _draw(bar, event)
-            elif isinstance(event, Finished):
-                done = event
-    except KeyboardInterrupt:
-        run.close()
-        print("Stopped; finished pictures are in the run folder.", file=sys.stderr)
-        return 130
-    finally:
-        bar.close()
-    assert done is not None
-    print(table(done.comparison))
-    for number in range(1, len(request.arms)):
-        for line in judged(done.comparison, number, thresholds):
-            print(line)
-    for line in notes(done.comparison):
-        print(line)
-    print(f"\nRun folder: {done.folder}")
-    if done.grid:
-        print(f"Grid:       {Path(done.grid)}")
-    return 3 if done.comparison.not_run else 0
-
-
-def _draw(bar: Any, event: Progress) -> None:
-    bar.set_description_str(event.text, refresh=False)
-    bar.set_postfix_str("" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left")
-
-
-def table(comparison: Comparison) -> str:
-    """Write the figures of every arm as a table of plain text."""
-    head = [
-        "arm",
-        "pictures",
-        "s/picture",
-        "of baseline",
-        "least / median / most",
-        "it/s",
-        "speed-up",
-        "CLIP",
-        "CLIP loss",
-        "SSIM",
-    ]
-    rows = [(*head, "peak memory", "what it did")]
-    for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
-        first = number == 0
-        rows.append(
-            (
-                arm.name,
-                str(figures.pictures),
-                _show(figures.seconds, "{:.3f}"),
-                _show(comparison.time_share(number), "{:.0%}"),
-                " / ".join(_show(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
-                _show(figures.steps_per_second, "{:.1f}"),
-                "1×" if first else _show(figures.speed_up, "{:.2f}×"),
-                _show(figures.clip_score, "{:.2f}"),
-                "" if first or figures.clip_loss is None else loss(figures.clip_loss),
-                _show(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
-                _show((peak := comparison.peak(number)) and peak / 2**30, "{:.2f} GiB") or "not measured",
-                f"not run: {why}"
-                if (why := comparison.why_not(number))
-                else "; ".join(filter(None, (incomplete(comparison, number), comparison.did(number)))),
-            )
-        )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
-def _show(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
+    return run(request, config, options)
 
 
 def _checkpoints(options: argparse.Namespace) -> int:
@@ -265,7 +179,7 @@ def _fetch(options: argparse.Namespace) -> int:
         try:
             for event in run:
                 bar.total, bar.n = event.total or None, event.done
-                _draw(bar, event)
+                draw(bar, event)
         except KeyboardInterrupt:
             run.close()
             bar.close()

@@ -9,7 +9,8 @@ from conftest import ask, finish, pixels
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 
 from comparer import history
-from comparer.cli import main, table
+from comparer.cli import main
+from comparer.cli_run import table
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError

@@ -10,7 +10,7 @@ from gradio_client.exceptions import AppError
 from hub_server import Hub
 from hub_server import serving as serving_hub
 from test_hub import repositories  # noqa: F401
-from test_page import page, start  # noqa: F401
+from test_page import page, pictures, start  # noqa: F401
 
 FIVE = ["Baseline", "DeepCache(interval=3)", "ToMe(ratio=0.5)", "T-GATE(gate_step=2)",
         "DeepCache(interval=3) + T-GATE(gate_step=2)"]  # fmt: skip
@@ -153,13 +153,10 @@ def test_all_pictures_of_five_arms_are_seen_and_one_opens_its_pair(page):  # noq
     )
     assert page.get_by_role("tab", name="All").get_attribute("aria-selected") == "true"
     page.get_by_role("button", name="T-GATE(gate_step=2), seed 2").first.click()
-    page.wait_for_function(
-        "() => { const all = [...document.querySelectorAll('.shot img')]; return all.length === 2"
-        " && all[1].alt.startsWith('T-GATE(') && all[1].alt.endsWith('seed 2') }"
-    )
-    page.get_by_role("tab", name="Compare").click()
-    page.locator("#compare .stage[aria-busy=false]").wait_for()
-    assert "T-GATE(gate_step=2)" in page.locator("#compare").inner_text()
+    base, other = pictures(page)
+    assert base.startswith("Baseline: ") and other.startswith("T-GATE(gate_step=2)") and other.endswith("seed 2")
+    page.locator("#compare").get_by_role("button", name="Add an arm").click()
+    page.locator("#compare .pane").nth(2).wait_for()
 
 
 def test_an_accelerator_without_effect_gets_a_badge(page):  # noqa: F811

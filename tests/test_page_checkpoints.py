@@ -202,8 +202,8 @@ def test_missing_tensors_are_refused_and_where_they_are_allowed_marked_everywher
     marked = "incomplete: 3 tensors random"
     assert page.locator(".card .badge").inner_text() == marked
     assert marked in page.get_by_role("table", name="Figures by arm").locator("tbody tr").nth(1).inner_text()
-    page.get_by_role("tab", name="Side by side").click()
-    assert page.locator(".caption .badge").inner_text() == marked
+    page.get_by_role("tab", name="Compare").click()
+    assert page.locator("#compare .mark").inner_text() == marked
     assert f"step_broken is {marked}" in page.locator(".notes").inner_text()
     missing = seen.variants[1]["components"]["unet"]["missing"]
     assert len(missing) == 3 and "3 missing, random" in cells(page, "unet").nth(1).inner_text()

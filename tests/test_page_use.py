@@ -28,8 +28,8 @@ def test_axe_finds_nothing_serious(page, server, scheme):  # noqa: F811
     pictures(page)
     serious("finished")
     page.get_by_role("button", name=re.compile("^More settings")).click()
-    page.get_by_role("tab", name="Compare").click()
-    page.get_by_label("Seed").fill("abc")
+    page.get_by_role("tab", name="All").click()
+    page.get_by_label("Seed").first.fill("abc")
     page.locator("#plan .wrong").wait_for()
     serious("refused")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -65,7 +65,7 @@ def test_a_tab_that_comes_back_finds_its_run_again(page, server):  # noqa: F811
 
 def test_a_tab_that_is_closed_stops_within_a_step_and_its_pictures_are_found(page, server):  # noqa: F811
     start(page, "1-20", "40")
-    page.locator(".shot img").nth(1).wait_for()
+    pictures(page)
     again = page.context.new_page()
     page.close()
     again.goto(server)

@@ -12,6 +12,7 @@ import pytest
 from conftest import PROMPT, ROOT, THREADS, ask, finish, pixels, until
 
 from comparer import door, history
+from comparer.cli import main
 from comparer.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
 from comparer.notes import notes
@@ -218,3 +219,16 @@ def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config):
         door.with_arm(config, first.comparison.request, ARM)
     with pytest.raises(ComparerError, match="The arm is empty"):
         door.with_arm(config, first.comparison.request, " ")
+
+
+def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, capsys):
+    first = finish(ask(ARM), config)
+    runs = ["--runs", str(config.runs), "--quiet"]
+    assert main(["continue", first.folder.name, "--more-seeds", "1", "--arm", "ToMe(ratio=0.5)", *runs]) == 0
+    last = history.load(first.folder)
+    assert {(s.arm, s.seed) for s in last.shots} == {(arm, seed) for arm in (0, 1, 2) for seed in (0, 1)}
+    assert "ToMe(ratio=0.5) came later" in capsys.readouterr().out
+    assert main(["continue", str(first.folder), "--arm", "ToMe(ratio=0.5)", *runs]) == 2
+    assert main(["continue", "../elsewhere", *runs]) == 2
+    assert main(["continue", str(first.folder), "--more-seeds", "-1", *runs]) == 2
+    assert "There is no run '../elsewhere'" in capsys.readouterr().err

@@ -34,7 +34,6 @@ class Session:
     """What the server keeps of one browser tab."""
 
     stop: threading.Event = field(default_factory=threading.Event)
-    pinned: bool = False  # the visitor chose a pair: do not jump to the newest
 
 
 class Page:
@@ -113,7 +112,6 @@ class Page:
             show_progress="hidden", trigger_mode="once", api_visibility="private",
         )  # fmt: skip
         self.stop_button.click(self.stop, None, None, **PRIVATE)
-        self.pictures.wire(self.comparison, self.folder, self.pin)
         self.controls.reuse.click(
             lambda seen: ",".join(map(str, seen.request.settings.seeds)) if seen else gr.skip(),
             self.comparison, self.controls.parts["seeds"], **PRIVATE,
@@ -177,7 +175,7 @@ class Page:
                     # A tab that redraws pictures for every new score would flicker.
                     new = isinstance(event, Finished) or len(event.comparison.shots) != number
                     first, number = number == 0, len(event.comparison.shots)
-                    yield self._seen(event, new and not session.pinned, first) | {self.previous: ""}
+                    yield self._seen(event, new, first) | {self.previous: ""}
                 elif isinstance(event, Waiting) or monotonic() - drawn > REDRAW or event.phase == "loading":
                     drawn = monotonic()
                     yield self._tell(results.status(event, planned), results.going(event))
@@ -220,7 +218,7 @@ class Page:
         """Return this tab's session; what still goes on in it makes way."""
         session = self.sessions.setdefault(request.session_hash or "", Session())
         session.stop.set()
-        session.stop, session.pinned = threading.Event(), False
+        session.stop = threading.Event()
         return session
 
     def _seen(self, event: Seen | Finished, show: bool, first: bool = False) -> dict:
@@ -244,9 +242,6 @@ class Page:
                     self.grid: gr.update(value=str(event.grid), visible=True),
                     self.record: gr.update(value=str(folder / "run.json"), visible=True),
                 }
-        if comparison.shots and isinstance(event, Finished) and show:
-            # End on the first pair, where people begin to look.
-            return update | self.pictures.show(comparison, folder, comparison.request.items()[0], first)
         return update | (self.pictures.show(comparison, folder, first=first) if comparison.shots and show else {})
 
     def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
@@ -271,11 +266,6 @@ class Page:
         update = self._seen(Finished(comparison, folder, grid if grid.is_file() else None), show=True, first=True)
         elsewhere = comparison.state == "running" and turns.busy()
         return update | {self.status: results.ended(comparison, again=True, elsewhere=elsewhere)}
-
-    def pin(self, request: gr.Request) -> None:
-        """Note that this tab's visitor chose a pair."""
-        if session := self.sessions.get(request.session_hash or ""):
-            session.pinned = True
 
     def stop(self, request: gr.Request) -> None:
         """Stop this tab's run within one denoising step."""

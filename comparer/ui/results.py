@@ -180,17 +180,6 @@ def _whole(text: str) -> str:
     return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
 
 
-def caption(comparison: Comparison, arm: int, prompt: int, seed: int) -> str:
-    """Write the line above a picture: arm, seconds, CLIP score."""
-    shot = comparison.shot(arm, prompt, seed)
-    title = f"<b>{name(comparison.request.arms[arm].name)}</b>{_incomplete(comparison, arm)}"
-    if shot is None:
-        return f'<p class="caption">{title}<span>not made</span></p>'
-    call = comparison.calls[shot.call]
-    score = "" if shot.clip_score is None else f" · CLIP {shot.clip_score:.2f}"
-    return f'<p class="caption">{title}<span>{call.seconds / call.pictures:.3f} s{score}</span></p>'
-
-
 def duration(seconds: float) -> str:
     """Write seconds as people say them.
 

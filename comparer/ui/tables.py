@@ -8,7 +8,7 @@ from urllib.parse import quote
 from comparer.figures import share
 from comparer.held import incomplete
 from comparer.notes import loss, notes
-from comparer.order import AS_ASKED, ordered
+from comparer.order import ordered
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
 from comparer.ui.results import name, unbroken
@@ -49,7 +49,7 @@ def _of(part: float | None, first: bool) -> str:
     return "" if part is None or first else f" <small>{100 * part:.0f}\u00a0%</small>"
 
 
-def pairs_table(comparison: Comparison, arm: int = 1, order: str = AS_ASKED) -> str:
+def pairs_table(comparison: Comparison) -> str:
     """Write a row a (prompt, seed) with each arm's seconds, of every repeat, CLIP score and SSIM; folded if long."""
     arms = comparison.request.arms
     head = ["Prompt", "Seed", *(name(arm.name) for arm in arms)]
@@ -57,13 +57,13 @@ def pairs_table(comparison: Comparison, arm: int = 1, order: str = AS_ASKED) -> 
     made = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
     for call in comparison.calls:
         calls[call.arm, call.batch].append(call)
-    for prompt, seed in ordered(comparison, min(arm, len(arms) - 1), order):
+    for prompt, seed in ordered(comparison, 0):
         cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
         for number in range(len(arms)):
             shot = made.get((number, prompt, seed))
             cells.append(_seen(shot, calls[number, comparison.calls[shot.call].batch], whole=True) if shot else "–")
         rows.append(cells)
-    open_ = " open" if len(rows) <= FEW or order != AS_ASKED else ""
+    open_ = " open" if len(rows) <= FEW else ""
     drawn = table("Every picture", head, rows, wide_first=True)
     return f"<details{open_}><summary>Every picture</summary>{drawn}</details>" if drawn else ""
 
@@ -76,25 +76,30 @@ def notes_list(comparison: Comparison) -> str:
     return f'<ul class="notes">{items}</ul>'
 
 
-def all_pictures(comparison: Comparison, folder: Path, prompt: int, arm: int = 1, order: str = AS_ASKED) -> str:
-    """Draw a prompt's pictures: a column an arm, a row a seed; a press on one opens its pair."""
+def all_pictures(comparison: Comparison, folder: Path) -> str:
+    """Draw every picture: a column an arm, a row a seed below its prompt; a press on one opens its pair."""
     arms, settings = comparison.request.arms, comparison.request.settings
-    rows = []
-    for which, seed in ordered(comparison, arm, order):
-        if which == prompt:
-            cells = "".join(f"<td>{_cell(comparison, folder, n, prompt, seed)}</td>" for n in range(len(arms)))
-            rows.append(f'<tr><th scope="row">Seed {seed}</th>{cells}</tr>')
+    made = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
+    rows: dict[int, list[str]] = {}
+    for prompt, seed in ordered(comparison, 0):
+        cells = (_cell(comparison, folder, made.get((n, prompt, seed)), n, prompt, seed) for n in range(len(arms)))
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.setdefault(prompt, []).append(f'<tr><th scope="row">Seed {seed}</th>{row}</tr>')
     head = "".join(f'<th scope="col">{name(each.name)}</th>' for each in arms)
+    bodies = "".join(
+        f'<tbody><tr class="prompt"><th scope="rowgroup" colspan="{len(arms) + 1}">'
+        f"<bdi>{escape(settings.prompts[prompt])}</bdi></th></tr>{''.join(its)}</tbody>"
+        for prompt, its in rows.items()
+    )
     kind = "all small" if settings.width < 256 else "all"
     return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="All pictures of a prompt">'
-        f'<table class="{kind}" style="--arms:{len(arms)}"><caption>{escape(settings.prompts[prompt])}</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="All pictures">'
+        f'<table class="{kind}" style="--arms:{len(arms)}"><thead><tr><td></td>{head}</tr></thead>'
+        f"{bodies}</table></div>"
     )
 
 
-def _cell(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int) -> str:
-    shot = comparison.shot(arm, prompt, seed)
+def _cell(comparison: Comparison, folder: Path, shot: Shot | None, arm: int, prompt: int, seed: int) -> str:
     if shot is None:
         return '<span class="none">not made</span>'
     title, settings = escape(comparison.request.arms[arm].name), comparison.request.settings

@@ -20,29 +20,29 @@ SCRIPTS = ("difference", "images", "view", "gestures", "link", "pairs", "facts",
 STAGES = {"text": "Text (s)", "denoising": "Denoising (s)", "decoding": "Decoding (s)"}
 
 
-def data(comparison: Comparison, folder_url: str, only: tuple[int, int] | None = None, arm: int = 1) -> dict[str, Any]:
+def data(comparison: Comparison, folder_url: str, item: tuple[int, int] | None = None, arm: int = 1) -> dict[str, Any]:
     """Return what the viewer shows of a comparison, finished or not, as plain data for JSON.
 
     Args:
         comparison: with or without pictures.
         folder_url: where the run folder's pictures are found, without a slash at its end: absolute, or relative to
             the page ("." for a page in the folder itself). It must be quoted as an address.
+        item: the (prompt number from 0, seed) that is shown to begin with; the first of the order by default.
         arm: which arm stands beside the baseline to begin with.
-        only: the one (prompt number from 0, seed) that is shown, for a page that has its own list of pairs.
 
     Returns:
-        ``width`` and ``height`` in pixels, ``prompts``, ``arms`` (each a ``name``), ``arm``, ``pairs`` in the order in
-        which they were asked for (each ``prompt`` from 0, ``seed`` and ``shots``: by arm, None where not made, else
-        ``url``, ``file``, ``seconds``, ``clip``, ``ssim`` and ``facts``, rows of (title, text)), ``orders`` (each
-        ``name`` and ``arms``: by arm, the positions of pairs) and ``order``, the one to begin with: the worst pairs
-        first, where anything says which those are.
+        ``run``, by which what is shown later is known to be of the same; ``width`` and ``height`` in pixels,
+        ``prompts``, ``arms`` (each a ``name``, and a ``mark`` of what is wrong with it or ""), ``arm``, ``pair``, the
+        position of ``item`` or None, ``pairs`` in the order in which they were asked for (each ``prompt`` from 0,
+        ``seed`` and ``shots``: by arm, None where not made, else ``url``, ``file``, ``seconds``, ``clip``, ``ssim`` and
+        ``facts``, rows of (title, text)), ``orders`` (each ``name`` and ``arms``: by arm, the positions of pairs) and
+        ``order``, the one to begin with: the worst pairs first, where anything says which those are.
     """
     request = comparison.request
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
     arms = range(len(request.arms))
     settings = [_settings(comparison, arm) for arm in arms]
-    asked = request.items() if only is None else [only]
-    made = [item for item in asked if any((arm, *item) in shots for arm in arms)]
+    made = [each for each in request.items() if any((number, *each) in shots for number in arms)]
     pairs = [
         {
             "prompt": prompt,
@@ -56,7 +56,7 @@ def data(comparison: Comparison, folder_url: str, only: tuple[int, int] | None =
         }
         for prompt, seed in made
     ]
-    positions = {item: position for position, item in enumerate(made)}
+    positions = {each: position for position, each in enumerate(made)}
     orders = [
         {"name": order, "arms": [_sorted(comparison, arm, order, positions) for arm in arms]}
         for order in ORDERS
@@ -64,11 +64,15 @@ def data(comparison: Comparison, folder_url: str, only: tuple[int, int] | None =
     ]
     worst = [order["name"] for order in orders if order["name"] in (SCORE, LIKENESS)]
     return {
+        "run": folder_url,
         "width": request.settings.width,
         "height": request.settings.height,
         "prompts": list(request.settings.prompts),
-        "arms": [{"name": each.name} for each in request.arms],
+        "arms": [
+            {"name": each.name, "mark": incomplete(comparison, number)} for number, each in enumerate(request.arms)
+        ],
         "arm": min(arm, len(arms) - 1),
+        "pair": positions.get(item) if item else None,
         "pairs": pairs,
         "orders": orders,
         "order": worst[0] if worst and comparison.state != "running" else ORDERS[0],

@@ -3,7 +3,7 @@
 const SVG = 'http://www.w3.org/2000/svg'
 const ICONS = {
   previous: 'M10 3 5 8l5 5', next: 'm6 3 5 5-5 5', swap: 'M2 5h11m-3-3 3 3-3 3M14 11H3m3-3-3 3 3 3',
-  full: 'M2 6V2h4m4 0h4v4m0 4v4h-4m-4 0H2v-4', close: 'm4 4 8 8m0-8-8 8', filter: 'M2 4h12M4 8h8m-5 4h2',
+  full: 'M2 6V2h4m4 0h4v4m0 4v4h-4m-4 0H2v-4', save: 'M8 2v8M4.5 7 8 10.5 11.5 7M2.5 13.5h11', close: 'm4 4 8 8m0-8-8 8', filter: 'M2 4h12M4 8h8m-5 4h2',
 }
 const NAMES = {side: 'Side by side', slider: 'Slider', overlay: 'Overlay', flicker: 'Flicker', difference: 'Difference'}
 const KEYS = [
@@ -115,7 +115,6 @@ function parts(root, data, does) {
     make('dl', {}, ...KEYS.flatMap(([key, what]) => [make('dt', {text: key}), make('dd', {text: what})])),
     make('p', {text: 'Wheel or pinch enlarges, dragging moves, a double click changes between fit and 1:1.'}),
     button('Close', () => p.help.close(), {autofocus: true}))
-  // Where there is one pair, the page around may have controls of the same names for its own.
   root.append(...(several ? [p.pairs, p.filter] : []), p.bar, p.stage, p.prompted, p.facts, p.live, p.help)
   return p
 }

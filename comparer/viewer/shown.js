@@ -47,6 +47,12 @@ function figures(shot) {
   return `${shot.seconds.toFixed(3)} s${shot.clip === null ? '' : ` · CLIP ${shot.clip.toFixed(2)}`}`
 }
 
+/** A link that saves a shot's file as it is, with its settings in it. */
+function saved(shot) {
+  const label = `Save ${shot.file}`
+  return make('a', {class: 'save', href: shot.url, download: shot.file, 'aria-label': label, title: label}, icon('save'))
+}
+
 /** One arm's name, as a choice where there are others, and its figures. */
 function side(viewer, place, given = {}) {
   const {data, state} = viewer, arm = viewer.arms[place], shot = data.pairs[state.pair].shots[arm]
@@ -59,7 +65,8 @@ function side(viewer, place, given = {}) {
   }
   const away = state.mode === 'side' && state.arms.length > 2 && pictured('close', `Leave ${data.arms[arm].name} out`,
     () => viewer.set({arms: state.arms.filter(each => each !== arm)}))
-  return make('div', {class: 'side', ...given}, name, make('span', {text: figures(shot)}), away)
+  const mark = data.arms[arm].mark && make('em', {class: 'mark', text: data.arms[arm].mark})
+  return make('div', {class: 'side', ...given}, name, mark, make('span', {}, figures(shot), shot && saved(shot)), away)
 }
 
 /** Build the captions and the pictures' alternative texts anew. */

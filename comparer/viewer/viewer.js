@@ -5,22 +5,36 @@ const BEGIN = {mode: 'side', zoom: null, x: 0.5, y: 0.5, share: 0.5, upright: tr
 const LOW = 34, TALL = 52, NARROW = 300, GAP = 8 // CSS pixels: a caption of one line and of two, and when it has two
 
 class Viewer {
-  /** ``first``: whether no other was on this page before; a later one shows what the page asks for. */
-  constructor(root, data, first) {
+  /** ``before``: the one that was on this page before, if any. */
+  constructor(root, data, before) {
     Object.assign(this, {root, data, shown: [], turn: 0, last: {found: null}})
-    Object.assign(this, {images: new Images(), sheet: surface(1, 1)})
+    Object.assign(this, {images: before?.images ?? new Images(), sheet: surface(1, 1)})
     this.colours = COLOURS
     this.alone = root.classList.contains('alone')
     this.state = {...BEGIN, order: data.order, arms: data.arm ? [0, data.arm] : [0], pair: 0}
-    this.state.pair = listed(data, this.state)[0]
-    const {pair, arms, ...rest} = read(location.hash, data)
-    Object.assign(this.state, rest, first && pair !== undefined && {pair}, first && arms && {arms})
+    this.begin(before)
     this.does = actions(this)
     this.p = parts(root, data, this.does)
     new ResizeObserver(() => this.arrange()).observe(this.p.stage)
     gestures(this.p.stage, touched(this))
     this.listen()
     this.refresh()
+  }
+
+  /**
+   * Begin where the address says or the viewer before was. The address has a pair once someone chose what is seen: it
+   * stays while more pictures come, and goes with its run.
+   */
+  begin(before) {
+    const {data, state} = this, same = !before || before.data.run === data.run
+    if (before) {
+      const {order, prompt, seed, arms, pair, ...how} = before.state
+      Object.assign(state, how)
+      if (same && data.order === before.data.order) Object.assign(state, {order, prompt, seed})
+    }
+    state.pair = data.pair ?? listed(data, state)[0] ?? 0
+    if (same) Object.assign(state, read(location.hash, data))
+    else if (OWN.test(location.hash)) history.replaceState(history.state, '', location.pathname + location.search)
   }
 
   listen() {
@@ -247,12 +261,10 @@ class Viewer {
 /** Make a viewer of every element that holds the data of one, and of those that come later. */
 function mount() {
   for (const root of document.querySelectorAll('.viewer:not([data-made])')) {
-    const first = !mount.before
     root.dataset.made = ''
-    mount.before = true
     const data = JSON.parse(root.querySelector('template').content.textContent)
     root.querySelector('noscript')?.remove()
-    if (data.pairs.length) root.viewer = new Viewer(root, data, first)
+    if (data.pairs.length) root.viewer = mount.before = new Viewer(root, data, mount.before)
     else root.append(make('p', {text: 'There is no picture yet.'}))
   }
 }

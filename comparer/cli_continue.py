@@ -1,0 +1,50 @@
+"""``python -m comparer continue``: go on with a run, with more seeds or one more arm."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from comparer import history
+from comparer.cli_run import run
+from comparer.config import add_arguments, from_arguments
+from comparer.door import with_arm
+from comparer.errors import ComparerError
+from comparer.resume import extended
+from comparer.verdict import DEFAULT
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "continue",
+        help="go on with a run: to its end, with more seeds, with one more arm",
+        description="Go on with a run. What is finished stays. A later arm is timed beside the baseline once more, "
+        "whose pictures must be the kept ones, bit for bit.",
+    )
+    parser.set_defaults(command=_continue)
+    parser.add_argument("run", metavar="RUN", help="a run folder, or the name of one in the runs folder")
+    parser.add_argument("--more-seeds", type=int, default=0, metavar="N", help="so many seeds more (%(default)s)")
+    parser.add_argument(
+        "--arm", action="append", default=[], metavar="A",
+        help="one more arm, as --accelerator of compare; of a comparison of checkpoints as --variant; may be repeated",
+    )  # fmt: skip
+    for name, default in (("worthwhile", DEFAULT.speed_up), ("bearable", DEFAULT.clip_loss)):
+        parser.add_argument(f"--{name}", type=float, default=default, metavar="X", help="as for compare (%(default)s)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_arguments(parser)
+
+
+def _continue(options: argparse.Namespace) -> int:
+    config = replace(from_arguments(options), own=True)
+    folder = Path(options.run)
+    if not (folder / "run.json").is_file():
+        folder = history.find(config.runs, options.run)
+    if options.more_seeds < 0:
+        raise ComparerError(f"{options.more_seeds} more seeds: give a number from 0 on.")
+    request = replace(history.load(folder).request, limits=config.limits)
+    if options.more_seeds:
+        request = extended(request, options.more_seeds)
+    for arm in options.arm:
+        request = with_arm(config, request, arm)
+    return run(request, config, options, folder)
