@@ -96,7 +96,7 @@ def html(shown: dict[str, Any], title: str = "Comparer") -> str:
     code, look = script(), style()
     parts = {
         "{{title}}": escape(title),
-        "{{policy}}": f"default-src 'none'; script-src {_digest(code)}; style-src {_digest(look)}; "
+        "{{policy}}": f"default-src 'none'; script-src {digest(code)}; style-src {digest(look)}; "
         "img-src 'self' data: blob: file:; connect-src 'self' data:; base-uri 'none'; form-action 'none'",
         "{{style}}": look,
         "{{viewer}}": fragment(shown, whole=True),
@@ -128,7 +128,8 @@ def style() -> str:
     return (HERE / "viewer.css").read_text(encoding="utf-8")
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return by which name a Content-Security-Policy allows this script or style, and no other."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

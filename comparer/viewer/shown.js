@@ -81,6 +81,7 @@ function labels(viewer) {
   if (held !== undefined) p.over.querySelector(`[data-place="${held}"]`)?.focus()
   const {prompt, seed} = data.pairs[state.pair], found = state.mode === 'difference' && viewer.measured()
   const mapped = state.mode !== 'difference' ? '' : found ? inWords(found)
+    : data.no_map ? data.no_map
     : viewer.shown.slice(0, 2).every(Boolean)
       ? 'No difference map: the pictures differ in size, or the browser does not let their pixels be read.'
       : 'No difference map: a picture is missing.'

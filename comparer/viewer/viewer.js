@@ -185,10 +185,10 @@ class Viewer {
     return null
   }
 
-  /** Return both pictures' pixels, or null: one is missing, they differ in size, or may not be read. */
+  /** Return both pictures' pixels, or null: they may not be read or compared, differ in size, or one is missing. */
   both() {
     const [one, other] = this.shown
-    if (!one || !other || one.width !== other.width || one.height !== other.height) return null
+    if (this.data.no_map || !one || !other || one.width !== other.width || one.height !== other.height) return null
     const both = [pixels(one), pixels(other)]
     return both.every(Boolean) ? both : null
   }
