@@ -93,7 +93,7 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
             f'<details id="{key}"><summary><h2>{title}</h2></summary>{_classed(text)}</details>'
             for key, title, text in _folds(comparison, thresholds)
         ],
-        "version": [f"Comparer {__version__}", _commit(comparison), f", run format {SCHEMA}"],
+        "version": [f"Comparer {__version__}", _commit(comparison), f"; run format {SCHEMA}"],
         "script": [code],
     }
     first, *rest = _beside("html").split("{{")
@@ -138,10 +138,11 @@ def _title(comparison: Comparison) -> str:
 def _head(comparison: Comparison) -> str:
     """Write the title, what is compared with what, and how far it came."""
     request, s, machine = comparison.request, comparison.request.settings, comparison.environment
-    others = [f"<b>{name(arm.name)}</b>" for arm in request.arms[1:] if arm.like is None]
+    others = [f'<b dir="auto">{name(arm.name)}</b>' for arm in request.arms[1:] if arm.like is None]
     others += ["fewer steps"] if any(arm.like is not None for arm in request.arms) else []
     listed = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}" if others else ""
-    against = f"<b>{name(request.arms[0].name)}</b> {f'against {listed}' if listed else 'alone'}"
+    first = f'<b dir="auto">{name(request.arms[0].name)}</b>'
+    against = f"{first} against {listed}" if listed else f"{first} alone"
     facts = [
         f"{count(len(s.prompts), 'prompt')} × {count(len(s.seeds), 'seed')}",
         f"{escape(s.sampler)}, {count(s.steps, 'step')}",
@@ -199,7 +200,7 @@ def _which(comparison: Comparison, files: dict[str, Path], pictures: str) -> str
 
 def _commit(comparison: Comparison) -> str:
     found = comparison.environment.get("comparer", "")
-    return f" ({escape(str(found))})" if found else ""
+    return f"; the run itself with commit {escape(str(found))}" if found else ""
 
 
 def _classed(text: str) -> str:

@@ -62,7 +62,7 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
     prompts = "".join(f'<li dir="auto">{escape(prompt)}</li>' for prompt in s.prompts)
     return (
         f"{_facts(rows)}<h3>Arms</h3><ol>{arms}</ol><h3>Prompts</h3>"
-        f'<ol class="long" tabindex="0" role="region" aria-label="Prompts">{prompts}</ol>'
+        f'<div class="long" tabindex="0" role="region" aria-label="Prompts"><ol>{prompts}</ol></div>'
         f"<h3>How it was measured</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in MEASURED)}</ul>"
     )
 
@@ -87,7 +87,7 @@ def environment(comparison: Comparison) -> str:
         why = found.get(f"{key}_reason")
         text = {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
         rows[ENVIRONMENT.get(key, key.replace("_", " "))] = text + (f" ({why})" if why else "")
-    return _facts({key[:1].upper() + key[1:]: text for key, text in (rows | versions).items()})
+    return _facts({key[:1].upper() + key[1:]: text for key, text in rows.items()} | versions)
 
 
 def weights(comparison: Comparison) -> str:

@@ -156,5 +156,8 @@ def latents(comparison: Comparison) -> str:
         return ""
     first = comparison.divergence[min(comparison.divergence)][0]
     prompt = escape(comparison.request.settings.prompts[first.prompt])
-    about = f"<p>Distance from the baseline's latents, relative to their length: {prompt}, seed {first.seed}.</p>"
+    about = (
+        "<p>Distance from the baseline's latents, relative to their length: "
+        f'<span dir="auto">{prompt}</span>, seed {first.seed}.</p>'
+    )
     return about + plots.divergence(arms)

@@ -1,4 +1,4 @@
-"""The compare viewer: plain HTML, CSS and JavaScript for the page and for a report in one file. No gradio, no torch."""
+"""The compare viewer: plain HTML, CSS and JavaScript for the page and for the report. No gradio, no torch."""
 
 import base64
 import hashlib
@@ -75,22 +75,6 @@ def data(comparison: Comparison, folder_url: str, only: tuple[int, int] | None =
     }
 
 
-def embedded(shown: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return ``data(comparison, ".")`` with every picture in it, so that it needs no other file.
-
-    A browser gives a page that was opened from disk no pixels of other files, and the difference map needs them.
-    """
-
-    def within(shot: dict[str, Any] | None) -> dict[str, Any] | None:
-        if shot is None:
-            return None
-        whole = base64.b64encode((folder / shot["file"]).read_bytes()).decode()
-        return shot | {"url": f"data:image/png;base64,{whole}"}
-
-    pairs = [pair | {"shots": [within(shot) for shot in pair["shots"]]} for pair in shown["pairs"]]
-    return shown | {"pairs": pairs}
-
-
 def html(shown: dict[str, Any], title: str = "Comparer") -> str:
     """Write a whole page with style and script in it; it asks for nothing but the pictures' addresses."""
     code, look = script(), style()
@@ -108,7 +92,13 @@ def html(shown: dict[str, Any], title: str = "Comparer") -> str:
 
 
 def fragment(shown: dict[str, Any], whole: bool = False) -> str:
-    """Write the element that ``script`` makes a viewer of; ``whole`` where it has the page for itself."""
+    """Write the element that ``script`` makes a viewer of.
+
+    Args:
+        shown: as ``data`` returns it. A ``url`` may also be "#id" of an image on the page. With ``no_map``, a
+            sentence that says why, there is no difference map.
+        whole: whether it has the page for itself.
+    """
     # Not a script element, though it could hold JSON: gradio warns of every one.
     text = escape(json.dumps(shown, allow_nan=False, separators=(",", ":")), quote=False)
     alone = " alone" if whole else ""

@@ -16,7 +16,7 @@ function controls(viewer) {
   p.next.disabled = viewer.beside(1) === undefined
   for (const [mode, its] of Object.entries(p.modes)) {
     its.setAttribute('aria-pressed', String(mode === state.mode))
-    its.disabled = state.arms.length < 2
+    its.disabled = state.arms.length < 2 || (mode === 'difference' && Boolean(data.no_map))
     for (const part of p.own[mode]) part.hidden = mode !== state.mode
   }
   p.swap.hidden = state.arms.length < 2
@@ -81,12 +81,11 @@ function labels(viewer) {
   if (held !== undefined) p.over.querySelector(`[data-place="${held}"]`)?.focus()
   const {prompt, seed} = data.pairs[state.pair], found = state.mode === 'difference' && viewer.measured()
   const mapped = state.mode !== 'difference' ? '' : found ? inWords(found)
-    : data.no_map ? data.no_map
     : viewer.shown.slice(0, 2).every(Boolean)
       ? 'No difference map: the pictures differ in size, or the browser does not let their pixels be read.'
       : 'No difference map: a picture is missing.'
   p.prompted.replaceChildren(mapped && make('strong', {text: mapped}),
-    make('span', {text: `${data.prompts[prompt]} · seed ${seed}`}))
+    make('span', {}, make('bdi', {text: data.prompts[prompt]}), ` · seed ${seed}`))
   p.facts.replaceChildren(factsTable(data, data.pairs[state.pair], arms))
   const told = `${NAMES[state.mode]}: ${seen.map(([alt]) => alt).join('; ')}${mapped && `. ${mapped}`}`
   if (!state.auto && p.live.textContent !== told) p.live.textContent = told

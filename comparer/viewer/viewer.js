@@ -62,7 +62,8 @@ class Viewer {
   }
 
   refresh(whole = true) {
-    if (this.state.arms.length < 2) this.state.mode = 'side' // all others are of two
+    const {arms, mode} = this.state // all modes but the first are of two arms
+    if (arms.length < 2 || (mode === 'difference' && this.data.no_map)) this.state.mode = 'side'
     if (whole) this.load()
     controls(this)
     const pace = this.state.mode === 'flicker' && this.state.auto ? this.state.speed : 0
@@ -185,10 +186,10 @@ class Viewer {
     return null
   }
 
-  /** Return both pictures' pixels, or null: they may not be read or compared, differ in size, or one is missing. */
+  /** Return both pictures' pixels, or null: one is missing, they differ in size, or may not be read. */
   both() {
     const [one, other] = this.shown
-    if (this.data.no_map || !one || !other || one.width !== other.width || one.height !== other.height) return null
+    if (!one || !other || one.width !== other.width || one.height !== other.height) return null
     const both = [pixels(one), pixels(other)]
     return both.every(Boolean) ? both : null
   }
