@@ -1,11 +1,11 @@
 """The tables of the page."""
 
 from comparer.accelerators import parse
+from comparer.html.tables import pairs_table
 from comparer.likeness import Similarity
 from comparer.request import UNLIMITED, Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
-from comparer.ui.tables import pairs_table
 
 
 def large(prompts):

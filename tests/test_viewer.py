@@ -91,7 +91,6 @@ def site(tmp_path_factory):
     (folder / "index.html").write_text(viewer.html(shown), encoding="utf-8")
     two = viewer.data(comparison_in(folder, arms=2, prompts=PROMPTS[:1], seeds=(3,)), ".")
     (folder / "two.html").write_text(viewer.html(two), encoding="utf-8")
-    (folder / "report.html").write_text(viewer.html(viewer.embedded(shown, folder)), encoding="utf-8")
     with served(folder) as address:
         yield folder, address
 
@@ -254,11 +253,6 @@ def test_the_maps_colours_are_perceptually_even(opened):
     lightness = np.where(y > 0.008856, 116 * np.cbrt(y) - 16, 903.3 * y)
     steps = np.diff(lightness[::15])
     assert steps.min() > 2.5 and steps.max() < 8 and lightness[0] < 1 and lightness[-1] > 97
-
-
-def test_a_report_opened_from_disk_reads_the_pixels_of_its_pictures(opened, site):
-    tab = opened("#pair=0:3&arm=2&mode=difference", "/report.html", address=site[0].as_uri())
-    assert f"Largest {STEP} of 255" in tab.locator(".prompted").inner_text()
 
 
 def test_pictures_beside_a_page_opened_from_disk_are_shown_though_not_measured(chromium, site):

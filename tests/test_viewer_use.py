@@ -311,5 +311,3 @@ def test_the_data_begin_with_the_worst_where_that_is_known(site, tmp_path):  # n
     assert (one["pairs"][one["pair"]]["seed"], one["arm"], shown["pair"]) == (3, 1, None)
     seen.state = "running"
     assert viewer.data(seen, ".")["order"] == "As asked"
-    inside = viewer.embedded(shown, tmp_path)["pairs"][0]["shots"][1]["url"]
-    assert inside.startswith("data:image/png;base64,iVBOR")

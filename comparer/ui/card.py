@@ -7,7 +7,7 @@ from comparer.checkpoints.card import Card, Seen
 from comparer.checkpoints.health import Distances
 from comparer.errors import shown
 from comparer.export.curves import curve
-from comparer.ui.tables import table
+from comparer.html.tables import table
 
 CONFIGS = {
     "pipeline": "Pipeline",

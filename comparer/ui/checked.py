@@ -4,9 +4,9 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from comparer.html.tables import table
 from comparer.sanity.report import CALLED, MEASURES, Made, Report, measures, scores
 from comparer.ui import card as cards
-from comparer.ui.tables import table
 
 SAID = {
     "healthy": "Nothing that is looked at is wrong.",

@@ -14,10 +14,11 @@ from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Finished, Seen, Waiting
+from comparer.html import tables
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import extended, more_seeds
-from comparer.ui import api, results, tables
+from comparer.ui import api, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls
 from comparer.ui.details import details

@@ -1,5 +1,6 @@
 """The right column's pictures: all of them by prompt and arm, and the compare viewer for a closer look."""
 
+from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -7,8 +8,11 @@ from urllib.parse import quote
 import gradio as gr
 
 from comparer import viewer
+from comparer.html import tables
+from comparer.html.cards import name
+from comparer.order import ordered
 from comparer.results import Comparison
-from comparer.ui import tables
+from comparer.shots import Shot
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 ALL, CLOSE = "all", "compare"
@@ -72,7 +76,43 @@ class Pictures:
         return {
             self.column: gr.update(visible=True),
             self.compare: viewer.fragment(shown),
-            self.all: tables.all_pictures(comparison, folder),
+            self.all: all_pictures(comparison, folder),
             self.table: tables.pairs_table(comparison),
             **({self.tabs: views} if first else {}),
         }
+
+
+def all_pictures(comparison: Comparison, folder: Path) -> str:
+    """Draw every picture: a column an arm, a row a seed below its prompt; a press on one opens its pair."""
+    arms, settings = comparison.request.arms, comparison.request.settings
+    made = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
+    rows: dict[int, list[str]] = {}
+    for prompt, seed in ordered(comparison, 0):
+        cells = (_cell(comparison, folder, made.get((n, prompt, seed)), n, prompt, seed) for n in range(len(arms)))
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.setdefault(prompt, []).append(f'<tr><th scope="row">Seed {seed}</th>{row}</tr>')
+    head = "".join(f'<th scope="col">{name(each.name)}</th>' for each in arms)
+    bodies = "".join(
+        f'<tbody><tr class="prompt"><th scope="rowgroup" colspan="{len(arms) + 1}">'
+        f"<bdi>{escape(settings.prompts[prompt])}</bdi></th></tr>{''.join(its)}</tbody>"
+        for prompt, its in rows.items()
+    )
+    kind = "all small" if settings.width < 256 else "all"
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="All pictures">'
+        f'<table class="{kind}" style="--arms:{len(arms)}"><thead><tr><td></td>{head}</tr></thead>'
+        f"{bodies}</table></div>"
+    )
+
+
+def _cell(comparison: Comparison, folder: Path, shot: Shot | None, arm: int, prompt: int, seed: int) -> str:
+    if shot is None:
+        return '<span class="none">not made</span>'
+    title, settings = escape(comparison.request.arms[arm].name), comparison.request.settings
+    # Relative: the page may be served below a path of its own.
+    image = (
+        f'<img src="gradio_api/file={quote(str(folder.resolve() / shot.file))}" loading="lazy" '
+        f'width="{settings.width}" height="{settings.height}" alt="{title}, seed {seed}">'
+    )
+    button = f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>'
+    return f"{button}<p>{tables.seen(shot, [comparison.calls[shot.call]])}</p>"

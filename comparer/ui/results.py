@@ -1,17 +1,14 @@
 """The right column's texts: progress, verdicts and captions as HTML. Everything from a visitor is escaped."""
 
-import re
 from collections import Counter
 from html import escape
 
 from comparer.events import Progress, Waiting
-from comparer.held import incomplete
-from comparer.notes import likeness
+from comparer.html.cards import count, name
+from comparer.html.cards import headline as headline
 from comparer.request import Request
 from comparer.results import Comparison
-from comparer.rival import rivalry
 from comparer.timing import pace
-from comparer.verdict import DEFAULT, Thresholds, Verdict, signed
 
 EMPTY = (
     '<div class="empty"><p class="lead">See what an accelerator gives, and what it costs.</p>'
@@ -26,9 +23,9 @@ def announce(request: Request) -> str:
     kinds = Counter(call.kind for call in pace.plan(request))
     calls, warm = kinds[pace.TIMED], kinds[pace.WARM_UP]
     more = kinds.total() - calls - warm
-    planned = f"{_count(len(request.arms) * len(request.items()), 'picture')} in {_count(calls, 'timed call')}"
-    planned += f" after {_count(warm, 'warm-up call')}" if warm else ""
-    return f"{planned}, and {_count(more, 'untimed call')} besides" if more else planned
+    planned = f"{count(len(request.arms) * len(request.items()), 'picture')} in {count(calls, 'timed call')}"
+    planned += f" after {count(warm, 'warm-up call')}" if warm else ""
+    return f"{planned}, and {count(more, 'untimed call')} besides" if more else planned
 
 
 def expected(request: Request, macs: tuple[int, ...]) -> str:
@@ -47,16 +44,6 @@ def expected(request: Request, macs: tuple[int, ...]) -> str:
 
 def _work(done: int, whole: int, baseline: bool) -> str:
     return "100 % of the work" if baseline else f"{100 * done / whole:.0f} % of the work ({whole / done:.2f}× less)"
-
-
-def name(arm: str) -> str:
-    """Write an arm's name so that it breaks between its parts, and T-GATE stays in one piece."""
-    return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", unbroken(arm))
-
-
-def unbroken(text: str) -> str:
-    """Keep T-GATE, and nothing else, from being broken at its hyphen."""
-    return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
 
 
 def told(message: str) -> str:
@@ -103,7 +90,7 @@ def ended(comparison: Comparison, again: bool = False, elsewhere: bool = False) 
     if elsewhere:
         before += "Running in another tab; reload to see more. "
     said = {
-        "finished": f"<b>Finished.</b> {_count(made, 'picture')} made.",
+        "finished": f"<b>Finished.</b> {count(made, 'picture')} made.",
         "stopped": f"<b>Stopped.</b> {made} of {asked} pictures were made.",
         "running": f"<b>Not finished.</b> {made} of {asked} pictures were made so far.",
     }
@@ -121,65 +108,6 @@ def failed(message: str) -> str:
     return f'<div class="status error" role="alert"><p>{escape(message)}</p></div>'
 
 
-def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
-    """Draw a card an arm: what was asked of it large, and when the run has ended the verdict with its figures."""
-    cards = []
-    for number, arm in enumerate(comparison.request.arms):
-        if number and arm.like is None and comparison.call_pairs(number):
-            cards.append(_scores(comparison, number) if arm.weights else _speed(comparison, number, thresholds))
-    return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
-
-
-def _speed(comparison: Comparison, number: int, thresholds: Thresholds) -> str:
-    """Draw the card of an accelerated arm: its speed-up, and whether that is worth its loss."""
-    figures = comparison.figures(number)
-    assert figures.speed_up is not None  # it has pairs
-    calls = len({c.batch for c, _ in comparison.call_pairs(number)})
-    slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
-    ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
-    rival = rivalry(comparison, number) if comparison.state != "running" else None
-    fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
-    facts = f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}"
-    verdict = comparison.verdict(number, thresholds) if comparison.state != "running" else None
-    seen = f"after {_count(calls, 'call')}"
-    return _card(comparison, number, f"{figures.speed_up:.2f}×{slower}", verdict, seen, calls == 1, facts, fewer)
-
-
-def _scores(comparison: Comparison, number: int) -> str:
-    """Draw the card of an arm with other weights: its CLIP score beside the baseline's, and which is higher."""
-    found = comparison.evidence(number).clip_difference()
-    large = "not scored" if found.value is None else f"{signed(found.value)}<em>CLIP</em>"
-    verdict = comparison.verdict(number) if comparison.state != "running" else None
-    return _card(comparison, number, large, verdict, f"after {_count(found.n, 'pair')}", found.n < 2)
-
-
-def _card(
-    comparison: Comparison, number: int, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "",
-    more: str = "",
-) -> str:  # fmt: skip
-    kind = verdict.kind if verdict else ""
-    said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
-    early = " early" if few and not verdict else ""
-    alike = f"<small>{_whole(text)}</small>" if (text := likeness(comparison, number)) else ""
-    why = comparison.no_effect(number)
-    badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
-    return (
-        f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(comparison.request.arms[number].name)}'
-        f"</h2><strong>{large}</strong>{f'<b>{kind}</b>' if kind else ''}<span>{_whole(said)}</span>"
-        f'<div class="facts">{facts}{alike}{badge}{_incomplete(comparison, number)}</div>{more}</div>'
-    )
-
-
-def _incomplete(comparison: Comparison, arm: int) -> str:
-    text = incomplete(comparison, arm)
-    return f'<span class="badge random">{escape(text)}</span>' if text else ""
-
-
-def _whole(text: str) -> str:
-    """Keep "n = 2 calls" and a figure with its unit in one piece."""
-    return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
-
-
 def duration(seconds: float) -> str:
     """Write seconds as people say them.
 
@@ -188,7 +116,3 @@ def duration(seconds: float) -> str:
     """
     whole = max(round(seconds), 0)
     return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""The compare viewer: plain HTML, CSS and JavaScript for the page and for a report in one file. No gradio, no torch."""
+"""The compare viewer: plain HTML, CSS and JavaScript for the page and for the report. No gradio, no torch."""
 
 import base64
 import hashlib
@@ -79,28 +79,12 @@ def data(comparison: Comparison, folder_url: str, item: tuple[int, int] | None =
     }
 
 
-def embedded(shown: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return ``data(comparison, ".")`` with every picture in it, so that it needs no other file.
-
-    A browser gives a page that was opened from disk no pixels of other files, and the difference map needs them.
-    """
-
-    def within(shot: dict[str, Any] | None) -> dict[str, Any] | None:
-        if shot is None:
-            return None
-        whole = base64.b64encode((folder / shot["file"]).read_bytes()).decode()
-        return shot | {"url": f"data:image/png;base64,{whole}"}
-
-    pairs = [pair | {"shots": [within(shot) for shot in pair["shots"]]} for pair in shown["pairs"]]
-    return shown | {"pairs": pairs}
-
-
 def html(shown: dict[str, Any], title: str = "Comparer") -> str:
     """Write a whole page with style and script in it; it asks for nothing but the pictures' addresses."""
     code, look = script(), style()
     parts = {
         "{{title}}": escape(title),
-        "{{policy}}": f"default-src 'none'; script-src {_digest(code)}; style-src {_digest(look)}; "
+        "{{policy}}": f"default-src 'none'; script-src {digest(code)}; style-src {digest(look)}; "
         "img-src 'self' data: blob: file:; connect-src 'self' data:; base-uri 'none'; form-action 'none'",
         "{{style}}": look,
         "{{viewer}}": fragment(shown, whole=True),
@@ -112,7 +96,13 @@ def html(shown: dict[str, Any], title: str = "Comparer") -> str:
 
 
 def fragment(shown: dict[str, Any], whole: bool = False) -> str:
-    """Write the element that ``script`` makes a viewer of; ``whole`` where it has the page for itself."""
+    """Write the element that ``script`` makes a viewer of.
+
+    Args:
+        shown: as ``data`` returns it. A ``url`` may also be "#id" of an image on the page. With ``no_map``, a
+            sentence that says why, there is no difference map.
+        whole: whether it has the page for itself.
+    """
     # Not a script element, though it could hold JSON: gradio warns of every one.
     text = escape(json.dumps(shown, allow_nan=False, separators=(",", ":")), quote=False)
     alone = " alone" if whole else ""
@@ -132,7 +122,8 @@ def style() -> str:
     return (HERE / "viewer.css").read_text(encoding="utf-8")
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """Return by which name a Content-Security-Policy allows this script or style, and no other."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

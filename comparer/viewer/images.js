@@ -14,7 +14,9 @@ async function bytes(url) {
   return new Blob([Uint8Array.from(atob(inside[2]), letter => letter.charCodeAt(0))], {type: inside[1]})
 }
 
-async function load(url) {
+async function load(address) {
+  // "#id" is that of an image on this page, which holds its bytes once for all that show them.
+  const url = address.startsWith('#') ? document.getElementById(address.slice(1)).src : address
   try {
     const bitmap = await createImageBitmap(await bytes(url), EXACT)
     return {drawn: bitmap, width: bitmap.width, height: bitmap.height}

@@ -73,7 +73,8 @@ function parts(root, data, does) {
   p.pairs = make('div', {class: 'pairs', role: 'group', 'aria-label': 'Pairs'},
     p.previous, p.pair, p.next, p.count, p.open, data.orders.length > 1 && p.order)
 
-  p.modes = Object.fromEntries(MODES.map(mode => [mode, button(NAMES[mode], () => does.set({mode}))]))
+  p.modes = Object.fromEntries(MODES.map(mode => [mode, button(NAMES[mode], () => does.set({mode}),
+    {title: mode === 'difference' && (data.no_map ?? false)})]))
   p.swap = pictured('swap', 'Swap left and right', does.swap, {'aria-keyshortcuts': 'C'})
   p.share = range('Position', {min: 0, max: 1, step: 0.001}, () => does.set({share: Number(p.share.field.value)}))
   p.turn = button('Turn', does.turn, {'aria-label': 'Turn the slider', 'aria-keyshortcuts': 'H'})

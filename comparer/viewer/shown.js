@@ -16,7 +16,7 @@ function controls(viewer) {
   p.next.disabled = viewer.beside(1) === undefined
   for (const [mode, its] of Object.entries(p.modes)) {
     its.setAttribute('aria-pressed', String(mode === state.mode))
-    its.disabled = state.arms.length < 2
+    its.disabled = state.arms.length < 2 || (mode === 'difference' && Boolean(data.no_map))
     for (const part of p.own[mode]) part.hidden = mode !== state.mode
   }
   p.swap.hidden = state.arms.length < 2
@@ -49,8 +49,8 @@ function figures(shot) {
 
 /** A link that saves a shot's file as it is, with its settings in it. */
 function saved(shot) {
-  const label = `Save ${shot.file}`
-  return make('a', {class: 'save', href: shot.url, download: shot.file, 'aria-label': label, title: label}, icon('save'))
+  const label = `Save ${shot.file}`, inside = shot.url.startsWith('#') && document.getElementById(shot.url.slice(1))
+  return make('a', {class: 'save', href: inside ? inside.src : shot.url, download: shot.file, 'aria-label': label, title: label}, icon('save'))
 }
 
 /** One arm's name, as a choice where there are others, and its figures. */
@@ -66,7 +66,7 @@ function side(viewer, place, given = {}) {
   const away = state.mode === 'side' && state.arms.length > 2 && pictured('close', `Leave ${data.arms[arm].name} out`,
     () => viewer.set({arms: state.arms.filter(each => each !== arm)}))
   const mark = data.arms[arm].mark && make('em', {class: 'mark', text: data.arms[arm].mark})
-  return make('div', {class: 'side', ...given}, name, mark, make('span', {}, figures(shot), shot && saved(shot)), away)
+  return make('div', {class: 'side', ...given}, name, mark, make('span', {}, figures(shot), shot && !data.no_map && saved(shot)), away)
 }
 
 /** Build the captions and the pictures' alternative texts anew. */
@@ -92,7 +92,7 @@ function labels(viewer) {
       ? 'No difference map: the pictures differ in size, or the browser does not let their pixels be read.'
       : 'No difference map: a picture is missing.'
   p.prompted.replaceChildren(mapped && make('strong', {text: mapped}),
-    make('span', {text: `${data.prompts[prompt]} · seed ${seed}`}))
+    make('span', {}, make('bdi', {text: data.prompts[prompt]}), ` · seed ${seed}`))
   p.facts.replaceChildren(factsTable(data, data.pairs[state.pair], arms))
   const told = `${NAMES[state.mode]}: ${seen.map(([alt]) => alt).join('; ')}${mapped && `. ${mapped}`}`
   if (!state.auto && p.live.textContent !== told) p.live.textContent = told

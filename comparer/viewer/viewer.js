@@ -76,7 +76,8 @@ class Viewer {
   }
 
   refresh(whole = true) {
-    if (this.state.arms.length < 2) this.state.mode = 'side' // all others are of two
+    const {arms, mode} = this.state // all modes but the first are of two arms
+    if (arms.length < 2 || (mode === 'difference' && this.data.no_map)) this.state.mode = 'side'
     if (whole) this.load()
     controls(this)
     const pace = this.state.mode === 'flicker' && this.state.auto ? this.state.speed : 0

@@ -1,17 +1,15 @@
-"""The right column's tables, as HTML: figures by arm, every picture, all pictures, notes. Everything is escaped."""
+"""Tables as HTML: figures by arm, every picture, notes. Everything from a visitor is escaped."""
 
 from collections import defaultdict
 from html import escape
-from pathlib import Path
-from urllib.parse import quote
 
 from comparer.figures import share
 from comparer.held import incomplete
+from comparer.html.cards import name, unbroken
 from comparer.notes import loss, notes
 from comparer.order import ordered
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
-from comparer.ui.results import name, unbroken
 
 FEW = 8  # rows that are not folded away
 
@@ -61,7 +59,7 @@ def pairs_table(comparison: Comparison) -> str:
         cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
         for number in range(len(arms)):
             shot = made.get((number, prompt, seed))
-            cells.append(_seen(shot, calls[number, comparison.calls[shot.call].batch], whole=True) if shot else "–")
+            cells.append(seen(shot, calls[number, comparison.calls[shot.call].batch], whole=True) if shot else "–")
         rows.append(cells)
     open_ = " open" if len(rows) <= FEW else ""
     drawn = table("Every picture", head, rows, wide_first=True)
@@ -76,43 +74,7 @@ def notes_list(comparison: Comparison) -> str:
     return f'<ul class="notes">{items}</ul>'
 
 
-def all_pictures(comparison: Comparison, folder: Path) -> str:
-    """Draw every picture: a column an arm, a row a seed below its prompt; a press on one opens its pair."""
-    arms, settings = comparison.request.arms, comparison.request.settings
-    made = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
-    rows: dict[int, list[str]] = {}
-    for prompt, seed in ordered(comparison, 0):
-        cells = (_cell(comparison, folder, made.get((n, prompt, seed)), n, prompt, seed) for n in range(len(arms)))
-        row = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.setdefault(prompt, []).append(f'<tr><th scope="row">Seed {seed}</th>{row}</tr>')
-    head = "".join(f'<th scope="col">{name(each.name)}</th>' for each in arms)
-    bodies = "".join(
-        f'<tbody><tr class="prompt"><th scope="rowgroup" colspan="{len(arms) + 1}">'
-        f"<bdi>{escape(settings.prompts[prompt])}</bdi></th></tr>{''.join(its)}</tbody>"
-        for prompt, its in rows.items()
-    )
-    kind = "all small" if settings.width < 256 else "all"
-    return (
-        '<div class="scroll" tabindex="0" role="region" aria-label="All pictures">'
-        f'<table class="{kind}" style="--arms:{len(arms)}"><thead><tr><td></td>{head}</tr></thead>'
-        f"{bodies}</table></div>"
-    )
-
-
-def _cell(comparison: Comparison, folder: Path, shot: Shot | None, arm: int, prompt: int, seed: int) -> str:
-    if shot is None:
-        return '<span class="none">not made</span>'
-    title, settings = escape(comparison.request.arms[arm].name), comparison.request.settings
-    # Relative: the page may be served below a path of its own.
-    image = (
-        f'<img src="gradio_api/file={quote(str(folder.resolve() / shot.file))}" loading="lazy" '
-        f'width="{settings.width}" height="{settings.height}" alt="{title}, seed {seed}">'
-    )
-    button = f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>'
-    return f"{button}<p>{_seen(shot, [comparison.calls[shot.call]])}</p>"
-
-
-def _seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
+def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
     """Write a shot's seconds in these calls, CLIP score and, for the ``whole`` of it, SSIM."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
     score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"

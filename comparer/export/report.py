@@ -1,0 +1,212 @@
+"""The report: one HTML file with everything of a comparison in it, for people who have nothing but a browser."""
+
+from collections.abc import Iterable, Iterator
+from html import escape
+from pathlib import Path
+
+from comparer import __version__, viewer
+from comparer.errors import ComparerError
+from comparer.export import embedded, report_cards
+from comparer.export.drawing import PAGE
+from comparer.export.embedded import FULL, KINDS, QUALITY, WIDEST
+from comparer.export.report_sheet import sheet
+from comparer.html.cards import count, headline, name
+from comparer.html.details import latents, likeness, times, uncertainty
+from comparer.html.tables import arms_table, notes_list
+from comparer.results import SCHEMA, Comparison
+from comparer.verdict import DEFAULT, Thresholds
+
+HERE = Path(__file__).parent
+NO_MAP = "No difference map: the pictures in this report are reduced, and it would show what the reduction changed."
+BASE, EACH = 80_000, 2_100  # bytes of a report besides its pictures: about so many, and so many more a picture
+
+
+def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> Path:
+    """Write the report as ``report.html`` into the run folder and return its path; nobody sees half of one.
+
+    Args:
+        comparison: finished or not.
+        folder: its run folder, with the pictures.
+        pictures: "full" for the PNGs as they are, "reduced" for lossy WebP of at most 512 pixels a side, without
+            the difference map.
+        thresholds: what the verdicts hold an accelerator worth.
+
+    Raises:
+        ComparerError: a picture is not in the folder or cannot be read, ``pictures`` is neither of the two, or the
+            file cannot be written.
+    """
+    path, partial = folder / "report.html", folder / "report.html.partial"
+    try:
+        with partial.open("w", encoding="utf-8", errors="replace") as file:
+            file.writelines(_pieces(comparison, folder, pictures, thresholds))
+        partial.replace(path)
+    except OSError as error:
+        raise ComparerError(f"The report cannot be written: {error.strerror or error}.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> str:
+    """Return what ``save_report`` would write; arguments and errors are the same."""
+    return "".join(_pieces(comparison, folder, pictures, thresholds))
+
+
+def estimated_size(comparison: Comparison, folder: Path, pictures: str = FULL) -> int:
+    """Tell about how many bytes the report will have, before it is made; a few reduced pictures are made for it.
+
+    Raises:
+        ComparerError: as ``save_report``.
+    """
+    _known(pictures)
+    files = list(dict.fromkeys(embedded.different(comparison, folder).values()))
+    return BASE + EACH * len(comparison.shots) + embedded.length(files, pictures)
+
+
+def _known(pictures: str) -> None:
+    if pictures not in KINDS:
+        raise ComparerError(f"A report has no '{pictures}' pictures: choose {' or '.join(KINDS)}.")
+
+
+def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thresholds) -> Iterator[str]:
+    """Write the report piece by piece, for all pictures at once may not fit into memory."""
+    _known(pictures)
+    files = embedded.different(comparison, folder)
+    code, look = f"{viewer.script()};\n{_beside('js')}", f"{viewer.style()}\n{_beside('css')}"
+    sections = _sections(comparison, thresholds)
+    parts: dict[str, Iterable[str]] = {
+        "policy": [
+            f"default-src 'none'; script-src {viewer.digest(code)}; style-src {viewer.digest(look)}; "
+            "img-src data: blob:; base-uri 'none'; form-action 'none'"
+        ],
+        "style": [look],
+        "title": [escape(f"{_title(comparison)}, {comparison.created[:10]}")],
+        "head": [_head(comparison)],
+        "cards": [headline(comparison, thresholds), _not_run(comparison)],
+        "viewer": [_viewer(comparison, files, pictures), _which(comparison, files, pictures)],
+        "contents": [f'<a href="#{key}">{title}</a>' for key, title, _ in (*sections, SHEET, *_folds(comparison))],
+        "sections": [
+            f'<section id="{key}"><h2>{title}</h2>{_classed(text)}</section>' for key, title, text in sections
+        ],
+        "pictures": sheet(comparison, files, pictures),
+        "folds": [
+            f'<details id="{key}"><summary><h2>{title}</h2></summary>{_classed(text)}</details>'
+            for key, title, text in _folds(comparison, thresholds)
+        ],
+        "version": [f"Comparer {__version__}", _commit(comparison), f"; run format {SCHEMA}"],
+        "script": [code],
+    }
+    first, *rest = _beside("html").split("{{")
+    yield first
+    for place in rest:  # each is filled once: what is filled in may itself hold what looks like a place
+        key, after = place.split("}}", 1)
+        yield from parts[key]
+        yield after
+
+
+SHEET = ("pictures", "Every picture", "")
+
+
+def _sections(comparison: Comparison, thresholds: Thresholds) -> list[tuple[str, str, str]]:
+    """List (id, title, HTML) of what lies open, as far as there is any."""
+    found = [
+        ("figures", "Figures", arms_table(comparison)),
+        ("intervals", "How sure the figures are", uncertainty(comparison)),
+        ("times", "Times", times(comparison)),
+        ("likeness", "How alike the pictures are", likeness(comparison)),
+        ("latents", "How the latents part", latents(comparison)),
+        ("notes", "What the figures rest on", notes_list(comparison)),
+    ]
+    return [each for each in found if each[2]]
+
+
+def _folds(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> list[tuple[str, str, str]]:
+    """List (id, title, HTML) of what is folded away, as far as it is known."""
+    found = [
+        ("experiment", "Experiment card", report_cards.experiment(comparison, thresholds)),
+        ("environment", "Environment", report_cards.environment(comparison)),
+        ("weights", "Weights card", report_cards.weights(comparison)),
+        ("reproduce", "How to make it again", report_cards.reproduce(comparison)),
+    ]
+    return [each for each in found if each[2]]
+
+
+def _title(comparison: Comparison) -> str:
+    return comparison.checkpoint.get("title") or comparison.request.settings.checkpoint
+
+
+def _head(comparison: Comparison) -> str:
+    """Write the title, what is compared with what, and how far it came."""
+    request, s, machine = comparison.request, comparison.request.settings, comparison.environment
+    others = [f'<b dir="auto">{name(arm.name)}</b>' for arm in request.arms[1:] if arm.like is None]
+    others += ["fewer steps"] if any(arm.like is not None for arm in request.arms) else []
+    listed = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}" if others else ""
+    first = f'<b dir="auto">{name(request.arms[0].name)}</b>'
+    against = f"{first} against {listed}" if listed else f"{first} alone"
+    facts = [
+        f"{count(len(s.prompts), 'prompt')} × {count(len(s.seeds), 'seed')}",
+        f"{escape(s.sampler)}, {count(s.steps, 'step')}",
+        f"guidance {s.guidance:g}",
+        f"{s.width} × {s.height}",
+        f"batches of {s.batch_size}" if s.batch_size > 1 else "",
+        escape(" ".join(filter(None, (machine.get("device_name"), machine.get("dtype"))))),
+    ]
+    asked = len(request.items()) * len(request.arms)
+    state = {"finished": "", "running": "Not finished", "stopped": "Stopped"}.get(comparison.state, "Failed")
+    early = (
+        f'<p class="state"><b>{state}.</b> {len(comparison.shots)} of {asked} pictures are here.</p>' if state else ""
+    )
+    day = f" · {comparison.created[:10]}" if comparison.created else ""
+    return (
+        f'<p class="kicker">Comparer report{day}</p><h1 dir="auto">{escape(_title(comparison))}</h1>'
+        f'<p class="lead">{against}</p><p class="under">{" · ".join(filter(None, facts))}</p>{early}'
+    )
+
+
+def _not_run(comparison: Comparison) -> str:
+    """List the arms that were not run, with the reasons."""
+    items = "".join(
+        f"<li><b>{name(comparison.request.arms[each.arm].name)}</b> was not run: {escape(each.reason)}.</li>"
+        for each in comparison.not_run
+    )
+    return f'<ul class="not-run">{items}</ul>' if items else ""
+
+
+def _viewer(comparison: Comparison, files: dict[str, Path], pictures: str) -> str:
+    """Write the viewer, whose pictures are those of the sheet: "#picture-1" is the address of an image there."""
+    shown = viewer.data(comparison, ".")
+    numbers = embedded.numbers(files)
+    for pair in shown["pairs"]:
+        for shot in filter(None, pair["shots"]):
+            shot["url"] = f"#{numbers[shot['file']]}"
+    return viewer.fragment(shown | ({} if pictures == FULL else {"no_map": NO_MAP}))
+
+
+def _which(comparison: Comparison, files: dict[str, Path], pictures: str) -> str:
+    """Say which pictures the report holds."""
+    made, kept = len(files), len(set(files.values()))
+    if not made:
+        return ""
+    once = "" if made == kept else f" ({kept} different ones, each of them held once)"
+    said = (
+        f"This file holds {count(made, 'picture')}{once} as full PNGs, pixel for pixel."
+        if pictures == FULL
+        else f"This file holds {count(made, 'picture')}{once} <b>reduced</b>: lossy WebP (quality {QUALITY}) of at "
+        f"most {WIDEST} pixels a side. What you see of differences is of the reduced pictures, and there is no "
+        "difference map. All figures are of the full ones."
+    )
+    return f'<p class="held">{said}</p>'
+
+
+def _commit(comparison: Comparison) -> str:
+    found = comparison.environment.get("comparer", "")
+    return f"; the run itself with commit {escape(str(found))}" if found else ""
+
+
+def _classed(text: str) -> str:
+    """Take the plots' style attribute off, which the policy forbids; a quote in it is never a user's."""
+    return text.replace(PAGE, 'class="plot"')
+
+
+def _beside(ending: str) -> str:
+    return (HERE / f"report.{ending}").read_text(encoding="utf-8")

@@ -1,0 +1,193 @@
+"""The report's folded cards as HTML: the experiment, the machine, the weights, how to repeat it. All is escaped."""
+
+import shlex
+from html import escape
+from typing import Any
+
+from comparer.describe import HALVES, few
+from comparer.errors import shown
+from comparer.held import card, components, incomplete
+from comparer.html.cards import count, name
+from comparer.html.details import held
+from comparer.html.tables import table
+from comparer.request import ALSO, Request
+from comparer.results import Comparison
+from comparer.verdict import Thresholds
+
+NOISE = {
+    "cpu": "one CPU generator a picture: the same starting noise on every device, in every batch and in every arm",
+    "device": "drawn on the device for a whole batch at once, as a server would; the batches are equal in all arms",
+}
+MEASURED = (
+    "Both arms begin with the same noise, and before every call all global generators are seeded.",
+    "A time is the wall time of the pipeline's whole call, the device synchronised on both sides. Arms take turns "
+    "(A B, B A, …), each after its own warm-up.",
+    "The speed-up is the geometric mean over calls of baseline time / arm time, repeats averaged inside a call; its "
+    "interval is Student's on the log scale.",
+    "CLIP differences are means over pairs of pictures of the same prompt and seed; intervals count prompts, not "
+    "pictures, as independent. Nothing is scored inside a timed call.",
+)
+ENVIRONMENT = {"comparer": "Comparer, commit", "device_name": "hardware", "tf32": "TF32", "vae": "VAE"}
+WRONG = {"not_finite": "NaN or infinite", "zero": "all zero", "constant": "constant"}
+
+
+def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
+    """List every setting, every arm with all its parameters, how it was measured, seeds and prompts."""
+    request, s = comparison.request, comparison.request.settings
+    guided = f"{s.guidance:g}" + (" (off)" if s.guidance <= 1 else "")
+    made = f"{count(len(comparison.shots), 'picture')} in {count(len(comparison.calls), 'timed call')}"
+    scorer = comparison.scorer
+    rows = {
+        "Made": f"{comparison.created[:19].replace('T', ' ')} UTC, {comparison.state}",
+        "Ended": comparison.message,
+        "Checkpoint": s.weights.text(),
+        "Sampler": s.sampler,
+        "Steps": str(s.steps),
+        "Guidance": guided,
+        "Guidance rescale": f"{s.guidance_rescale:g}" if s.guidance_rescale else "",
+        "Size": f"{s.width} × {s.height} pixels",
+        "Batch size": str(s.batch_size),
+        "Negative prompt": s.negative_prompt or "none",
+        "Starting noise": NOISE.get(request.noise, request.noise),
+        "Calls": f"{count(request.warmups, 'warm-up')} an arm, every batch {count(request.repeats, 'time')}; {made}",
+        "Looked at": f"{count(comparison.looks, 'time')}; intervals keep a part of the error for every further look",
+        "Taken apart": "; ".join(", ".join(request.arms[arm].name for arm in block) for block in comparison.blocks),
+        "Measured besides": "; ".join(f"{each}: {ALSO[each]}" for each in request.wanted()),
+        "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",
+        "Worth it": f"from {thresholds.speed_up:g}× with a CLIP loss below {100 * thresholds.clip_loss:g} %",
+        "Time steps": ", ".join(f"{t:g}" for t in comparison.conditions[0].timesteps) if comparison.conditions else "",
+        "Seeds": ", ".join(map(str, s.seeds)),
+    }  # fmt: skip
+    arms = "".join(f"<li>{name(arm.name)}{_asked(request, number)}</li>" for number, arm in enumerate(request.arms))
+    prompts = "".join(f'<li dir="auto">{escape(prompt)}</li>' for prompt in s.prompts)
+    return (
+        f"{_facts(rows)}<h3>Arms</h3><ol>{arms}</ol><h3>Prompts</h3>"
+        f'<div class="long" tabindex="0" role="region" aria-label="Prompts"><ol>{prompts}</ol></div>'
+        f"<h3>How it was measured</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in MEASURED)}</ul>"
+    )
+
+
+def _asked(request: Request, number: int) -> str:
+    """Write what an arm is, with every parameter."""
+    arm, said = request.arms[number], []
+    said += [str(accelerator) for accelerator in arm.accelerators]
+    said += [f"{arm.steps} of {request.settings.steps} steps"] if arm.steps is not None else []
+    said += [arm.weights.text()] if arm.weights else []
+    return f"<small>{escape('; '.join(said) or 'the settings above, nothing else')}</small>"
+
+
+def environment(comparison: Comparison) -> str:
+    """List machine and libraries as they were recorded; "" where they were not."""
+    found = dict(comparison.environment)
+    versions = found.pop("versions", {})
+    rows = {}
+    for key, value in found.items():
+        if value in (None, "") or key.endswith("_reason"):
+            continue
+        why = found.get(f"{key}_reason")
+        text = {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+        rows[ENVIRONMENT.get(key, key.replace("_", " "))] = text + (f" ({why})" if why else "")
+    return _facts({key[:1].upper() + key[1:]: text for key, text in rows.items()} | versions)
+
+
+def weights(comparison: Comparison) -> str:
+    """Draw the weights card of the baseline and of every arm with other weights."""
+    arms = [arm for arm in (0, *comparison.request.variants()) if card(comparison, arm)]
+    drawn = held(comparison) if len(arms) > 1 else ""
+    for arm in arms:
+        seen, random = card(comparison, arm), incomplete(comparison, arm)
+        badge = f' <span class="badge random">{escape(random)}</span>' if random else ""
+        configs = {key.replace("_", " ").capitalize(): shown(value) for key, value in seen.get("configs", {}).items()}
+        asked = {"Asked for": seen.get("says", ""), "Family": seen.get("family", ""), **configs}
+        asked |= {"Dtype": f"{seen.get('dtype', '')} {_why(seen.get('dtype_reason', ''))}".strip()}
+        rows = {"Commit": str(seen.get("revision", "")), **asked}
+        drawn += f"<h3>{name(comparison.request.arms[arm].name)}: {escape(seen.get('title', ''))}{badge}</h3>"
+        drawn += _facts(rows) + _components(components(comparison, arm)) + _files(seen.get("files", {}))
+    return drawn
+
+
+def _why(reason: str) -> str:
+    return f"({reason})" if reason else ""
+
+
+def _components(found: dict[str, dict[str, Any]]) -> str:
+    """List what every component holds, and whether it is sound."""
+    rows = []
+    for title, each in found.items():
+        half = f"{HALVES[each['half']]}: {each['how']}" if each.get("half") else "nothing says which"
+        dtypes = ", ".join(each.get("stored", {}))
+        random = [key for kind in ("missing", "misshaped") for key in each.get(kind, ())]
+        health = _health(each.get("health", {})) + (f"; {len(random)} random: {few(random)}" if random else "")
+        sound = each.get("health", {}).get("sound", True) and not random
+        rows.append(
+            [
+                f"{escape(title)}<small class='line'>{escape(each.get('class_name', ''))}</small>",
+                f'<span class="wide">{escape(half)}</span>',
+                f"<code>{escape(each['fingerprint'])}</code><small class='line'>with names "
+                f"<code>{escape(each['named'])}</code></small>",
+                f"{each.get('parameters', 0):,}<small class='line'>{escape(dtypes)}</small>",
+                f'<span class="wide{"" if sound else " wrong"}">{escape(health)}</span>',
+            ]
+        )
+    return table("Components", ["Component", "EMA or raw", "Fingerprint", "Parameters", "Health"], rows)
+
+
+def _health(found: dict[str, Any]) -> str:
+    wrong = [f"{len(found[key])} {text} ({few(found[key])})" for key, text in WRONG.items() if found.get(key)]
+    wrong += [f"{len(each)} beyond {dtype} ({few(each)})" for dtype, each in found.get("beyond", {}).items() if each]
+    return f"{'; '.join(wrong) or 'sound'}; largest value {found.get('largest', 0):g}" if found else "not known"
+
+
+def _files(files: dict[str, Any]) -> str:
+    rows = [
+        [
+            f'<span class="path">{escape(title)}</span>',
+            f"{file['size']:,}\u00a0B",
+            f'<code class="path">{escape(file["sha256"])}</code>',
+            escape(", ".join(file["fills"]) or "nothing"),
+        ]
+        for title, file in files.items()
+        if isinstance(file, dict)  # as records of before had no hashes
+    ]
+    return table("Files", ["File", "Size", "SHA-256", "Fills"], rows)
+
+
+def reproduce(comparison: Comparison) -> str:
+    """Say how the comparison is made again, with the command line that does it."""
+    if len(comparison.request.arms) == 1:
+        return "<p>The same request again, with the settings of the experiment card and no accelerator.</p>"
+    return (
+        "<p>This command makes the same comparison again, where the checkpoint and the accelerators' packages are "
+        "installed; the environment above says in which versions they were:</p>"
+        f'<pre tabindex="0" aria-label="Command line"><code>{escape(command(comparison.request))}</code></pre>'
+        "<p>The same CPU, threads and versions in float32 give the same pixels; another device gives others, and "
+        "other times. <code>run.json</code> and every PNG of the run folder carry the whole request.</p>"
+    )
+
+
+def command(request: Request) -> str:
+    """Write the command line that makes this comparison, quoted for a POSIX shell."""
+    s = request.settings
+    given: list[tuple[str, Any]] = [("--checkpoint", s.weights.text())]
+    if request.variants():
+        stacks = [request.arms[0]] if request.arms[0].accelerators else []
+    else:
+        stacks = [arm for arm in request.arms[1:] if arm.like is None]
+    given += [("--accelerator", "+".join(map(str, arm.accelerators))) for arm in stacks]
+    given += [("--variant", arm.weights.text()) for arm in request.arms if arm.weights]
+    given += [("--negative-prompt", s.negative_prompt)] if s.negative_prompt else []
+    given += [("--sampler", s.sampler), ("--steps", s.steps), ("--guidance", f"{s.guidance:g}")]
+    given += [("--guidance-rescale", f"{s.guidance_rescale:g}")] if s.guidance_rescale else []
+    given += [("--size", f"{s.width}x{s.height}"), ("--seeds", ",".join(map(str, s.seeds)))]
+    given += [("--batch-size", s.batch_size), ("--warmups", request.warmups), ("--repeats", request.repeats)]
+    given += [("--noise", request.noise), *(("--also", each) for each in request.wanted())]
+    given += [("--scorer", request.scorer)] if request.scorer else []
+    options = [f"{flag} {shlex.quote(str(value))}" for flag, value in given]
+    return " \\\n    ".join(["python -m comparer compare", *options, f"-- {shlex.join(s.prompts)}"])
+
+
+def _facts(rows: dict[str, str]) -> str:
+    said = "".join(
+        f'<div><dt>{escape(key)}</dt><dd dir="auto">{escape(text)}</dd></div>' for key, text in rows.items() if text
+    )
+    return f'<dl class="facts">{said}</dl>' if said else ""

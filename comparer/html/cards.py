@@ -1,0 +1,85 @@
+"""An arm's name, and a card for every arm with what was asked of it. Everything from a visitor is escaped."""
+
+import re
+from html import escape
+
+from comparer.held import incomplete
+from comparer.notes import likeness
+from comparer.results import Comparison
+from comparer.rival import rivalry
+from comparer.verdict import DEFAULT, Thresholds, Verdict, signed
+
+
+def name(arm: str) -> str:
+    """Write an arm's name so that it breaks between its parts, and T-GATE stays in one piece."""
+    return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", unbroken(arm))
+
+
+def unbroken(text: str) -> str:
+    """Keep T-GATE, and nothing else, from being broken at its hyphen."""
+    return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
+
+
+def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
+    """Draw a card an arm: what was asked of it large, and when the run has ended the verdict with its figures."""
+    cards = []
+    for number, arm in enumerate(comparison.request.arms):
+        if number and arm.like is None and comparison.call_pairs(number):
+            cards.append(_scores(comparison, number) if arm.weights else _speed(comparison, number, thresholds))
+    return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
+
+
+def _speed(comparison: Comparison, number: int, thresholds: Thresholds) -> str:
+    """Draw the card of an accelerated arm: its speed-up, and whether that is worth its loss."""
+    figures = comparison.figures(number)
+    assert figures.speed_up is not None  # it has pairs
+    calls = len({c.batch for c, _ in comparison.call_pairs(number)})
+    slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
+    ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
+    rival = rivalry(comparison, number) if comparison.state != "running" else None
+    fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
+    facts = f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}"
+    verdict = comparison.verdict(number, thresholds) if comparison.state != "running" else None
+    seen = f"after {count(calls, 'call')}"
+    return _card(comparison, number, f"{figures.speed_up:.2f}×{slower}", verdict, seen, calls == 1, facts, fewer)
+
+
+def _scores(comparison: Comparison, number: int) -> str:
+    """Draw the card of an arm with other weights: its CLIP score beside the baseline's, and which is higher."""
+    found = comparison.evidence(number).clip_difference()
+    large = "not scored" if found.value is None else f"{signed(found.value)}<em>CLIP</em>"
+    verdict = comparison.verdict(number) if comparison.state != "running" else None
+    return _card(comparison, number, large, verdict, f"after {count(found.n, 'pair')}", found.n < 2)
+
+
+def _card(
+    comparison: Comparison, number: int, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "",
+    more: str = "",
+) -> str:  # fmt: skip
+    kind = verdict.kind if verdict else ""
+    said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
+    early = " early" if few and not verdict else ""
+    alike = f"<small>{_whole(text)}</small>" if (text := likeness(comparison, number)) else ""
+    why = comparison.no_effect(number)
+    badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
+    return (
+        f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(comparison.request.arms[number].name)}'
+        f"</h2><strong>{large}</strong>{f'<b>{kind}</b>' if kind else ''}<span>{_whole(said)}</span>"
+        f'<div class="facts">{facts}{alike}{badge}{random_badge(comparison, number)}</div>{more}</div>'
+    )
+
+
+def random_badge(comparison: Comparison, arm: int) -> str:
+    """Mark an arm that holds random tensors; "" where none is."""
+    text = incomplete(comparison, arm)
+    return f'<span class="badge random">{escape(text)}</span>' if text else ""
+
+
+def _whole(text: str) -> str:
+    """Keep "n = 2 calls" and a figure with its unit in one piece."""
+    return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number with its noun: "1 call", "2 calls"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

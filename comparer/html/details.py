@@ -1,0 +1,162 @@
+"""Behind the figures, as HTML: their intervals, every single time, how alike pictures are, how the latents part."""
+
+from html import escape
+from statistics import fmean
+
+from comparer.export import plots
+from comparer.held import HALVES, as_baseline, card, components
+from comparer.html.cards import name
+from comparer.html.tables import show, table
+from comparer.likeness import Mean
+from comparer.notes import interval, loss, ratio
+from comparer.results import Comparison
+from comparer.verdict import signed
+
+STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
+
+
+def held(comparison: Comparison) -> str:
+    """List what every component of the baseline and of every arm with other weights held: a column an arm."""
+    arms = [arm for arm in (0, *comparison.request.variants()) if components(comparison, arm)]
+    if not arms:
+        return ""
+    names = dict.fromkeys(component for arm in arms for component in components(comparison, arm))
+    rows = [[escape(each), *(_held(comparison, arm, each) for arm in arms)] for each in names]
+    rows.append(["Asked for", *(f"<code>{escape(card(comparison, arm).get('says', ''))}</code>" for arm in arms)])
+    rows.append(["Dtype", *(_dtype(card(comparison, arm)) for arm in arms)])
+    return table("Components by arm", ["Component", *(name(comparison.request.arms[arm].name) for arm in arms)], rows)
+
+
+def _held(comparison: Comparison, arm: int, component: str) -> str:
+    """Write what one component of an arm held: fingerprint, half, what is missing, and its file."""
+    found = components(comparison, arm).get(component)
+    if not found:
+        return "–"
+    half = HALVES.get(found["half"], "")
+    said = f'<code title="with names {found["named"]}">{found["fingerprint"]}</code>'
+    said += f' <b title="{escape(found["how"])}">{half}</b>' if half else ""
+    lines = ["the same as the baseline's"] if arm and as_baseline(comparison, arm, component) else []
+    counts = {key: len(found.get(key, ())) for key in ("missing", "misshaped", "unexpected")}
+    wrong = {"missing": "missing, random", "misshaped": "of another shape, random", "unexpected": "not used"}
+    lines += [f"{count:,} {wrong[key]}" for key, count in counts.items() if count]
+    red = " wrong" if counts["missing"] or counts["misshaped"] else ""
+    said += "".join(f'<small class="line{red}">{line}</small>' for line in lines)
+    files = card(comparison, arm).get("files", {})
+    for file in found.get("files", ()):
+        digest = files.get(file, {}).get("sha256", "")
+        said += f'<small class="line path" title="SHA-256 {digest}">{escape(file)}</small>'
+    return said
+
+
+def _dtype(found: dict) -> str:
+    why = escape(found.get("dtype_reason", ""))
+    return escape(found.get("dtype", "")) + (f'<small class="line">{why}</small>' if why else "")
+
+
+def uncertainty(comparison: Comparison) -> str:
+    """Draw what was asked of every arm with its interval, and list all figures with theirs, the median and the worst.
+
+    That is the speed-up, or the difference in CLIP score where the arms have other weights than the baseline's.
+    """
+    head = ["Arm", "Figure", "95 % interval", "Median", "Worst", "n"]
+    rows, drawn, about_scores = [], [], bool(comparison.request.variants())
+    for number, arm in enumerate(comparison.request.arms):
+        if not number or not comparison.call_pairs(number):
+            continue
+        evidence = comparison.evidence(number)
+        drawn.append((arm.name, evidence.clip_difference() if about_scores else evidence.speed_up()))
+        for title, found, write, noun in (
+            ("Speed-up", evidence.speed_up(), ratio, "call"),
+            ("CLIP difference", evidence.clip_difference(), signed, "pair"),
+            ("CLIP loss", evidence.clip_loss(), loss, "pair"),
+        ):
+            if found.value is None:
+                continue
+            n = f"{found.n} {noun}{'' if found.n == 1 else 's'}"
+            n += f" of {found.clusters} prompts" if noun == "pair" and found.clusters > 1 else ""
+            middle, worst = ("" if value is None else write(value) for value in (found.median, found.worst))
+            rows.append(
+                [name(arm.name), title, f'<span class="wide">{escape(interval(found, write))}</span>', middle, worst, n]
+            )
+    if not rows:
+        return ""
+    plot = ("CLIP difference", signed, None, 0) if about_scores else ("Speed-up", ratio, None, 1)
+    return plots.intervals(drawn, *plot) + table("95 % intervals", head, rows)
+
+
+def times(comparison: Comparison) -> str:
+    """Draw every single time, and list the least, the middle, the mean and the most, with the stages' means."""
+    head = ["Arm", "Calls timed", "Least", "Median", "Mean", "Most", "Of baseline", *STAGES.values()]
+    rows = []
+    for number in range(len(comparison.request.arms)):
+        f, part = comparison.figures(number), comparison.time_share(number)
+        each = [f.fastest, f.median_seconds, f.seconds, f.slowest]
+        calls = [call for call in comparison.calls if call.arm == number]
+        if not calls:
+            continue
+        stages = [fmean(call.stages[stage] / call.pictures for call in calls) for stage in STAGES]
+        rows.append(
+            [
+                name(comparison.request.arms[number].name),
+                str(f.calls),
+                *(show(value, "{:.3f}") for value in each),
+                show(part and 100 * part, "{:.0f}\u00a0%"),
+                *(f"{value:.3f}" for value in stages),
+            ]
+        )
+    return plots.times(comparison.times()) + table("Seconds a picture", head, rows)
+
+
+def likeness(comparison: Comparison) -> str:
+    """List every measure of how alike an arm's pictures and the baseline's are, and what they are measured against."""
+    head = ["Compared with the baseline", "PSNR", "SSIM", "MS-SSIM", "LPIPS", "CLIP cosine", "Mean difference"]
+    head += ["Largest", "Pairs", "From identical to another seed"]
+    rows = []
+    for number, arm in enumerate(comparison.request.arms):
+        if number and (found := comparison.similarity(number)):
+            place = comparison.place(number)
+            rows.append(
+                [name(arm.name), *_measures(found), f'<span class="wide">{escape(place.text)}</span>' if place else ""]
+            )
+    if not rows:
+        return ""
+    for title, found in (
+        ("The baseline made again: the noise floor", comparison.noise_floor()),
+        ("The baseline's other seeds: the seed distance", comparison.seed_distance),
+    ):
+        if found:
+            rows.append([title, *_measures(found), "–"])
+    kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    return table("How alike, on average", [head[c] for c in kept], [[row[c] for c in kept] for row in rows])
+
+
+def _measures(found: Mean) -> list[str]:
+    psnr = "identical" if found.identical == found.pairs else show(found.psnr, "{:.1f}\u00a0dB")
+    return [
+        psnr,
+        f"{found.ssim:.3f}",
+        show(found.ms_ssim, "{:.3f}"),
+        show(found.lpips, "{:.3f}"),
+        show(found.clip_cosine, "{:.3f}"),
+        f"{found.mean_difference:.2f}",
+        str(found.max_difference),
+        str(found.pairs),
+    ]
+
+
+def latents(comparison: Comparison) -> str:
+    """Draw how far the first call's latents move from the baseline's, step by step."""
+    arms = [
+        (comparison.request.arms[number].name, found[0].steps)
+        for number, found in sorted(comparison.divergence.items())
+        if found
+    ]
+    if not arms:
+        return ""
+    first = comparison.divergence[min(comparison.divergence)][0]
+    prompt = escape(comparison.request.settings.prompts[first.prompt])
+    about = (
+        "<p>Distance from the baseline's latents, relative to their length: "
+        f'<span dir="auto">{prompt}</span>, seed {first.seed}.</p>'
+    )
+    return about + plots.divergence(arms)
