@@ -27,7 +27,7 @@ def seen(chromium, tmp_path_factory):
         tab.goto(address)
         tab.get_by_role("button", name="Generate").wait_for()
         tab.locator("textarea").first.fill(PROMPTS)
-        tab.get_by_label("Seed").fill("1-3")
+        tab.get_by_role("textbox", name=re.compile("^Seed")).fill("1-3")
         tab.get_by_role("spinbutton", name=re.compile("Steps")).fill("6")
         tab.get_by_text("More settings").click()
         for label in ALSO:

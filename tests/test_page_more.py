@@ -19,7 +19,7 @@ def test_a_press_runs_the_seeds_that_would_settle_it(chromium, tmp_path):
         tab.set_default_timeout(90_000)
         tab.goto(address)
         tab.get_by_role("spinbutton", name=re.compile("Steps")).fill("3")
-        tab.get_by_label("Seed").fill("1")
+        tab.get_by_role("textbox", name=re.compile("^Seed")).fill("1")
         tab.get_by_role("button", name="Generate").click()
         tab.get_by_role("button", name="Run 3 more seeds").click()  # one call shows no spread
         tab.locator("#status", has_text="8 pictures made").wait_for()
