@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparer import cli_check, cli_evaluate, cli_inspect
+from comparer import cli_check, cli_evaluate, cli_from, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.compare import compare
-from comparer.config import add_arguments, from_arguments
+from comparer.config import Config, add_arguments, from_arguments
 from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
 from comparer.events import Finished, Progress, Waiting
@@ -21,7 +21,7 @@ from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
 from comparer.notes import judged, loss, notes
-from comparer.request import NOISE, NOISE_HELP
+from comparer.request import NOISE, NOISE_HELP, Request
 from comparer.results import Comparison
 from comparer.typed import read_prompts
 from comparer.verdict import Thresholds
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--noise", default="cpu", metavar="|".join(NOISE), help=f"{NOISE_HELP} (%(default)s)")
     cli_evaluate.add_measured(run)
+    cli_from.add(run)
     run.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(run)
@@ -134,26 +135,7 @@ def _compare(options: argparse.Namespace) -> int:
         options.runs = options.out
     config = replace(from_arguments(options), own=True)
     thresholds = Thresholds(options.worthwhile, options.bearable)
-    request = ask(
-        config,
-        "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
-        options.checkpoint,
-        [*(FIVE if options.all_five else ()), *options.accelerator] or None,
-        options.negative_prompt,
-        options.sampler,
-        options.steps,
-        options.guidance,
-        options.size,
-        options.seeds,
-        options.batch_size,
-        options.warmups,
-        options.noise,
-        options.guidance_rescale,
-        options.repeats,
-        options.also,
-        options.scorer,
-        options.variant,
-    )
+    request = cli_from.ask(options, config) if options.source else _asked(options, config)
     form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
     bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)
     done: Finished | None = None
@@ -184,6 +166,29 @@ def _compare(options: argparse.Namespace) -> int:
     if done.grid:
         print(f"Grid:       {Path(done.grid)}")
     return 3 if done.comparison.not_run else 0
+
+
+def _asked(options: argparse.Namespace, config: Config) -> Request:
+    return ask(
+        config,
+        "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
+        options.checkpoint,
+        [*(FIVE if options.all_five else ()), *options.accelerator] or None,
+        options.negative_prompt,
+        options.sampler,
+        options.steps,
+        options.guidance,
+        options.size,
+        options.seeds,
+        options.batch_size,
+        options.warmups,
+        options.noise,
+        options.guidance_rescale,
+        options.repeats,
+        options.also,
+        options.scorer,
+        options.variant,
+    )
 
 
 def _draw(bar: Any, event: Progress) -> None:
