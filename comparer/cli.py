@@ -5,18 +5,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from comparer import cli_check, cli_continue, cli_evaluate, cli_inspect
+from comparer import cli_check, cli_continue, cli_evaluate, cli_from, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.cli_run import draw, run
-from comparer.config import add_arguments, from_arguments
+from comparer.config import Config, add_arguments, from_arguments
 from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
 from comparer.fetch import fetch
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
-from comparer.request import NOISE, NOISE_HELP
+from comparer.request import NOISE, NOISE_HELP, Request
 from comparer.typed import read_prompts
 
 
@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--noise", default="cpu", metavar="|".join(NOISE), help=f"{NOISE_HELP} (%(default)s)")
     cli_evaluate.add_measured(run)
+    cli_from.add(run)
     run.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(run)
@@ -125,7 +126,12 @@ def _compare(options: argparse.Namespace) -> int:
     if options.out:
         options.runs = options.out
     config = replace(from_arguments(options), own=True)
-    request = ask(
+    request = cli_from.ask(options, config) if options.source else _asked(options, config)
+    return run(request, config, options)
+
+
+def _asked(options: argparse.Namespace, config: Config) -> Request:
+    return ask(
         config,
         "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
         options.checkpoint,
@@ -145,7 +151,6 @@ def _compare(options: argparse.Namespace) -> int:
         options.scorer,
         options.variant,
     )
-    return run(request, config, options)
 
 
 def _checkpoints(options: argparse.Namespace) -> int:

@@ -118,7 +118,7 @@ class Run:
         if self.comparison.shots:
             from comparer.export.grid import save_grid
 
-            grid = save_grid(self.comparison, self.folder.path)
+            grid, *_ = save_grid(self.comparison, self.folder.path)
         pace.remember(self.comparison, self.config)
         self.emit(Finished(self.comparison, self.folder.path, grid))
 

@@ -13,6 +13,7 @@ from comparer.errors import ComparerError
 from comparer.request import Request
 
 CHUNK = "comparer"
+NEGATIVE = "Negative prompt:"
 COMPRESS_FROM = 4096  # bytes; short texts stay readable in a hex viewer
 
 
@@ -20,7 +21,8 @@ def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_ti
     """Write one picture's settings as A1111 does.
 
     The prompt, a line ``Negative prompt: …`` where there is one, and a line of ``Name: value`` pairs. The arm's
-    accelerators come last, joined by " + "; an arm without any has no such pair.
+    accelerators come last, joined by " + "; an arm without any has no such pair. A prompt's own "Negative prompt:" gets
+    a space before the colon, or readers would take what follows for one; CLIP reads the same words.
 
     Args:
         request: what was asked for.
@@ -43,9 +45,9 @@ def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_ti
     pairs |= {} if s.weights.plain else {"Weights": s.weights.text()}
     if accelerators := request.arms[arm].accelerators:
         pairs["Accelerator"] = " + ".join(map(str, accelerators))
-    lines = [s.prompts[prompt]]
+    lines = [_inert(s.prompts[prompt])]
     if s.negative_prompt:
-        lines.append(f"Negative prompt: {s.negative_prompt}")
+        lines.append(f"{NEGATIVE} {_inert(s.negative_prompt)}")
     lines.append(", ".join(f"{name}: {_quoted(str(value))}" for name, value in pairs.items()))
     return "\n".join(lines)
 
@@ -115,6 +117,10 @@ def read_request(path: Path) -> Request:
     except ValueError as error:
         raise ComparerError(f"'{path.name}' carries a damaged request: {error}.") from error
     return Request.from_json(data)
+
+
+def _inert(prompt: str) -> str:
+    return prompt.replace(NEGATIVE, NEGATIVE.replace(":", " :"))
 
 
 def _quoted(value: str) -> str:

@@ -121,9 +121,7 @@ class Controls:
         with gr.Row(elem_id="steps"):
             parts["sampler"] = gr.Dropdown(list(SAMPLERS), value=demo.sampler, label="Sampler", min_width=120)
             parts["steps"] = gr.Slider(1, limits.steps, demo.steps, step=1, label="Steps", min_width=160)
-        parts["guidance"] = gr.Slider(
-            0, min(20, limits.guidance), demo.guidance, step=0.1, label="Guidance (CFG scale)"
-        )
+        parts["guidance"] = gr.Slider(0, limits.guidance, demo.guidance, step=0.1, label="Guidance (CFG scale)")
         with gr.Row(equal_height=True):
             parts["seeds"] = gr.Textbox("-1", label="Seed", info="−1 random · 1,2,3 · 1-8", scale=4, min_width=130)
             self.dice = gr.Button("Random", min_width=74, size="sm", elem_id="dice", elem_classes="beside")

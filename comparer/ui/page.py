@@ -22,6 +22,7 @@ from comparer.ui import api, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls
 from comparer.ui.details import details
+from comparer.ui.drop import Drop
 from comparer.ui.inspect import Inspect
 from comparer.ui.jobs import REDRAW, checking, fetching
 from comparer.ui.pictures import PLAIN, Pictures
@@ -55,6 +56,7 @@ class Page:
             )
             with gr.Row(equal_height=False, elem_id="main"):
                 with gr.Column(scale=4, min_width=320, elem_id="controls"):
+                    self.drop = Drop(self.config, self.controls)
                     self.controls.build()
                     with gr.Column(elem_id="go"):
                         self.plan = gr.HTML(elem_id="plan", **PLAIN)
@@ -133,6 +135,7 @@ class Page:
         running.then(self.controls.plan, inputs, self.plan, **PRIVATE)  # now its time is known
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
+        self.drop.wire()
         self.inspect.wire(self.controls.inspect, checkpoint)
         self.controls.check.click(
             self.check, inputs, [*self.told(), self.inspect.shown], concurrency_limit=None, show_progress="hidden",

@@ -1,0 +1,46 @@
+"""``python -m comparer compare --from FILE``: ask for what a picture, a grid or a run.json asked for."""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from comparer.config import Config
+from comparer.errors import ComparerError, shown
+from comparer.request import Request
+from comparer.restore import restore
+
+EXCLUDED = (
+    "prompt", "prompts", "accelerator", "all_five", "checkpoint", "variant", "negative_prompt", "sampler", "steps",
+    "guidance", "guidance_rescale", "size", "seeds", "batch_size", "warmups", "repeats", "noise", "also", "scorer",
+)  # fmt: skip
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Add the option, behind those that it excludes."""
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="FILE",
+        help="ask for exactly what this file asked for: a picture, a page of a grid or a run.json of Comparer's, or a "
+        "PNG with the settings of another program; excludes the prompt and every option of the settings, arms and "
+        "measuring",
+    )
+    parser.set_defaults(usual={name: parser.get_default(name) for name in EXCLUDED})
+
+
+def ask(options: argparse.Namespace, config: Config) -> Request:
+    """Return what the file asked for.
+
+    Raises:
+        ComparerError: another option says something of it, the file cannot be read, or this installation cannot
+            serve all of it.
+    """
+    given = [name for name in EXCLUDED if getattr(options, name) not in (options.usual[name], [])]
+    if given:
+        told = given[0] if given[0] == "prompt" else f"--{given[0].replace('_', '-')}"
+        raise ComparerError(f"--from asks for what the file asked for: leave {told} out.")
+    path = Path(options.source)
+    found = restore(path, config)
+    if found.missing:
+        raise ComparerError(f"'{shown(path.name)}' asks for what cannot be had here: {' '.join(found.missing)}")
+    return replace(found.request, limits=config.limits)

@@ -1,0 +1,254 @@
+"""Where everything of a grid stands: pages of texts, rules and pictures, cut between rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+from comparer.errors import ComparerError
+from comparer.export import grid_words, lettering
+from comparer.export.grid_options import GridOptions
+from comparer.export.grid_words import GREY, INK, Line
+from comparer.export.lettering import Style
+from comparer.results import Comparison
+from comparer.shots import Shot
+
+NARROWEST = 540  # pixels: so that a single column still leaves room for its prompt
+LABEL = 240  # pixels that a column with labels has at least
+
+
+class TooLarge(ComparerError):
+    """Not even one row fits on a page."""
+
+
+@dataclass
+class Page:
+    """What stands where, in pixels; all of a page, or what is added to one.
+
+    Attributes:
+        bottom: where it ends.
+        texts: (x, y, line, style).
+        rules: y of every line across the page.
+        shots: (x, y, shot) of every cell; None where nothing was made.
+    """
+
+    bottom: int
+    texts: list[tuple[int, int, str, Style]] = field(default_factory=list)
+    rules: list[int] = field(default_factory=list)
+    shots: list[tuple[int, int, Shot | None]] = field(default_factory=list)
+
+    def take(self, more: "Page") -> None:
+        """Add what stands below."""
+        self.bottom = more.bottom
+        self.texts += more.texts
+        self.rules += more.rules
+        self.shots += more.shots
+
+
+class Layout:
+    """The pages of a grid, laid out from the top down: what a page is high is known only at its end."""
+
+    def __init__(self, comparison: Comparison, options: GridOptions, cell: tuple[int, int]) -> None:
+        """Choose the measures; ``cell`` is the width and height of a picture as it is shown."""
+        self.comparison, self.options, self.cell = comparison, options, cell
+        self.arms, self.items = options.chosen(comparison.request)
+        # Large pictures are looked at from further away: the type grows with them.
+        self.scale = max(1.0, cell[0] / 400)
+        self.margin, self.gutter = (self.px(44), self.px(28)) if options.margins else (0, 0)
+        self.pad = 0 if options.margins else self.px(8)  # texts keep off the edge and off each other
+        self.column = max(cell[0], self.px(LABEL)) if options.labels else cell[0]
+        count = len(self.items if options.transpose else self.arms)
+        self.width = count * self.column + (count - 1) * self.gutter
+        if options.labels:
+            self.width = max(self.width, self.px(NARROWEST))
+        self.page_width = self.width + 2 * self.margin
+        self.total = 1
+        self.wrapped: dict[tuple[str, Style, float], list[str]] = {}
+        self.told = {arm: grid_words.name(comparison, arm) for arm in self.arms}
+        self.seen = {arm: (grid_words.beside if options.transpose else grid_words.seen)(comparison, arm)
+                     for arm in self.arms} if options.labels else {}  # fmt: skip
+
+    def px(self, size: float) -> int:
+        """Return a length in pixels: type and gaps grow with large pictures."""
+        return round(size * self.scale)
+
+    def pages(self) -> list[Page]:
+        """Cut the grid into pages.
+
+        Raises:
+            TooLarge: not even one row fits on a page.
+        """
+        found = self._cut()
+        while len(found) != self.total:  # the line that numbers a page takes room
+            self.total = len(found)
+            found = self._cut()
+        return found
+
+    def _cut(self) -> list[Page]:
+        pages: list[Page] = []
+        left = list(self.arms if self.options.transpose else self.items)
+        while left:
+            page, before = self._head(len(pages) + 1), None
+            while left:
+                row = self._row(left[0], before, page.bottom)
+                if before is not None and not self._fits(self._foot(row.bottom)):
+                    break
+                page.take(row)
+                before = left.pop(0)
+            page.take(self._foot(page.bottom))
+            if not self._fits(page):
+                pixels, most = self.page_width * page.bottom, self.options.max_pixels
+                raise TooLarge(
+                    f"A page of one row takes {pixels:,} pixels, and at most {most:,} are allowed: "
+                    "choose a smaller cell, fewer columns or larger pages."
+                )
+            pages.append(page)
+        return pages
+
+    def _fits(self, page: Page) -> bool:
+        return self.page_width * page.bottom <= self.options.max_pixels
+
+    def _head(self, number: int) -> Page:
+        page = Page(self.margin)
+        if not self.options.labels:
+            return page
+        if self.pad:
+            page.bottom += self.px(16)
+        left, limit = self.margin + self.pad, self.width - 2 * self.pad
+        self._write(page, left, grid_words.title(self.comparison), limit)
+        page.bottom += self.px(5)
+        for line in self._facts(limit):
+            self._write(page, left, line, limit)
+        for line in grid_words.below_title(self.comparison, number, self.total):
+            self._write(page, left, line, limit if line.style.bold else self._measure())
+        page.bottom += self.px(34)
+        if self.options.transpose:
+            self._name_rows(page)
+        else:
+            self._name_arms(page)
+        return page
+
+    def _facts(self, limit: int) -> list[Line]:
+        """Write the facts with dots between them; a fact stays whole wherever a line can hold it."""
+        style, lines = Style(13, GREY), [""]
+        for fact in grid_words.facts(self.comparison, self.shown()):
+            joined = f"{lines[-1]} · {fact}" if lines[-1] else fact
+            if lines[-1] and lettering.width(joined, self._scaled(style)) > limit:
+                lines.append(fact)
+            else:
+                lines[-1] = joined
+        return [Line(line, style) for line in lines]
+
+    def shown(self) -> str:
+        """Say how the pictures are shown where that is not 1:1."""
+        width = self.comparison.request.settings.width
+        if self.cell[0] > width:
+            return f"pictures shown {self.cell[0] // width}×"
+        return f"pictures reduced to {self.cell[0]} × {self.cell[1]}" if self.cell[0] < width else ""
+
+    def _name_arms(self, page: Page) -> None:
+        """Write the arms above their columns; what was measured stands on one line for all of them."""
+        self._beside(page, [(self._x(i), self.column, self.told[arm]) for i, arm in enumerate(self.arms)])
+        if any(self.seen.values()):
+            page.bottom += self.px(6)
+            self._beside(page, [(self._x(i), self.column, self.seen[arm]) for i, arm in enumerate(self.arms)])
+
+    def _name_rows(self, page: Page) -> None:
+        """Write every prompt above the columns of its seeds, and the seeds below it."""
+        prompts, seeds, start = [], [], 0
+        for prompt, group in groupby(self.items, key=lambda item: item[0]):
+            count = len(list(group))
+            span = count * self.column + (count - 1) * self.gutter
+            text = self.comparison.request.settings.prompts[prompt]
+            prompts.append((self._x(start), min(span, self._measure()), [Line(text, Style(17, INK))]))
+            start += count
+        for column, (_, seed) in enumerate(self.items):
+            seeds.append((self._x(column), self.column, [Line(f"Seed {seed}", Style(13, GREY), 8)]))
+        self._beside(page, prompts)
+        self._beside(page, seeds)
+
+    def _row(self, row: object, before: object, y: int) -> Page:
+        """Lay out a row below y: an item, or transposed an arm; ``before`` is the one above it on the page."""
+        page = Page(y)
+        if self.options.labels:
+            self._label(page, row, before)
+        elif before is not None:
+            page.bottom += self.gutter
+        top = page.bottom
+        page.bottom += self.cell[1]
+        under: list[tuple[int, int, Sequence[Line]]] = []
+        for column, (arm, (prompt, seed)) in enumerate(self._cells(row)):
+            shot = self.comparison.shot(arm, prompt, seed)
+            page.shots.append((self._x(column), top, shot))
+            if self.options.labels and shot:
+                line = Line(grid_words.caption(self.comparison, shot), Style(14, INK), 7)
+                under.append((self._x(column), self.column, [line]))
+        self._beside(page, under)
+        return page
+
+    def _cells(self, row: object) -> list[tuple[int, tuple[int, int]]]:
+        if isinstance(row, int):
+            return [(row, item) for item in self.items]
+        assert isinstance(row, tuple)
+        return [(arm, row) for arm in self.arms]
+
+    def _label(self, page: Page, row: object, before: object) -> None:
+        """Write the prompt, where it is another than before, and the seed; transposed what is said of an arm."""
+        left, limit = self.margin + self.pad, self.width - 2 * self.pad
+        if isinstance(row, int):
+            self._rule(page)
+            for line in self.seen[row]:
+                self._write(page, left, line, self._measure())
+            page.bottom += self.px(10)
+            return
+        assert isinstance(row, tuple)
+        new = not isinstance(before, tuple) or before[0] != row[0]
+        if new:
+            self._rule(page)
+            text = self.comparison.request.settings.prompts[row[0]]
+            self._write(page, left, Line(text, Style(17, INK)), self._measure())
+        self._write(page, left, Line(f"Seed {row[1]}", Style(13, GREY), 14 if new else 22), limit)
+        page.bottom += self.px(5)
+
+    def _foot(self, y: int) -> Page:
+        page = Page(y)
+        if self.options.labels:
+            self._rule(page, 30, 16)
+            self._write(page, self.margin + self.pad, grid_words.footer(self.comparison, self.arms), self._measure())
+            page.bottom += self.px(16) if self.pad else 0
+        page.bottom = round(page.bottom + self.margin * (0.8 if self.options.labels else 1))
+        return page
+
+    def _rule(self, page: Page, above: int = 26, below: int = 22) -> None:
+        page.bottom += self.px(above)
+        page.rules.append(page.bottom)
+        page.bottom += self.px(below)
+
+    def _beside(self, page: Page, columns: Sequence[tuple[int, int, Sequence[Line]]]) -> None:
+        """Write (x, width, lines)s beside each other; the page ends below the longest."""
+        top, bottom = page.bottom, page.bottom
+        for x, width, lines in columns:
+            page.bottom = top
+            for line in lines:
+                self._write(page, x + self.pad, line, width - 2 * self.pad)
+            bottom = max(bottom, page.bottom)
+        page.bottom = bottom
+
+    def _write(self, page: Page, x: int, line: Line, limit: float) -> None:
+        """Put a text at the end of the page, wrapped."""
+        style, page.bottom = self._scaled(line.style), page.bottom + self.px(line.gap)
+        key = (line.text, style, limit)
+        if key not in self.wrapped:
+            self.wrapped[key] = lettering.wrap(*key)
+        for text in self.wrapped[key]:
+            page.texts.append((x, page.bottom, text, style))
+            page.bottom += style.line
+
+    def _scaled(self, style: Style) -> Style:
+        return replace(style, size=self.px(style.size))
+
+    def _measure(self) -> int:
+        """Longest line that is still easy to read."""
+        return min(self.width - 2 * self.pad, self.px(960))
+
+    def _x(self, column: int) -> int:
+        return self.margin + column * (self.column + self.gutter)

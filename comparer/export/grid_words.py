@@ -1,0 +1,144 @@
+"""What a grid says: of the settings, of every arm, of every picture. Where it stands is in ``grid_layout``."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from comparer.export.lettering import Style
+from comparer.held import incomplete
+from comparer.notes import loss
+from comparer.results import Comparison
+from comparer.shots import Shot
+from comparer.verdict import signed
+
+PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
+RED = "#b42318"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A text, how it looks (the size at scale 1), and the gap above it in pixels at scale 1."""
+
+    text: str
+    style: Style
+    gap: int = 0
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a time with three digits or two decimals, whichever says more.
+
+    >>> [format_seconds(s) for s in (0.01234, 0.4, 2.345, 83.2)]
+    ['0.0123 s', '0.40 s', '2.35 s', '83.20 s']
+    """
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds:.3g} s"
+
+
+def format_speed_up(ratio: float) -> str:
+    """Say a speed-up, also where it is none.
+
+    >>> [format_speed_up(ratio) for ratio in (1.6243, 1.003, 0.8)]
+    ['1.62× as fast', '1.00×, no faster', '0.80×, slower']
+    """
+    said = f"{ratio:.2f}"
+    return f"{said}× as fast" if float(said) > 1 else f"{said}×, {'no faster' if float(said) == 1 else 'slower'}"
+
+
+def title(comparison: Comparison) -> Line:
+    """Name the checkpoint."""
+    text = comparison.checkpoint.get("title", comparison.request.settings.checkpoint)
+    return Line(text, Style(23, INK, bold=True))
+
+
+def facts(comparison: Comparison, shown: str) -> list[str]:
+    """List the settings, the device, and how large the pictures are shown where that is not 1:1."""
+    settings, environment = comparison.request.settings, comparison.environment
+    said = [
+        settings.sampler,
+        f"{settings.steps} steps" if settings.steps > 1 else "1 step",
+        f"guidance {settings.guidance:g}",
+        f"{settings.width} × {settings.height}",
+    ]
+    if settings.batch_size > 1:
+        said.append(f"batches of {settings.batch_size}")
+    if device := environment.get("device_name") or environment.get("device"):
+        said.append(device)
+    return [*said, shown] if shown else said
+
+
+def below_title(comparison: Comparison, page: int, pages: int) -> list[Line]:
+    """Say what the pictures should not show, how far an unfinished run came, and which page of several this is."""
+    lines, settings = [], comparison.request.settings
+    if settings.negative_prompt:
+        lines.append(Line(f"Negative prompt: {settings.negative_prompt}", Style(13, GREY), 2))
+    if comparison.state != "finished":
+        total = len(comparison.request.items()) * len(comparison.request.arms)
+        said = f"{comparison.state.capitalize()}: {len(comparison.shots)} of {total} pictures"
+        lines.append(Line(said, Style(15, ACCENT, bold=True), 10))
+    if pages > 1:
+        lines.append(Line(f"Page {page} of {pages}", Style(15, INK, bold=True), 10))
+    return lines
+
+
+def name(comparison: Comparison, arm: int) -> list[Line]:
+    """Name an arm, and say where tensors of its weights are random."""
+    random = incomplete(comparison, arm)
+    lines = [Line(comparison.request.arms[arm].name, Style(18, INK, bold=True))]
+    return [*lines, Line(random, Style(14, RED, bold=True))] if random else lines
+
+
+def seen(comparison: Comparison, arm: int) -> list[Line]:
+    """Say what was measured of an arm against the baseline; nothing of the baseline."""
+    if not arm:
+        return []
+    figures, small = comparison.figures(arm), Style(14, GREY)
+    if figures.speed_up is None:
+        return [Line("not measured", small)]
+    if comparison.request.arms[arm].weights:
+        return _score(comparison, arm)
+    calls = len({call.batch for call, _ in comparison.call_pairs(arm)})
+    colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
+    lines = [Line(format_speed_up(figures.speed_up), Style(18, colour, bold=True))]
+    lines.append(Line(f"n = {calls} call{'s' if calls > 1 else ''}", small))
+    if figures.clip_loss is not None:
+        said = f"CLIP loss {loss(figures.clip_loss)}, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
+        lines.append(Line(said, small))
+    said = " ".join(comparison.no_effect(arm))
+    if did := f"No effect: {said}" if said else comparison.did(arm):
+        lines.append(Line(did, Style(12, INK if said else GREY), 4))
+    return lines
+
+
+def _score(comparison: Comparison, arm: int) -> list[Line]:
+    """Say of an arm with other weights how its CLIP score differs; its time is no question."""
+    found = comparison.evidence(arm).clip_difference()
+    if found.value is None:
+        return [Line("not scored", Style(14, GREY))]
+    said = f"{comparison.verdict(arm).kind}, n = {found.n} pair{'s' if found.n > 1 else ''}"
+    return [Line(f"CLIP {signed(found.value)}", Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
+
+
+def beside(comparison: Comparison, arm: int) -> list[Line]:
+    """Say the same where an arm is a row, and a line is long."""
+    measured = seen(comparison, arm)
+    rest = [Line(" · ".join(line.text for line in measured[1:]), Style(14, GREY))] if measured[1:] else []
+    return [*name(comparison, arm), *measured[:1], *rest]
+
+
+def caption(comparison: Comparison, shot: Shot) -> str:
+    """Write a picture's seconds and CLIP score."""
+    call = comparison.calls[shot.call]
+    said = format_seconds(call.seconds / call.pictures)
+    return said if shot.clip_score is None else f"{said} · CLIP {shot.clip_score:.2f}"
+
+
+def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
+    """Say what the figures are, of the arms that are shown."""
+    said = ["Seconds: the whole pipeline call, divided by its pictures."]
+    if any(arms):
+        baseline = comparison.request.arms[0].name
+        what = "CLIP differences" if comparison.request.variants() else "Speed-up and CLIP loss"
+        whose = baseline if 0 in arms else f"{baseline}, which is not shown"
+        said.append(f"{what} are against {whose}, over what both have made.")
+    if comparison.scorer.name:
+        said.append(f"CLIP scores by {comparison.scorer.name}.")
+    said.append("Made with Comparer" + (f" on {day}." if (day := comparison.created[:10]) else "."))
+    return Line(" ".join(said), Style(12, GREY))

@@ -1,0 +1,82 @@
+"""Read the texts of a PNG that may come from anybody: no pixel is decoded, and nothing is unpacked beyond a limit.
+
+The format is that of the PNG specification (third edition, sections 5 and 11.3.3): tEXt, zTXt and iTXt, before or
+after the pixels.
+"""
+
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from comparer.errors import ComparerError, shown
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+MOST = 8 << 20  # bytes of a text, unpacked
+CHUNKS = 100_000  # a page of 64 million pixels of noise has 3,000 of 64 KiB
+
+
+def is_png(path: Path) -> bool:
+    """Say whether a file begins as a PNG does; ``OSError`` where it cannot be read."""
+    with path.open("rb") as file:
+        return file.read(len(SIGNATURE)) == SIGNATURE
+
+
+def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
+    """Return those of the wanted texts that a PNG has, by their names (Latin-1, case matters).
+
+    Raises:
+        ComparerError: it is no PNG, damaged, cut short, or a text is larger than 8 MiB.
+    """
+    name = f"'{shown(path.name)}'"
+    found: dict[str, str] = {}
+    try:
+        with path.open("rb") as file:
+            if file.read(len(SIGNATURE)) != SIGNATURE:
+                raise ComparerError(f"{name} is not a PNG.")
+            for _ in range(CHUNKS):
+                kind, data = _chunk(file, name)
+                if kind == b"IEND":
+                    return found
+                if data and (key := data.split(b"\0", 1)[0].decode("latin-1")) in wanted:
+                    found.setdefault(key, _text(kind, data, name))
+    except OSError as error:
+        raise ComparerError(f"{name} cannot be read: {error.strerror or error}.") from error
+    raise ComparerError(f"{name} has more than {CHUNKS:,} parts, as no picture has.")
+
+
+def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
+    """Read the next chunk's kind, and where it is a text its data; pass over what else it has."""
+    head = file.read(8)
+    length, kind = int.from_bytes(head[:4], "big"), head[4:]
+    if len(head) < 8:
+        raise ComparerError(f"{name} is cut short: it has no end.")
+    if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+        file.seek(length + 4, 1)
+        return kind, b""
+    if length > MOST:
+        raise ComparerError(f"{name} has a text of {length:,} bytes: at most {MOST:,} are read.")
+    data, check = file.read(length), file.read(4)
+    if len(check) < 4:
+        raise ComparerError(f"{name} is cut short: it ends within a text.")
+    if zlib.crc32(kind + data) != int.from_bytes(check, "big"):
+        raise ComparerError(f"{name} is damaged: a text is not what was written.")
+    return kind, data
+
+
+def _text(kind: bytes, data: bytes, name: str) -> str:
+    rest, packed, coding = data.split(b"\0", 1)[1:], kind == b"zTXt", "latin-1"
+    body = rest[0] if rest else b""
+    if kind == b"zTXt":
+        body = body[1:]  # the method, which is always deflate
+    elif kind == b"iTXt":
+        packed, coding = body[:1] == b"\1", "utf-8"
+        body = body[2:].split(b"\0", 2)[-1]  # behind the method, the language and the translated name
+    if packed:
+        opened = zlib.decompressobj()
+        try:
+            body = opened.decompress(body, MOST)
+        except zlib.error as error:
+            raise ComparerError(f"{name} is damaged: a text cannot be unpacked.") from error
+        if opened.unconsumed_tail:
+            raise ComparerError(f"{name} has a text that unpacks to more than {MOST:,} bytes: it is not read.")
+    return body.decode(coding, "replace")

@@ -1,0 +1,164 @@
+"""What another program's settings ask for here: samplers and models by the names that A1111 gives them. No torch."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from comparer.accelerators import parse_stack, stack
+from comparer.checkpoints.find import FILES, loose_names, names, resolve
+from comparer.checkpoints.fingerprint import Hashes
+from comparer.config import Config
+from comparer.errors import ComparerError, shown
+from comparer.export.a1111 import Parameters
+from comparer.models.catalog import CATALOG, DEMO
+from comparer.models.samplers import SAMPLERS, canonical
+from comparer.request import UNLIMITED, Arm, Request, Settings
+from comparer.typed import parse_size
+from comparer.weights import parse as parse_weights
+
+LORA = re.compile(r"<lora:([^:<>]+):(-?\d+(?:\.\d+)?)[^<>]*>", re.IGNORECASE)
+# The files that everybody has of models in the catalogue.
+PUBLISHED = {"v1-5-pruned-emaonly": "sd-1.5", "v2-1_768-ema-pruned": "sd-2.1", "sd_xl_base_1.0": "sdxl"}
+PLAIN = ("", "automatic", "normal", "uniform")  # schedules of noise that are the sampler's own
+READ = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "Model hash", "VAE", "Accelerator",
+        "Weights")  # fmt: skip
+# Says nothing of how the picture was made, or says it a second time.
+SILENT = re.compile(r".*\bhash(es)?|Version|User|Created Date|Civitai .*", re.IGNORECASE)
+
+
+def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
+    """Build a request of a baseline alone; whatever has no place in it is named.
+
+    Args:
+        found: what the other program wrote.
+        config: which checkpoints are here.
+
+    Returns:
+        the request, without limits, and a sentence for everything that is left out.
+
+    Raises:
+        ComparerError: there is no prompt.
+    """
+    missing: list[str] = []
+    pairs, loras = found.pairs, LORA.findall(found.prompt)
+    prompt = " ".join(LORA.sub(" ", found.prompt).split())
+    checkpoint = _checkpoint(pairs, config, missing)
+    try:
+        model = resolve(checkpoint, config).model
+    except ComparerError:  # it is said elsewhere
+        model = CATALOG.get(checkpoint, CATALOG["demo"])
+    settings = Settings((prompt,), checkpoint, found.negative_prompt, model.sampler, model.steps, model.guidance,
+                        model.size, model.size)  # fmt: skip
+    request = Request(settings, limits=UNLIMITED)
+
+    def take(name: str, read: Callable[[str], dict[str, Any]]) -> None:
+        nonlocal request
+        if name in pairs:
+            try:
+                request = replace(request, settings=replace(request.settings, **read(pairs[name])))
+            except ComparerError as error:
+                missing.append(str(error))
+            except ValueError:
+                missing.append(f"{name} '{shown(pairs[name])}' is not a number.")
+
+    take("Weights", lambda text: {**vars(parse_weights(text))})
+    take("Steps", lambda text: {"steps": int(text)})
+    take("CFG scale", lambda text: {"guidance": float(text)})
+    take("Seed", lambda text: {"seeds": (int(text),)})
+    take("Size", lambda text: dict(zip(("width", "height"), parse_size(text), strict=True)))
+    take("Sampler", lambda text: {"sampler": sampler(text, pairs.get("Schedule type", ""))})
+    take("VAE", lambda text: {"vae": _here(text, config, "VAE")})
+    added = []
+    for name, weight in loras:
+        try:
+            added.append((_here(name, config, "LoRA"), float(weight)))
+        except ComparerError as error:
+            missing.append(str(error))
+    request = replace(request, settings=replace(request.settings, loras=request.settings.loras + tuple(added)))
+    try:
+        if "Accelerator" in pairs:
+            built = parse_stack(pairs["Accelerator"])
+            request = replace(request, arms=(*request.arms, Arm(stack.label(built), built)))
+    except ComparerError as error:
+        missing.append(str(error))
+    others = [
+        shown(f"{name} {value}", 60) for name, value in pairs.items()
+        if name not in READ and not SILENT.fullmatch(name) and (name, value) != ("Clip skip", "1")
+    ]  # fmt: skip
+    if others:
+        missing.append(f"Comparer has no control for {', '.join(others[:12])}.")
+    return request, missing
+
+
+def sampler(name: str, schedule: str = "") -> str:
+    """Return our name of a sampler that A1111 names, with its schedule of noise where that is apart.
+
+    Raises:
+        ComparerError: there is none here.
+
+    >>> sampler("DPM++ 2M", "Karras"), sampler("DPM++ 2M", "Automatic"), sampler("PLMS"), sampler("euler A")
+    ('DPM++ 2M Karras', 'DPM++ 2M Karras', 'PNDM', 'Euler a')
+    """
+    name, schedule = name.strip(), schedule.strip().lower()
+    if schedule == "automatic" and name.lower() == "dpm++ 2m":
+        schedule = "karras"  # what its web UI takes for this one
+    full = {"PLMS": "PNDM"}.get(name, name)
+    if schedule not in PLAIN and not full.lower().endswith(f" {schedule}"):
+        full = f"{full} {schedule.capitalize()}"
+    try:
+        return canonical(full)
+    except ComparerError:
+        raise ComparerError(f"The sampler {shown(full)} is not here: there are {', '.join(SAMPLERS)}.") from None
+
+
+def _checkpoint(pairs: dict[str, str], config: Config, missing: list[str]) -> str:
+    """Find a model by its name, else by its hash where that is known; the demo stands for none that is here."""
+    name = pairs.get("Model", "")
+    try:
+        return _here(name, config, "checkpoint")
+    except ComparerError as error:
+        if found := _by_hash(pairs.get("Model hash", ""), config):
+            return found
+        if name or pairs.get("Model hash"):
+            missing.append(str(error))
+        else:
+            missing.append("It names no model.")
+        return "demo"
+
+
+def _here(name: str, config: Config, what: str) -> str:
+    """Return what is called so here: by its name, or its file's without its ending, upper and lower case alike."""
+    name = PurePath(name.strip().replace("\\", "/")).name
+    known = {**{n: n for n in loose_names(config)}, **{n: n for n in names(config)}}
+    plain = _stem(name)
+    listed = [n for n in known if n.lower() == name.lower() or _stem(PurePath(n).name) == plain]
+    if what == "checkpoint" and PUBLISHED.get(plain) in known:
+        listed.append(PUBLISHED[plain])
+    if not plain or not listed:
+        raise ComparerError(f"There is no {what} '{shown(name)}' here.")
+    return listed[0]
+
+
+def _stem(name: str) -> str:
+    return (PurePath(name).stem if name.endswith(FILES) else name).lower()
+
+
+def _by_hash(digits: str, config: Config) -> str:
+    """Find a checkpoint by the first digits of a file's SHA-256, among those that were hashed before; "" for none."""
+    if not re.fullmatch(r"[0-9a-fA-F]{10,64}", digits):
+        return ""
+    known, listed = Hashes(config.runs / "cache" / "hashes.json").known, {*names(config), *loose_names(config)}
+    for file, state in known.items():
+        if not isinstance(state, list) or not str(state[-1:]).startswith(f"['{digits.lower()}"):
+            continue
+        if Path(file).is_relative_to(DEMO):
+            return "demo"
+        for root in config.checkpoints:
+            if Path(file).is_relative_to(root.resolve()):
+                inside = PurePath(root.name) / Path(file).relative_to(root.resolve())
+                for each in (inside, *inside.parents):
+                    if str(each) in listed:
+                        return str(each)
+    return ""

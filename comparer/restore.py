@@ -1,0 +1,207 @@
+"""Read back what a file asked for: a picture, a page of a grid, run.json, or another program's settings. No torch.
+
+The file may come from anybody and from another installation: what this one cannot serve is named, never guessed.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from comparer import foreign
+from comparer.accelerators import from_json as accelerator_from_json
+from comparer.checkpoints.find import place, resolve
+from comparer.compare import check
+from comparer.config import Config
+from comparer.errors import ComparerError, shown
+from comparer.export import a1111, png_chunks
+from comparer.export.png_text import CHUNK
+from comparer.models.catalog import CATALOG
+from comparer.request import ALSO, UNLIMITED, Arm, Request, Settings
+from comparer.weights import Weights
+
+LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB
+PICTURE, GRID, RECORD, FOREIGN = "picture", "grid", "record", "foreign"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What a file asked for.
+
+    Attributes:
+        request: the whole comparison, or of another program's settings a baseline alone. Its limits are none: it may
+            be more than this installation allows.
+        kind: ``PICTURE`` or ``GRID`` of Comparer's, ``RECORD`` for a run.json, ``FOREIGN`` for another program's.
+        missing: what cannot be served here or could not be read, a sentence each; () where all can.
+        shot: the (arm, prompt number, seed) of a single picture; None otherwise.
+    """
+
+    request: Request
+    kind: str
+    missing: tuple[str, ...] = ()
+    shot: tuple[int, int, int] | None = None
+
+
+def restore(path: Path, config: Config) -> Restored:
+    """Read what a file asked for; a single picture of Comparer's asks for the comparison that it was made in.
+
+    Args:
+        path: a PNG of Comparer's, a run.json, a PNG with A1111's ``parameters``, or such a text in a file.
+        config: what this installation has and allows.
+
+    Raises:
+        ComparerError: the file is none of these, too large or damaged, in one sentence.
+    """
+    name = f"'{shown(path.name)}'"
+    try:
+        if png_chunks.is_png(path):
+            texts = png_chunks.texts(path, (CHUNK, "parameters"))
+            if CHUNK in texts:
+                return _ours(_parsed(texts[CHUNK], name), config, name)
+            return _foreign(texts.get("parameters", ""), config, f"{name} carries no settings that can be read")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ComparerError(f"{name} cannot be read: {error.strerror or error}.") from error
+    if len(content) > LARGEST:
+        raise ComparerError(f"{name} is too large: at most {LARGEST >> 20} MiB are read.")
+    text = content.decode("utf-8-sig", "replace")
+    if text.lstrip().startswith("{"):
+        return _ours(_parsed(text, name), config, name)
+    return _foreign(text, config, f"{name} is neither a PNG nor a run.json")
+
+
+def _parsed(text: str, name: str) -> dict:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ComparerError(f"{name} is damaged: its settings are no JSON that can be read.") from error
+    return data if isinstance(data, dict) else {}
+
+
+def _ours(data: dict, config: Config, name: str) -> Restored:
+    asked = data.get("request", data)
+    if not isinstance(asked, dict) or "settings" not in asked:
+        raise ComparerError(f"{name} carries no request of Comparer's.")
+    missing: list[str] = []
+    try:
+        request = Request.from_json(asked)
+    except ComparerError as error:
+        request = _what_can_be_read(asked, missing, error)
+    # How many steps take another arm's time is found anew: it was not asked for.
+    arms = tuple(arm if arm.like is None else replace(arm, steps=None) for arm in request.arms)
+    request = replace(request, arms=arms)
+    kind, shot = (RECORD if "request" in data else GRID), None
+    if isinstance(data.get("shot"), dict):
+        kind, shot = PICTURE, _shot(data["shot"], request)
+    return Restored(request, kind, tuple(missing + unserved(request, config)), shot)
+
+
+def _shot(data: dict, request: Request) -> tuple[int, int, int] | None:
+    found = (data.get("arm"), data.get("prompt"), data.get("seed"))
+    known = found[0] in range(len(request.arms)) and found[1:] in request.items()
+    return found if known else None  # type: ignore[return-value]
+
+
+def _foreign(text: str, config: Config, otherwise: str) -> Restored:
+    found = a1111.read(text)
+    if found is None:
+        raise ComparerError(f"{otherwise}: choose a picture, a grid or a run.json that Comparer made.")
+    request, missing = foreign.ask(found, config)
+    told = [config.tell(ComparerError(each)) for each in missing]
+    return Restored(request, FOREIGN, tuple(dict.fromkeys(told + unserved(request, config))))
+
+
+def unserved(request: Request, config: Config) -> list[str]:
+    """Say what of a request this installation cannot serve, a sentence each."""
+    said: list[str] = []
+
+    def attempt(act: Callable[..., Any], *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except ComparerError as error:
+            said.append(config.tell(error))
+
+    attempt(lambda: replace(request, limits=config.limits))
+    before = len(said)
+    wanted = dict.fromkeys(request.settings_of(arm).weights for arm in range(len(request.arms)))
+    for what, name in dict.fromkeys(each for weights in wanted for each in _files(weights)):
+        try:
+            place(name, config)
+        except ComparerError:
+            said.append(f"There is no {what} '{shown(name)}' here.")
+    for weights in wanted if len(said) == before else ():
+        attempt(resolve, weights, config)
+    if len(said) == before:
+        attempt(check, request, config)
+    return list(dict.fromkeys(said))
+
+
+def _files(weights: Weights) -> list[tuple[str, str]]:
+    """List (what, name) of everything local that weights are made of."""
+    named = [("checkpoint", weights.checkpoint), ("base", weights.base), ("VAE", weights.vae)]
+    named += [("LoRA", file) for file, _ in weights.loras]
+    return [(what, name) for what, name in named if name and name not in CATALOG]
+
+
+def _what_can_be_read(data: dict, missing: list[str], error: ComparerError) -> Request:
+    """Read field by field what is not whole: of a newer version, or with an accelerator that is not here."""
+    settings = data["settings"] if isinstance(data["settings"], dict) else {}
+    try:
+        request = Request(Settings(tuple(settings["prompts"])), limits=UNLIMITED)
+    except (KeyError, TypeError, AttributeError):
+        raise error from None
+    known = {item.name for item in fields(Settings)} - {"prompts"}
+    for name, value in settings.items():
+        if name in known:
+            request = _changed(
+                request, missing, settings=lambda r, n=name, v=value: replace(r.settings, **_setting(n, v))
+            )
+        elif name != "prompts":
+            missing.append(f"The setting '{shown(name)}' is not known to this version of Comparer.")
+    request = _changed(request, missing, arms=lambda r: _arms(data.get("arms", []), missing))
+    for name in ("warmups", "noise", "repeats", "scorer"):
+        if name in data:
+            request = _changed(request, missing, **{name: lambda r, n=name: data[n]})
+    for name in data.get("also", ()):
+        if isinstance(name, str) and name in ALSO:
+            request = replace(request, also=(*request.also, name))
+        else:
+            missing.append(f"'{shown(name)}' cannot be measured here.")
+    return request
+
+
+def _changed(request: Request, missing: list[str], **changes: Callable[[Request], Any]) -> Request:
+    try:
+        return replace(request, **{name: make(request) for name, make in changes.items()})
+    except ComparerError as error:
+        missing.append(str(error))
+    except (KeyError, TypeError, AttributeError, ValueError):
+        missing.append(f"{', '.join(changes).capitalize()} cannot be read.")
+    return request
+
+
+def _setting(name: str, value: Any) -> dict[str, Any]:
+    if name == "loras":
+        value = tuple((file, weight) for file, weight in value)
+    return {name: tuple(value) if name == "seeds" else value}
+
+
+def _arms(data: list, missing: list[str]) -> tuple[Arm, ...]:
+    """Build the arms that are known here, and the rivals of those."""
+    built: list[Arm] = []
+    places: dict[int, int] = {}
+    for number, arm in enumerate(data):
+        try:
+            accelerators = tuple(accelerator_from_json(each) for each in arm["accelerators"])
+            weights = Weights.from_json(arm["weights"]) if arm.get("weights") else None
+            like = None if arm.get("like") is None else places[arm["like"]]
+        except ComparerError as error:
+            missing.append(f"The arm {shown(arm.get('name', number))} is left out: {error}")
+        except (KeyError, TypeError, AttributeError, ValueError):
+            missing.append(f"The arm {number + 1} is left out: it cannot be read.")
+        else:
+            places[number] = len(built)
+            built.append(Arm(str(arm["name"]), accelerators, None, like, weights))
+    return tuple(built)

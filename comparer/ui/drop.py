@@ -1,0 +1,147 @@
+"""The drop zone: a picture, a grid or a run.json that fills every control, and what of it could not be filled."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from comparer.config import Config
+from comparer.errors import ComparerError, shown
+from comparer.request import Arm, Request
+from comparer.restore import FOREIGN, GRID, PICTURE, RECORD, Restored, restore
+from comparer.ui.arms import PRIVATE
+from comparer.ui.controls import Controls
+
+MADE = {
+    PICTURE: "Filled from a picture: the whole comparison that it was made in",
+    GRID: "Filled from a grid",
+    RECORD: "Filled from the record of a run",
+    FOREIGN: "Filled from the settings of another program, whose starting noise is another",
+}
+FIELDS = {
+    "warmups": "warm-ups", "noise": "starting noise", "repeats": "repeats", "also": "what is measured also",
+    "scorer": "CLIP that scores",
+}  # fmt: skip
+
+
+class Drop:
+    """The drop zone of the page, over its controls."""
+
+    def __init__(self, config: Config, controls: Controls) -> None:
+        """Draw the zone."""
+        self.config, self.controls = config, controls
+        self.file = gr.File(label="Drop a picture, grid or run.json here", elem_id="drop", height=44)
+        self.told = gr.HTML(elem_id="dropped", padding=False)
+
+    def wire(self) -> None:
+        """Let a file fill the controls; what is said of it goes away with the next one."""
+        inputs = [self.file, self.controls.arms.away, *self.controls.inputs()]
+        outputs = [self.file, self.told, *self.controls.fillable()]
+        self.file.upload(self.fill, inputs, outputs, trigger_mode="once", **PRIVATE)
+
+    def fill(self, file: str, away: dict, *values: Any) -> dict:
+        """Fill the controls from an uploaded file, which is removed: nobody else is served it."""
+        path = Path(file)
+        try:
+            found = restore(path, self.config)
+        except ComparerError as error:
+            return {self.file: None, self.told: _alert(self.config.tell(error))}
+        finally:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # another file of the same name and content
+                path.parent.rmdir()
+        updates, said = self.updates(found, away, values)
+        return updates | {self.file: None, self.told: _report(found, [*found.missing, *said])}
+
+    def updates(self, found: Restored, away: dict, values: Sequence[Any]) -> tuple[dict, list[str]]:
+        """Return updates that ask for what was found, and what the controls would not ask for as it was.
+
+        Args:
+            found: what a file asked for.
+            away: the arms' switches that cannot be had now.
+            values: the controls' present ones.
+        """
+        merged: dict[Any, dict] = {part: _update(new) for part, new in self.controls.refreshed().items()}
+        for part, new in self.controls.fill(found.request, away).items():
+            merged[part] = merged.get(part, {}) | _update(new)
+        said = []
+        for part, new in merged.items():
+            if "value" in new and (why := _not_held(part, new)):
+                said.append(why)
+                del new["value"]
+        after = [
+            merged.get(part, {}).get("value", now) for part, now in zip(self.controls.inputs(), values, strict=True)
+        ]
+        try:
+            said += different(found, self.controls.read(tuple(after)))
+        except ComparerError as error:
+            said.append(self.config.tell(error))
+        return {part: gr.update(**new) for part, new in merged.items()}, said
+
+
+def different(found: Restored, asked: Request) -> list[str]:
+    """Say in what a request that the controls ask for differs from the one that was found, a sentence each."""
+    request, said = found.request, []
+    for name, value in vars(request.settings).items():
+        if getattr(asked.settings, name) != value:
+            said.append(f"The {name.replace('_', ' ')} {shown(value)} has no place in the controls.")
+    for name, title in FIELDS.items():
+        if getattr(asked, name) != getattr(request, name):
+            said.append(f"The {title} {shown(getattr(request, name))} has no place in the controls.")
+    wanted, now = ([_essence(each, arm) for arm in each.arms] for each in (request, asked))
+    if found.kind == FOREIGN and len(request.arms) == 1:
+        return said
+    lost = [arm.name for arm, essence in zip(request.arms, wanted, strict=True) if essence not in now]
+    more = [arm.name for arm, essence in zip(asked.arms, now, strict=True) if essence not in wanted]
+    if lost:
+        told = "; ".join(map(shown, lost))
+        said.append(f"The controls have no place for {told}: the command line has, with --from.")
+    if more:
+        said.append(f"The controls ask for {'; '.join(map(shown, more))} instead.")
+    if not lost and not more and wanted != now:
+        said.append("The arms come in another order.")
+    return said
+
+
+def _essence(request: Request, arm: Arm) -> tuple:
+    """Return what makes an arm, whatever it is called."""
+    return arm.accelerators, arm.weights, arm.steps, None if arm.like is None else request.arms[arm.like].accelerators
+
+
+def _update(new: Any) -> dict:
+    return {k: v for k, v in new.items() if k != "__type__"} if _is_update(new) else {"value": new}
+
+
+def _is_update(new: Any) -> bool:
+    return isinstance(new, dict) and new.get("__type__") == "update"
+
+
+def _not_held(part: Any, new: dict) -> str:
+    """Say why a component would refuse a value, "" where it takes it."""
+    value = new["value"]
+    if isinstance(part, gr.Dropdown) and not part.allow_custom_value and value is not None:
+        choices = new.get("choices", part.choices)
+        listed = [each[1] if isinstance(each, tuple | list) else each for each in choices]
+        return "" if value in listed else f"{part.label} stays as it was: {shown(value)} is not listed."
+    if isinstance(part, gr.Slider) and not part.minimum <= value <= part.maximum:
+        return f"{part.label} stays as it was: {shown(value)} is beyond {shown(part.maximum)}."
+    return ""
+
+
+def _report(found: Restored, said: Sequence[str]) -> str:
+    request, listed = found.request, "".join(f"<li>{escape(each)}</li>" for each in dict.fromkeys(said))
+    about = MADE[found.kind]
+    if found.shot and len(request.items()) > 1:
+        arm, _, seed = found.shot
+        about += f" (it is {shown(request.arms[arm].name)}, seed {seed})"
+    if found.kind == FOREIGN and len(request.arms) == 1:
+        about += "; the arms stay as they are"
+    head = f"<p><b>{escape(about)}.</b></p>"
+    return f'<div class="dropped" role="status">{head}{f"<ul>{listed}</ul>" if listed else ""}</div>'
+
+
+def _alert(text: str) -> str:
+    return f'<div class="dropped wrong" role="alert"><p>{escape(text)}</p></div>'
