@@ -1,6 +1,6 @@
 """A run in short, kept beside its record as ``card.json``: with it, a list of a thousand runs is quick.
 
-Nothing rests on a card: it says which ``run.json`` it was made of, and is made anew for any other, or when it is damaged.
+Nothing rests on a card: it says which ``run.json`` it was made of, and is made anew for another or when it is broken.
 """
 
 import json

@@ -21,7 +21,8 @@ from comparer.models.catalog import CATALOG
 
 GOING = 30 * 60  # seconds after its last record for which a run that has not ended counts as being made
 OWNER = "owner"  # a file in the run folder: whose run it is
-_MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)  # as ``RunFolder.create`` names them
+# As ``RunFolder.create`` names them.
+_MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)
 _OTHERS = ("check.json", "evaluation.json")  # what folders beside runs hold
 
 
