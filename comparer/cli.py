@@ -15,7 +15,6 @@ from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
 from comparer.events import Finished, Progress, Waiting
 from comparer.fetch import fetch
-from comparer.figures import share
 from comparer.held import incomplete
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
@@ -205,7 +204,7 @@ def table(comparison: Comparison) -> str:
         "CLIP loss",
         "SSIM",
     ]
-    rows, base = [(*head, "peak memory", "what it did")], comparison.figures(0)
+    rows = [(*head, "peak memory", "what it did")]
     for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
         first = number == 0
         rows.append(
@@ -213,7 +212,7 @@ def table(comparison: Comparison) -> str:
                 arm.name,
                 str(figures.pictures),
                 _show(figures.seconds, "{:.3f}"),
-                _show(share(figures.seconds, base.seconds), "{:.0%}"),
+                _show(comparison.time_share(number), "{:.0%}"),
                 " / ".join(_show(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
                 _show(figures.steps_per_second, "{:.1f}"),
                 "1×" if first else _show(figures.speed_up, "{:.2f}×"),

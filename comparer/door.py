@@ -1,15 +1,17 @@
 """The one door: what a person typed on the page, in the API or on the command line becomes a Request."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from comparer import resume
 from comparer.accelerators import Accelerator, parse_stack, stack
 from comparer.checkpoints.find import resolve
 from comparer.compare import check
 from comparer.config import Config
 from comparer.errors import ComparerError, shown
 from comparer.models import samplers
-from comparer.request import ALSO, EQUAL_TIME, Arm, Request, Settings
+from comparer.request import ALSO, EQUAL_TIME, Arm, Request, Settings, fewer
 from comparer.typed import parse_prompts, parse_seeds, parse_size
 from comparer.weights import NAMES, Weights
 from comparer.weights import parse as parse_weights
@@ -118,14 +120,41 @@ def ask(
     if EQUAL_TIME in wanted and others:
         raise ComparerError("Fewer steps in an arm's time are for accelerated arms, not for checkpoints: leave it out.")
     if EQUAL_TIME in wanted:
-        pairs = [(number, arm.name) for number, arm in enumerate(arms) if arm.accelerators]
-        arms += [Arm(f"Fewer steps, as long as {name}", like=number) for number, name in pairs]
+        arms += [fewer(number, arm) for number, arm in enumerate(arms) if arm.accelerators]
     measured = tuple(name for name in wanted if name != EQUAL_TIME)
     request = Request(
         settings, tuple(arms), _whole(warmups), noise, _whole(repeats), measured, (scorer or "").strip(), config.limits
     )
     check(request, config)
     return request
+
+
+def with_arm(config: Config, request: Request, text: str) -> Request:
+    """Return a request with one more arm: accelerators as text, or other weights where checkpoints are compared.
+
+    Args:
+        config: folders and limits.
+        request: an earlier one, of a run that is to go on.
+        text: "ToMe(ratio=0.5)", "DeepCache+T-GATE", or "weights=raw", as ``ask`` reads them.
+
+    Raises:
+        ComparerError: something is not allowed; one sentence says what, and what is.
+    """
+    settings = request.settings
+    if not text or not text.strip():
+        raise ComparerError("The arm is empty: write an accelerator, such as ToMe(ratio=0.5).")
+    if request.variants():
+        weights = parse_weights(text, settings.weights)
+        known = {arm.name for arm in request.arms}
+        name = weights.text() if weights.label() in known else weights.label()
+        arm = Arm(name, request.arms[0].accelerators, weights=weights)
+    else:
+        family = resolve(settings.weights, config).model.family
+        built = parse_stack(text, lambda kind: kind.usual(family, settings.steps))
+        arm = Arm(stack.label(built), built)
+    asked = resume.with_arm(replace(request, limits=config.limits), arm)
+    check(asked, config)
+    return asked
 
 
 def _variants(weights: Sequence[Weights], built: Sequence[tuple[Accelerator, ...]]) -> list[Arm]:

@@ -33,8 +33,7 @@ def notes(comparison: Comparison) -> list[str]:
     for arm, each in enumerate(request.arms):
         if text := incomplete(comparison, arm):
             said.append(f"{each.name} is {text}. Its pictures are not the checkpoint's.")
-    if (parts := len({call.process for call in comparison.calls})) > 1:
-        said.append(f"Made in {parts} parts, each warmed up anew; their ratios are pooled.")
+    said += _parts(comparison)
     if len(request.arms) > 1 and comparison.state != "running":
         said.append(comparison.verdict(1).note)
     if (drift := comparison.drift()).remark:
@@ -167,6 +166,28 @@ def _calls(comparison: Comparison, each: str) -> str:
     several = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
     left = f"; {_count(alone, 'unpaired call')} left out".replace("; 1 ", "; one ") if alone else ""
     return f"{several} paired call{'' if several == '1' else 's'}{each}{left}"
+
+
+def _parts(comparison: Comparison) -> list[str]:
+    """Say what a run that was continued rests on."""
+    request, said = comparison.request, []
+    parts = [{base.process for base, _ in comparison.call_pairs(arm)} for arm in range(1, len(request.arms))]
+    parts = parts or [{call.process for call in comparison.calls}]
+    if (most := max(map(len, parts))) > 1:
+        said.append(f"Made in {most} parts, each warmed up anew; their ratios are pooled.")
+    kept = {
+        (call.batch, call.process)
+        for shot in comparison.shots
+        if not shot.arm
+        for call in [comparison.calls[shot.call]]
+    }
+    for arm in range(1, len(request.arms)):
+        if any((call.batch, call.process) not in kept for _, call in comparison.call_pairs(arm)):
+            said.append(
+                f"{request.arms[arm].name} came later: timed beside the baseline once more, whose pictures were those "
+                "that are kept, bit for bit."
+            )
+    return said
 
 
 def _listed(names: list[str]) -> str:

@@ -112,6 +112,11 @@ class Arm:
     weights: Weights | None = None
 
 
+def fewer(number: int, arm: Arm) -> Arm:
+    """Return the baseline with fewer steps in the time of the arm at this position."""
+    return Arm(f"Fewer steps, as long as {arm.name}", like=number)
+
+
 @dataclass(frozen=True)
 class Request:
     """Settings, arms (the first is the baseline) and how to measure.

@@ -8,7 +8,7 @@ from comparer.accelerators import Report
 from comparer.conditions import Conditions
 from comparer.divergence import Divergence
 from comparer.evidence import Evidence
-from comparer.figures import Figures, average, geometric_mean, middle
+from comparer.figures import Figures, average, geometric_mean, middle, share
 from comparer.likeness import Mean, Place, Similarity, mean, place
 from comparer.preference import prefer
 from comparer.request import Request
@@ -119,8 +119,8 @@ class Comparison:
         return [(one, other) for one, other in found if one and other]
 
     def call_pairs(self, arm: int) -> list[tuple[Call, Call]]:
-        """List (baseline's call, the arm's call) of every batch and repeat that both have made."""
-        mine, base = ({(c.batch, c.repeat): c for c in self.calls if c.arm == which} for which in (arm, 0))
+        """List (baseline's call, the arm's call) of every batch and repeat that one process made of both."""
+        mine, base = ({(c.batch, c.process, c.repeat): c for c in self.calls if c.arm == which} for which in (arm, 0))
         return [(base[which], call) for which, call in sorted(mine.items()) if which in base]
 
     def evidence(self, arm: int, base: int = 0) -> Evidence:
@@ -130,9 +130,10 @@ class Comparison:
             arm: whose.
             base: the arm it is laid beside, the baseline by default.
         """
-        times: dict[int, tuple[list[float], list[float]]] = {}
+        times: dict[tuple[int, int], tuple[list[float], list[float]]] = {}
         for call in self.calls:
-            for which, seconds in zip((base, arm), times.setdefault(call.batch, ([], [])), strict=True):
+            sides = times.setdefault((call.batch, call.process), ([], []))
+            for which, seconds in zip((base, arm), sides, strict=True):
                 if call.arm == which:
                     seconds.append(call.seconds)
         pairs, settings = self.pairs(arm, base), self.request.settings
@@ -175,6 +176,12 @@ class Comparison:
         made = ([c.seconds / c.pictures for c in self.calls if c.arm == arm] for arm in range(len(self.request.arms)))
         return [(arm.name, seconds) for arm, seconds in zip(self.request.arms, made, strict=True) if seconds]
 
+    def time_share(self, arm: int) -> float | None:
+        """Return the arm's mean seconds a picture / the baseline's, over the calls of both; None without any."""
+        pairs = self.call_pairs(arm)
+        mine, base = (average([pair[side].seconds / pair[side].pictures for pair in pairs]) for side in (1, 0))
+        return share(mine, base)
+
     def peak(self, arm: int) -> int | None:
         """Return the arm's peak memory in bytes: allocated on a GPU, resident on a CPU; None where not measured."""
         return self.figures(arm).peak_bytes or self.resident.get(arm)
@@ -199,7 +206,7 @@ class Comparison:
                     total[key] = total.get(key, 0) + count
         return Figures(
             calls=len(calls),
-            pictures=sum(call.pictures for call in calls if call.repeat == 0),
+            pictures=len([shot for shot in self.shots if shot.arm == arm]),
             seconds=average(seconds),
             fastest=min(seconds, default=None),
             median_seconds=middle(seconds),

@@ -1,45 +1,53 @@
-"""Go on with an earlier run: what of it stays, and what is still to be made."""
+"""Go on with an earlier run, with more seeds or one more arm: what of it stays, and what is still to be made."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from comparer.errors import ComparerError
-from comparer.request import Request
+from comparer.request import EQUAL_TIME, Arm, Request, fewer
 from comparer.results import Comparison
+from comparer.timing.pace import Left
 from comparer.verdict import Thresholds
 
 
 def continued(before: Comparison, request: Request) -> Comparison:
     """Return the comparison that goes on from an earlier one, in a process of its own.
 
-    Batches that every arm has made to the last repeat stay as they are, with their scores. Whatever is missing is
+    Batches that every arm has made to the last repeat stay as they are, with their scores; so do those that only
+    arms behind the others are missing from, which are timed beside the baseline once more. Whatever is missing is
     cut into new batches; a batch that is half made is made again, because both sides of a pair are timed in one
     process. An arm that ran out of memory is not run again.
 
     Args:
         before: as it was saved.
-        request: the earlier one, or the same with more seeds or with prompts added behind the others. More of
-            either after the end of the earlier run counts as another look at its figures.
+        request: the earlier one, or the same with more seeds, with prompts added behind the others, or with arms
+            behind the others. More seeds or prompts after the end of the earlier run count as another look at its
+            figures; an arm has its own figures, and takes nothing of the others'.
 
     Raises:
         ComparerError: the request asks something else.
     """
-    if _question(before.request) != _question(request):
+    known = len(before.request.arms)
+    if _question(before.request) != _question(request) or _arms(before.request) != _arms(request)[:known]:
         raise ComparerError("The run cannot be continued: its settings, arms or measuring are not those asked for.")
     prompts, seeds = before.request.settings.prompts, before.request.settings.seeds
     if request.settings.prompts[: len(prompts)] != prompts or not set(seeds) <= set(request.settings.seeds):
         raise ComparerError("The run cannot be continued: prompts and seeds can be added, and none taken away.")
-    whole = [number for number in range(len(before.batches)) if _whole(before, number)]
+    kept = {number: calls for number in range(len(before.batches)) if (calls := _kept(before, number))}
+    whole = list(kept)
     new_numbers = {old: new for new, old in enumerate(whole)}
-    calls = [position for position, call in enumerate(before.calls) if call.batch in new_numbers]
+    calls = [
+        position for position, call in enumerate(before.calls) if (call.arm, call.process) in kept.get(call.batch, ())
+    ]
     new_calls = {old: new for new, old in enumerate(calls)}
     batches = [before.batches[number] for number in whole]
     done = {item for batch in batches for item in batch}
     left = [item for item in request.items() if item not in done]
     size = request.settings.batch_size
     more = before.state == "finished" and request.settings != before.request.settings
-    arms = tuple(
-        mine if mine.steps is not None else asked for mine, asked in zip(before.request.arms, request.arms, strict=True)
-    )
+    chosen = {number: arm for number, arm in enumerate(before.request.arms) if arm.steps is not None}
+    arms = tuple(chosen.get(number, arm) for number, arm in enumerate(request.arms))
     return replace(
         before,
         request=replace(request, arms=arms),
@@ -53,10 +61,41 @@ def continued(before: Comparison, request: Request) -> Comparison:
     )
 
 
-def unmade(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
-    """Return number -> items of the batches that no call has been made of."""
-    made = {call.batch for call in comparison.calls}
-    return {number: items for number, items in enumerate(comparison.batches) if number not in made}
+def left(comparison: Comparison) -> Left:
+    """Return what is still to be made; an arm that comes late is made beside the baseline once more."""
+    return Left(unmade(comparison), unrepeated(comparison), *untraced(comparison))
+
+
+def unmade(comparison: Comparison) -> dict[int, tuple[list[int], list[tuple[int, int]]]]:
+    """Return number -> (arms, items) of the batches that an arm has made no call of."""
+    arms, failed = range(len(comparison.request.arms)), {failure.arm for failure in comparison.not_run}
+    made: dict[int, set[int]] = {}
+    for call in comparison.calls:
+        made.setdefault(call.batch, set()).add(call.arm)
+    found = {}
+    for number, items in enumerate(comparison.batches):
+        missing = [
+            arm for arm in arms if arm not in made.get(number, set()) and (number not in made or arm not in failed)
+        ]
+        if missing:
+            found[number] = (sorted({0, *missing}), items)
+    return found
+
+
+def made_before(comparison: Comparison, arm: int, items: list[tuple[int, int]], pixels: Sequence[str]) -> bool:
+    """Say whether an earlier process made the arm's pictures of these items, as the baseline's beside a later arm.
+
+    Raises:
+        ComparerError: it did, and their pixels are not these.
+    """
+    shots = [comparison.shot(arm, *item) for item in items]
+    kept = [shot.pixels for shot in shots if shot and comparison.calls[shot.call].process < comparison.process]
+    if kept and kept != list(pixels):
+        raise ComparerError(
+            "The run cannot go on: the baseline's pictures are not the kept ones any more, bit for bit, so a later arm "
+            "would be laid beside other pictures. Start a new run."
+        )
+    return bool(kept)
 
 
 def unrepeated(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
@@ -68,11 +107,11 @@ def unrepeated(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
     return {number: items for number, items in enumerate(comparison.batches) if not known.issuperset(items)}
 
 
-def untraced(comparison: Comparison) -> list[tuple[int, int]]:
-    """Return the items whose latents are still to be laid beside the baseline's: the first call's, or none."""
+def untraced(comparison: Comparison) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return the arms whose latents are still to be laid beside the baseline's, and the items: the first call's."""
     failed = {failure.arm for failure in comparison.not_run}
     left = set(comparison.request.traced()) - failed - comparison.divergence.keys()
-    return comparison.batches[0] if "divergence" in comparison.request.also and left else []
+    return (sorted(left) if "divergence" in comparison.request.also else []), comparison.batches[0]
 
 
 def extended(request: Request, seeds: int) -> Request:
@@ -92,20 +131,43 @@ def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
     return needed if pictures <= limits.pictures else 0
 
 
+def with_arm(request: Request, arm: Arm) -> Request:
+    """Return the request with one more arm behind the others; the baseline with fewer steps beside it, if others have.
+
+    Raises:
+        ComparerError: the request may not have this arm.
+    """
+    arms = [*request.arms, arm]
+    if EQUAL_TIME in request.wanted() and arm.accelerators:
+        arms.append(fewer(len(arms) - 1, arm))
+    return replace(request, arms=tuple(arms))
+
+
 def _question(request: Request) -> tuple:
-    """Return what must be equal for two runs to be one."""
-    return (
-        replace(request.settings, prompts=(), seeds=()),
-        tuple(replace(arm, steps=None) if arm.like is not None else arm for arm in request.arms),
-        request.warmups,
-        request.noise,
-        request.repeats,
-        request.also,
-        request.scorer,
-    )
+    """Return what must be equal for two runs to be one, arms apart."""
+    settings = replace(request.settings, prompts=(), seeds=())
+    return settings, request.warmups, request.noise, request.repeats, request.also, request.scorer
 
 
-def _whole(before: Comparison, number: int) -> bool:
-    arms = set(range(len(before.request.arms))) - {failure.arm for failure in before.not_run}
-    made = {(call.arm, call.repeat) for call in before.calls if call.batch == number}
-    return {(arm, repeat) for arm in arms for repeat in range(before.request.repeats)} <= made
+def _arms(request: Request) -> tuple[Arm, ...]:
+    """Return the arms; which fewer steps one takes is chosen on the way."""
+    return tuple(replace(arm, steps=None) if arm.like is not None else arm for arm in request.arms)
+
+
+def _kept(before: Comparison, number: int) -> set[tuple[int, int]]:
+    """Return the (arm, process) whose calls of a batch stay: the arm's to the last repeat, with the baseline's.
+
+    None do where anything is missing but arms behind the others; nor where the arm whose time one of those takes with
+    fewer steps stands among the others: the two are measured beside each other.
+    """
+    request, failed = before.request, {failure.arm for failure in before.not_run}
+    made = Counter((call.arm, call.process) for call in before.calls if call.batch == number)
+    whole = {which for which, times in made.items() if times == request.repeats or which[0] in failed}
+    paired = {(arm, process) for arm, process in whole if (0, process) in whole or 0 in failed}
+    done = {arm for arm, _ in paired}
+    missing = set(range(len(request.arms))) - failed - done
+    others = done - {0}
+    if missing and (not others or min(missing) < max(others) or {request.arms[arm].like for arm in missing} & others):
+        return set()
+    processes = {process for arm, process in paired if arm}
+    return {(arm, process) for arm, process in paired if arm or not processes or process in processes}

@@ -20,7 +20,7 @@ from comparer.models import samplers
 from comparer.pipes import Pipes
 from comparer.request import Request
 from comparer.results import Comparison
-from comparer.resume import unmade, unrepeated, untraced
+from comparer.resume import left, made_before
 from comparer.shots import Call, NotRun, Shot
 from comparer.timing import memory, pace
 
@@ -39,8 +39,7 @@ class Run:
     ) -> None:
         """Plan what is left to be made; arguments as ``compare``'s."""
         self.comparison, self.config, self.stop, self.emit = comparison, config, stop, emit
-        self.checkpoint, self.checkpoints = checkpoints[0], checkpoints
-        self.into = into
+        self.checkpoint, self.checkpoints, self.into = checkpoints[0], checkpoints, into
         self.folder = RunFolder(into) if into and comparison.shots else None  # made with the first picture
         self.pipes = Pipes(comparison.request, config, checkpoints)
         self.steps = self._marks(0)
@@ -58,7 +57,7 @@ class Run:
 
     def _plan(self) -> None:
         done = self.comparison
-        self.plan = pace.plan(done.request, unmade(done), unrepeated(done), untraced(done), self.pipes.blocks)
+        self.plan = pace.plan(done.request, left(done), self.pipes.blocks)
         self.pace = pace.Pace(done.request, self.config, self.steps, self.plan)
 
     def _marks(self, arm: int) -> int:
@@ -83,11 +82,12 @@ class Run:
         found = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set, self.request.scorer)
         self.scorer = None if isinstance(found, str) else found
         first = self.pipes.loaded[0]
-        self.device, self.comparison.environment = first.device, pipelines.environment(first)
+        self.device, before, now = first.device, self.comparison.environment, pipelines.environment(first)
+        self.comparison.environment = now
         self.pipes.keep(self.comparison)
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
         self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
-        self.comparison.remarks = remarks.remarks(first, self.request.settings)
+        self.comparison.remarks = remarks.remarks(first, self.request.settings) + remarks.moved(before, now)
 
     def run(self) -> None:
         """Make everything; what is finished stays, however it ends."""
@@ -106,6 +106,8 @@ class Run:
             self.comparison.state, self.comparison.message = "stopped", "stopped before the end"
         except BaseException as error:
             self.comparison.state, self.comparison.message = "failed", f"{type(error).__name__}: {error}"
+            if not any(call.process == self.comparison.process for call in self.comparison.calls):
+                self.folder = None  # nothing is new: the record stays as it was
             raise
         finally:
             if self.folder:
@@ -163,8 +165,7 @@ class Run:
             self._fail(planned.arm, str(error).rstrip("."))
             self._seen()
             return
-        steps = self._marks(planned.arm)
-        self.began = monotonic()
+        steps, self.began = self._marks(planned.arm), monotonic()
         self.pace.begin(position, self.failed)
         self._progress(planned.kind, text, position)
         self.emit.settled()  # nobody draws what happened before while this call is timed
@@ -183,7 +184,7 @@ class Run:
             told = out_of_memory(error, self.device)
             if not told:
                 raise
-            told = f"{told}; try {remedies(self.config, self.device, self.request.settings)}"
+            told += f"; try {remedies(self.config, self.device, self.request.settings)}"
             if planned.kind in (pace.AGAIN, pace.TRACE):
                 self.comparison.remarks.append(f"{text}: {told}.")
             else:
@@ -252,13 +253,13 @@ class Run:
             arm, planned.batch, len(planned.items), output.seconds, output.stages, output.steps, output.peak_bytes,
             output.reports, planned.repeat, self.comparison.process, pixels,
         )  # fmt: skip
+        late, folder = made_before(self.comparison, arm, planned.items, pixels), self._save()
         self.comparison.calls.append(call)
-        folder = self._save()
-        if planned.repeat == 0:
+        if planned.repeat == 0 and not late:
             for (prompt, seed), picture, digest in zip(planned.items, output.pictures, pixels, strict=True):
                 file = folder.save_shot(self.comparison, arm, prompt, seed, picture)
                 self.comparison.shots.append(Shot(arm, prompt, seed, file, number, pixels=digest))
-        elif arm == 0:
+        elif arm == 0 and not late:
             self._again(planned.items, output.pictures)
         self._seen()
 

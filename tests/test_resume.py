@@ -9,13 +9,14 @@ import threading
 from dataclasses import replace
 
 import pytest
-from conftest import ROOT, THREADS, ask, finish, pixels, until
+from conftest import PROMPT, ROOT, THREADS, ask, finish, pixels, until
 
-from comparer import history
+from comparer import door, history
 from comparer.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
 from comparer.notes import notes
 from comparer.resume import continued, unmade, untraced
+from comparer.rival import rivalry
 from comparer.shots import NotRun
 
 ARM = "DeepCache(interval=2)"
@@ -99,7 +100,9 @@ def test_a_batch_with_a_missing_repeat_is_made_again(config):
     done = finish(replace(ask(ARM, seeds=(1, 2)), repeats=2), config)
     half = replace(done.comparison, calls=done.comparison.calls[:-1])
     again = continued(half, half.request)
-    assert unmade(again) == {1: [(0, 2)]} and len(again.calls) == 4 and [s.seed for s in again.shots] == [1, 1]
+    assert (
+        unmade(again) == {1: ([0, 1], [(0, 2)])} and len(again.calls) == 4 and [s.seed for s in again.shots] == [1, 1]
+    )
 
 
 def blanked(comparison, folder, arm):
@@ -122,7 +125,7 @@ def test_latents_missing_after_a_kill_are_laid_beside_the_baselines(config):
     last = finish_into(done.comparison.request, config, done.folder)
     assert last.comparison.divergence == done.comparison.divergence and last.comparison.divergence[2]
     failed = replace(done.comparison, divergence=half, not_run=[NotRun(2, "out of memory")])
-    assert untraced(failed) == []  # an arm that is not run has none
+    assert untraced(failed)[0] == []  # an arm that is not run has none
 
 
 def test_a_killed_process_loses_nothing_finished(config, tmp_path):
@@ -149,3 +152,69 @@ def test_a_killed_process_loses_nothing_finished(config, tmp_path):
     assert scores(whole).keys() == scores(last).keys()
     assert same(whole, last)
     assert last.comparison.calls[:2] == before.calls[:2]
+
+
+def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
+    request = replace(ask(ARM, seeds=(1, 2), batch_size=1), repeats=2, also=("divergence",))
+    first = finish(request, config)
+    asked = door.with_arm(config, first.comparison.request, "ToMe(ratio=0.5)")
+    last = finish_into(asked, config, first.folder).comparison
+    assert [arm.name for arm in last.request.arms] == ["Baseline", ARM, "ToMe(ratio=0.5)"]
+    before = first.comparison.calls
+    assert last.calls[: len(before)] == before
+    added = [(call.arm, call.batch, call.repeat) for call in last.calls[len(before) :]]
+    assert sorted(added) == [(a, b, r) for a in (0, 2) for b in (0, 1) for r in (0, 1)], "and no call of the first arm"
+    assert last.shots[:4] == first.comparison.shots and [(s.arm, s.seed) for s in last.shots[4:]] == [(2, 1), (2, 2)]
+    assert all(shot.similarity and shot.clip_score is not None for shot in last.shots[4:])
+    for arm, process in ((1, 0), (2, 1)):
+        pairs = last.call_pairs(arm)
+        assert len(pairs) == 4 and {call.process for pair in pairs for call in pair} == {process}
+        assert last.evidence(arm).speed_up().n == 2
+    assert last.figures(1) == replace(first.comparison.figures(1), mac_ratio=last.figures(1).mac_ratio)
+    assert last.divergence[1] == first.comparison.divergence[1] and last.divergence[2]
+    assert last.looks == 1 and last.figures(0).pictures == 2
+    said = " ".join(notes(last))
+    assert "ToMe(ratio=0.5) came later" in said and "DeepCache(interval=2) came later" not in said
+    assert "ratios are pooled" not in said
+    assert history.load(first.folder) == last
+
+
+def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config):
+    request = ask(ARM, seeds=(1, 2))
+    first = finish(request, config)
+    asked, stop = door.with_arm(config, first.comparison.request, "DeepCache+T-GATE(gate_step=2)"), threading.Event()
+    for event in compare(asked, config, stop, first.folder):
+        if isinstance(event, Seen) and len(event.comparison.calls) == 4 + 3:
+            stop.set()
+    assert event.comparison.state == "stopped"
+    more = replace(asked, settings=replace(asked.settings, seeds=(1, 2, 3)))
+    last = finish_into(more, config, first.folder).comparison
+    assert last.state == "finished" and len(last.shots) == 9 and last.shots[:4] == first.comparison.shots
+    assert [len(last.call_pairs(arm)) for arm in (1, 2)] == [3, 3]
+    assert all(base.process == other.process for arm in (1, 2) for base, other in last.call_pairs(arm))
+    whole = finish(replace(more, arms=last.request.arms), config).comparison
+    assert {(s.arm, s.seed, s.pixels) for s in last.shots} == {(s.arm, s.seed, s.pixels) for s in whole.shots}
+
+
+def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
+    asked = door.ask(config, PROMPT, accelerators=[ARM], steps=8, also=["equal-time"], warmups=0)
+    first = finish(asked, config)
+    last = finish_into(door.with_arm(config, first.comparison.request, "DeepCache(interval=4)"), config, first.folder)
+    arms = last.comparison.request.arms
+    assert [arm.like for arm in arms] == [None, None, 1, None, 3] and arms[2].steps and arms[4].steps
+    assert {c.arm for c in last.comparison.calls if c.process == 1} == {0, 3, 4}
+    assert rivalry(last.comparison, 1) == rivalry(first.comparison, 1) and rivalry(last.comparison, 3).time.value
+
+
+def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config):
+    first = finish(ask(ARM), config)
+    shots = [replace(shot, pixels="0" * 32) if shot.arm == 0 else shot for shot in first.comparison.shots]
+    history.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
+    kept = (first.folder / "run.json").read_bytes()
+    with pytest.raises(ComparerError, match="not the kept ones any more"):
+        finish_into(door.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
+    assert (first.folder / "run.json").read_bytes() == kept and len(list(first.folder.glob("*.png"))) == 3
+    with pytest.raises(ComparerError, match="Two arms have the same name"):
+        door.with_arm(config, first.comparison.request, ARM)
+    with pytest.raises(ComparerError, match="The arm is empty"):
+        door.with_arm(config, first.comparison.request, " ")

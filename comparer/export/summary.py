@@ -8,8 +8,8 @@ from typing import Any
 from comparer import notes
 from comparer.evaluate import Evaluation
 from comparer.export import plots
-from comparer.figures import share
 from comparer.results import Comparison
+from comparer.shots import Call
 from comparer.verdict import Thresholds, signed
 
 SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"
@@ -100,7 +100,7 @@ def rows(evaluation: Evaluation, made: list[Comparison | None]) -> str:
 def _pairs(cell: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
     found = []
     for base, other in comparison.pairs(arm):
-        times = [_seconds(comparison, which, comparison.calls[base.call].batch) for which in (0, arm)]
+        times = [_seconds(comparison, which, comparison.calls[other.call]) for which in (0, arm)]
         scores = (base.clip_score, other.clip_score)
         found.append(
             {
@@ -124,8 +124,10 @@ def _pairs(cell: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
     return found
 
 
-def _seconds(comparison: Comparison, arm: int, batch: int) -> float:
-    calls = [call for call in comparison.calls if (call.arm, call.batch) == (arm, batch)]
+def _seconds(comparison: Comparison, arm: int, beside: Call) -> float:
+    """Average the arm's calls of a call's batch in the same process."""
+    which = arm, beside.batch, beside.process
+    calls = [call for call in comparison.calls if (call.arm, call.batch, call.process) == which]
     return sum(call.seconds / call.pictures for call in calls) / len(calls)
 
 
@@ -193,7 +195,7 @@ def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
             verdict or "baseline",
             "1" if number == 0 else notes.interval(evidence.speed_up(), notes.ratio),
             _shown(figures.seconds, "{:.3f}"),
-            _shown(share(figures.seconds, comparison.figures(0).seconds), "{:.0%}"),
+            _shown(comparison.time_share(number), "{:.0%}"),
             " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
             _shown(figures.steps_per_second, "{:.1f}"),
             _shown(figures.clip_score, "{:.2f}"),

@@ -37,6 +37,19 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
     return said
 
 
+def moved(before: dict, now: dict) -> list[str]:
+    """Say where a run goes on elsewhere than it began: other device, dtype, threads or versions; [] where nowhere.
+
+    >>> moved({"device": "cpu", "versions": {"torch": "2.6"}}, {"device": "cuda:0", "versions": {"torch": "2.6"}})
+    ['Gone on with under other conditions than it began: device cuda:0, before cpu.']
+    """
+    flat = [{**each, **each.get("versions", {})} for each in (before, now)]
+    names = ["device", "device_name", "dtype", "threads", "offload", "python", *now.get("versions", {})]
+    differ = [f"{name} {flat[1].get(name)}, before {flat[0][name]}" for name in names
+              if name in flat[0] and flat[0][name] != flat[1].get(name)]  # fmt: skip
+    return [f"Gone on with under other conditions than it began: {'; '.join(differ)}."] if differ else []
+
+
 def unread(tokenizer: Any, text: str, context: int) -> str:
     """Return the end of a text that a tokenizer cuts off at ``context`` tokens, "" where it reads all."""
     read = tokenizer(text, return_offsets_mapping=True, verbose=False)

@@ -4,7 +4,6 @@ from html import escape
 from statistics import fmean
 
 from comparer.export import plots
-from comparer.figures import share
 from comparer.held import HALVES, as_baseline, card, components
 from comparer.likeness import Mean
 from comparer.notes import interval, loss, ratio
@@ -102,9 +101,9 @@ def uncertainty(comparison: Comparison) -> str:
 def times(comparison: Comparison) -> str:
     """Draw every single time, and list the least, the middle, the mean and the most, with the stages' means."""
     head = ["Arm", "Calls timed", "Least", "Median", "Mean", "Most", "Of baseline", *STAGES.values()]
-    rows, base = [], comparison.figures(0).seconds
+    rows = []
     for number in range(len(comparison.request.arms)):
-        f, part = comparison.figures(number), share(comparison.figures(number).seconds, base)
+        f, part = comparison.figures(number), comparison.time_share(number)
         each = [f.fastest, f.median_seconds, f.seconds, f.slowest]
         calls = [call for call in comparison.calls if call.arm == number]
         if not calls:

@@ -19,7 +19,7 @@ FEW = 8  # rows that are not folded away
 def arms_table(comparison: Comparison) -> str:
     """Write the figures of every arm as a table; time and memory also as a share of the baseline's."""
     head = ["Arm", "Seconds a picture", "it/s", "<bdi>Speed-up</bdi>", "CLIP", "CLIP loss", "SSIM", "Peak memory"]
-    base, rows = comparison.figures(0), []
+    rows = []
     for number, arm in enumerate(comparison.request.arms):
         f, why, alike = comparison.figures(number), comparison.why_not(number), comparison.similarity(number)
         if not f.calls and not why:
@@ -29,13 +29,13 @@ def arms_table(comparison: Comparison) -> str:
         rows.append(
             [
                 name(arm.name),
-                show(f.seconds, "{:.3f}") + _of(f.seconds, base.seconds, first),
+                show(f.seconds, "{:.3f}") + _of(comparison.time_share(number), first),
                 show(f.steps_per_second, "{:.1f}"),
                 "baseline" if first else show(f.speed_up, "{:.2f}×"),
                 show(f.clip_score, "{:.2f}"),
                 "" if first or f.clip_loss is None else loss(f.clip_loss),
                 show(alike.ssim if alike else None, "{:.3f}"),
-                show(peak and peak / 2**30, "{:.2f} GiB") + _of(peak, comparison.peak(0), first),
+                show(peak and peak / 2**30, "{:.2f} GiB") + _of(share(peak, comparison.peak(0)), first),
                 (f'<span class="badge random">{escape(random)}</span> ' if random else "")
                 + (unbroken(f"not run: {why}" if why else said) or ("" if random else "–")),
             ]
@@ -45,9 +45,8 @@ def arms_table(comparison: Comparison) -> str:
     return table("Figures by arm", [head[c] for c in kept], [[row[c] for c in kept] for row in rows])
 
 
-def _of(value: float | None, base: float | None, first: bool) -> str:
-    part = None if first else share(value, base)
-    return "" if part is None else f" <small>{100 * part:.0f}\u00a0%</small>"
+def _of(part: float | None, first: bool) -> str:
+    return "" if part is None or first else f" <small>{100 * part:.0f}\u00a0%</small>"
 
 
 def pairs_table(comparison: Comparison, arm: int = 1, order: str = AS_ASKED) -> str:
