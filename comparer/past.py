@@ -98,18 +98,21 @@ def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str
     return ""
 
 
-def delete(runs: Path, name: str, busy: Collection[str] = ()) -> None:
+def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None = None) -> None:
     """Delete a run: the folder of this name directly in the folder of runs.
 
     Args:
         runs: the folder of runs.
         name: of the run, from anybody.
         busy: names of runs that are known to be being made.
+        owner: the secret of whoever asks; None where everybody may delete.
 
     Raises:
         ComparerError: there is none of this name, or it is not deleted, and why.
     """
     found = entry(runs, name)
+    if owner is not None and not owns(runs / name, owner):
+        raise ComparerError("This run is another visitor's: only who made it can delete it.")
     if why := why_not_deleted(runs, found, busy):
         raise ComparerError(f"The run '{shown(name)}' is not deleted: {why}.")
     gone = runs / f".deleted-{token_hex(8)}"  # at once: nobody sees half a run
@@ -118,6 +121,11 @@ def delete(runs: Path, name: str, busy: Collection[str] = ()) -> None:
         shutil.rmtree(gone)
     except OSError as error:
         raise ComparerError(f"The run '{shown(name)}' cannot be deleted: {error.strerror or error}.") from error
+
+
+def being_made(folder: Path) -> bool:
+    """Say whether a run is being made as far as its record tells, by whatever process."""
+    return _card(folder).state == "running"
 
 
 def claim(folder: Path, owner: str) -> None:

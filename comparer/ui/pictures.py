@@ -9,11 +9,12 @@ import gradio as gr
 from comparer import viewer
 from comparer.order import AS_ASKED, ORDERS, ordered
 from comparer.results import Comparison
-from comparer.ui import results, tables
+from comparer.ui import link, results, tables
 from comparer.ui.arms import PRIVATE
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 ALL, PAIR = "all", "pair"
+ADDRESS = Path(__file__).with_name("address.js")
 PRESSED = """element.addEventListener('click', event => {
   const pressed = event.target.closest('button[data-pair]')
   if (pressed) trigger('click', {pair: pressed.dataset.pair, arm: Number(pressed.dataset.arm)})
@@ -47,13 +48,14 @@ class Pictures:
                     self.compare = gr.HTML(elem_id="compare", js_on_load=viewer.script(), **PLAIN)
 
     def build_table(self) -> None:
-        """Lay the table of every picture out."""
+        """Lay the table of every picture out, and what the page's address says, which nobody sees."""
+        self.address = gr.HTML(elem_id="address", **PLAIN)
         self.table = gr.HTML(elem_id="every", **PLAIN)
 
     def viewer(self) -> list[Any]:
         """List what changes with the chosen pair."""
         captions = [self.base_caption, self.base, self.other_caption, self.other]
-        return [*captions, self.compare, self.all, self.table]
+        return [*captions, self.compare, self.all, self.table, self.address]
 
     def outputs(self) -> list[Any]:
         """List every component that ``show`` changes."""
@@ -61,6 +63,7 @@ class Pictures:
 
     def wire(self, comparison: gr.State, folder: gr.State, pinned: Any) -> None:
         """Let people choose a pair; ``pinned`` is told of the session that did."""
+        self.address.change(None, self.address, None, js=ADDRESS.read_text(encoding="utf-8"), **PRIVATE)
 
         def choose(
             pair: str, arm: int | None, order: str, seen: Comparison | None, where: str, request: gr.Request
@@ -108,17 +111,22 @@ class Pictures:
         )  # fmt: skip
 
     def show(
-        self, comparison: Comparison, folder: Path, item: tuple[int, int] | None = None, first: bool = False
+        self,
+        comparison: Comparison,
+        folder: Path,
+        item: tuple[int, int] | None = None,
+        first: bool = False,
+        arm: int | None = None,
     ) -> dict:
         """Show a comparison's newest shot, or the pair of ``item`` (prompt number, seed).
 
-        ``first`` opens the view that suits it: all pictures for many arms, the pair for one.
+        ``first`` opens the view that suits it: all pictures for many arms, the pair for one or for a chosen ``arm``.
         """
         request, last = comparison.request, comparison.shots[-1]
         arms = request.arms
         prompt, seed = item or (last.prompt, last.seed)
-        arm = last.arm if last.arm and item is None else min(1, len(arms) - 1)
-        view = {self.tabs: gr.Tabs(selected=ALL if len(arms) > 2 else PAIR)} if first else {}
+        view = {self.tabs: gr.Tabs(selected=ALL if len(arms) > 2 and arm is None else PAIR)} if first else {}
+        arm = last.arm if last.arm and item is None else min(arm or 1, len(arms) - 1)
         return view | {
             self.column: gr.update(visible=True),
             self.pair: gr.update(
@@ -156,6 +164,7 @@ class Pictures:
             update |= {self.other_caption: "", self.other: None}
         update[self.all] = tables.all_pictures(comparison, folder, prompt, arm or 1, order)
         update[self.table] = tables.pairs_table(comparison, arm or 1, order)
+        update[self.address] = link.of(folder, (prompt, seed), arm or 1)
         # Relative: the page may be served below a path of its own.
         url = f"gradio_api/file={quote(str(folder.resolve()))}"
         return update | {self.compare: viewer.fragment(viewer.data(comparison, url, (prompt, seed), arm))}
