@@ -28,7 +28,7 @@ class ArmCard:
 
     ``kind`` and ``sentence`` are its verdict's. ``value``, from ``low`` to ``high``, is the speed-up at the verdict's
     level, or with ``clip`` the difference in CLIP score of an arm with other weights; None where there is none.
-    ``why_not`` says why it was not run.
+    ``why_not`` says why it was not run, and ``rival`` whether it is the baseline with fewer steps in another's time.
     """
 
     name: str
@@ -39,6 +39,7 @@ class ArmCard:
     high: float | None = None
     clip: bool = False
     why_not: str = ""
+    rival: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _worst(comparison: Comparison) -> tuple[int, ...]:
 def _arm(comparison: Comparison, number: int) -> ArmCard:
     arm = comparison.request.arms[number]
     if not number or not comparison.call_pairs(number):
-        return ArmCard(arm.name, why_not=comparison.why_not(number))
+        return ArmCard(arm.name, why_not=comparison.why_not(number), rival=arm.like is not None)
     verdict, clip = comparison.verdict(number), arm.weights is not None
     found = verdict.clip if clip else verdict.speed_up
     ended = comparison.state != "running"  # who has not seen all is not judged
@@ -130,6 +131,7 @@ def _arm(comparison: Comparison, number: int) -> ArmCard:
         found.interval.high if found.interval else None,
         clip,
         comparison.why_not(number),
+        arm.like is not None,
     )
 
 

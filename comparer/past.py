@@ -175,16 +175,24 @@ def _there(folder: str, name: str) -> bool:
 def _card(folder: Path) -> Card:
     try:
         record = (folder / cards.RECORD).lstat()
-    except OSError:
-        with suppress(OSError):
-            return cards.damaged("there is no run.json in it", folder.lstat().st_mtime)
-        return cards.damaged("it cannot be read", 0)
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError)
+        return cards.damaged("There is no run.json in it." if gone else f"{error.strerror}.", _when(folder))
     if not stat.S_ISREG(record.st_mode):
-        return cards.damaged("its run.json is not a file", record.st_mtime)
+        return cards.damaged("Its run.json is not a file.", _when(folder))
     of = cards.key(record)
     card = cards.read(folder, of) or _made(folder, record)
     going = card.state == "running" and time() - record.st_mtime < GOING
     return replace(card, state="cut off") if card.state == "running" and not going else card
+
+
+def _when(folder: Path) -> float:
+    """Return when a folder was made by its name, else when it was changed; seconds since 1970, 0 where unknown."""
+    with suppress(ValueError):
+        return datetime.strptime(folder.name[:17], "%Y-%m-%d_%H%M%S").timestamp()
+    with suppress(OSError):
+        return folder.lstat().st_mtime
+    return 0
 
 
 def _made(folder: Path, record: os.stat_result) -> Card:
@@ -193,8 +201,10 @@ def _made(folder: Path, record: os.stat_result) -> Card:
         card = cards.made(comparison)
         datetime.fromisoformat(card.created).astimezone(UTC)
     except ComparerError as error:
-        card = cards.damaged(str(error).rstrip("."), record.st_mtime)
+        why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
+        card = cards.damaged(f"Its run.json holds no run: {shown(why, 300)}", _when(folder))
     except Exception as error:  # a record of anybody's: whatever is wrong in it must not hide the others
-        card = cards.damaged(f"its record contradicts itself: {type(error).__name__}: {error}", record.st_mtime)
+        why = f"Its run.json contradicts itself: {type(error).__name__}: {shown(error, 300)}"
+        card = cards.damaged(why, _when(folder))
     cards.write(folder, card, cards.key(record))
     return card

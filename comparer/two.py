@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from comparer.notes import interval, loss, ratio
+from comparer.planning import level_at
 from comparer.results import Comparison
 from comparer.verdict import difference_text
 
@@ -91,12 +92,12 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     }
     if not number or not seen.call_pairs(number):
         return said
-    evidence = seen.evidence(number)
-    verdict = seen.verdict(number).kind if seen.state != "running" else ""
+    verdict = seen.verdict(number)
     return {
-        "Verdict": verdict,
-        "Speed-up": interval(evidence.speed_up(), ratio),
-        "CLIP − baseline": difference_text(evidence.clip_difference()),
+        "Verdict": verdict.kind if seen.state != "running" else "",
+        "Speed-up": interval(verdict.speed_up, ratio),
+        "CLIP, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
+        "Level of the intervals": f"{100 * level_at(seen.looks):.4g} %",
         "CLIP loss": "" if figures.clip_loss is None else loss(figures.clip_loss),
         "SSIM": _show(alike.ssim if alike else None, "{:.3f}"),
         "MAC ratio": _show(figures.mac_ratio, "{:.2f}×"),

@@ -107,9 +107,10 @@ def _prompts(prompts: Sequence[str]) -> str:
 
 
 def _arms(arms: Sequence[ArmCard]) -> str:
-    drawn = [_arm(arm) for arm in arms[1 : CHIPS + 1]]
-    if len(arms) > CHIPS + 1:
-        drawn.append(f"<li>and {len(arms) - CHIPS - 1} more</li>")
+    own = [arm for arm in arms[1:] if not arm.rival]
+    drawn = [_arm(arm) for arm in own[:CHIPS]]
+    if len(own) > CHIPS:
+        drawn.append(f"<li>and {len(own) - CHIPS} more</li>")
     return f'<ul class="chips">{"".join(drawn)}</ul>' if drawn else ""
 
 

@@ -42,7 +42,10 @@ element.addEventListener('click', event => {
   const pressed = event.target.closest('[data-do]')
   if (!pressed) return
   const {do: what, name, pair, arm} = pressed.dataset
-  if (what === 'open') trigger('click', {do: 'open', name, pair, arm})
+  if (what === 'open') {
+    scrollTo({top: 0, behavior: 'instant'}) // what is opened begins there
+    trigger('click', {do: 'open', name, pair, arm})
+  }
   else if (what === 'delete') ask(pressed)
   else if (what === 'answer') element.querySelector('dialog').close(pressed.value)
   else if (what === 'choose') {

@@ -241,7 +241,7 @@ class Page:
             except ComparerError as error:
                 return update | {self.out.status: results.failed(self.config.tell(error))}
         found = self.restore(last, owner, said)
-        return update | ({} if found == gr.skip() else found)
+        return found | update if found != gr.skip() else update or found
 
     def restore(self, name: str, owner: str = "", said: dict | None = None) -> Any:
         """Show the run that this browser saw last, as it is now; nothing where it is gone."""
