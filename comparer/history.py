@@ -99,11 +99,24 @@ def load(path: Path) -> Comparison:
     """
     try:
         seen = Comparison.from_json(json.loads((path / cards.RECORD).read_text(encoding="utf-8")))
-        if strange := [shot.file for shot in seen.shots if not cards.plain(shot.file)]:
-            raise ValueError(f"'{shown(strange[0])}' is not a picture's name")
+        _check(seen)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ComparerError(f"'{path.name}' holds no run: {error}.") from error
     return seen
+
+
+def _check(seen: Comparison) -> None:
+    """Refuse with ``ValueError`` what speaks of arms, prompts, calls or files that there are not."""
+    arms, prompts = range(len(seen.request.arms)), range(len(seen.request.settings.prompts))
+    calls, batches = range(len(seen.calls)), range(len(seen.batches))
+    for call in seen.calls:
+        if call.arm not in arms or call.batch not in batches:
+            raise ValueError("a call is of no arm or batch")
+    for shot in seen.shots:
+        if shot.arm not in arms or shot.prompt not in prompts or shot.call not in calls:
+            raise ValueError("a picture is of no arm, prompt or call")
+        if not cards.plain(shot.file):
+            raise ValueError(f"'{shown(shot.file)}' is not a picture's name")
 
 
 def slug(text: str) -> str:

@@ -93,9 +93,8 @@ def _pictures(entry: Entry, folder: Path) -> str:
     what = f"{arms[arm].name} beside {arms[0].name}" if arm and arm < len(arms) else "the baseline"
     label = f"Open the worst pair: {what}, prompt {prompt + 1}, seed {seed}"
     data = f'data-do="open" data-name="{escape(entry.name)}" data-pair="{prompt}:{seed}" data-arm="{arm or 1}"'
-    small = " small" if card.width < 256 else ""
     return (
-        f'<button type="button" class="worst{small}" {data} aria-label="{escape(label)}" title="{escape(label)}">'
+        f'<button type="button" class="worst" {data} aria-label="{escape(label)}" title="{escape(label)}">'
         f"{images}</button>"
     )
 

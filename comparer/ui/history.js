@@ -24,6 +24,15 @@ async function copy(link) {
   setTimeout(() => { link.textContent = before }, 1500)
 }
 
+/** Show where what is opened begins: on a phone that is far below the controls. */
+function arrive(tries) {
+  const status = document.querySelector('#status')
+  if (!status?.offsetParent) return tries && setTimeout(() => arrive(tries - 1), 50)
+  document.querySelector('#seen').classList.add('started')
+  if (innerWidth <= 800) status.scrollIntoView({behavior: 'instant'})
+  else scrollTo({top: 0, behavior: 'instant'})
+}
+
 /** Ask before anything is deleted. */
 function ask(button) {
   const dialog = element.querySelector('dialog')
@@ -43,8 +52,8 @@ element.addEventListener('click', event => {
   if (!pressed) return
   const {do: what, name, pair, arm} = pressed.dataset
   if (what === 'open') {
-    scrollTo({top: 0, behavior: 'instant'}) // what is opened begins there
     trigger('click', {do: 'open', name, pair, arm})
+    arrive(100)
   }
   else if (what === 'delete') ask(pressed)
   else if (what === 'answer') element.querySelector('dialog').close(pressed.value)

@@ -250,7 +250,7 @@ class Page:
         except ComparerError:
             return gr.skip()
 
-    def opened(self, name: str, owner: str, said: dict, called: str = "A run") -> dict:
+    def opened(self, name: str, owner: str, said: dict, called: str = "Earlier run") -> dict:
         """Show an earlier run as it is now.
 
         Args:
