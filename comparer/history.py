@@ -5,14 +5,18 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from comparer import cards
 from comparer.errors import ComparerError, shown
 from comparer.export import png_text
 from comparer.results import Comparison
+
+NAME = r"\w[\w.-]{,199}"
+"""What a run folder is called."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,16 @@ class RunFolder:
         return name
 
     def save(self, comparison: Comparison) -> None:
-        """Write ``run.json``; a reader never sees half of one."""
+        """Write ``run.json``, and at the run's end its card; a reader never sees half of one."""
         partial = self.path / "run.json.partial"
         text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n"
         with self._written():
             partial.write_text(text, encoding="utf-8")
-            partial.replace(self.path / "run.json")
+            partial.replace(self.path / cards.RECORD)
+            if comparison.state != "running":
+                card = cards.made(comparison)
+                card = replace(card, thumbs=cards.thumbs(self.path, card))
+                cards.write(self.path, card, cards.key((self.path / cards.RECORD).stat()))
 
     @contextmanager
     def _written(self) -> Iterator[None]:
@@ -64,15 +72,23 @@ class RunFolder:
 
 
 def find(runs: Path, name: Any) -> Path:
-    """Return the folder of a run by its name, which may come from anybody.
+    """Return the folder of a run by its name, which may come from anybody; "evaluation/cell" of an evaluation's.
 
     Raises:
         ComparerError: there is no such run.
     """
-    known = isinstance(name, str) and re.fullmatch(r"\w[\w.-]{,199}", name, re.ASCII)
-    if not known or not (runs / name / "run.json").is_file():
+    known = isinstance(name, str) and re.fullmatch(f"{NAME}(/{NAME})?", name, re.ASCII)
+    folder = runs / name if known else runs
+    within = folder.parent == runs or (folder.parent / "evaluation.json").is_file()
+    linked = any(path.is_symlink() for path in (folder.parent, folder, folder / cards.RECORD) if path != runs)
+    if not known or linked or not within or not (folder / cards.RECORD).is_file():
         raise ComparerError(f"There is no run '{shown(name)}'.")
-    return runs / name
+    return folder
+
+
+def name(folder: Path) -> str:
+    """Return what ``find`` finds a run folder by."""
+    return f"{folder.parent.name}/{folder.name}" if (folder.parent / "evaluation.json").is_file() else folder.name
 
 
 def load(path: Path) -> Comparison:
@@ -82,9 +98,25 @@ def load(path: Path) -> Comparison:
         ComparerError: it holds no run.
     """
     try:
-        return Comparison.from_json(json.loads((path / "run.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        seen = Comparison.from_json(json.loads((path / cards.RECORD).read_text(encoding="utf-8")))
+        _check(seen)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ComparerError(f"'{path.name}' holds no run: {error}.") from error
+    return seen
+
+
+def _check(seen: Comparison) -> None:
+    """Refuse with ``ValueError`` what speaks of arms, prompts, calls or files that there are not."""
+    arms, prompts = range(len(seen.request.arms)), range(len(seen.request.settings.prompts))
+    calls, batches = range(len(seen.calls)), range(len(seen.batches))
+    for call in seen.calls:
+        if call.arm not in arms or call.batch not in batches:
+            raise ValueError("a call is of no arm or batch")
+    for shot in seen.shots:
+        if shot.arm not in arms or shot.prompt not in prompts or shot.call not in calls:
+            raise ValueError("a picture is of no arm, prompt or call")
+        if not cards.plain(shot.file):
+            raise ValueError(f"'{shown(shot.file)}' is not a picture's name")
 
 
 def slug(text: str) -> str:

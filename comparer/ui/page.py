@@ -1,41 +1,37 @@
-"""The page: controls on the left, what was seen on the right, and one handler between them."""
+"""The page: controls on the left, what was seen on the right, earlier runs on a tab, and the handlers between them."""
 
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic
 from typing import Any
 
 import gradio as gr
 
-from comparer import history, turns
+from comparer import history, past, turns
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Finished, Seen, Waiting
-from comparer.html import tables
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import extended, more_seeds
-from comparer.ui import api, results
+from comparer.ui import api, link, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls
-from comparer.ui.details import details
 from comparer.ui.drop import Drop
-from comparer.ui.inspect import Inspect
+from comparer.ui.history import History
 from comparer.ui.jobs import REDRAW, checking, fetching
-from comparer.ui.pictures import PLAIN, Pictures
-from comparer.verdict import DEFAULT, Thresholds
+from comparer.ui.outcome import Outcome, grid_of, thresholds
+from comparer.ui.pictures import PLAIN
+from comparer.ui.session import Session, Sessions
 
 ASSETS = Path(__file__).parent
-
-
-@dataclass
-class Session:
-    """What the server keeps of one browser tab."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
+RUN, PAST = "run", "past"
+LONG: dict[str, Any] = {
+    "concurrency_limit": None, "show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private",
+}  # fmt: skip
 
 
 class Page:
@@ -43,89 +39,61 @@ class Page:
 
     def __init__(self, config: Config) -> None:
         """Build nothing yet; ``build`` does."""
-        self.config = config
-        self.sessions: dict[str, Session] = {}
-        self.controls, self.pictures, self.inspect = Controls(config), Pictures(), Inspect(config)
+        self.config, self.sessions = config, Sessions()
+        self.controls, self.out, self.history = Controls(config), Outcome(config), History(config)
 
     def build(self) -> gr.Blocks:
         """Lay the page out and wire it."""
         with gr.Blocks(title="Comparer", fill_width=True, analytics_enabled=False) as demo:
-            gr.HTML(
-                "<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side and honestly measured.</p>",
-                elem_id="head",
-            )
-            with gr.Row(equal_height=False, elem_id="main"):
-                with gr.Column(scale=4, min_width=320, elem_id="controls"):
-                    self.drop = Drop(self.config, self.controls)
-                    self.controls.build()
-                    with gr.Column(elem_id="go"):
-                        self.plan = gr.HTML(elem_id="plan", **PLAIN)
-                        self.going = gr.HTML(elem_id="going", **PLAIN)
-                        with gr.Row():
-                            self.generate = gr.Button(
-                                "Generate", variant="primary", scale=3, min_width=140, elem_id="generate"
-                            )
-                            self.stop_button = gr.Button(
-                                "Stop", variant="secondary", scale=1, min_width=80, interactive=False
-                            )
-                with gr.Column(scale=7, min_width=320, elem_id="seen"):
-                    self.inspect.build()
-                    with gr.Row(equal_height=False, elem_id="state"):
-                        self.status = gr.HTML(results.EMPTY, elem_id="status", **PLAIN)
-                        self.again = gr.Button(
-                            "Use these settings", visible=False, size="sm", scale=0, min_width=160, elem_id="settings"
-                        )
-                    self.previous = gr.HTML(elem_id="previous", **PLAIN)
-                    self.headline = gr.HTML(elem_id="headline", **PLAIN)
-                    with gr.Row(visible=False, elem_id="judge") as self.judge:
-                        self.more = gr.Button("", visible=False, scale=0, min_width=220, elem_id="more")
-                        with gr.Accordion("What is worthwhile", open=False) as self.worthwhile:
-                            self.thresholds = [
-                                gr.Slider(1.01, 5, DEFAULT.speed_up, step=0.01, label="A speed-up from"),
-                                gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A CLIP loss below (%)"),
-                            ]
-                    self.pictures.build()
-                    self.figures = gr.HTML(elem_id="figures", **PLAIN)
-                    self.pictures.build_table()
-                    self.notes = gr.HTML(elem_id="notes", **PLAIN)
-                    with gr.Row(elem_id="downloads"):
-                        self.grid = gr.DownloadButton("Download the grid (PNG)", visible=False, elem_id="grid")
-                        self.record = gr.DownloadButton("Download the record (JSON)", visible=False, elem_id="record")
-            self.comparison, self.folder = gr.State(None), gr.State(None)
-            # Kept by the browser: a tab that lost its connection finds its run again.
-            self.last = gr.BrowserState("", storage_key="comparer-last-run", secret="comparer")
+            gr.HTML(results.HEAD, elem_id="head")
+            with gr.Tabs(elem_id="rooms") as self.rooms:
+                with gr.Tab("Comparison", id=RUN), gr.Row(equal_height=False, elem_id="main"):
+                    with gr.Column(scale=4, min_width=320, elem_id="controls"):
+                        self.drop = Drop(self.config, self.controls)
+                        self.controls.build()
+                        self._build_go()
+                    with gr.Column(scale=7, min_width=320, elem_id="seen"):
+                        self.out.build()
+                with gr.Tab("History", id=PAST) as self.tab:
+                    self.history.build()
+            self.out.keep()
+            # On a public page: a secret by which a browser's runs are known as its own.
+            self.owner = gr.BrowserState("", storage_key="comparer-owner", secret="comparer")
             self._wire(demo)
+            self._wire_history(demo)
         return demo
 
+    def _build_go(self) -> None:
+        with gr.Column(elem_id="go"):
+            self.plan = gr.HTML(elem_id="plan", **PLAIN)
+            self.going = gr.HTML(elem_id="going", **PLAIN)
+            with gr.Row():
+                self.generate = gr.Button("Generate", variant="primary", scale=3, min_width=140, elem_id="generate")
+                self.stop_button = gr.Button("Stop", variant="secondary", scale=1, min_width=80, interactive=False)
+
     def _wire(self, demo: gr.Blocks) -> None:
-        inputs = self.controls.inputs()
-        seen = [self.headline, self.judge, self.worthwhile, self.more, self.figures, self.notes, self.grid, self.record]
-        kept = [self.comparison, self.folder, self.last]
-        outputs = [*self.told(), self.again, *seen, *kept, *self.pictures.outputs()]
-        running = self.generate.click(
-            self.run, inputs, outputs, concurrency_limit=None, show_progress="hidden", trigger_mode="once",
-            api_visibility="private",
-        )  # fmt: skip
+        inputs, out, outputs = self.controls.inputs(), self.out, [*self.told(), *self.out.outputs()[2:]]
+        running = self.generate.click(self.run, [self.owner, *inputs], outputs, **LONG)
         gr.on(
-            [slider.change for slider in self.thresholds], self.judged, [self.comparison, *self.thresholds],
-            [self.headline, self.more], trigger_mode="always_last", **PRIVATE,
+            [slider.change for slider in out.thresholds], out.judged, [out.comparison, *out.thresholds],
+            [out.headline, out.more], trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
-        self.more.click(
-            self.run_more, [self.comparison, self.folder, *self.thresholds], outputs, concurrency_limit=None,
-            show_progress="hidden", trigger_mode="once", api_visibility="private",
-        )  # fmt: skip
-        self.stop_button.click(self.stop, None, None, **PRIVATE)
+        kept = [self.owner, out.comparison, out.folder]
+        out.more.click(self.run_more, [*kept, *out.thresholds], outputs, **LONG)
+        for button, what, value in out.goon.buttons():
+            button.click(self.go_on(what), [*kept, value], outputs, **LONG)
+        self.stop_button.click(self.sessions.stop, None, None, **PRIVATE)
         self.controls.reuse.click(
             lambda seen: ",".join(map(str, seen.request.settings.seeds)) if seen else gr.skip(),
-            self.comparison, self.controls.parts["seeds"], **PRIVATE,
+            out.comparison, self.controls.parts["seeds"], **PRIVATE,
         )  # fmt: skip
-        self.again.click(
+        out.again.click(
             lambda seen, away: self.controls.fill(seen.request, away) if seen else gr.skip(),
-            [self.comparison, self.controls.arms.away], self.controls.fillable(), **PRIVATE,
+            [out.comparison, self.controls.arms.away], self.controls.fillable(), **PRIVATE,
         )  # fmt: skip
         self.controls.parts["checkpoint"].input(
             lambda told, seen: ("" if seen else results.EMPTY) if 'role="alert"' in (told or "") else gr.skip(),
-            [self.status, self.comparison], self.status, **PRIVATE,
+            [out.status, out.comparison], out.status, **PRIVATE,
         )  # fmt: skip
         demo.load(None, None, None, js=(ASSETS / "keys.js").read_text(encoding="utf-8"), **PRIVATE)
         changed = [component.change for component in inputs]
@@ -136,154 +104,193 @@ class Page:
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
         self.drop.wire()
-        self.inspect.wire(self.controls.inspect, checkpoint)
-        self.controls.check.click(
-            self.check, inputs, [*self.told(), self.inspect.shown], concurrency_limit=None, show_progress="hidden",
-            trigger_mode="once", api_visibility="private",
-        )  # fmt: skip
+        out.inspect.wire(self.controls.inspect, checkpoint)
+        self.controls.check.click(self.check, inputs, [*self.told(), out.inspect.shown], **LONG)
         fetching = self.controls.fetch.click(
-            self.fetch_model, checkpoint, [*self.told(), *inputs, self.controls.fetch],
-            concurrency_limit=None, show_progress="hidden", trigger_mode="once", api_visibility="private",
-        )  # fmt: skip
+            self.fetch_model, checkpoint, [*self.told(), *inputs, self.controls.fetch], **LONG
+        )
         fetching.then(self.controls.plan, inputs, self.plan, **PRIVATE)
-        demo.load(self.restore, self.last, outputs, **PRIVATE)
-        demo.unload(self.leave)
+        demo.unload(self.sessions.leave)
         api.Api(self.config).add(demo)
 
-    def run(self, request: gr.Request, *values: Any) -> Iterator[dict]:
-        """Handle Generate: read the controls, run, and redraw as things happen."""
-        yield from self._run(request, lambda: (self.controls.asked(values), None), results.PREVIOUS)
+    def _wire_history(self, demo: gr.Blocks) -> None:
+        out, tab = self.out, self.history
+        demo.load(self.arrive, [out.last, self.owner], [*out.outputs(), self.owner], **PRIVATE)
+        tab.wire(self.tab, self.owner, self.sessions.making)
+        tab.list.click(
+            self.pressed,
+            [self.owner, out.folder, *tab.asked()],
+            [*out.outputs(), self.rooms, *tab.outputs()],
+            **PRIVATE,
+        )
 
-    def run_more(self, request: gr.Request, seen: Comparison, folder: str, *thresholds: Any) -> Iterator[dict]:
+    def run(self, request: gr.Request, owner: str, *values: Any) -> Iterator[dict]:
+        """Handle Generate: read the controls, run, and redraw as things happen."""
+        yield from self._run(request, owner, lambda: (self.controls.asked(values), None), results.PREVIOUS)
+
+    def run_more(
+        self, request: gr.Request, owner: str, seen: Comparison, folder: str, *worthwhile: Any
+    ) -> Iterator[dict]:
         """Handle "Run k more seeds": go on with the comparison that is shown."""
 
         def more() -> tuple[Request, Path]:
-            asked = extended(seen.request, more_seeds(seen, _thresholds(*thresholds)))
-            return replace(asked, limits=self.config.limits), Path(folder)
+            asked = extended(seen.request, more_seeds(seen, thresholds(*worthwhile)))
+            return replace(asked, limits=self.config.limits), self._own(owner, folder)
 
-        yield from self._run(request, more)
+        yield from self._run(request, owner, more)
+
+    def go_on(self, what: str) -> Callable[..., Iterator[dict]]:
+        """Return the handler of a button that goes on with the comparison that is shown."""
+
+        def more(request: gr.Request, owner: str, seen: Comparison, folder: str, value: Any) -> Iterator[dict]:
+            yield from self._run(
+                request, owner, lambda: (self.out.goon.asked(what, seen, value), self._own(owner, folder))
+            )
+
+        return more
+
+    def _own(self, owner: str, folder: str) -> Path:
+        """Return the folder that this visitor goes on with; on a public page nobody changes another's run."""
+        if not self._mine(Path(folder), owner):
+            raise ComparerError("This run is another visitor's: look at it, and press Use these settings for your own.")
+        if past.being_made(Path(folder)):
+            raise ComparerError("This run is being made elsewhere: wait until it has ended.")
+        return Path(folder)
+
+    def _mine(self, folder: Path, owner: str) -> bool:
+        return not self.config.public or past.owns(folder, owner)
 
     def _run(
-        self, request: gr.Request, asking: Callable[[], tuple[Request, Path | None]], previous: str = ""
+        self, request: gr.Request, owner: str, asking: Callable[[], tuple[Request, Path | None]], previous: str = ""
     ) -> Iterator[dict]:
-        session = self._begin(request)
-        yield self._tell(results.told("Starting"), results.STARTING) | {self.previous: previous}
+        session = self.sessions.begin(request)
+        session.running = True
+        yield self._tell(results.told("Starting"), results.STARTING) | {self.out.previous: previous}
         try:
             asked, into = asking()
-            planned, drawn, number = results.announce(asked), 0.0, 0
-            for event in compare(asked, self.config, session.stop, into):
-                if isinstance(event, Seen | Finished) and not event.comparison.shots:
-                    if isinstance(event, Finished):  # nothing to see: what was seen before stays
-                        yield self._tell(results.ended(event.comparison))
-                elif isinstance(event, Seen | Finished):
-                    # A tab that redraws pictures for every new score would flicker.
-                    new = isinstance(event, Finished) or len(event.comparison.shots) != number
-                    first, number = number == 0, len(event.comparison.shots)
-                    yield self._seen(event, new, first) | {self.previous: ""}
-                elif isinstance(event, Waiting) or monotonic() - drawn > REDRAW or event.phase == "loading":
-                    drawn = monotonic()
-                    yield self._tell(results.status(event, planned), results.going(event))
-            if not number and session.stop.is_set():
-                yield self._tell(results.told("Stopped before the first picture."))
+            session.making = history.name(into) if into else ""
+            yield from self._watched(session, owner, asked, into)
         except ComparerError as error:
             yield self._tell(results.failed(self.config.tell(error)))
         except Exception as error:
             told = f"Something broke: {type(error).__name__}. The log of the server says more."
             yield self._tell(results.failed(told))
             raise
+        finally:
+            session.running = False
+
+    def _watched(self, session: Session, owner: str, asked: Request, into: Path | None) -> Iterator[dict]:
+        """Run, and show what happens."""
+        planned, drawn, number = results.announce(asked), 0.0, 0
+        for event in compare(asked, self.config, session.stop, into):
+            if isinstance(event, Seen | Finished):
+                if self.config.public and not session.making:
+                    past.claim(event.folder, owner)
+                session.making = history.name(event.folder)
+            if isinstance(event, Seen | Finished) and not event.comparison.shots:
+                if isinstance(event, Finished):  # nothing to see: what was seen before stays
+                    yield self._tell(results.ended(event.comparison))
+            elif isinstance(event, Seen | Finished):
+                # A tab that redraws pictures for every new score would flicker.
+                new = isinstance(event, Finished) or len(event.comparison.shots) != number
+                first, number = number == 0, len(event.comparison.shots)
+                shown = self.out.seen(event, new, first)
+                over = self._tell(shown[self.out.status]) if isinstance(event, Finished) else {}
+                yield shown | over | {self.out.previous: ""}
+            elif isinstance(event, Waiting) or monotonic() - drawn > REDRAW or event.phase == "loading":
+                drawn = monotonic()
+                yield self._tell(results.status(event, planned), results.going(event))
+        if not number and session.stop.is_set():
+            yield self._tell(results.told("Stopped before the first picture."))
 
     def told(self) -> list[Any]:
         """List what ``_tell`` changes."""
-        return [self.status, self.going, self.stop_button, self.previous]
+        return [self.out.status, self.out.previous, self.going, self.stop_button]
 
     def _tell(self, status: str, going: str = "") -> dict:
         """Show the status, and beside the button how far it is; nothing there says that it is over."""
-        over = {} if going else {self.previous: ""}
-        return {self.status: status, self.going: going, self.stop_button: gr.update(interactive=bool(going))} | over
+        over = {} if going else {self.out.previous: ""}
+        return {self.out.status: status, self.going: going, self.stop_button: gr.update(interactive=bool(going))} | over
 
     def fetch_model(self, name: str, request: gr.Request) -> Iterator[dict]:
         """Handle Fetch: bring a model from the hub, and say how far it is."""
-        for status, going, ended in fetching(name, self.config, self._begin(request).stop):
+        for status, going, ended in fetching(name, self.config, self.sessions.begin(request).stop):
             update = self._tell(status, going)
             yield update | (self.controls.fetched(name) if ended else {})
 
     def check(self, request: gr.Request, *values: Any) -> Iterator[dict]:
         """Handle Check: judge the chosen checkpoint by its files and a few pictures."""
-        session = self._begin(request)
+        session = self.sessions.begin(request)
         try:
             line = self.controls.baseline(values)
         except ComparerError as error:
             yield self._tell(results.failed(self.config.tell(error)))
             return
         for status, going, report in checking(line, self.config, session.stop):
-            yield self._tell(status, going) | ({} if report is None else {self.inspect.shown: report})
+            yield self._tell(status, going) | ({} if report is None else {self.out.inspect.shown: report})
 
-    def _begin(self, request: gr.Request) -> Session:
-        """Return this tab's session; what still goes on in it makes way."""
-        session = self.sessions.setdefault(request.session_hash or "", Session())
-        session.stop.set()
-        session.stop = threading.Event()
-        return session
+    def arrive(self, request: gr.Request, last: str, owner: str) -> dict:
+        """Show the run that the page's address names, or else the one that this browser saw last."""
+        said, update = dict(request.query_params or {}), {}
+        if self.config.public and not owner:
+            owner = update[self.owner] = token_hex(16)
+        if said.get("run") and said["run"] != last:
+            try:
+                return update | self.opened(said["run"], owner, said)
+            except ComparerError as error:
+                return update | {self.out.status: results.failed(self.config.tell(error))}
+        found = self.restore(last, owner, said)
+        return found | update if found != gr.skip() else update or found
 
-    def _seen(self, event: Seen | Finished, show: bool, first: bool = False) -> dict:
-        comparison, folder = event.comparison, event.folder
-        update: dict = {
-            **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
-            self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
-            # Whoever compares checkpoints asks which is better, not what a speed-up is worth.
-            self.worthwhile: gr.update(visible=not comparison.request.variants()),
-            self.figures: tables.arms_table(comparison) + details(comparison),
-            self.notes: tables.notes_list(comparison),
-            self.comparison: comparison,
-            self.folder: str(folder),
-            self.last: folder.name,
-            self.again: gr.update(visible=isinstance(event, Finished)),
-        }
-        if isinstance(event, Finished):
-            update |= self._tell(results.ended(comparison))
-            if event.grid:
-                update |= {
-                    self.grid: gr.update(value=str(event.grid), visible=True),
-                    self.record: gr.update(value=str(folder / "run.json"), visible=True),
-                }
-        return update | (self.pictures.show(comparison, folder, first=first) if comparison.shots and show else {})
-
-    def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
-        """Draw the headline, and offer more seeds where they would probably settle what cannot be told."""
-        if seen is None:
-            return gr.skip()
-        thresholds = _thresholds(speed_up, clip_loss)
-        more = more_seeds(seen, thresholds) if seen.state != "running" else 0
-        return {
-            self.headline: results.headline(seen, thresholds),
-            self.more: gr.update(visible=more > 0, value=f"Run {more} more seed{'s' if more > 1 else ''}"),
-        }
-
-    def restore(self, name: str) -> Any:
+    def restore(self, name: str, owner: str = "", said: dict | None = None) -> Any:
         """Show the run that this browser saw last, as it is now; nothing where it is gone."""
         try:
-            folder = history.find(self.config.runs, name or "")
-            comparison = history.load(folder)
+            return self.opened(name or "", owner, said or {}, "Your last run")
         except ComparerError:
             return gr.skip()
-        grid = folder / "grid.png"
-        update = self._seen(Finished(comparison, folder, grid if grid.is_file() else None), show=True, first=True)
-        elsewhere = comparison.state == "running" and turns.busy()
-        return update | {self.status: results.ended(comparison, again=True, elsewhere=elsewhere)}
 
-    def stop(self, request: gr.Request) -> None:
-        """Stop this tab's run within one denoising step."""
-        if session := self.sessions.get(request.session_hash or ""):
-            session.stop.set()
+    def opened(self, name: str, owner: str, said: dict, called: str = "Earlier run") -> dict:
+        """Show an earlier run as it is now.
 
-    def leave(self, request: gr.Request) -> None:
-        """Stop the run of a tab that was closed."""
-        if session := self.sessions.pop(request.session_hash or "", None):
-            session.stop.set()
+        Args:
+            name: as ``history.find`` takes it, from anybody.
+            owner: whose browser this is.
+            said: which ``pair`` and ``arm`` to show, as an address has them; {} for the first.
+            called: what it is called beside its date.
 
+        Raises:
+            ComparerError: there is no such run, or it is damaged.
+        """
+        folder = history.find(self.config.runs, name)
+        seen = history.load(folder)
+        going = seen.state == "running" and (turns.busy() or past.being_made(folder))
+        pair, arm = link.pair_of(seen, said)
+        event, offered = Finished(seen, folder, grid_of(folder)), not going and self._mine(folder, owner)
+        update = self.out.seen(event, True, True, pair, arm, offered)
+        return update | {self.out.status: results.ended(seen, called, going)}
 
-def _thresholds(speed_up: float, clip_loss: float) -> Thresholds:
-    return Thresholds(speed_up, clip_loss / 100)
+    def pressed(
+        self, request: gr.Request, event: gr.EventData, owner: str, folder: str, words: str, number: int, chosen: list
+    ) -> Any:
+        """Handle a press on an entry of the history: open it, lay it beside another, or delete it."""
+        data, tab, busy = event._data or {}, self.history, self.sessions.making()
+        name, session = data.get("name"), self.sessions.of(request)
+        try:
+            if data.get("do") == "open":
+                if session and session.running:
+                    raise ComparerError("A comparison is being made in this tab: stop it first, or open the link.")
+                return self.opened(name, owner, data) | {self.rooms: gr.Tabs(selected=RUN), tab.told: ""}
+            if data.get("do") == "choose":
+                return tab.chose(data.get("names"))
+            if data.get("do") == "delete":
+                said = tab.delete(owner, name, busy)
+                left = [each for each in chosen if each != name]
+                shown = folder and history.name(Path(folder)) == name
+                gone = self.out.cleared(results.told("The run that was shown here is deleted.")) if shown else {}
+                return gone | tab.listed(owner, words, number, left, busy) | {tab.told: said} | tab.chose(left)
+        except ComparerError as error:
+            return {tab.told: results.failed(self.config.tell(error))}
+        return gr.skip()
 
 
 def page(config: Config) -> gr.Blocks:

@@ -7,15 +7,18 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from comparer import viewer
+from comparer import history, viewer
 from comparer.html import tables
 from comparer.html.cards import name
 from comparer.order import ordered
 from comparer.results import Comparison
 from comparer.shots import Shot
+from comparer.ui import link
+from comparer.ui.arms import PRIVATE
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 ALL, CLOSE = "all", "compare"
+ADDRESS = Path(__file__).with_name("address.js")
 PRESSED = """element.addEventListener('click', event => {
   const pressed = event.target.closest('button[data-pair]')
   if (!pressed) return
@@ -42,12 +45,14 @@ class Pictures:
                 self.compare = gr.HTML(elem_id="compare", js_on_load=viewer.script(), **PLAIN)
 
     def build_table(self) -> None:
-        """Lay the table of every picture out."""
+        """Lay the table of every picture out, and what the page's address says, which nobody sees."""
+        self.address = gr.HTML(elem_id="address", **PLAIN)
+        self.address.change(None, self.address, None, js=ADDRESS.read_text(encoding="utf-8"), **PRIVATE)
         self.table = gr.HTML(elem_id="every", **PLAIN)
 
     def outputs(self) -> list[Any]:
         """List every component that ``show`` changes."""
-        return [self.column, self.tabs, self.compare, self.all, self.table]
+        return [self.column, self.tabs, self.compare, self.all, self.table, self.address]
 
     def show(
         self,
@@ -68,16 +73,17 @@ class Pictures:
             first: open the view that suits it: all pictures for many arms, a closer look for one.
         """
         views = gr.Tabs(selected=ALL if len(comparison.request.arms) > 2 and item is None else CLOSE)
-        last = comparison.shots[-1]
+        last, asked = comparison.shots[-1], item is not None
         if comparison.state == "running":
             item, arm = item or (last.prompt, last.seed), arm or last.arm
         # Relative: the page may be served below a path of its own.
-        shown = viewer.data(comparison, f"gradio_api/file={quote(str(folder.resolve()))}", item, arm or 1)
+        shown = viewer.data(comparison, f"gradio_api/file={quote(str(folder.resolve()))}", item, arm or 1, asked)
         return {
             self.column: gr.update(visible=True),
             self.compare: viewer.fragment(shown),
             self.all: all_pictures(comparison, folder),
             self.table: tables.pairs_table(comparison),
+            self.address: link.query(history.name(folder)),
             **({self.tabs: views} if first else {}),
         }
 

@@ -10,6 +10,7 @@ from comparer.request import Request
 from comparer.results import Comparison
 from comparer.timing import pace
 
+HEAD = "<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side and honestly measured.</p>"
 EMPTY = (
     '<div class="empty"><p class="lead">See what an accelerator gives, and what it costs.</p>'
     "<p>Press <b>Generate</b>: the same noise becomes one picture without the accelerator and one with it, each "
@@ -83,10 +84,10 @@ STARTING = '<p class="going" aria-hidden="true">Starting</p>'
 PREVIOUS = '<p class="previous">Previous run</p>'
 
 
-def ended(comparison: Comparison, again: bool = False, elsewhere: bool = False) -> str:
-    """Say how the run ended; ``again`` for one that is shown anew, ``elsewhere`` for one that still goes on."""
+def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> str:
+    """Say how the run ended; ``again`` is what one is called that is shown anew, ``elsewhere`` if it still goes on."""
     made, asked = len(comparison.shots), len(comparison.request.items()) * len(comparison.request.arms)
-    before = f"Your last run, {comparison.created[:16].replace('T', ' ')} UTC. " if again else ""
+    before = f"{again}, {comparison.created[:16].replace('T', ' ')} UTC. " if again else ""
     if elsewhere:
         before += "Running in another tab; reload to see more. "
     said = {

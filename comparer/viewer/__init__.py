@@ -20,7 +20,9 @@ SCRIPTS = ("difference", "images", "view", "gestures", "link", "pairs", "facts",
 STAGES = {"text": "Text (s)", "denoising": "Denoising (s)", "decoding": "Decoding (s)"}
 
 
-def data(comparison: Comparison, folder_url: str, item: tuple[int, int] | None = None, arm: int = 1) -> dict[str, Any]:
+def data(
+    comparison: Comparison, folder_url: str, item: tuple[int, int] | None = None, arm: int = 1, asked: bool = False
+) -> dict[str, Any]:
     """Return what the viewer shows of a comparison, finished or not, as plain data for JSON.
 
     Args:
@@ -29,11 +31,12 @@ def data(comparison: Comparison, folder_url: str, item: tuple[int, int] | None =
             the page ("." for a page in the folder itself). It must be quoted as an address.
         item: the (prompt number from 0, seed) that is shown to begin with; the first of the order by default.
         arm: which arm stands beside the baseline to begin with.
+        asked: whether someone asked for the item: it is shown whatever the page's address says.
 
     Returns:
         ``run``, by which what is shown later is known to be of the same; ``width`` and ``height`` in pixels,
         ``prompts``, ``arms`` (each a ``name``, and a ``mark`` of what is wrong with it or ""), ``arm``, ``pair``, the
-        position of ``item`` or None, ``pairs`` in the order in which they were asked for (each ``prompt`` from 0,
+        position of ``item`` or None, ``asked``, ``pairs`` in the order in which they were asked for (each ``prompt`` from 0,
         ``seed`` and ``shots``: by arm, None where not made, else ``url``, ``file``, ``seconds``, ``clip``, ``ssim`` and
         ``facts``, rows of (title, text)), ``orders`` (each ``name`` and ``arms``: by arm, the positions of pairs) and
         ``order``, the one to begin with: the worst pairs first, where anything says which those are.
@@ -73,6 +76,7 @@ def data(comparison: Comparison, folder_url: str, item: tuple[int, int] | None =
         ],
         "arm": min(arm, len(arms) - 1),
         "pair": positions.get(item) if item else None,
+        "asked": asked,
         "pairs": pairs,
         "orders": orders,
         "order": worst[0] if worst and comparison.state != "running" else ORDERS[0],

@@ -33,8 +33,8 @@ class Viewer {
       if (same && data.order === before.data.order) Object.assign(state, {order, prompt, seed})
     }
     state.pair = data.pair ?? listed(data, state)[0] ?? 0
-    if (same) Object.assign(state, read(location.hash, data))
-    else if (OWN.test(location.hash)) history.replaceState(history.state, '', location.pathname + location.search)
+    if (same && !data.asked) Object.assign(state, read(location.hash, data))
+    else if (before && OWN.test(location.hash)) history.replaceState(history.state, '', location.pathname + location.search)
   }
 
   listen() {

@@ -1,0 +1,212 @@
+"""A run in short, kept beside its record as ``card.json``: with it, a list of a thousand runs is quick.
+
+Nothing rests on a card: it says which ``run.json`` it was made of, and is made anew for another or when it is broken.
+"""
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+from comparer.accelerators.base import Accelerator
+from comparer.order import LIKENESS, SCORE, distance
+from comparer.results import Comparison
+
+FILE, RECORD = "card.json", "run.json"
+FORMAT = 1  # one more when what a card says of the same record changes
+THUMB = 192  # pixels of a small picture's longer side; originals up to twice that are shown themselves
+LONGEST = 6000  # characters of all prompts together
+
+
+@dataclass(frozen=True)
+class ArmCard:
+    """What is said of one arm; of the baseline its name alone.
+
+    ``kind`` and ``sentence`` are its verdict's. ``value``, from ``low`` to ``high``, is the speed-up at the verdict's
+    level, or with ``clip`` the difference in CLIP score of an arm with other weights; None where there is none.
+    ``why_not`` says why it was not run, and ``rival`` whether it is the baseline with fewer steps in another's time.
+    """
+
+    name: str
+    kind: str = ""
+    sentence: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    clip: bool = False
+    why_not: str = ""
+    rival: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """A run in short.
+
+    Attributes:
+        created: when it began, in UTC as ISO 8601 has it.
+        state: running, finished, stopped or failed; damaged where ``damaged`` says why it cannot be opened.
+        checkpoint: which weights its baseline has, as ``weights.parse`` reads it.
+        device: the name of what computed.
+        prompts: in order, as many characters as ``LONGEST`` allows.
+        accelerators: titles and names of all accelerators.
+        arms: in order, the baseline first.
+        pictures, width, height: how many there are, and their size in pixels.
+        worst: arm, prompt number and seed of the pair that lost most CLIP score, or is least alike; () without one.
+        files: the worst pair's pictures, the baseline's first; one of a run without pairs.
+        thumbs: small ones of the same, () where the files themselves are small.
+        damaged: why the run cannot be opened, "" where it can.
+    """
+
+    created: str
+    state: str
+    checkpoint: str = ""
+    device: str = ""
+    prompts: tuple[str, ...] = ()
+    accelerators: tuple[str, ...] = ()
+    arms: tuple[ArmCard, ...] = ()
+    pictures: int = 0
+    width: int = 0
+    height: int = 0
+    worst: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
+    thumbs: tuple[str, ...] = ()
+    damaged: str = ""
+
+
+def made(comparison: Comparison) -> Card:
+    """Draw the card of a run."""
+    request = comparison.request
+    worst = _worst(comparison)
+    arm, prompt, seed = worst or (0, -1, -1)
+    shown = [comparison.shot(which, prompt, seed) for which in ((0, arm) if arm else (0,))]
+    kinds = {type(each) for each_arm in request.arms for each in each_arm.accelerators}
+    left, prompts = LONGEST, []
+    for text in request.settings.prompts:
+        prompts.append(text[:left])
+        left -= len(prompts[-1])
+    return Card(
+        created=comparison.created,
+        state=comparison.state,
+        checkpoint=request.settings.weights.text(),
+        device=str(comparison.environment.get("device_name", "")),
+        prompts=tuple(filter(None, prompts)),
+        accelerators=tuple(sorted(f"{kind.title} {kind.__name__}" for kind in kinds if issubclass(kind, Accelerator))),
+        arms=tuple(_arm(comparison, number) for number in range(len(request.arms))),
+        pictures=len(comparison.shots),
+        width=request.settings.width,
+        height=request.settings.height,
+        worst=worst,
+        files=tuple(shot.file for shot in shown if shot),
+    )
+
+
+def _worst(comparison: Comparison) -> tuple[int, ...]:
+    own = [number for number, arm in enumerate(comparison.request.arms) if number and arm.like is None]
+    for order in (SCORE, LIKENESS):
+        told = [(far, arm, *item) for arm in own for item, far in distance(comparison, arm, order).items()]
+        if told:
+            return min(told)[1:]
+    pairs = [(arm, one.prompt, one.seed) for arm in own for one, _ in comparison.pairs(arm)[:1]]
+    alone = [(0, shot.prompt, shot.seed) for shot in comparison.shots if shot.arm == 0]
+    return next(iter(pairs + alone), ())
+
+
+def _arm(comparison: Comparison, number: int) -> ArmCard:
+    arm = comparison.request.arms[number]
+    if not number or not comparison.call_pairs(number):
+        return ArmCard(arm.name, why_not=comparison.why_not(number), rival=arm.like is not None)
+    verdict, clip = comparison.verdict(number), arm.weights is not None
+    found = verdict.clip if clip else verdict.speed_up
+    ended = comparison.state != "running"  # who has not seen all is not judged
+    return ArmCard(
+        arm.name,
+        verdict.kind if ended else "",
+        verdict.sentence if ended else "",
+        found.value,
+        found.interval.low if found.interval else None,
+        found.interval.high if found.interval else None,
+        clip,
+        comparison.why_not(number),
+        arm.like is not None,
+    )
+
+
+def damaged(why: str, seconds: float) -> Card:
+    """Return the card of a folder that cannot be opened; ``seconds`` since 1970 is when it was written last."""
+    return Card(datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds"), "damaged", damaged=why)
+
+
+def key(record: os.stat_result) -> list[int]:
+    """Say which record a card is of."""
+    return [FORMAT, record.st_mtime_ns, record.st_size]
+
+
+def write(folder: Path, card: Card, of: list[int]) -> None:
+    """Keep a card; where that cannot be written, it is made anew each time."""
+    partial = folder / f"{FILE}.partial"
+    try:
+        partial.write_text(json.dumps({"of": of, "card": asdict(card)}, ensure_ascii=False), encoding="utf-8")
+        partial.replace(folder / FILE)
+    except (OSError, ValueError):
+        partial.unlink(missing_ok=True)
+
+
+def read(folder: Path, of: list[int]) -> Card | None:
+    """Return the card that was kept of this record; None where there is none, or one that is not whole."""
+    try:
+        data = json.loads((folder / FILE).read_bytes())
+        if data["of"] != of:
+            return None
+        card = _built(Card, data["card"] | {"arms": tuple(_built(ArmCard, arm) for arm in data["card"]["arms"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    names = (*card.files, *card.thumbs)
+    return card if all(map(plain, names)) and len(card.worst) in (0, 3) else None
+
+
+def plain(name: str) -> bool:
+    """Say whether this is a file's name and no way to another folder."""
+    return bool(name) and not name.startswith(".") and not re.search(r"[/\\\0]", name)
+
+
+_KINDS = {kind: [(each.name, each.type) for each in fields(kind)] for kind in (ArmCard, Card)}
+
+
+def _built(kind: Any, data: dict[str, Any]) -> Any:
+    """Build one of the two from JSON's data; ``TypeError`` where a value is of another type."""
+    data = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    card = kind(**data)
+    for name, type_ in _KINDS[kind]:
+        value = getattr(card, name)
+        if isinstance(type_, UnionType):
+            fits = value is None or type(value) in (float, int)
+        elif get_origin(type_) is tuple:
+            fits = type(value) is tuple and all(isinstance(each, get_args(type_)[0]) for each in value)
+        else:
+            fits = type(value) is type_
+        if not fits:
+            raise TypeError(name)
+    return card
+
+
+def thumbs(folder: Path, card: Card) -> tuple[str, ...]:
+    """Make small pictures of the worst pair where its own are large; return their names."""
+    if max(card.width, card.height) <= 2 * THUMB:
+        return ()
+    from PIL import Image
+
+    names = []
+    try:
+        for number, file in enumerate(card.files):
+            with Image.open(folder / file) as picture:
+                small = picture.convert("RGB")
+            small.thumbnail((THUMB, THUMB), Image.Resampling.LANCZOS)
+            names.append(f"thumb-{number}.jpg")
+            small.save(folder / names[-1], quality=85)
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return ()
+    return tuple(names)

@@ -1,0 +1,210 @@
+"""Earlier runs: list them, search them, know whose they are, delete one. No link is followed out of the runs folder."""
+
+import hashlib
+import hmac
+import os
+import re
+import shutil
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from secrets import token_hex
+from time import time
+
+from comparer import cards, history
+from comparer.cards import Card
+from comparer.errors import ComparerError, shown
+from comparer.models.catalog import CATALOG
+
+GOING = 30 * 60  # seconds after its last record for which a run that has not ended counts as being made
+OWNER = "owner"  # a file in the run folder: whose run it is
+# As ``RunFolder.create`` names them.
+_MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)
+_OTHERS = ("check.json", "evaluation.json")  # what folders beside runs hold
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of the list: its name as ``history.find`` takes it, and its card."""
+
+    name: str
+    card: Card
+
+    @property
+    def title(self) -> str:
+        """What its checkpoint is called."""
+        name, *rest = self.card.checkpoint.split("; ")
+        return "; ".join([CATALOG[name].title if name in CATALOG else name, *rest])
+
+    @property
+    def words(self) -> str:
+        """Everything that a search looks into, in small letters."""
+        card = self.card
+        arms = (f"{arm.name} {arm.kind}" for arm in card.arms)
+        texts = (self.name, self.title, card.checkpoint, card.state, card.created, card.device)
+        return " ".join((*texts, *card.prompts, *arms, *card.accelerators)).casefold()
+
+
+def entries(runs: Path, owner: str | None = None) -> list[Entry]:
+    """List the runs of a folder, newest first: damaged ones too, and those inside evaluations.
+
+    Args:
+        runs: the folder; one that is not there holds no runs.
+        owner: list only the runs of whoever has this secret; None for all.
+    """
+    found = [Entry(name, _card(runs / name)) for name in _names(runs) if owner is None or owns(runs / name, owner)]
+    return sorted(found, key=lambda entry: (entry.card.created, entry.name), reverse=True)
+
+
+def entry(runs: Path, name: str) -> Entry:
+    """Return one run of the list.
+
+    Raises:
+        ComparerError: there is none of this name.
+    """
+    if name not in _names(runs):
+        raise ComparerError(f"There is no run '{shown(name)}'.")
+    return Entry(name, _card(runs / name))
+
+
+def search(listed: Sequence[Entry], words: str) -> list[Entry]:
+    """Return the runs in which every one of the words stands, in names, prompts, arms or verdicts, in any case."""
+    wanted = words.casefold().split()
+    return [entry for entry in listed if all(word in entry.words for word in wanted)] if wanted else list(listed)
+
+
+def size(folder: Path) -> int:
+    """Return how many bytes a run folder's files have."""
+    return sum(each.stat(follow_symlinks=False).st_size for each in _inside(folder))
+
+
+def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str:
+    """Say why a run of the list is not deleted; "" where nothing is in the way.
+
+    Args:
+        runs: the folder of runs.
+        found: the run.
+        busy: names of runs that are known to be being made.
+    """
+    if "/" in found.name:
+        return "it is part of an evaluation"
+    if found.name in busy or found.card.state == "running":
+        return "it is being made"
+    if found.card.damaged and not _MADE.fullmatch(found.name):
+        return "nothing says that this folder is Comparer's"
+    return ""
+
+
+def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None = None) -> None:
+    """Delete a run: the folder of this name directly in the folder of runs.
+
+    Args:
+        runs: the folder of runs.
+        name: of the run, from anybody.
+        busy: names of runs that are known to be being made.
+        owner: the secret of whoever asks; None where everybody may delete.
+
+    Raises:
+        ComparerError: there is none of this name, or it is not deleted, and why.
+    """
+    found = entry(runs, name)
+    if owner is not None and not owns(runs / name, owner):
+        raise ComparerError("This run is another visitor's: only who made it can delete it.")
+    if why := why_not_deleted(runs, found, busy):
+        raise ComparerError(f"The run '{shown(name)}' is not deleted: {why}.")
+    gone = runs / f".deleted-{token_hex(8)}"  # at once: nobody sees half a run
+    try:
+        (runs / name).rename(gone)
+        shutil.rmtree(gone)
+    except OSError as error:
+        raise ComparerError(f"The run '{shown(name)}' cannot be deleted: {error.strerror or error}.") from error
+
+
+def being_made(folder: Path) -> bool:
+    """Say whether a run is being made as far as its record tells, by whatever process."""
+    return _card(folder).state == "running"
+
+
+def claim(folder: Path, owner: str) -> None:
+    """Note whose run it is, by a digest of the owner's secret; nobody is told the secret itself."""
+    with suppress(OSError):  # then it is nobody's
+        (folder / OWNER).write_text(_digest(owner), encoding="utf-8")
+
+
+def owns(folder: Path, owner: str) -> bool:
+    """Say whether a run is this owner's, who is known by a secret."""
+    try:
+        return bool(owner) and hmac.compare_digest((folder / OWNER).read_bytes(), _digest(owner).encode())
+    except OSError:
+        return False
+
+
+def _digest(owner: str) -> str:
+    return hashlib.sha256(owner.encode()).hexdigest()
+
+
+def _names(runs: Path) -> Iterator[str]:
+    for folder in _inside(runs):
+        if not folder.is_dir(follow_symlinks=False) or not re.fullmatch(history.NAME, folder.name, re.ASCII):
+            continue
+        if _there(folder.path, cards.RECORD):
+            yield folder.name
+        elif _there(folder.path, "evaluation.json"):
+            cells = [cell for cell in _inside(Path(folder.path)) if re.fullmatch(history.NAME, cell.name, re.ASCII)]
+            cells = [cell for cell in cells if cell.is_dir(follow_symlinks=False) and _there(cell.path, cards.RECORD)]
+            yield from (f"{folder.name}/{cell.name}" for cell in cells)
+        elif _MADE.fullmatch(folder.name) and not any(_there(folder.path, name) for name in _OTHERS):
+            yield folder.name
+
+
+def _inside(folder: Path) -> list[os.DirEntry]:
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
+    except OSError:
+        return []
+
+
+def _there(folder: str, name: str) -> bool:
+    return os.path.lexists(os.path.join(folder, name))  # noqa: PTH118 - a thousand paths
+
+
+def _card(folder: Path) -> Card:
+    try:
+        record = (folder / cards.RECORD).lstat()
+    except OSError as error:
+        gone = isinstance(error, FileNotFoundError)
+        return cards.damaged("There is no run.json in it." if gone else f"{error.strerror}.", _when(folder))
+    if not stat.S_ISREG(record.st_mode):
+        return cards.damaged("Its run.json is not a file.", _when(folder))
+    of = cards.key(record)
+    card = cards.read(folder, of) or _made(folder, record)
+    going = card.state == "running" and time() - record.st_mtime < GOING
+    return replace(card, state="cut off") if card.state == "running" and not going else card
+
+
+def _when(folder: Path) -> float:
+    """Return when a folder was made by its name, else when it was changed; seconds since 1970, 0 where unknown."""
+    with suppress(ValueError):
+        return datetime.strptime(folder.name[:17], "%Y-%m-%d_%H%M%S").timestamp()
+    with suppress(OSError):
+        return folder.lstat().st_mtime
+    return 0
+
+
+def _made(folder: Path, record: os.stat_result) -> Card:
+    try:
+        comparison = history.load(folder)
+        card = cards.made(comparison)
+        datetime.fromisoformat(card.created).astimezone(UTC)
+    except ComparerError as error:
+        why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
+        card = cards.damaged(f"Its run.json holds no run: {shown(why, 300)}", _when(folder))
+    except Exception as error:  # a record of anybody's: whatever is wrong in it must not hide the others
+        why = f"Its run.json contradicts itself: {type(error).__name__}: {shown(error, 300)}"
+        card = cards.damaged(why, _when(folder))
+    cards.write(folder, card, cards.key(record))
+    return card

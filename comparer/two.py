@@ -1,0 +1,151 @@
+"""The figures of two runs side by side. Each run's pairs are its own: nothing here tests one run against the other."""
+
+from dataclasses import dataclass
+
+from comparer.notes import interval, loss, ratio
+from comparer.planning import level_at
+from comparer.results import Comparison
+from comparer.verdict import difference_text
+
+NOT_TESTED = (
+    "Every pair lies within one run: each speed-up and each difference was measured side by side in its own run, and "
+    "nothing here tests whether two of them differ."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one figure or setting is in both runs, as text."""
+
+    title: str
+    one: str
+    other: str
+
+    @property
+    def same(self) -> bool:
+        """Whether both are equal."""
+        return self.one == self.other
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that belong together: those of an arm, the settings or the environment."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+def parts(one: Comparison, other: Comparison) -> list[Part]:
+    """Lay two runs side by side: arms matched by name, then settings, then what computed; no row without text."""
+    names = dict.fromkeys(arm.name for seen in (one, other) for arm in seen.request.arms)
+    found = [_part(name, _arm(one, name), _arm(other, name)) for name in names]
+    found += [_part("Settings", _settings(one), _settings(other))]
+    found += [_part("Environment", _environment(one), _environment(other))]
+    return [part for part in found if part.rows]
+
+
+def _part(title: str, one: dict[str, str], other: dict[str, str]) -> Part:
+    titles = [each for each in dict.fromkeys((*one, *other)) if one.get(each) or other.get(each)]
+    return Part(title, tuple(Row(each, one.get(each, ""), other.get(each, "")) for each in titles))
+
+
+def remarks(one: Comparison, other: Comparison) -> list[str]:
+    """Say what may be read from the two beside each other, and what may not."""
+    said = [NOT_TESTED]
+    names = [str(seen.environment.get("device_name", "")) for seen in (one, other)]
+    if names[0] != names[1]:
+        said.append(
+            f"The times are not comparable: one run was made on {names[0] or 'a device that it does not name'}, the "
+            f"other on {names[1] or 'a device that it does not name'}."
+        )
+    else:
+        said.append(
+            f"Both were made on a device called {names[0] or 'nothing'}, which need not be the same machine, and at "
+            "different times: seconds of the one beside seconds of the other say little."
+        )
+    if one.scorer.name != other.scorer.name:
+        said.append("The CLIP scores are not comparable: they are of different scorers.")
+    elif _pictures(one) != _pictures(other):
+        said.append("The mean CLIP scores and SSIMs are of different pictures: prompts, seeds or settings differ.")
+    return said
+
+
+def _pictures(seen: Comparison) -> tuple:
+    """Return what an arm's pictures depend on besides the arm."""
+    settings = seen.request.settings
+    items = sorted((settings.prompts[prompt], seed) for prompt, seed in seen.request.items())
+    rest = [getattr(settings, name) for name in ("negative_prompt", "sampler", "steps", "guidance", "width", "height")]
+    return items, rest, settings.weights, settings.guidance_rescale
+
+
+def _arm(seen: Comparison, name: str) -> dict[str, str]:
+    number = next((n for n, arm in enumerate(seen.request.arms) if arm.name == name), None)
+    if number is None:
+        return {"Arm": "not in this run"}
+    if why := seen.why_not(number):
+        return {"Arm": f"not run: {why}"}
+    figures, alike, peak = seen.figures(number), seen.similarity(number), seen.peak(number)
+    said = {
+        "Seconds a picture": _show(figures.seconds, "{:.3f}"),
+        "CLIP score": _show(figures.clip_score, "{:.2f}"),
+        "Peak memory": _show(peak and peak / 2**30, "{:.2f} GiB"),
+    }
+    if not number or not seen.call_pairs(number):
+        return said
+    verdict = seen.verdict(number)
+    return {
+        "Verdict": verdict.kind if seen.state != "running" else "",
+        "Speed-up": interval(verdict.speed_up, ratio),
+        "CLIP, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
+        "Level of the intervals": f"{100 * level_at(seen.looks):.4g} %",
+        "CLIP loss": "" if figures.clip_loss is None else loss(figures.clip_loss),
+        "SSIM": _show(alike.ssim if alike else None, "{:.3f}"),
+        "MAC ratio": _show(figures.mac_ratio, "{:.2f}×"),
+        "Pairs": str(len(seen.pairs(number))),
+        **said,
+    }
+
+
+def _settings(seen: Comparison) -> dict[str, str]:
+    request, settings = seen.request, seen.request.settings
+    return {
+        "Checkpoint": settings.weights.text(),
+        "SHA-256 of the denoiser": seen.model_hash(0)[:12],
+        "Prompts": "\n".join(settings.prompts),
+        "Negative prompt": settings.negative_prompt,
+        "Seeds": ", ".join(map(str, settings.seeds)),
+        "Sampler": settings.sampler,
+        "Steps": str(settings.steps),
+        "Guidance": f"{settings.guidance:g}",
+        "Guidance rescale": f"{settings.guidance_rescale:g}" if settings.guidance_rescale else "",
+        "Size": f"{settings.width} × {settings.height}",
+        "Batch size": str(settings.batch_size),
+        "Warm-ups": str(request.warmups),
+        "Repeats": str(request.repeats),
+        "Starting noise": request.noise,
+        "Scored by": seen.scorer.name or f"not scored: {seen.scorer.why_not}",
+    }
+
+
+def _environment(seen: Comparison) -> dict[str, str]:
+    told = {
+        "device_name": "Device",
+        "device": "Torch device",
+        "dtype": "Dtype",
+        "threads": "Threads",
+        "attention": "Attention",
+        "tf32": "TF32",
+        "offload": "Offload",
+        "vae": "VAE",
+        "system": "System",
+        "python": "Python",
+        "comparer": "Comparer",
+    }
+    known = seen.environment
+    said = {title: str(known[key]) for key, title in told.items() if known.get(key) is not None}
+    versions = known.get("versions")
+    return said | {str(k): str(v) for k, v in (versions if isinstance(versions, dict) else {}).items()}
+
+
+def _show(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)

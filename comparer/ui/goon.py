@@ -1,0 +1,73 @@
+"""Go on with the run that is shown: to its end, with more seeds, or with one more arm."""
+
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+
+from comparer.config import Config
+from comparer.door import with_arm
+from comparer.errors import ComparerError
+from comparer.request import Request
+from comparer.results import Comparison
+from comparer.resume import extended
+
+FINISH, SEEDS, ARM = "finish", "seeds", "arm"
+
+
+class GoOn:
+    """The components, and the request that each of the buttons asks for."""
+
+    def __init__(self, config: Config) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.config = config
+
+    def build(self) -> None:
+        """Lay the row out, hidden until a run has ended."""
+        with gr.Accordion("Go on with this run", open=False, visible=False, elem_id="goon") as self.fold:
+            gr.HTML('<p class="note">Only what is missing is made; the pictures and times that are there stay.</p>')
+            self.finish = gr.Button("Finish it", visible=False, variant="primary", size="sm", elem_id="finish")
+            with gr.Row(equal_height=True):
+                self.seeds = gr.Number(1, label="More seeds", precision=0, minimum=1, min_width=110, scale=1)
+                self.add_seeds = gr.Button("Run them", min_width=110, scale=1, elem_id="add-seeds")
+                self.arm = gr.Textbox(
+                    label="One more arm", placeholder="ToMe(ratio=0.5)", max_lines=1, min_width=200, scale=3
+                )
+                self.add_arm = gr.Button("Add the arm", min_width=110, scale=1, elem_id="add-arm")
+
+    def shown(self, seen: Comparison, offered: bool) -> dict:
+        """Offer to go on with a run: to its end where it has not got there."""
+        unfinished = seen.state != "finished"
+        return {self.fold: gr.update(visible=offered, open=unfinished), self.finish: gr.update(visible=unfinished)}
+
+    def outputs(self) -> list[Any]:
+        """List what ``shown`` changes."""
+        return [self.fold, self.finish]
+
+    def buttons(self) -> list[tuple[gr.Button, str, Any]]:
+        """List every button, what it asks for, and the component that says how much of it."""
+        return [
+            (self.finish, FINISH, self.seeds),
+            (self.add_seeds, SEEDS, self.seeds),
+            (self.add_arm, ARM, self.arm),
+        ]
+
+    def asked(self, what: str, seen: Comparison, value: Any) -> Request:
+        """Return the request to go on with.
+
+        Args:
+            what: ``FINISH``, ``SEEDS`` or ``ARM``.
+            seen: the run.
+            value: how many seeds, or which arm.
+
+        Raises:
+            ComparerError: the value is none, or the run may not have that.
+        """
+        request = seen.request
+        if what == ARM:
+            return with_arm(self.config, request, value or "")
+        if what == SEEDS:
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= self.config.limits.pictures:
+                raise ComparerError("More seeds are a whole number, 1 or more.")
+            request = extended(request, value)
+        return replace(request, limits=self.config.limits)

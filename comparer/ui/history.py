@@ -1,0 +1,150 @@
+"""The History tab: earlier runs, searched, opened, laid side by side, linked to and deleted."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from comparer import history, past, two
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.past import Entry
+from comparer.ui import entry, results
+from comparer.ui.arms import PRIVATE
+from comparer.ui.pictures import PLAIN
+
+SCRIPT = Path(__file__).with_name("history.js")
+STEP = 50  # runs that are shown at first, and with every "Show more"
+NONE = (
+    '<div class="empty"><p class="lead">No runs yet.</p><p>Every comparison is kept here until it is deleted: press '
+    "<b>Generate</b> on the first tab to make one.</p></div>"
+)
+ONE = '<p class="note" role="status">One run is chosen: press <b>Side by side</b> on another.</p>'
+
+
+class History:
+    """The tab's components and the handlers that belong to them alone."""
+
+    def __init__(self, config: Config) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.config = config
+
+    def build(self) -> None:
+        """Lay the tab out."""
+        with gr.Row(elem_id="history-search", equal_height=True):
+            self.words = gr.Textbox(
+                label="Search the runs", placeholder="Words of a prompt, a model, an accelerator", max_lines=1,
+                max_length=500, scale=3,
+            )  # fmt: skip
+            self.counted = gr.HTML(elem_id="history-counted", **PLAIN)
+        self.told = gr.HTML(elem_id="history-told", **PLAIN)
+        self.two = gr.HTML(elem_id="two", js_on_load=_CLOSE, **PLAIN)
+        self.list = gr.HTML(elem_id="history", js_on_load=SCRIPT.read_text(encoding="utf-8"), **PLAIN)
+        self.more = gr.Button("Show more", visible=False, elem_id="history-more")
+        self.number, self.chosen = gr.State(STEP), gr.State([])
+
+    def asked(self) -> list[Any]:
+        """List what ``listed`` takes, after whose runs are listed."""
+        return [self.words, self.number, self.chosen]
+
+    def outputs(self) -> list[Any]:
+        """List what the handlers change."""
+        return [self.list, self.counted, self.more, self.number, self.told, self.two, self.chosen]
+
+    def wire(self, tab: gr.Tab, owner: gr.BrowserState, busy: Any) -> None:
+        """List the runs when the tab is opened and as words are typed; ``busy`` names those that are being made."""
+
+        def listed(mine: str, words: str, number: int, chosen: list) -> dict:
+            return self.listed(mine, words, number, chosen, busy()) | {self.told: ""}
+
+        def afresh(mine: str, words: str, number: int, chosen: list) -> dict:
+            return listed(mine, words, STEP, chosen)
+
+        asked = [owner, *self.asked()]
+        tab.select(listed, asked, self.outputs(), **PRIVATE)
+        self.words.change(afresh, asked, self.outputs(), trigger_mode="always_last", **PRIVATE)
+        self.more.click(
+            lambda mine, words, number, chosen: listed(mine, words, number + STEP, chosen), asked, self.outputs(),
+            **PRIVATE,
+        )  # fmt: skip
+        self.two.click(
+            lambda mine, words, number, chosen: listed(mine, words, number, []) | {self.two: "", self.chosen: []},
+            asked, self.outputs(), **PRIVATE,
+        )  # fmt: skip
+
+    def listed(self, mine: str, words: str, number: int, chosen: Sequence[str], busy: set[str]) -> dict:
+        """Draw the list of runs in which all words stand; on a public page of this visitor's runs alone."""
+        every = past.entries(self.config.runs, mine if self.config.public else None)
+        found = past.search(every, words or "")
+        return {
+            self.list: entry.draw(found[:number], self.config.runs, chosen, busy) if found else "" if every else NONE,
+            self.counted: _counted(len(found), len(every)),
+            self.more: gr.update(visible=len(found) > number),
+            self.number: number,
+        }
+
+    def chose(self, names: Any) -> dict:
+        """Lay the two chosen runs side by side; say what is missing where it is one."""
+        chosen = [name for name in names if isinstance(name, str)][-2:] if isinstance(names, list) else []
+        shown = ONE if chosen else ""
+        if len(chosen) == 2:
+            try:
+                shown = side_by_side([past.entry(self.config.runs, name) for name in chosen], self.config.runs)
+            except ComparerError as error:
+                shown = results.failed(self.config.tell(error))
+        return {self.two: shown, self.chosen: chosen, self.told: ""}
+
+    def delete(self, mine: str, name: Any, busy: set[str]) -> str:
+        """Delete a run and say so.
+
+        Raises:
+            ComparerError: it is not deleted, and why.
+        """
+        past.delete(self.config.runs, name, busy, mine if self.config.public else None)
+        return results.told("The run is deleted.")
+
+
+def side_by_side(chosen: Sequence[Entry], runs: Path) -> str:
+    """Draw two runs' figures in one table, equal rows dimmed, with what may be read from them."""
+    one, other = (history.load(history.find(runs, each.name)) for each in chosen)
+    head = "".join(
+        f'<th scope="col">{escape(each.title)}<small>{escape(entry.when(each.card.created))}</small></th>'
+        for each in chosen
+    )
+    body = "".join(
+        f'<tbody><tr><th scope="rowgroup" colspan="3">{results.name(part.title)}</th></tr>'
+        + "".join(
+            f'<tr{" class=same" if row.same else ""}><th scope="row">{escape(row.title)}</th>'
+            f"<td>{_cell(row.one)}</td><td>{_cell(row.other)}</td></tr>"
+            for row in part.rows
+        )
+        + "</tbody>"
+        for part in two.parts(one, other)
+    )
+    said = "".join(f"<li>{escape(text)}</li>" for text in two.remarks(one, other))
+    return (
+        '<section class="two" aria-label="Two runs side by side"><div><h2>Two runs side by side</h2>'
+        f'<button type="button" data-do="close">Close</button></div><ul class="notes">{said}</ul>'
+        '<div class="scroll" tabindex="0" role="region" aria-label="Figures of two runs"><table>'
+        f"<thead><tr><td></td>{head}</tr></thead>{body}</table></div></section>"
+    )
+
+
+def _cell(text: str) -> str:
+    return escape(text).replace("\n", "<br>") or "–"
+
+
+def _counted(found: int, every: int) -> str:
+    runs = f"{every:,} run{'' if every == 1 else 's'}"
+    said = runs if found == every else f"{found:,} of {runs}" if found else f"None of {runs} has all these words."
+    return f'<p class="note" role="status">{said if every else ""}</p>'
+
+
+_CLOSE = """element.addEventListener('click', event => {
+  if (event.target.closest('[data-do=close]')) trigger('click', {})
+})
+new MutationObserver(() => {
+  if (element.querySelector('.two')) element.scrollIntoView({block: 'start'})
+}).observe(element, {childList: true, subtree: true})"""

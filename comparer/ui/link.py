@@ -1,0 +1,35 @@
+"""The run and the pair in the page's address, so that a link opens what somebody else saw. No gradio."""
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from comparer.results import Comparison
+
+
+def query(name: str, pair: tuple[int, int] | None = None, arm: int = 1) -> str:
+    """Write what follows the page's address: "?run=NAME&pair=2:17&arm=1".
+
+    Args:
+        name: the run's, as ``history.find`` takes it.
+        pair: prompt number from 0 and seed.
+        arm: which arm stands beside the baseline.
+    """
+    said = {"run": name} | ({} if pair is None else {"pair": f"{pair[0]}:{pair[1]}", "arm": str(arm)})
+    return "?" + urlencode(said, safe=":/")
+
+
+def pair_of(seen: Comparison, said: Mapping[str, str]) -> tuple[tuple[int, int] | None, int]:
+    """Read the pair and the arm that an address says; (None, 1) where the run has no such pair.
+
+    Args:
+        seen: the run.
+        said: the address's ``pair`` and ``arm``, from anybody.
+    """
+    pair, arm = str(said.get("pair", "")), str(said.get("arm", "1"))
+    if not re.fullmatch(r"\d{1,6}:\d{1,10}", pair, re.ASCII) or not re.fullmatch(r"\d{1,4}", arm, re.ASCII):
+        return None, 1
+    prompt, seed = map(int, pair.split(":"))
+    made = any((shot.prompt, shot.seed) == (prompt, seed) for shot in seen.shots)
+    known = 0 < int(arm) < len(seen.request.arms) or len(seen.request.arms) == 1
+    return ((prompt, seed), int(arm)) if made and known else (None, 1)

@@ -1,0 +1,149 @@
+"""The right column: what was seen of a run, from its status to its downloads."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from comparer import history
+from comparer.config import Config
+from comparer.events import Finished, Seen
+from comparer.html import tables
+from comparer.results import Comparison
+from comparer.resume import more_seeds
+from comparer.ui import results
+from comparer.ui.details import details
+from comparer.ui.goon import GoOn
+from comparer.ui.inspect import Inspect
+from comparer.ui.pictures import PLAIN, Pictures
+from comparer.verdict import DEFAULT, Thresholds
+
+
+class Outcome:
+    """The components, and what they show of a run."""
+
+    def __init__(self, config: Config) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.pictures, self.inspect, self.goon = Pictures(), Inspect(config), GoOn(config)
+
+    def build(self) -> None:
+        """Lay the column out."""
+        self.inspect.build()
+        with gr.Row(equal_height=False, elem_id="state"):
+            self.status = gr.HTML(results.EMPTY, elem_id="status", **PLAIN)
+            self.again = gr.Button(
+                "Use these settings", visible=False, size="sm", scale=0, min_width=160, elem_id="settings"
+            )
+        self.previous = gr.HTML(elem_id="previous", **PLAIN)
+        self.headline = gr.HTML(elem_id="headline", **PLAIN)
+        with gr.Row(visible=False, elem_id="judge") as self.judge:
+            self.more = gr.Button("", visible=False, scale=0, min_width=220, elem_id="more")
+            with gr.Accordion("What is worthwhile", open=False) as self.worthwhile:
+                self.thresholds = [
+                    gr.Slider(1.01, 5, DEFAULT.speed_up, step=0.01, label="A speed-up from"),
+                    gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A CLIP loss below (%)"),
+                ]
+        self.goon.build()
+        self.pictures.build()
+        self.figures = gr.HTML(elem_id="figures", **PLAIN)
+        self.pictures.build_table()
+        self.notes = gr.HTML(elem_id="notes", **PLAIN)
+        with gr.Row(elem_id="downloads"):
+            self.grid = gr.DownloadButton("Download the grid (PNG)", visible=False, elem_id="grid")
+            self.record = gr.DownloadButton("Download the record (JSON)", visible=False, elem_id="record")
+
+    def keep(self) -> None:
+        """Add what is kept of the run: the comparison and its folder in this tab, its name in the browser."""
+        self.comparison, self.folder = gr.State(None), gr.State(None)
+        # Kept by the browser: a tab that lost its connection finds its run again.
+        self.last = gr.BrowserState("", storage_key="comparer-last-run", secret="comparer")
+
+    def outputs(self) -> list[Any]:
+        """List every component that ``seen`` and ``cleared`` change."""
+        shown = [
+            self.headline,
+            self.judge,
+            self.worthwhile,
+            self.more,
+            self.figures,
+            self.notes,
+            self.grid,
+            self.record,
+        ]
+        kept = [self.comparison, self.folder, self.last]
+        return [self.status, self.previous, self.again, *shown, *kept, *self.goon.outputs(), *self.pictures.outputs()]
+
+    def seen(
+        self, event: Seen | Finished, show: bool, first: bool = False, pair: tuple[int, int] | None = None,
+        arm: int | None = None, offered: bool = True,
+    ) -> dict:  # fmt: skip
+        """Show a run.
+
+        Args:
+            event: of the run.
+            show: whether the pictures are changed, too.
+            first: whether it is another run than the one that was shown.
+            pair: prompt number and seed to show; None for the newest, or the first of a run that has ended.
+            arm: which one beside the baseline, with a pair.
+            offered: whether it can be gone on with, once it has ended.
+        """
+        comparison, folder = event.comparison, event.folder
+        ended = isinstance(event, Finished)
+        update: dict = {
+            **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
+            self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
+            # Whoever compares checkpoints asks which is better, not what a speed-up is worth.
+            self.worthwhile: gr.update(visible=not comparison.request.variants()),
+            self.figures: tables.arms_table(comparison) + details(comparison),
+            self.notes: tables.notes_list(comparison),
+            self.comparison: comparison,
+            self.folder: str(folder),
+            self.last: history.name(folder),
+            self.again: gr.update(visible=ended),
+            **self.goon.shown(comparison, offered and ended),
+        }
+        if isinstance(event, Finished):
+            update[self.status] = results.ended(comparison)
+            if event.grid:
+                update |= {
+                    self.grid: gr.update(value=str(event.grid), visible=True),
+                    self.record: gr.update(value=str(folder / "run.json"), visible=True),
+                }
+        if not comparison.shots or not show:
+            return update
+        return update | self.pictures.show(comparison, folder, pair, arm if pair else None, first)
+
+    def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
+        """Draw the headline, and offer more seeds where they would probably settle what cannot be told."""
+        if seen is None:
+            return gr.skip()
+        limits = thresholds(speed_up, clip_loss)
+        more = more_seeds(seen, limits) if seen.state != "running" else 0
+        return {
+            self.headline: results.headline(seen, limits),
+            self.more: gr.update(visible=more > 0, value=f"Run {more} more seed{'s' if more > 1 else ''}"),
+        }
+
+    def cleared(self, said: str) -> dict:
+        """Show nothing of a run any more, and say why."""
+        hidden = [self.again, self.judge, self.more, self.grid, self.record, self.goon.fold, self.pictures.column]
+        empty = [self.previous, self.headline, self.figures, self.notes, self.pictures.table, self.pictures.address]
+        return {
+            self.status: said,
+            **dict.fromkeys(empty, ""),
+            **{component: gr.update(visible=False) for component in hidden},
+            self.comparison: None,
+            self.folder: None,
+            self.last: "",
+        }
+
+
+def grid_of(folder: Path) -> Path | None:
+    """Return a run folder's grid, None where there is none."""
+    path = folder / "grid.png"
+    return path if path.is_file() else None
+
+
+def thresholds(speed_up: float, clip_loss: float) -> Thresholds:
+    """Return what is worthwhile from the sliders' values: a speed-up, and a CLIP loss in per cent."""
+    return Thresholds(speed_up, clip_loss / 100)

@@ -1,0 +1,280 @@
+"""Earlier runs: what is listed, found and deleted, whatever lies in the folder. No model and no browser."""
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+from test_viewer import HOSTILE, comparison_in
+
+from comparer import cards, history, past, two
+from comparer.errors import ComparerError
+from comparer.likeness import Similarity
+from comparer.order import LIKENESS, SCORE
+
+NAME = "2026-11-{day:02}_120000_demo_{day:06x}"
+
+
+def kept(runs, day=1, name="", **changes):
+    """Write a run of six arms, two prompts and two seeds; return its folder."""
+    folder = history.RunFolder.at(runs / (name or NAME.format(day=day)))
+    seen = comparison_in(folder.path)
+    folder.save(replace(seen, **{"created": f"2026-11-{day:02}T12:00:00+00:00"} | changes))
+    return folder.path
+
+
+def names(runs, **more):
+    return [entry.name for entry in past.entries(runs, **more)]
+
+
+def test_runs_are_listed_newest_first_with_what_is_said_of_each(tmp_path):
+    for day in (2, 3, 1):
+        kept(tmp_path, day)
+    first, *_ = found = past.entries(tmp_path)
+    assert [entry.name for entry in found] == [NAME.format(day=day) for day in (3, 2, 1)]
+    card, seen = first.card, history.load(tmp_path / first.name)
+    assert (card.state, card.pictures, card.prompts) == ("finished", 24, seen.request.settings.prompts)
+    for number, arm in enumerate(card.arms[1:], 1):
+        verdict = seen.verdict(number)
+        assert (arm.kind, arm.sentence, arm.value) == (verdict.kind, verdict.sentence, verdict.speed_up.value)
+        assert (arm.low, arm.high) == (verdict.speed_up.interval.low, verdict.speed_up.interval.high)
+    assert first.title == "Demo: coloured shapes (runs anywhere)"
+    assert past.entries(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("order", [SCORE, LIKENESS])
+def test_the_worst_pair_is_the_one_that_lost_most(order, tmp_path):
+    folder = history.RunFolder.at(tmp_path / NAME.format(day=1))
+    seen = comparison_in(folder.path)
+    shots = [replace(shot, clip_score=25.0 if order == SCORE else None, similarity=None) for shot in seen.shots]
+    at = next(n for n, s in enumerate(shots) if (s.arm, s.prompt, s.seed) == (3, 1, 17))
+    alike = Similarity(False, 9, 1.0, 30.0, 0.5)
+    shots[at] = replace(shots[at], **{"clip_score": 24.0} if order == SCORE else {"similarity": alike})
+    folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", shots=shots))
+    (entry,) = past.entries(tmp_path)
+    assert entry.card.worst == (3, 1, 17)
+    assert entry.card.files == ("0-1-17.png", "3-1-17.png")
+
+
+def test_small_pictures_are_made_of_large_ones_alone(tmp_path):
+    folder = history.RunFolder.at(tmp_path / NAME.format(day=1))
+    seen = comparison_in(folder.path)
+    for shot in seen.shots:
+        Image.new("RGB", (800, 400), (200, 30, 40)).save(folder.path / shot.file)
+    settings = replace(seen.request.settings, width=800, height=400)
+    folder.save(replace(seen, request=replace(seen.request, settings=settings)))
+    small = cards.read(folder.path, cards.key((folder.path / "run.json").stat())).thumbs
+    assert [Image.open(folder.path / name).size for name in small] == [(192, 96)] * 2
+    assert Image.open(folder.path / small[0]).getpixel((90, 40)) == pytest.approx((200, 30, 40), abs=4)
+    assert past.entries(kept(tmp_path / "other").parent)[0].card.thumbs == ()
+
+
+def spoil(folder, how):
+    record = folder / "run.json"
+    data = json.loads(record.read_text())
+    if how == "cut":
+        record.write_text(record.read_text()[:5000])
+    elif how == "gone":
+        record.unlink()
+    elif how == "a folder":
+        record.unlink()
+        record.mkdir()
+    elif how == "deep":
+        record.write_text("[" * 100_000)
+    elif how == "bytes":
+        record.write_bytes(b"\xff\xfe\x00" * 50)
+    elif how == "a link":
+        outside = folder.parent.parent / "outside.json"
+        record.rename(outside)
+        record.symlink_to(outside)
+    else:
+        changes = {
+            "empty": {"request": {}},
+            "no calls": {"calls": []},
+            "another way": {"shots": [data["shots"][0] | {"file": "../../secret.png"}]},
+            "no date": {"created": "yesterday"},
+            "an arm too many": {"not_run": [{"arm": "x"}]},
+            "times of text": {"calls": [call | {"seconds": "long"} for call in data["calls"]]},
+        }
+        record.write_text(json.dumps(data | changes[how]))
+
+
+SPOILT = ["cut", "gone", "a folder", "deep", "bytes", "a link", "empty", "no calls", "another way", "no date",
+          "an arm too many", "times of text"]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_a_damaged_run_is_listed_as_such_and_breaks_nothing_else(how, tmp_path):
+    runs = tmp_path / "runs"
+    kept(runs, 1), kept(runs, 3)
+    spoil(kept(runs, 2), how)
+    for _ in range(2):  # also from the card that says so
+        newest, damaged, oldest = past.entries(runs)
+        assert newest.card.state == oldest.card.state == "finished"
+        assert damaged.name == NAME.format(day=2) and damaged.card.state == "damaged" and damaged.card.damaged
+        assert str(tmp_path) not in damaged.card.damaged and len(damaged.card.damaged) < 500
+    past.delete(runs, damaged.name)
+    assert names(runs) == [newest.name, oldest.name] and not (runs / damaged.name).exists()
+
+
+def test_a_card_is_of_one_record_and_made_anew_for_another(tmp_path):
+    folder = kept(tmp_path)
+    (before,) = past.entries(tmp_path)
+    data = json.loads((folder / "run.json").read_text())
+    data["state"] = "stopped"
+    (folder / "run.json").write_text(json.dumps(data))
+    (after,) = past.entries(tmp_path)
+    assert (before.card.state, after.card.state) == ("finished", "stopped")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda card: "",
+        lambda card: card[: len(card) // 2],
+        lambda card: "[]",
+        lambda card: "[" * 100_000,
+        lambda card: card.replace('"pictures": 24', '"pictures": "<script>"'),
+        lambda card: card.replace('"pictures": 24', '"pictures": 24, "more": 1'),
+        lambda card: card.replace('"state": "finished"', '"state": null'),
+        lambda card: card.replace("0-1-3.png", "../../../secret.png"),
+        lambda card: card.replace('"worst": [', '"worst": [1, 2, '),
+        lambda card: card.replace('"name": "Baseline"', '"name": ["Baseline"]'),
+    ],
+)
+def test_a_broken_or_hostile_card_is_made_anew(change, tmp_path):
+    folder = kept(tmp_path)
+    (whole,) = past.entries(tmp_path)
+    text = (folder / "card.json").read_text()
+    assert change(text) != text
+    (folder / "card.json").write_text(change(text))
+    assert past.entries(tmp_path) == [whole]
+    assert (folder / "card.json").read_text() == text
+
+
+def test_a_card_is_really_what_is_read(tmp_path):
+    folder = kept(tmp_path)
+    text = (folder / "card.json").read_text()
+    (folder / "card.json").write_text(text.replace('"pictures": 24', '"pictures": 25'))
+    assert past.entries(tmp_path)[0].card.pictures == 25
+
+
+def test_what_is_no_run_and_what_lies_behind_a_link_is_not_listed(tmp_path):
+    runs = tmp_path / "runs"
+    mine, outside = kept(runs), kept(tmp_path / "outside", 2)
+    (runs / NAME.format(day=5)).symlink_to(outside)
+    (runs / "cache").mkdir()
+    (runs / "times.json").write_text("{}")
+    check = history.RunFolder.create(runs, "check-demo").path
+    (check / "check.json").write_text("{}")
+    assert names(runs) == [mine.name]
+    with pytest.raises(ComparerError, match="There is no run"):
+        history.find(runs, NAME.format(day=5))
+    with pytest.raises(ComparerError, match="There is no run"):
+        past.delete(runs, NAME.format(day=5))
+    assert (outside / "run.json").is_file()
+
+
+def test_runs_of_an_evaluation_are_found_and_stay(tmp_path):
+    parent = tmp_path / "2026-11-04_120000_evaluation_aaaaaa"
+    kept(parent, 4, "01-steps-20")
+    (parent / "evaluation.json").write_text("{}")
+    mine = kept(tmp_path)
+    name = f"{parent.name}/01-steps-20"
+    assert names(tmp_path) == [name, mine.name]
+    assert history.name(history.find(tmp_path, name)) == name
+    with pytest.raises(ComparerError, match="part of an evaluation"):
+        past.delete(tmp_path, name)
+    with pytest.raises(ComparerError, match="There is no run"):
+        past.delete(tmp_path, parent.name)
+
+
+def test_a_run_that_is_being_made_is_not_deleted_and_one_that_was_cut_off_is(tmp_path):
+    folder = kept(tmp_path, state="running")
+    assert past.entries(tmp_path)[0].card.state == "running" and past.being_made(folder)
+    with pytest.raises(ComparerError, match="it is being made"):
+        past.delete(tmp_path, folder.name)
+    os.utime(folder / "run.json", (10**9, 10**9))
+    assert past.entries(tmp_path)[0].card.state == "cut off" and not past.being_made(folder)
+    with pytest.raises(ComparerError, match="it is being made"):  # this server knows better
+        past.delete(tmp_path, folder.name, busy={folder.name})
+    past.delete(tmp_path, folder.name)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../outside", "run/..", "run/../../outside", "/etc", "run/", "run\0", None, 5, ["run"],
+             {"run": 1}, "RUN", "nope", "run/run.json", ".deleted-1"],
+    ids=repr,
+)  # fmt: skip
+def test_deleting_reaches_nothing_but_runs(name, tmp_path):
+    runs = tmp_path / "runs"
+    kept(runs, name="run")
+    kept(tmp_path, name="outside")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(ComparerError, match="There is no run"):
+        past.delete(runs, name)
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_a_folder_of_somebody_elses_with_a_run_json_is_not_deleted(tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "run.json").write_text('{"mine": true}')
+    assert past.entries(tmp_path)[0].card.state == "damaged"
+    with pytest.raises(ComparerError, match="nothing says that this folder is Comparer's"):
+        past.delete(tmp_path, "thesis")
+    assert (tmp_path / "thesis" / "run.json").is_file()
+
+
+def test_deleting_follows_no_link_in_the_folder(tmp_path):
+    folder = kept(tmp_path / "runs")
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("x")
+    (folder / "more").symlink_to(tmp_path / "precious")
+    past.delete(tmp_path / "runs", folder.name)
+    assert not folder.exists() and (tmp_path / "precious" / "file").read_text() == "x"
+
+
+def test_every_word_must_stand_somewhere_in_any_case(tmp_path):
+    one = kept(tmp_path, 1, environment={"device_name": "Some GPU"}).name
+    other = kept(tmp_path, 2).name
+    listed = past.entries(tmp_path)
+
+    def found(words):
+        return [entry.name for entry in past.search(listed, words)]
+
+    assert found("") == found("  ") == found("STAR blue") == found("tome") == [other, one]
+    assert found("some gpu") == [one] and found("deepcache gpu") == [one] and found("gpu nowhere") == []
+    assert found(other) == [other] and found("coloured") == [other, one] and found("<script>") == [other, one]
+
+
+def test_an_owner_sees_and_deletes_only_what_is_theirs(tmp_path):
+    mine, other = kept(tmp_path, 1), kept(tmp_path, 2)
+    past.claim(mine, "secret"), past.claim(other, "another")
+    assert names(tmp_path, owner="secret") == [mine.name] and names(tmp_path, owner="") == []
+    assert names(tmp_path) == [other.name, mine.name]
+    assert "secret" not in (mine / "owner").read_text()
+    for owner in ("secret", "", (other / "owner").read_text()):
+        with pytest.raises(ComparerError, match="another visitor's"):
+            past.delete(tmp_path, other.name, owner=owner)
+    past.delete(tmp_path, mine.name, owner="secret")
+    assert names(tmp_path) == [other.name]
+
+
+def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(tmp_path):
+    one = history.load(kept(tmp_path, 1, environment={"device_name": "A", "versions": {"torch": "2.1"}}))
+    other = history.load(kept(tmp_path, 2, environment={"device_name": "B", "versions": {"torch": "2.2"}}))
+    settings = replace(other.request.settings, prompts=("only one", HOSTILE))
+    arms = other.request.arms[:2]
+    other = replace(other, request=replace(other.request, settings=settings, arms=arms))
+    found = {part.title: {row.title: row for row in part.rows} for part in two.parts(one, other)}
+    assert list(found)[:3] == ["Baseline", "Same", "One pixel"]
+    assert found["One pixel"]["Arm"].other == "not in this run" and not found["One pixel"]["Speed-up"].same
+    assert found["Same"]["Speed-up"].same and found["Same"]["Speed-up"].one == "1.07×, the same in all 4"
+    assert found["Settings"]["Steps"].same and not found["Settings"]["Prompts"].same
+    assert (found["Environment"]["torch"].one, found["Environment"]["torch"].other) == ("2.1", "2.2")
+    said = " ".join(two.remarks(one, other))
+    assert "The times are not comparable" in said and "of different pictures" in said and two.NOT_TESTED in said
+    alike = " ".join(two.remarks(one, one))
+    assert "need not be the same machine" in alike and "different pictures" not in alike
