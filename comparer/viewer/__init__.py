@@ -36,10 +36,10 @@ def data(
     Returns:
         ``run``, by which what is shown later is known to be of the same; ``width`` and ``height`` in pixels,
         ``prompts``, ``arms`` (each a ``name``, and a ``mark`` of what is wrong with it or ""), ``arm``, ``pair``, the
-        position of ``item`` or None, ``asked``, ``pairs`` in the order in which they were asked for (each ``prompt`` from 0,
-        ``seed`` and ``shots``: by arm, None where not made, else ``url``, ``file``, ``seconds``, ``clip``, ``ssim`` and
-        ``facts``, rows of (title, text)), ``orders`` (each ``name`` and ``arms``: by arm, the positions of pairs) and
-        ``order``, the one to begin with: the worst pairs first, where anything says which those are.
+        position of ``item`` or None, ``asked``, ``pairs`` in the order in which they were asked for (each ``prompt``
+        from 0, ``seed`` and ``shots``: by arm, None where not made, else ``url``, ``file``, ``seconds``, ``clip``,
+        ``ssim`` and ``facts``, rows of (title, text)), ``orders`` (each ``name`` and ``arms``: by arm, the positions of
+        pairs) and ``order``, the one to begin with: the worst pairs first, where anything says which those are.
     """
     request = comparison.request
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
