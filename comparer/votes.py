@@ -89,7 +89,7 @@ class Preference:
         most = max(self.wins, self.losses)
         of = f"{most} of {counted(self.decided, 'decided vote')} (p {p_text(self.p)})"
         if self.settled:
-            return f"{self.kind}, in {of}"
+            return f"{self.kind}, in {of}."
         if self.wins == self.losses:
             return f"{CANNOT_TELL}: {of} are for each side; more votes settle nothing while they stay even."
         offer = f"they are too near to each other for {HOPELESS} more votes to settle it"

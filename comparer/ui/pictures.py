@@ -11,6 +11,7 @@ from comparer.order import AS_ASKED, ORDERS, ordered
 from comparer.results import Comparison
 from comparer.ui import results, tables
 from comparer.ui.arms import PRIVATE
+from comparer.ui.blind import Blind
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 ALL, PAIR = "all", "pair"
@@ -22,6 +23,10 @@ PRESSED = """element.addEventListener('click', event => {
 
 class Pictures:
     """The components, and what they show of a comparison."""
+
+    def __init__(self) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.blind = Blind()
 
     def build(self) -> None:
         """Lay the components out, hidden until there is a picture."""
@@ -45,6 +50,8 @@ class Pictures:
                 with gr.Tab("Compare", id="compare"):
                     gr.HTML(f"<style>{viewer.style()}</style>", **PLAIN)
                     self.compare = gr.HTML(elem_id="compare", js_on_load=viewer.script(), **PLAIN)
+                with gr.Tab("Judge blind", id="blind") as self.blind_tab:
+                    self.blind.build()
 
     def build_table(self) -> None:
         """Lay the table of every picture out."""
@@ -93,6 +100,7 @@ class Pictures:
             shown |= {self.arm: arm} if len(seen.request.arms) > 1 else {}
             return shown | self.pair_of(seen, Path(where), arm, prompt, seed, order)
 
+        self.blind.wire(self.blind_tab, self.arm, comparison, folder, pinned)
         self.all.click(
             press,
             [self.arm, self.order, comparison, folder],

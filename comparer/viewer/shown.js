@@ -44,6 +44,7 @@ const altText = (viewer, arm) => {
 /** Write what was measured of one shot. */
 function figures(shot) {
   if (!shot) return 'not made'
+  if (shot.seconds === undefined) return ''
   return `${shot.seconds.toFixed(3)} s${shot.clip === null ? '' : ` · CLIP ${shot.clip.toFixed(2)}`}`
 }
 

@@ -13,7 +13,7 @@ class Viewer {
     this.alone = root.classList.contains('alone')
     this.state = {...BEGIN, order: data.order, arms: data.arm ? [0, data.arm] : [0], pair: 0}
     this.state.pair = listed(data, this.state)[0]
-    const {pair, arms, ...rest} = read(location.hash, data)
+    const {pair, arms, ...rest} = data.blind ? {} : read(location.hash, data)
     Object.assign(this.state, rest, first && pair !== undefined && {pair}, first && arms && {arms})
     this.does = actions(this)
     this.p = parts(root, data, this.does)
@@ -24,11 +24,16 @@ class Viewer {
   }
 
   listen() {
-    const each = (target, kind, does) => target.addEventListener(kind, event => {
-      if (this.root.isConnected) does(event)
-    })
+    const each = (target, kind, does) => {
+      const heard = event => {
+        // Once it is gone, nothing may hold its pictures.
+        if (this.root.isConnected) does(event)
+        else target.removeEventListener(kind, heard)
+      }
+      target.addEventListener(kind, heard)
+    }
     each(document, 'keydown', event => pressed(this, event))
-    each(window, 'hashchange', () => this.set(read(location.hash, this.data)))
+    if (!this.data.blind) each(window, 'hashchange', () => this.set(read(location.hash, this.data)))
     each(window, 'resize', () => this.arrange())
     each(document, 'fullscreenchange', () => this.arrange())
     // After a click the keys are for the pictures again, not for what was clicked.
@@ -52,7 +57,7 @@ class Viewer {
   }
 
   write() {
-    if (!this.root.isConnected || (location.hash && !OWN.test(location.hash))) return
+    if (!this.root.isConnected || this.data.blind || (location.hash && !OWN.test(location.hash))) return
     history.replaceState(history.state, '', written(this.state, this.data, BEGIN))
   }
 
