@@ -14,31 +14,44 @@ from comparer import blind
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    return tmp_path_factory.mktemp("blind") / "runs"
-
-
-@pytest.fixture(scope="module")
-def served(runs):
+def made(chromium, tmp_path_factory):
+    """Make a run of four pairs; yield the page's address, the run's folder, and what the browser keeps of it."""
+    runs = tmp_path_factory.mktemp("blind") / "runs"
     with serving(runs) as address:
-        yield address
+        tab = chromium.new_page(viewport={"width": 1440, "height": 1000})
+        tab.set_default_timeout(240_000)
+        tab.goto(address)
+        start(tab, "1-4", "3")
+        tab.get_by_text("Finished.").wait_for()
+        (record,) = runs.glob("*/run.json")
+        kept = tab.context.storage_state()
+        tab.context.close()
+        yield address, record.parent, kept
 
 
 @pytest.fixture
-def opened(chromium, served):
-    """Return a function that opens the page; nothing may go elsewhere, nothing may be logged as an error."""
+def folder(made):
+    """Return the run's folder as it was made: nobody has judged."""
+    (made[1] / "blind.json").unlink(missing_ok=True)
+    return made[1]
+
+
+@pytest.fixture
+def opened(chromium, made, folder):
+    """Return a function that opens the blind test of the run; nothing may go elsewhere or be logged as an error."""
     contexts, wrong = [], []
+    address, _, kept = made
 
     def at(width=1440, height=1000, **given):
-        context = chromium.new_context(viewport={"width": width, "height": height}, **given)
+        context = chromium.new_context(viewport={"width": width, "height": height}, storage_state=kept, **given)
         contexts.append(context)
         tab = context.new_page()
         tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         tab.on("pageerror", lambda e: wrong.append(str(e)))
-        tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((served, "data:", "blob:")) else None)
+        tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
         tab.set_default_timeout(60_000)
-        tab.goto(served)
-        tab.get_by_role("button", name="Generate").wait_for()
+        tab.goto(address)
+        enter(tab)
         return tab
 
     yield at
@@ -47,15 +60,10 @@ def opened(chromium, served):
     assert not wrong
 
 
-def run(tab, runs, seeds="1-4"):
-    """Make a run and return its folder, with the blind test's tab open."""
-    before = set(runs.glob("*/run.json"))
-    start(tab, seeds, "3")
-    tab.get_by_text("Finished.").wait_for()
-    (made,) = set(runs.glob("*/run.json")) - before
+def enter(tab):
+    tab.get_by_text("Your last run").wait_for()
     tab.get_by_role("tab", name="Judge blind").click()
     tab.get_by_text("Which would you choose").wait_for()
-    return made.parent
 
 
 def begin(tab, seed=None):
@@ -77,9 +85,8 @@ def press(tab, keys):
         tab.keyboard.press(key)
 
 
-def test_a_whole_blind_test_by_keyboard_ends_in_the_result_and_the_votes_are_in_the_run_folder(opened, runs):
+def test_a_whole_blind_test_by_keyboard_ends_in_the_result_and_the_votes_are_in_the_run_folder(opened, folder):
     tab = opened()
-    folder = run(tab, runs)
     begin(tab, 41)
     (session,) = blind.load(folder)
     assert session.seed == 41 and session.trials == blind.trials([(0, s) for s in (1, 2, 3, 4)], 1, 41)
@@ -103,9 +110,8 @@ def test_a_whole_blind_test_by_keyboard_ends_in_the_result_and_the_votes_are_in_
     assert all(re.fullmatch(r"DeepCache\(interval=3\), seed \d, preferred", alt) for alt in alts)
 
 
-def test_all_else_is_hidden_while_judging_and_comes_back(opened, runs):
+def test_all_else_is_hidden_while_judging_and_comes_back(opened, folder):
     tab = opened()
-    run(tab, runs, "1,2")
     tab.get_by_role("tab", name="Compare").click()
     tab.locator("#compare .stage[aria-busy=false]").wait_for()
     tab.locator("#compare").get_by_role("button", name="Difference", exact=True).click()
@@ -127,22 +133,20 @@ def test_all_else_is_hidden_while_judging_and_comes_back(opened, runs):
                         " return [s.arms, s.mode] }") == [[0, 1], "side"]  # fmt: skip
     assert tab.locator(".judging").get_attribute("data-number") == "0"
     tab.get_by_role("button", name="Leave").click()
-    tab.get_by_role("button", name="Go on: 0 of 2 judged").wait_for()
+    tab.get_by_role("button", name="Go on: 0 of 4 judged").wait_for()
     assert tab.url == address
     tab.get_by_role("tab", name="Side by side").click()
     assert "DeepCache" in tab.locator("body").inner_text() and tab.locator(".card").first.is_visible()
 
 
-def test_who_comes_back_goes_on_with_the_votes_that_are_kept(opened, runs):
+def test_who_comes_back_goes_on_with_the_votes_that_are_kept(opened, folder):
     tab = opened()
-    folder = run(tab, runs)
     begin(tab, 7)
     press(tab, "ab")
     ready(tab, 3)
     assert [len(session.votes) for session in blind.load(folder)] == [2]
     tab.reload()
-    tab.get_by_text("Your last run").wait_for()
-    tab.get_by_role("tab", name="Judge blind").click()
+    enter(tab)
     tab.get_by_role("button", name="Go on: 2 of 4 judged").click()
     ready(tab, 3)
     tab.keyboard.press("t")
@@ -151,19 +155,22 @@ def test_who_comes_back_goes_on_with_the_votes_that_are_kept(opened, runs):
     tab.locator("#blind .verdict").wait_for()
     (session,) = blind.load(folder)
     assert session.ended and session.votes == ("a", "b", "tie") and session.seed == 7
-    # Another person of the same run is told no result before they judge.
+    # Another person is told no result before they ask for it or judge.
     other = opened()
-    other.evaluate("() => localStorage.clear()")
+    assert "preferred" not in other.locator("#blind").inner_text()
+    other.get_by_role("button", name="Show the result of 3 votes").wait_for()
+    begin(other, 8)
+    press(other, "t")
+    ready(other, 2)
     tab.get_by_role("button", name="Judge again").click()
-    tab.get_by_role("button", name="Show the result of 3 votes").wait_for()
     begin(tab, 9)
     press(tab, "aaaa")
     tab.get_by_text("3 votes on pairs that the same person had judged before: not counted").wait_for()
+    tab.get_by_text("5 votes by 2 people").wait_for()
 
 
-def test_a_key_that_is_held_and_a_damaged_file_do_no_harm(opened, runs):
+def test_a_key_that_is_held_and_a_damaged_file_do_no_harm(opened, folder):
     tab = opened()
-    folder = run(tab, runs, "1-3")
     tab.get_by_label("Seed of the order").fill("-4")
     tab.get_by_role("button", name="Begin").click()
     tab.get_by_text("The seed '-4' is not a whole number from 0").wait_for()
@@ -183,13 +190,15 @@ def test_a_key_that_is_held_and_a_damaged_file_do_no_harm(opened, runs):
 
 
 def seeds_with_the_arm_on(side, count):
-    """Return seeds of four digits whose single trial has the arm on A (True) or on B."""
-    fitting = (seed for seed in range(1000, 9999) if bool(blind.trials([(0, 1)], 1, seed)[0].a) == side)
+    """Return seeds of four digits whose first trial is of seed 1, with the arm on A (True) or on B."""
+    items = [(0, seed) for seed in (1, 2, 3, 4)]
+    firsts = ((seed, blind.trials(items, 1, seed)[0]) for seed in range(1000, 9999))
+    fitting = (seed for seed, first in firsts if first == blind.Trial(0, 1, int(side)))
     return [next(fitting) for _ in range(count)]
 
 
 def watched(tab, seed):
-    """Begin a test of one pair and leave it again; return all that could be seen of it on the wire and in the page."""
+    """Begin a test and leave it again; return all that could be seen of it on the wire and in the page."""
     wire, answers = tab.context.new_cdp_session(tab), []
     wire.send("Network.enable")
     sizes, kinds = {}, {}
@@ -221,14 +230,14 @@ def watched(tab, seed):
     return found, pictures, bodies, wire_sizes
 
 
-def test_nothing_but_the_pixels_tells_the_sides_apart(opened, runs):
+def test_nothing_but_the_pixels_tells_the_sides_apart(opened, folder):
     """One flat and one noisy picture, whose files differ tenfold: what the browser gets does not depend on the side."""
     import base64
 
     tab = opened()
-    folder = run(tab, runs, "1")
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    files = {shot.arm: folder / shot.file for shot in blind.history.load(folder).shots}
+    files = {shot.arm: folder / shot.file for shot in blind.history.load(folder).shots if shot.seed == 1}
+    before = {path: path.read_bytes() for path in files.values()}
     Image.fromarray(noise).save(files[0])
     Image.new("RGB", (128, 128), "teal").save(files[1])
     assert files[0].stat().st_size > 100 * files[1].stat().st_size
@@ -255,10 +264,12 @@ def test_nothing_but_the_pixels_tells_the_sides_apart(opened, runs):
     # Durations are told with more or fewer digits; the files would differ by 50 KB.
     assert wire_one and len(wire_one) == len(wire_other)
     assert abs(sum(wire_one) - sum(wire_other)) < 200
+    for path, data in before.items():
+        path.write_bytes(data)
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-def test_axe_finds_nothing_serious_and_a_phone_scrolls_nothing_sideways(opened, runs, scheme, width):
+def test_axe_finds_nothing_serious_and_a_phone_scrolls_nothing_sideways(opened, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 
     def serious(when):
@@ -268,7 +279,6 @@ def test_axe_finds_nothing_serious_and_a_phone_scrolls_nothing_sideways(opened, 
         assert not said, said
 
     tab = opened(width, 844, color_scheme=scheme, has_touch=width < 800, reduced_motion="reduce")
-    run(tab, runs, "1,2")
     serious("the way in")
     begin(tab)
     serious("a pair")
@@ -276,6 +286,6 @@ def test_axe_finds_nothing_serious_and_a_phone_scrolls_nothing_sideways(opened, 
     assert box["height"] >= 44 and 0 <= box["y"] <= 844 - box["height"]
     tab.get_by_role("button", name=re.compile("^A is better")).click()
     ready(tab, 2)
-    tab.get_by_role("button", name=re.compile("^Tie")).click()
+    tab.get_by_role("button", name="Finish now").click()
     tab.locator("#blind .verdict").wait_for()
     serious("the result")

@@ -135,8 +135,7 @@ def _pair(
                 f' width="{settings.width}" height="{settings.height}"{" class=won" if won else ""}'
                 f' alt="{title}, seed {seed}{", preferred" if won else ""}">'
             )
-    even, said = "" if ahead else " class=even", f"Seed {seed}: {_tally(found, count)}"
-    return f"<figure{even}>{images}<figcaption>{said}</figcaption></figure>"
+    return f"<figure>{images}<figcaption>Seed {seed}: {_tally(found, count)}</figcaption></figure>"
 
 
 def _tally(found: Preference, count: Counter[str]) -> str:

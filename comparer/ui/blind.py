@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import blind, turns
+from comparer import blind, turns, viewer
 from comparer.errors import ComparerError, shown
 from comparer.results import Comparison
 from comparer.ui import ballot
@@ -22,9 +22,9 @@ class Blind:
 
     def build(self) -> None:
         """Lay the component out."""
-        gr.HTML(f"<style>{(HERE / 'blind.css').read_text(encoding='utf-8')}</style>", **PLAIN)
-        script = (HERE / "blind.js").read_text(encoding="utf-8")
-        self.panel = gr.HTML(NOTHING, elem_id="blind", js_on_load=script, **PLAIN)
+        style, script = ((HERE / f"blind.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+        self.panel = gr.HTML(NOTHING, elem_id="blind", js_on_load=f"{viewer.script()}\n{script}", **PLAIN)
+        gr.HTML(f"<style>{viewer.style()}{style}</style>", **PLAIN)
         self.session = gr.State(None)  # its id, while somebody judges
         # Kept by the browser: who comes back goes on, and is not counted twice.
         self.judge = gr.BrowserState("", storage_key="comparer-judge", secret="comparer")

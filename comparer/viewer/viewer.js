@@ -128,7 +128,8 @@ class Viewer {
     const {stage} = this.p, scale = devicePixelRatio, width = this.snap()
     const full = document.fullscreenElement === this.root
     const above = stage.getBoundingClientRect().top - this.root.getBoundingClientRect().top
-    const room = full ? innerHeight - above - 8 : this.alone ? innerHeight - above - 72 : innerHeight * 0.72
+    const within = this.data.blind ? innerHeight - 230 : innerHeight * 0.72 // a blind test's question and answers
+    const room = full ? innerHeight - above - 8 : this.alone ? innerHeight - above - 72 : within
     const panes = this.state.mode === 'side' ? this.arms.length : 1
     const lay = band => layout(panes, this.size, width, Math.round(Math.max(room, 240) * scale),
       Math.round(band * scale), Math.round(GAP * scale))
@@ -262,5 +263,9 @@ function mount() {
   }
 }
 
-mount()
-new MutationObserver(mount).observe(document.body, {childList: true, subtree: true})
+// A page may bring this script along with each of its viewers: one watches for all.
+if (!window.comparerViewers) {
+  window.comparerViewers = true
+  mount()
+  new MutationObserver(mount).observe(document.body, {childList: true, subtree: true})
+}
