@@ -104,6 +104,7 @@ class Page:
         running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
         checkpoint = self.controls.parts["checkpoint"]
         self.drop.wire()
+        out.pictures.wire(out.comparison, out.folder)
         out.inspect.wire(self.controls.inspect, checkpoint)
         self.controls.check.click(self.check, inputs, [*self.told(), out.inspect.shown], **LONG)
         fetching = self.controls.fetch.click(

@@ -15,6 +15,7 @@ from comparer.results import Comparison
 from comparer.shots import Shot
 from comparer.ui import link
 from comparer.ui.arms import PRIVATE
+from comparer.ui.blind import Blind
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 ALL, CLOSE = "all", "compare"
@@ -33,6 +34,10 @@ PRESSED = """element.addEventListener('click', event => {
 class Pictures:
     """The components, and what they show of a comparison."""
 
+    def __init__(self) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.blind = Blind()
+
     def build(self) -> None:
         """Lay the components out, hidden until there is a picture."""
         with (
@@ -43,6 +48,8 @@ class Pictures:
                 self.all = gr.HTML(elem_id="all", js_on_load=PRESSED, **PLAIN)
             with gr.Tab("Compare", id=CLOSE):
                 self.compare = gr.HTML(elem_id="compare", js_on_load=viewer.script(), **PLAIN)
+            with gr.Tab("Judge blind", id="blind") as self.blind_tab:
+                self.blind.build()
 
     def build_table(self) -> None:
         """Lay the table of every picture out, and what the page's address says, which nobody sees."""
@@ -52,7 +59,11 @@ class Pictures:
 
     def outputs(self) -> list[Any]:
         """List every component that ``show`` changes."""
-        return [self.column, self.tabs, self.compare, self.all, self.table, self.address]
+        return [self.column, self.tabs, self.compare, self.all, self.table, self.address, self.blind.arm]
+
+    def wire(self, comparison: gr.State, folder: gr.State) -> None:
+        """Let people judge what is shown."""
+        self.blind.wire(self.blind_tab, comparison, folder)
 
     def show(
         self,
@@ -84,6 +95,7 @@ class Pictures:
             self.all: all_pictures(comparison, folder),
             self.table: tables.pairs_table(comparison),
             self.address: link.query(history.name(folder)),
+            self.blind.arm: self.blind.arms(comparison),
             **({self.tabs: views} if first else {}),
         }
 

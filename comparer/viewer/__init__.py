@@ -83,6 +83,26 @@ def data(
     }
 
 
+def blind(pictures: tuple[bytes, bytes], prompt: str, seed: int, width: int, height: int) -> dict[str, Any]:
+    """Return what the viewer shows of a blind test's pair: two PNGs as A and B, and nothing of what made them.
+
+    Both are within the data: whoever watches the wire sees no name and no order of loading. Modes, facts and the
+    address are left out, and the keys that vote do nothing else.
+    """
+    urls = [f"data:image/png;base64,{base64.b64encode(each).decode()}" for each in pictures]
+    return {
+        "blind": True,
+        "width": width,
+        "height": height,
+        "prompts": [prompt],
+        "arms": [{"name": "A"}, {"name": "B"}],
+        "arm": 1,
+        "pairs": [{"prompt": 0, "seed": seed, "shots": [{"url": url, "facts": []} for url in urls]}],
+        "orders": [{"name": ORDERS[0], "arms": [[0], [0]]}],
+        "order": ORDERS[0],
+    }
+
+
 def html(shown: dict[str, Any], title: str = "Comparer") -> str:
     """Write a whole page with style and script in it; it asks for nothing but the pictures' addresses."""
     code, look = script(), style()

@@ -110,6 +110,7 @@ function pressed(viewer, event) {
   if (/^[1-6]$/.test(key) && Number(key) <= viewer.data.arms.length && state.arms.length > 1) {
     keys[key] = () => viewer.choose(1, Number(key) - 1)
   }
+  if (viewer.data.blind && !(event.shiftKey && arrows[key]) && !'+=-z?'.includes(key.toLowerCase())) return
   const found = keys[key] ?? keys[key.toLowerCase()]
   if (!found) return
   event.preventDefault()

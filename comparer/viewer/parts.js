@@ -14,6 +14,10 @@ const KEYS = [
   ['X', '1:1, a picture’s pixel is a pixel of the screen'], ['F', 'full screen'], ['?', 'this help'],
 ]
 
+// In a blind test keys vote, and nothing says or changes which picture is whose.
+const JUDGED = [['A, ←', 'A is better'], ['B, →', 'B is better'], ['T', 'a tie'], ['X', 'both are bad']]
+const ALLOWED = ['+ −', 'Shift and arrows', 'Z', '?']
+
 /** Make an element: ``text`` is its text, functions are listeners, all else attributes; false leaves one out. */
 function make(tag, given = {}, ...children) {
   const element = document.createElement(tag)
@@ -96,11 +100,12 @@ function parts(root, data, does) {
   p.full = pictured('full', 'Full screen', does.full, {'aria-keyshortcuts': 'F'})
   p.ask = button('?', () => does.help(), {'aria-label': 'Help: the keys', 'aria-keyshortcuts': '?'})
   p.bar = make('div', {class: 'tools'},
-    make('div', {class: 'modes', role: 'group', 'aria-label': 'Mode'}, ...Object.values(p.modes)), p.swap,
-    make('div', {class: 'own', role: 'group', 'aria-label': 'Of this mode'}, ...Object.values(p.own).flat()),
+    ...(data.blind ? [] : [
+      make('div', {class: 'modes', role: 'group', 'aria-label': 'Mode'}, ...Object.values(p.modes)), p.swap,
+      make('div', {class: 'own', role: 'group', 'aria-label': 'Of this mode'}, ...Object.values(p.own).flat())]),
     make('div', {class: 'zoom', role: 'group', 'aria-label': 'Zoom'},
       button('−', () => does.zoom(-1), {'aria-label': 'Reduce'}), p.zoom,
-      button('+', () => does.zoom(1), {'aria-label': 'Enlarge'}), p.pixel, p.fit, p.full, p.ask))
+      button('+', () => does.zoom(1), {'aria-label': 'Enlarge'}), p.pixel, p.fit, !data.blind && p.full, p.ask))
 
   p.canvas = make('canvas', {'aria-hidden': 'true'})
   p.over = make('div', {class: 'over'})
@@ -112,10 +117,12 @@ function parts(root, data, does) {
   p.prompted = make('p', {class: 'prompted'})
   p.facts = make('div', {class: 'facts', tabindex: 0, role: 'region', 'aria-label': 'What differs'})
   p.live = make('div', {class: 'live', role: 'status'})
+  const keys = data.blind ? [...JUDGED, ...KEYS.filter(([key]) => ALLOWED.includes(key))] : KEYS
   p.help = make('dialog', {'aria-label': 'Keys'}, make('h2', {text: 'Keys'}),
-    make('dl', {}, ...KEYS.flatMap(([key, what]) => [make('dt', {text: key}), make('dd', {text: what})])),
+    make('dl', {}, ...keys.flatMap(([key, what]) => [make('dt', {text: key}), make('dd', {text: what})])),
     make('p', {text: 'Wheel or pinch enlarges, dragging moves, a double click changes between fit and 1:1.'}),
     button('Close', () => p.help.close(), {autofocus: true}))
-  root.append(...(several ? [p.pairs, p.filter] : []), p.bar, p.stage, p.prompted, p.facts, p.live, p.help)
+  root.append(...(several ? [p.pairs, p.filter] : []), p.bar, p.stage,
+    ...(data.blind ? [] : [p.prompted, p.facts]), p.live, p.help)
   return p
 }

@@ -27,6 +27,7 @@ class Viewer {
    */
   begin(before) {
     const {data, state} = this, same = !before || before.data.run === data.run
+    if (data.blind) return
     if (before) {
       const {order, prompt, seed, arms, pair, ...how} = before.state
       Object.assign(state, how)
@@ -38,11 +39,16 @@ class Viewer {
   }
 
   listen() {
-    const each = (target, kind, does) => target.addEventListener(kind, event => {
-      if (this.root.isConnected) does(event)
-    })
+    const each = (target, kind, does) => {
+      const heard = event => {
+        // Once it is gone, nothing may hold its pictures.
+        if (this.root.isConnected) does(event)
+        else target.removeEventListener(kind, heard)
+      }
+      target.addEventListener(kind, heard)
+    }
     each(document, 'keydown', event => pressed(this, event))
-    each(window, 'hashchange', () => this.set(read(location.hash, this.data)))
+    if (!this.data.blind) each(window, 'hashchange', () => this.set(read(location.hash, this.data)))
     each(window, 'resize', () => this.arrange())
     each(document, 'fullscreenchange', () => this.arrange())
     // After a click the keys are for the pictures again, not for what was clicked.
@@ -66,7 +72,7 @@ class Viewer {
   }
 
   write() {
-    if (!this.root.isConnected || (location.hash && !OWN.test(location.hash))) return
+    if (!this.root.isConnected || this.data.blind || (location.hash && !OWN.test(location.hash))) return
     history.replaceState(history.state, '', written(this.state, this.data, BEGIN))
   }
 
@@ -138,7 +144,8 @@ class Viewer {
     const {stage} = this.p, scale = devicePixelRatio, width = this.snap()
     const full = document.fullscreenElement === this.root
     const above = stage.getBoundingClientRect().top - this.root.getBoundingClientRect().top
-    const room = full ? innerHeight - above - 8 : this.alone ? innerHeight - above - 72 : innerHeight * 0.72
+    const within = this.data.blind ? innerHeight - 230 : innerHeight * 0.72 // a blind test's question and answers
+    const room = full ? innerHeight - above - 8 : this.alone ? innerHeight - above - 72 : within
     const panes = this.state.mode === 'side' ? this.arms.length : 1
     const lay = band => layout(panes, this.size, width, Math.round(Math.max(room, 240) * scale),
       Math.round(band * scale), Math.round(GAP * scale))
@@ -265,10 +272,15 @@ function mount() {
     root.dataset.made = ''
     const data = JSON.parse(root.querySelector('template').content.textContent)
     root.querySelector('noscript')?.remove()
-    if (data.pairs.length) root.viewer = mount.before = new Viewer(root, data, mount.before)
+    if (data.blind) root.viewer = new Viewer(root, data)
+    else if (data.pairs.length) root.viewer = mount.before = new Viewer(root, data, mount.before)
     else root.append(make('p', {text: 'There is no picture yet.'}))
   }
 }
 
-mount()
-new MutationObserver(mount).observe(document.body, {childList: true, subtree: true})
+// A page may bring this script along with each of its viewers: one watches for all.
+if (!window.comparerViewers) {
+  window.comparerViewers = true
+  mount()
+  new MutationObserver(mount).observe(document.body, {childList: true, subtree: true})
+}

@@ -1,0 +1,278 @@
+"""Blind tests: which pair comes when and which side is which, the votes in a run folder, and what they say.
+
+No torch, no gradio. Whoever judges sees pictures A and B; which of them is the arm's is in ``blind.json`` alone.
+docs/blind.md explains it in words.
+"""
+
+import json
+import os
+import random
+import re
+import secrets
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from comparer import history
+from comparer.errors import ComparerError, shown
+from comparer.results import Comparison
+from comparer.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
+
+try:
+    import fcntl
+except ImportError:  # Windows: only what happens in this process is kept apart
+    fcntl = None  # type: ignore[assignment]
+
+FILE, SCHEMA = "blind.json", 1
+VOTES = ("a", "b", "tie", "bad")
+MOST_SEED = 2**32 - 1
+_writing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One pair to judge: ``a`` is the arm whose picture is A, 0 for the baseline's."""
+
+    prompt: int
+    seed: int
+    a: int
+
+
+@dataclass(frozen=True)
+class Session:
+    """One person's pass through the pairs of one arm.
+
+    Attributes:
+        id: its name in the file.
+        judge: who votes: random letters that their browser keeps.
+        arm: position in ``request.arms``; ``name`` is what it was called.
+        seed: of the order and of the sides.
+        started: when, in ISO 8601.
+        trials: in the order in which they are shown.
+        votes: of the first trials, each one of ``VOTES``.
+        ended: whether the judge has asked for the result.
+    """
+
+    id: str
+    judge: str
+    arm: int
+    name: str
+    seed: int
+    started: str
+    trials: tuple[Trial, ...]
+    votes: tuple[str, ...] = ()
+    ended: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Return whether nothing is left to judge."""
+        return self.ended or len(self.votes) == len(self.trials)
+
+    def choices(self) -> list[Vote]:
+        """List the votes by what they are for."""
+        names = {"tie": TIE, "bad": BAD}
+        sides = [names | {"a": ARM if t.a else BASELINE, "b": BASELINE if t.a else ARM} for t in self.trials]
+        return [Vote(t.prompt, t.seed, side[v]) for t, side, v in zip(self.trials, sides, self.votes, strict=False)]
+
+
+def trials(items: Sequence[tuple[int, int]], arm: int, seed: int) -> tuple[Trial, ...]:
+    """Shuffle the pairs, and which side the arm is on: A in half of them, of an odd number in one more or less.
+
+    The same seed gives the same on every machine: ``random.random()`` is the method whose numbers Python promises to
+    keep, so that all is sorted by it.
+
+    Args:
+        items: (prompt number, seed) of each pair.
+        arm: 1 or more.
+        seed: 0 to 2³² − 1.
+
+    Raises:
+        ComparerError: the seed is none.
+
+    >>> [trial.a for trial in trials([(0, 1), (0, 2), (1, 1), (1, 2)], 1, 7)].count(1)
+    2
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
+        raise ComparerError(f"The seed '{shown(seed)}' is not a whole number from 0 to {MOST_SEED}.")
+    drawn = random.Random(seed)
+    first = drawn.random() < 0.5
+
+    def shuffled(values: Sequence[Any]) -> list[Any]:
+        return sorted(values, key=lambda _: drawn.random())
+
+    order = shuffled(items)
+    sides = shuffled([arm if (place % 2 == 0) == first else 0 for place in range(len(order))])
+    return tuple(Trial(prompt, each, a) for (prompt, each), a in zip(order, sides, strict=True))
+
+
+def load(folder: Path) -> list[Session]:
+    """Read the sessions of a run folder, the oldest first; [] where nobody has judged.
+
+    Raises:
+        ComparerError: the file is damaged, or of a later version.
+    """
+    where = f"'{folder.name}/{FILE}'"
+    try:
+        data = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if data["schema"] > SCHEMA:
+            raise ComparerError(f"{where} was written by a later version of Comparer: nothing was changed in it.")
+        return [_session(each) for each in data["sessions"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        why = f"{type(error).__name__}: {shown(error)}"
+        raise ComparerError(f"{where} is damaged and was left as it is; move it away to judge anew ({why}).") from error
+
+
+def begin(folder: Path, comparison: Comparison, arm: int, seed: int, judge: str) -> Session:
+    """Begin a session with every pair of the arm.
+
+    Raises:
+        ComparerError: there is no pair, the seed is none, or the file cannot be read or written.
+    """
+    pairs = [(other.prompt, other.seed) for _, other in comparison.pairs(arm)]
+    if not pairs:
+        raise ComparerError("There is no pair to judge yet.")
+    now, name = datetime.now().astimezone().isoformat(timespec="seconds"), comparison.request.arms[arm].name
+    session = Session(secrets.token_hex(8), judge, arm, name, seed, now, trials(pairs, arm, seed))
+    with _changed(folder) as sessions:
+        sessions.append(session)
+    return session
+
+
+def cast(folder: Path, id_: str, number: int, vote: str) -> Session:
+    """Add a vote on trial ``number``, from 0; one on any other than the next is not counted.
+
+    So a key that was pressed twice, or in two windows, votes once.
+
+    Raises:
+        ComparerError: there is no such session or vote, or the file cannot be read or written.
+    """
+    if vote not in VOTES:
+        raise ComparerError(f"The vote '{shown(vote)}' is none of {', '.join(VOTES)}.")
+
+    def voted(session: Session) -> Session:
+        awaited = number == len(session.votes) and not session.over
+        return replace(session, votes=(*session.votes, vote)) if awaited else session
+
+    return _replaced(folder, id_, voted)
+
+
+def end(folder: Path, id_: str) -> Session:
+    """End a session: what was not judged is left out.
+
+    Raises:
+        ComparerError: there is no such session, or the file cannot be read or written.
+    """
+    return _replaced(folder, id_, lambda session: replace(session, ended=True))
+
+
+def unfinished(sessions: Sequence[Session], judge: str, arm: int) -> Session | None:
+    """Return the latest session that this person began on this arm, where something is left of it."""
+    mine = [each for each in sessions if each.judge == judge and each.arm == arm]
+    return mine[-1] if mine and not mine[-1].over else None
+
+
+def counted(sessions: Sequence[Session], arm: int) -> tuple[list[Vote], int, int]:
+    """Return the votes on an arm that count, how many do not, and how many people voted.
+
+    Of one person's votes on one pair the first counts: it is the one that knew no result, and two votes of one person
+    on one pair are not two pieces of evidence.
+    """
+    found: dict[tuple[str, int, int], Vote] = {}
+    every = [(each.judge, vote) for each in sessions if each.arm == arm for vote in each.choices()]
+    for judge, vote in every:
+        found.setdefault((judge, vote.prompt, vote.seed), vote)
+    return list(found.values()), len(every) - len(found), len({judge for judge, _ in every})
+
+
+def judged(comparison: Comparison, sessions: Sequence[Session], arm: int) -> Preference:
+    """Draw what the votes on an arm say."""
+    votes, repeated, judges = counted(sessions, arm)
+    scores = {
+        (base.prompt, base.seed): (base.clip_score, other.clip_score)
+        for base, other in comparison.pairs(arm)
+        if base.clip_score is not None and other.clip_score is not None
+    }
+    names = comparison.request.arms[0].name, comparison.request.arms[arm].name
+    return preference(arm, names, votes, scores, judges, repeated, comparison.scorer.why_not)
+
+
+def result(folder: Path) -> list[Preference]:
+    """Read a run folder, and say what the votes in it tell of each arm that was judged.
+
+    Raises:
+        ComparerError: the folder holds no run, or its votes cannot be read.
+    """
+    sessions, comparison = load(folder), history.load(folder)
+    every = (judged(comparison, sessions, arm) for arm in range(1, len(comparison.request.arms)))
+    return [each for each in every if each.votes]
+
+
+def _replaced(folder: Path, id_: str, change: Any) -> Session:
+    with _changed(folder) as sessions:
+        place = next((place for place, each in enumerate(sessions) if each.id == id_), None)
+        if place is None:
+            raise ComparerError("This blind test is not in the run folder any more: begin anew.")
+        sessions[place] = change(sessions[place])
+        return sessions[place]
+
+
+@contextmanager
+def _changed(folder: Path) -> Iterator[list[Session]]:
+    """Yield the sessions to be changed, and write them: one at a time, so that nobody's vote is lost."""
+    try:
+        with _writing, _alone(folder):
+            sessions = load(folder)
+            yield sessions
+            text = json.dumps({"schema": SCHEMA, "sessions": [asdict(each) for each in sessions]})
+            partial = folder / f"{FILE}.partial"
+            partial.write_text(text + "\n", encoding="utf-8")
+            partial.replace(folder / FILE)
+    except OSError as error:
+        raise ComparerError(f"'{folder.name}/{FILE}' cannot be written: {error.strerror or error}.") from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes out; the system opens the lock again whatever becomes of this one."""
+    if fcntl is None:
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
+
+
+def _session(data: dict[str, Any]) -> Session:
+    """Read one session.
+
+    Raises:
+        ValueError: a value is none that this module writes.
+    """
+    found = Session(**data | {"trials": tuple(Trial(**t) for t in data["trials"]), "votes": tuple(data["votes"])})
+    numbers = [found.arm, found.seed, *(n for t in found.trials for n in (t.prompt, t.seed, t.a))]
+    texts = found.id, found.judge, found.name, found.started
+    if not all(type(n) is int and n >= 0 for n in numbers) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("a number or a text is none")
+    if not found.arm or {t.a for t in found.trials} - {0, found.arm} or set(found.votes) - set(VOTES):
+        raise ValueError("a side or a vote is none")
+    if len(found.votes) > len(found.trials) or not isinstance(found.ended, bool):
+        raise ValueError("there are more votes than pairs")
+    return found
+
+
+def judge_id(kept: Any) -> str:
+    """Return who a browser says that it is, or a new name where it says nothing of use.
+
+    >>> judge_id("0123456789abcdef"), len(judge_id("<script>"))
+    ('0123456789abcdef', 16)
+    """
+    return kept if isinstance(kept, str) and re.fullmatch("[0-9a-f]{16}", kept) else secrets.token_hex(8)

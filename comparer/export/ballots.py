@@ -1,0 +1,37 @@
+"""A plot of the votes of a blind test as SVG text."""
+
+from comparer.export.drawing import EDGE, NAME, WIDTH, svg, text, wrapped
+from comparer.verdict import counted
+from comparer.votes import Preference
+
+ACCENT = "var(--color-accent, #0d9488)"
+HIGH, GAP = 14, 16  # units of a bar, and below it
+
+
+def ballots(found: Preference) -> str:
+    """Draw a bar for each kind of vote, the longest over the whole width: the arm, the baseline, ties, both bad.
+
+    Returns:
+        An <svg>; "" without votes.
+    """
+    if not found.votes:
+        return ""
+    kinds = (
+        (found.names[1], found.wins, f'fill="{ACCENT}"'),
+        (found.names[0], found.losses, 'fill="currentColor" fill-opacity="0.55"'),
+        ("Tie", found.ties, 'fill="currentColor" fill-opacity="0.25"'),
+        ("Both bad", found.bad, 'fill="currentColor" fill-opacity="0.25"'),
+    )
+    scale = (WIDTH - 2 * EDGE) / max(count for _, count, _ in kinds)
+    body, told, y = "", [], 0.0
+    for name, count, look in kinds:
+        said = f"{counted(count, 'vote')} · {100 * count / found.votes:.0f} %"
+        told.append((name, said))
+        title, height = wrapped(name, EDGE, y, NAME)
+        y += height + 18
+        body += title + text(EDGE, y - 4, said)
+        y += 4
+        if count:
+            body += f'<rect x="{EDGE}" y="{y:g}" width="{count * scale:.2f}" height="{HIGH}" rx="3" {look}/>'
+        y += HIGH + GAP
+    return svg("Votes", told, y, body)

@@ -1,0 +1,114 @@
+"""The tab "Judge blind": a person votes on pairs without knowing whose picture is whose."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from comparer import blind, turns, viewer
+from comparer.errors import ComparerError, shown
+from comparer.results import Comparison
+from comparer.ui import ballot
+from comparer.ui.arms import PRIVATE
+
+HERE = Path(__file__).parent
+PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
+NOTHING = '<div class="blind"><p>There is nothing to judge: it takes a baseline and another arm.</p></div>'
+
+
+class Blind:
+    """The component, and what it shows. Which side is whose stays in the run folder."""
+
+    def build(self) -> None:
+        """Lay the component out."""
+        script = (HERE / "blind.js").read_text(encoding="utf-8")
+        self.arm = gr.Dropdown([], label="Arm to judge beside the baseline", visible=False, elem_id="blind-arm")
+        self.panel = gr.HTML(NOTHING, elem_id="blind", js_on_load=f"{viewer.script()}\n{script}", **PLAIN)
+        self.session = gr.State(None)  # its id, while somebody judges
+        # Kept by the browser: who comes back goes on, and is not counted twice.
+        self.judge = gr.BrowserState("", storage_key="comparer-judge", secret="comparer")
+
+    def arms(self, seen: Comparison) -> Any:
+        """Return the update of the arms that can be judged; the first is chosen."""
+        choices = [(arm.name, number) for number, arm in enumerate(seen.request.arms) if number]
+        return gr.update(choices=choices, value=1 if choices else None, visible=len(choices) > 1)
+
+    def wire(self, tab: gr.Tab, comparison: gr.State, folder: gr.State) -> None:
+        """Let people judge the chosen arm."""
+
+        def opened(arm: int | None, seen: Comparison | None, where: str, judge: str) -> Any:
+            return {self.panel: self._entrance(seen, where, arm or 1, judge), self.session: None}
+
+        def act(
+            arm: int | None, seen: Comparison | None, where: str, judge: str, session: str | None,
+            event: gr.EventData,
+        ) -> Any:  # fmt: skip
+            data = event._data or {}
+            if seen is None or "act" not in data:
+                return gr.skip()
+            arm, judge = arm or 1, blind.judge_id(judge)
+            try:
+                panel, session = self._act(data, seen, Path(where), arm, judge, session)
+            except ComparerError as error:
+                panel, session = self._entrance(seen, where, arm, judge, str(error)), None
+            return {self.panel: panel, self.session: session, self.judge: judge}
+
+        given = [self.arm, comparison, folder, self.judge]
+        gr.on([tab.select, self.arm.input, folder.change], opened, given, [self.panel, self.session], **PRIVATE)
+        self.panel.click(act, [*given, self.session], [self.panel, self.session, self.judge], **PRIVATE)
+
+    def _act(
+        self, data: dict, seen: Comparison, folder: Path, arm: int, judge: str, session: str | None
+    ) -> tuple[str, str | None]:
+        """Do what was pressed; return what is shown then, and the session that goes on."""
+        what = data["act"]
+        if what == "begin":
+            if seen.state == "running" and turns.busy():
+                raise ComparerError("The run is still going, and encoding pictures would spoil its times: wait.")
+            return self._pair(seen, folder, blind.begin(folder, seen, arm, _seed(data.get("seed")), judge))
+        if what == "resume" and (open_ := blind.unfinished(blind.load(folder), judge, arm)):
+            return self._pair(seen, folder, open_)
+        if what == "vote" and session:
+            return self._pair(seen, folder, blind.cast(folder, session, data.get("number"), data.get("vote")))
+        if what == "finish" and session:
+            return self._pair(seen, folder, blind.end(folder, session))
+        if what == "show":
+            return self._outcome(seen, folder, arm), None
+        return self._entrance(seen, str(folder), arm, judge, again=True), None
+
+    def _pair(self, seen: Comparison, folder: Path, session: blind.Session) -> tuple[str, str | None]:
+        if session.over:
+            return self._outcome(seen, folder, session.arm), None
+        return ballot.pair(seen, folder, session), session.id
+
+    def _outcome(self, seen: Comparison, folder: Path, arm: int) -> str:
+        sessions = blind.load(folder)
+        return ballot.outcome(seen, folder, blind.judged(seen, sessions, arm), blind.counted(sessions, arm)[0])
+
+    def _entrance(
+        self, seen: Comparison | None, where: str, arm: int, judge: str, error: str = "", again: bool = False
+    ) -> str:
+        """Write the way in; for who has judged all, unless they would ``again``, what came of it."""
+        if seen is None or arm >= len(seen.request.arms):
+            return NOTHING
+        try:
+            sessions = blind.load(Path(where))
+        except ComparerError as damaged:
+            return ballot.entrance(seen, arm, _new_seed(), None, 0, error or str(damaged))
+        mine = [each for each in sessions if each.judge == judge and each.arm == arm]
+        if mine and mine[-1].over and not error and not again:
+            return self._outcome(seen, Path(where), arm)
+        votes = len(blind.counted(sessions, arm)[0])
+        return ballot.entrance(seen, arm, _new_seed(), blind.unfinished(sessions, judge, arm), votes, error)
+
+
+def _new_seed() -> int:
+    return secrets.randbelow(1_000_000)
+
+
+def _seed(text: Any) -> int:
+    try:
+        return int(text)
+    except (TypeError, ValueError):
+        raise ComparerError(f"The seed '{shown(text)}' is not a whole number.") from None
