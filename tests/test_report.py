@@ -3,12 +3,14 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
 import pytest
-from conftest import ask, finish
+from conftest import ROOT, ask, finish
 from PIL import Image
 from test_viewer import NAMES, SIZE, SPOT, STEP, comparison_in, of_arm, ready, screen
 from test_viewer import ask as of_viewer
@@ -224,13 +226,13 @@ def test_a_whole_comparison_has_every_part(config, opened):
     assert "DeepCache(interval=2, branch=0)" in tab.locator("#experiment").text_content()
 
 
-@pytest.mark.parametrize("case", ("running", "stopped", "alone", "not run", "not scored", "wide", "empty"))
+@pytest.mark.parametrize("case", ("running", "stopped", "failed", "alone", "not run", "not scored", "wide", "empty"))
 def test_unusual_runs_have_a_report(opened, tmp_path, case):
-    folder, many = tmp_path / "run", case in ("running", "stopped", "not run")
+    folder, many = tmp_path / "run", case in ("running", "stopped", "failed", "not run")
     given = {} if many else {"prompts": PLAIN[:1], "seeds": (3,)}
     run = comparison_in(folder, arms={"alone": 1, "not run": 3}.get(case, 2), **given)
-    if case in ("running", "stopped"):
-        run.state, run.shots = case, run.shots[:-1]
+    if case in ("running", "stopped", "failed"):
+        run.state, run.shots, run.message = case, run.shots[:-1], "<b>why</b>"
     elif case == "not run":
         run.shots = [shot for shot in run.shots if shot.arm != 1]
         run.calls = [call if call.arm != 1 else replace(call, arm=2, batch=9) for call in run.calls]
@@ -248,6 +250,7 @@ def test_unusual_runs_have_a_report(opened, tmp_path, case):
     tab = opened(save_report(run, folder))
     said = tab.locator("body").inner_text()
     expected = {
+        "failed": "Failed. 7 of 8 pictures are here. <b>why</b>",
         "running": "Not finished. 7 of 8 pictures", "stopped": "Stopped. 7 of 8 pictures", "alone": "Baseline alone",
         "not run": "Same was not run: out of memory.", "not scored": "Not scored: no scorer is here.",
         "wide": "192 × 64", "empty": "There is no picture yet.",
@@ -258,8 +261,14 @@ def test_unusual_runs_have_a_report(opened, tmp_path, case):
     if case == "wide":
         shape = tab.locator(".sheet img").first.bounding_box()
         assert shape["width"] / shape["height"] == pytest.approx(3, rel=0.02)
-    if case in ("running", "stopped"):
+    if case in ("running", "stopped", "failed"):
         assert "not made" in tab.locator(".sheet").last.inner_text()
+
+
+def test_it_is_written_without_torch_or_gradio():
+    script = "import sys, comparer.export.report; print({'torch', 'gradio', 'diffusers'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "set()"
 
 
 def test_verdicts_are_by_the_thresholds_that_are_given(folder):

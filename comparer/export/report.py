@@ -18,6 +18,7 @@ from comparer.verdict import DEFAULT, Thresholds
 
 HERE = Path(__file__).parent
 NO_MAP = "No difference map: the pictures in this report are reduced, and it would show what the reduction changed."
+SHEET = "pictures", "Every picture", ""
 BASE, EACH = 80_000, 2_100  # bytes of a report besides its pictures: about so many, and so many more a picture
 
 
@@ -73,7 +74,7 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
     _known(pictures)
     files = embedded.different(comparison, folder)
     code, look = f"{viewer.script()};\n{_beside('js')}", f"{viewer.style()}\n{_beside('css')}"
-    sections = _sections(comparison, thresholds)
+    sections, folds = _sections(comparison), _folds(comparison, thresholds)
     parts: dict[str, Iterable[str]] = {
         "policy": [
             f"default-src 'none'; script-src {viewer.digest(code)}; style-src {viewer.digest(look)}; "
@@ -84,14 +85,14 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
         "head": [_head(comparison)],
         "cards": [headline(comparison, thresholds), _not_run(comparison)],
         "viewer": [_viewer(comparison, files, pictures), _which(comparison, files, pictures)],
-        "contents": [f'<a href="#{key}">{title}</a>' for key, title, _ in (*sections, SHEET, *_folds(comparison))],
+        "contents": [f'<a href="#{key}">{title}</a>' for key, title, _ in (*sections, SHEET, *folds)],
         "sections": [
             f'<section id="{key}"><h2>{title}</h2>{_classed(text)}</section>' for key, title, text in sections
         ],
         "pictures": sheet(comparison, files, pictures),
         "folds": [
             f'<details id="{key}"><summary><h2>{title}</h2></summary>{_classed(text)}</details>'
-            for key, title, text in _folds(comparison, thresholds)
+            for key, title, text in folds
         ],
         "version": [f"Comparer {__version__}", _commit(comparison), f"; run format {SCHEMA}"],
         "script": [code],
@@ -104,10 +105,7 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
         yield after
 
 
-SHEET = ("pictures", "Every picture", "")
-
-
-def _sections(comparison: Comparison, thresholds: Thresholds) -> list[tuple[str, str, str]]:
+def _sections(comparison: Comparison) -> list[tuple[str, str, str]]:
     """List (id, title, HTML) of what lies open, as far as there is any."""
     found = [
         ("figures", "Figures", arms_table(comparison)),
@@ -120,7 +118,7 @@ def _sections(comparison: Comparison, thresholds: Thresholds) -> list[tuple[str,
     return [each for each in found if each[2]]
 
 
-def _folds(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> list[tuple[str, str, str]]:
+def _folds(comparison: Comparison, thresholds: Thresholds) -> list[tuple[str, str, str]]:
     """List (id, title, HTML) of what is folded away, as far as it is known."""
     found = [
         ("experiment", "Experiment card", report_cards.experiment(comparison, thresholds)),
@@ -153,10 +151,10 @@ def _head(comparison: Comparison) -> str:
     ]
     asked = len(request.items()) * len(request.arms)
     state = {"finished": "", "running": "Not finished", "stopped": "Stopped"}.get(comparison.state, "Failed")
-    early = (
-        f'<p class="state"><b>{state}.</b> {len(comparison.shots)} of {asked} pictures are here.</p>' if state else ""
-    )
-    day = f" · {comparison.created[:10]}" if comparison.created else ""
+    why = escape(comparison.message) if state == "Failed" else ""
+    told = f"<b>{state}.</b> {len(comparison.shots)} of {asked} pictures are here. {why}"
+    early = f'<p class="state">{told}</p>' if state else ""
+    day = f" · {escape(comparison.created[:10])}" if comparison.created else ""
     return (
         f'<p class="kicker">Comparer report{day}</p><h1 dir="auto">{escape(_title(comparison))}</h1>'
         f'<p class="lead">{against}</p><p class="under">{" · ".join(filter(None, facts))}</p>{early}'

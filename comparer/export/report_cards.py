@@ -19,7 +19,7 @@ NOISE = {
     "device": "drawn on the device for a whole batch at once, as a server would; the batches are equal in all arms",
 }
 MEASURED = (
-    "Both arms begin with the same noise, and before every call all global generators are seeded.",
+    "All arms begin with the same noise, and before every call all global generators are seeded.",
     "A time is the wall time of the pipeline's whole call, the device synchronised on both sides. Arms take turns "
     "(A B, B A, …), each after its own warm-up.",
     "The speed-up is the geometric mean over calls of baseline time / arm time, repeats averaged inside a call; its "
@@ -28,6 +28,7 @@ MEASURED = (
     "pictures, as independent. Nothing is scored inside a timed call.",
 )
 ENVIRONMENT = {"comparer": "Comparer, commit", "device_name": "hardware", "tf32": "TF32", "vae": "VAE"}
+CONFIGS = {"vae_scaling_factor": "VAE scaling factor"}
 WRONG = {"not_finite": "NaN or infinite", "zero": "all zero", "constant": "constant"}
 
 
@@ -37,6 +38,8 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
     guided = f"{s.guidance:g}" + (" (off)" if s.guidance <= 1 else "")
     made = f"{count(len(comparison.shots), 'picture')} in {count(len(comparison.calls), 'timed call')}"
     scorer = comparison.scorer
+    blocks = [", ".join(request.arms[arm].name for arm in block) for block in comparison.blocks]
+    worth = f"from {thresholds.speed_up:g}× with a CLIP loss below {100 * thresholds.clip_loss:g} %"
     rows = {
         "Made": f"{comparison.created[:19].replace('T', ' ')} UTC, {comparison.state}",
         "Ended": comparison.message,
@@ -51,10 +54,10 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
         "Starting noise": NOISE.get(request.noise, request.noise),
         "Calls": f"{count(request.warmups, 'warm-up')} an arm, every batch {count(request.repeats, 'time')}; {made}",
         "Looked at": f"{count(comparison.looks, 'time')}; intervals keep a part of the error for every further look",
-        "Taken apart": "; ".join(", ".join(request.arms[arm].name for arm in block) for block in comparison.blocks),
+        "Took turns in blocks": "; ".join(blocks),
         "Measured besides": "; ".join(f"{each}: {ALSO[each]}" for each in request.wanted()),
         "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",
-        "Worth it": f"from {thresholds.speed_up:g}× with a CLIP loss below {100 * thresholds.clip_loss:g} %",
+        "Worth it": "" if request.variants() else worth,
         "Time steps": ", ".join(f"{t:g}" for t in comparison.conditions[0].timesteps) if comparison.conditions else "",
         "Seeds": ", ".join(map(str, s.seeds)),
     }  # fmt: skip
@@ -97,7 +100,10 @@ def weights(comparison: Comparison) -> str:
     for arm in arms:
         seen, random = card(comparison, arm), incomplete(comparison, arm)
         badge = f' <span class="badge random">{escape(random)}</span>' if random else ""
-        configs = {key.replace("_", " ").capitalize(): shown(value) for key, value in seen.get("configs", {}).items()}
+        configs = {
+            CONFIGS.get(key, key.replace("_", " ").capitalize()): shown(value)
+            for key, value in seen.get("configs", {}).items()
+        }
         asked = {"Asked for": seen.get("says", ""), "Family": seen.get("family", ""), **configs}
         asked |= {"Dtype": f"{seen.get('dtype', '')} {_why(seen.get('dtype_reason', ''))}".strip()}
         rows = {"Commit": str(seen.get("revision", "")), **asked}

@@ -31,6 +31,8 @@ def sheet(comparison: Comparison, files: dict[str, Path], kind: str) -> Iterator
     head = "".join(
         f'<th scope="col">{name(arm.name)}{random_badge(comparison, number)}</th>' for number, arm in enumerate(arms)
     )
+    if not shots:
+        yield "<p>There is no picture yet.</p>"
     look = "sheet small" if settings.width < SMALL else "sheet"
     for prompt, text in enumerate(settings.prompts):
         seeds = [seed for seed in settings.seeds if any((arm, prompt, seed) in shots for arm in range(len(arms)))]
