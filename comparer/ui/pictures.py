@@ -78,15 +78,16 @@ class Pictures:
         Args:
             comparison: with a picture at least.
             folder: where its pictures are.
-            item: the (prompt number, seed) that is looked at to begin with; the newest while the run goes on, and
-                then the first of the viewer's order. Whoever chose another keeps it.
-            arm: the arm beside the baseline; the newest while the run goes on, and then the first.
+            item: the (prompt number, seed) that is looked at to begin with; while the run goes on the newest that has
+                both pictures, and then the first of the viewer's order. Whoever chose another keeps it.
+            arm: the arm beside the baseline; likewise.
             first: open the view that suits it: all pictures for many arms, a closer look for one.
         """
         views = gr.Tabs(selected=ALL if len(comparison.request.arms) > 2 and item is None else CLOSE)
-        last, asked = comparison.shots[-1], item is not None
+        asked = item is not None
         if comparison.state == "running":
-            item, arm = item or (last.prompt, last.seed), arm or last.arm
+            newest = _newest(comparison)
+            item, arm = item or (newest.prompt, newest.seed), arm or newest.arm
         # Relative: the page may be served below a path of its own.
         shown = viewer.data(comparison, f"gradio_api/file={quote(str(folder.resolve()))}", item, arm or 1, asked)
         return {
@@ -98,6 +99,13 @@ class Pictures:
             self.blind.arm: self.blind.arms(comparison),
             **({self.tabs: views} if first else {}),
         }
+
+
+def _newest(comparison: Comparison) -> Shot:
+    """Return the newest shot whose pair is whole; the newest of all where none is."""
+    base = {(shot.prompt, shot.seed) for shot in comparison.shots if not shot.arm}
+    whole = (shot for shot in reversed(comparison.shots) if shot.arm and (shot.prompt, shot.seed) in base)
+    return next(whole, comparison.shots[-1])
 
 
 def all_pictures(comparison: Comparison, folder: Path) -> str:
