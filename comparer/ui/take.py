@@ -1,0 +1,135 @@
+"""Take it with you: grid, report, tables, script and record of the run that is shown, made when somebody asks."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.export import chosen
+from comparer.export.grid import MAX_PIXELS, GridOptions, save_grid
+from comparer.export.report import PICTURES, save_report
+from comparer.export.script import save_script
+from comparer.export.tables import save_tables
+from comparer.results import Comparison
+from comparer.ui import link, results
+from comparer.ui.arms import PRIVATE
+
+PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
+KINDS = {
+    "grid": ("Grid", "PNG", "One picture of every arm and row, with what was measured"),
+    "report": ("Report", "HTML", "One file with pictures, viewer, figures and cards, for a browser without a connection"),
+    "tables": ("Tables", "CSV, Markdown", "Every pair, and a summary with figures and verdicts"),
+    "script": ("Script", "Python", "Makes the pair that the viewer shows again, with diffusers alone, and checks it"),
+    "record": ("Record", "JSON", "The whole request and everything measured; drop it on a page to ask the same"),
+}
+BAR = (
+    '<h2>Take it with you</h2><div class="kinds">'
+    + "".join(
+        f'<button type="button" data-take="{kind}" title="{escape(what)}">{title} <small>{form}</small></button>'
+        for kind, (title, form, what) in KINDS.items()
+    )
+    + "</div>"
+)
+PRESSED = """element.addEventListener('click', event => {
+  const pressed = event.target.closest('button[data-take]')
+  if (!pressed) return
+  const viewer = document.querySelector('#compare .viewer')?.viewer, seen = viewer?.data.pairs[viewer.state.pair]
+  const [one, other] = viewer?.state.arms ?? [0, 1]
+  trigger('click', {take: pressed.dataset.take, pair: seen && `${seen.prompt}:${seen.seed}`, arm: one || other})
+})"""
+SAVED = """watch('value', () => requestAnimationFrame(() => {
+  for (const link of element.querySelectorAll('a[download]')) link.click()
+}))"""
+
+
+class Take:
+    """The components, and what they make."""
+
+    def __init__(self, config: Config) -> None:
+        """Build nothing yet; ``build`` does."""
+        self.config = config
+
+    def build(self) -> None:
+        """Lay the components out, hidden until a run has ended."""
+        with gr.Column(visible=False, elem_id="take") as self.column:
+            self.bar = gr.HTML(BAR, elem_id="kinds", js_on_load=PRESSED, **PLAIN)
+            self.taken = gr.HTML(elem_id="taken", js_on_load=SAVED, **PLAIN)
+            with gr.Accordion("What the grid and the report hold", open=False):
+                self.arms = gr.CheckboxGroup([], label="Arms of the grid")
+                with gr.Row():
+                    self.prompts = gr.Textbox(label="Its prompts", placeholder="all, or 1,3", max_lines=1, min_width=120)
+                    self.seeds = gr.Textbox(label="Its seeds", placeholder="all, or 1-4", max_lines=1, min_width=120)
+                    self.cell = gr.Number(
+                        None, label="Cell width (px)", precision=0, placeholder="as it is", min_width=120
+                    )
+                self.look = gr.CheckboxGroup(
+                    [("Labels", "labels"), ("Margins", "margins"), ("Arms as rows", "transpose")],
+                    value=["labels", "margins"], label="Its look",
+                    info=f"Beyond {MAX_PIXELS / 1e6:.0f} million pixels it goes on, on a further page",
+                )  # fmt: skip
+                self.pictures = gr.Radio(
+                    [("Full PNG", PICTURES[0]), ("Reduced", PICTURES[1])], value=PICTURES[0],
+                    label="Pictures of the report", info="Reduced ones are smaller and have no difference map",
+                )  # fmt: skip
+
+    def wire(self, comparison: gr.State, folder: gr.State) -> None:
+        """Make what is asked for, and let the browser save it."""
+        options = [self.arms, self.prompts, self.seeds, self.cell, self.look, self.pictures]
+        self.bar.click(self.take, [comparison, folder, *options], self.taken, **PRIVATE)
+
+    def outputs(self) -> list[Any]:
+        """List what ``shown`` changes."""
+        return [self.column, self.taken, self.arms]
+
+    def shown(self, seen: Comparison, offered: bool) -> dict:
+        """Offer a run that has ended; the grid begins with all arms."""
+        arms = [(arm.name, number) for number, arm in enumerate(seen.request.arms)]
+        everything = gr.update(choices=arms, value=[number for _, number in arms], visible=len(arms) > 1)
+        return {self.column: gr.update(visible=offered), self.taken: "", self.arms: everything}
+
+    def take(self, event: gr.EventData, seen: Comparison | None, folder: str, *options: Any) -> str:
+        """Handle a press on a button: make the files, and say where they are."""
+        data = event._data or {}
+        if seen is None or data.get("take") not in KINDS:
+            return ""
+        try:
+            return _links(self.made(data, seen, Path(folder), *options))
+        except ComparerError as error:
+            return results.failed(self.config.tell(error))
+        except OSError as error:
+            return results.failed(f"It cannot be written: {error.strerror or error}.")
+
+    def made(
+        self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str, cell: int | None,
+        look: Sequence[str], pictures: str,
+    ) -> Sequence[Path]:  # fmt: skip
+        """Make the files that ``data`` asks for and return their paths."""
+        kind = data["take"]
+        if kind == "grid":
+            rows = chosen.rows(seen.request, prompts, seeds)
+            around = {name: name in look for name in ("labels", "margins", "transpose")}
+            return save_grid(seen, folder, GridOptions(tuple(arms), rows, cell=cell, **around))
+        if kind == "report":
+            return [save_report(seen, folder, pictures)]
+        if kind == "tables":
+            return save_tables(seen, folder)
+        if kind == "script":
+            pair, arm = link.pair_of(seen, data)
+            prompt, seed = pair or next((shot.prompt, shot.seed) for shot in seen.shots if shot.arm)
+            return [save_script(seen, folder, arm, prompt, seed)]
+        return [folder / "run.json"]
+
+
+def _links(paths: Sequence[Path]) -> str:
+    items = "".join(
+        # Relative: the page may be served below a path of its own.
+        f'<li><a href="gradio_api/file={quote(str(path.resolve()))}" download="{escape(path.name)}">'
+        f"{escape(path.name)}</a> {path.stat().st_size / 1000:,.0f} kB</li>"
+        for path in paths
+    )
+    return f'<ul role="status">{items}</ul>'
