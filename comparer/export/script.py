@@ -4,9 +4,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from comparer.accelerators.stack import label
 from comparer.errors import ComparerError, shown
 from comparer.export.script_ways import Asked, Way, way
-from comparer.export.script_weights import Loading, loading
+from comparer.export.script_weights import CANNOT, Loading, loading
 from comparer.history import slug
 from comparer.models import samplers
 from comparer.models.catalog import FAMILIES, Family
@@ -50,7 +51,9 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
     arms = [0, arm] if arm else [0]
     shots = [_shot(comparison, each, prompt, seed) for each in arms]
     ways = [_way(comparison, each) for each in arms]
-    other = arm != 0 and comparison.request.arms[arm].weights is not None
+    other = comparison.request.arms[arm].weights is not None
+    if len({FAMILIES[comparison.card(each)["family"]].on_step_end for each in arms}) > 1:
+        raise ComparerError(f"{CANNOT} the pipelines of the two arms are called in different ways.")
     loads = [loading(comparison, 0), *([loading(comparison, arm, "arm-")] if other else [])]
     values = _values(comparison, shots, ways, loads)
     text = TEMPLATE.read_text(encoding="utf-8")
@@ -75,9 +78,7 @@ def _way(comparison: Comparison, arm: int) -> Way:
     return way(comparison.request.arms[arm].accelerators, asked)
 
 
-def _values(
-    comparison: Comparison, shots: list[Shot], ways: list[Way], loads: list[Loading]
-) -> dict[str, str]:
+def _values(comparison: Comparison, shots: list[Shot], ways: list[Way], loads: list[Loading]) -> dict[str, str]:
     """Return what stands at each of the template's marks."""
     request, environment = comparison.request, comparison.environment
     settings, family = request.settings, FAMILIES[comparison.checkpoint["family"]]
@@ -85,13 +86,11 @@ def _values(
     paths = {name: where for load in loads for name, where in load.paths.items()}
     needs = dict.fromkeys(name for each in ways for name in each.needs)
     packages = ["torch", "diffusers", "transformers", *needs]
-    functions = _functions(ways)
     return {
         "what": "two pictures" if len(shots) > 1 else "a picture",
         "them": "them" if len(shots) > 1 else "it",
-        "packages": f"{', '.join(packages[:-1])} and {packages[-1]}",
         "requirements": _requirements(environment, packages, any(load.loras for load in loads)),
-        "usage": "".join(f" [--{name} PATH]" for name in paths),
+        "usage": ", ".join([*(f"--{name} PATH" for name in paths), "--device DEVICE", "--save FOLDER"]),
         "imports": _imports(settings.sampler, ways, loads),
         "prompts": _listed([settings.prompts[number] for number, _ in items]),
         "negative_prompt": repr(settings.negative_prompt),
@@ -104,19 +103,19 @@ def _values(
         "paths": _listed(paths),
         "on_the_hub": repr([name for load in loads for name in load.hub]),
         "arms": _listed([_arm(comparison, shot, each) for shot, each in zip(shots, ways, strict=True)]),
-        "speed_up": repr(comparison.figures(shots[-1].arm).speed_up),
+        "speed_up": repr(round(comparison.figures(shots[-1].arm).speed_up or 1, 4)),
         "made_with": _listed(_made_with(environment, packages)),
         "least_psnr": repr(LEAST_PSNR),
-        "seed_distance": _seed_distance(comparison),
+        "distances": _distances(comparison),
         "sampler": _sampler(settings.sampler),
         "load": "\n\n\n".join(
             _load(load, name, environment) for load, name in zip(loads, ("load", "load_arm"), strict=False)
         ),
-        "accelerated": "\n\n\n".join(functions.values()),
+        "accelerated": "\n\n\n".join(_functions(comparison, shots, ways).values()),
         "tf32": _tf32(environment),
         "noise": _noise(request.noise),
         "arguments": _arguments(family, settings),
-        "demo": " The demo lies in Comparer's repository, in assets/demo." if "assets/demo" in paths.values() else "",
+        "demo": " (the demo is assets/demo of Comparer's repository)" if "assets/demo" in paths.values() else "",
         "runs": _runs(comparison, shots, ways, len(loads) > 1),
     }
 
@@ -124,8 +123,11 @@ def _values(
 def _listed(values: list | dict) -> str:
     """Write a list or a dictionary with a line for every entry; ``repr`` makes any text harmless."""
     if isinstance(values, dict):
-        return "{\n" + "".join(f"    {key!r}: {value!r},\n" for key, value in values.items()) + "}"
-    return "[\n" + "".join(f"    {value!r},\n" for value in values) + "]"
+        lines, (begin, end) = [f"{key!r}: {value!r}," for key, value in values.items()], "{}"
+    else:
+        lines = [f"{_listed(value) if isinstance(value, dict) else repr(value)}," for value in values]
+        begin, end = "[]"
+    return "\n".join([begin, *(f"    {line}" for each in lines for line in each.split("\n")), end])
 
 
 def _requirements(environment: dict, packages: list[str], lora: bool) -> str:
@@ -157,9 +159,9 @@ def _made_with(environment: dict, packages: list[str]) -> dict[str, Any]:
     return {name: value for name, value in (found | versions).items() if value is not None}
 
 
-def _seed_distance(comparison: Comparison) -> str:
+def _distances(comparison: Comparison) -> str:
     found = comparison.seed_distance
-    return f"; other seeds of this run have {found.psnr:.1f} dB" if found and found.psnr else ""
+    return f"Other seeds of this run have {found.psnr:.0f}." if found and found.psnr else "Other seeds have 10 to 25."
 
 
 def _sampler(name: str) -> str:
@@ -200,13 +202,15 @@ def _names(ways: list[Way]) -> list[str]:
     """Name each arm's way; equal ones are one function."""
     first, last = ways[0], ways[-1]
     name = "accelerated" if first.apply else "plain"
-    return [name] if len(ways) == 1 else [name, name if last == first else "accelerated" if last.apply else "plain"]
+    other = "accelerated_arm" if first.apply else "accelerated"
+    return [name, name if last == first else other][: len(ways)]
 
 
-def _functions(ways: list[Way]) -> dict[str, str]:
+def _functions(comparison: Comparison, shots: list[Shot], ways: list[Way]) -> dict[str, str]:
     found = {}
-    for name, each in zip(_names(ways), ways, strict=True):
-        says = "Apply what the arm has for one call; yield what is called." if each.apply else "Change nothing."
+    for name, shot, each in zip(_names(ways), shots, ways, strict=True):
+        applied = label(comparison.request.arms[shot.arm].accelerators)
+        says = f"Apply {applied} for one call; yield what is called." if applied else "Change nothing."
         lines = [*each.apply, "try:", f"    yield {each.call}", "finally:", *(f"    {line}" for line in each.undo)]
         lines = lines if each.undo else [*each.apply, f"yield {each.call}"]
         found[name] = "@contextmanager\n" + _function(name, "pipe", says, lines)

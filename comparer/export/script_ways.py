@@ -22,6 +22,7 @@ _TWICE = (
     "DeepCache's package looks an evaluation up by its time step, and this sampler visits one twice, where "
     "Comparer counts evaluations"
 )
+_RESCALED = "Comparer rescales guidance also where it has ended, which changes nothing but the rounding"
 
 
 @dataclass
@@ -115,7 +116,7 @@ def _deepcache(made: Way, deep: Any, named: dict[str, Any], asked: Asked) -> Non
         return  # its package has a loader for both
     made.imports.append("from DeepCache import DeepCacheSDHelper")
     made.apply += [
-        f"# DeepCache computes the whole U-Net in one evaluation of {deep.interval}, and its shallow part in the others.",
+        f"# DeepCache computes the whole U-Net in one evaluation of {deep.interval}, else its shallow part alone.",
         "helper = DeepCacheSDHelper(pipe=pipe)",
         f"helper.set_params(cache_interval={deep.interval}, cache_branch_id={deep.branch})",
         "helper.enable()",
@@ -129,6 +130,8 @@ def _tgate(made: Way, gate: Any, named: dict[str, Any], asked: Asked) -> None:
         loader = "TgateSDXLDeepCacheLoader" if asked.family.name == "sdxl" else "TgateSDDeepCacheLoader"
         more = f", cache_interval={deep.interval}, cache_branch_id={deep.branch}"
         made.undo.append("pipe.deepcache.disable()")
+    if asked.settings.guidance_rescale:
+        made.differs.append(_RESCALED)
     made.imports += ["from functools import partial", f"from tgate import {loader}"]
     made.needs.append("tgate")
     made.apply += [
@@ -153,7 +156,7 @@ def _cutoff(made: Way, cutoff: Any, named: dict[str, Any], asked: Asked) -> None
     evaluations = samplers.evaluations(settings.sampler, settings.steps)
     last = max(evaluations - settings.steps * order, 0) + guided * order - 1
     if settings.guidance_rescale:
-        made.differs.append("Comparer rescales guidance after the cutoff, too, where it changes nothing but rounding")
+        made.differs.append(_RESCALED)
     if guided == 0:
         made.apply.append("# No step is guided: a guidance scale of 1 is none.")
         made.call = 'lambda **asked: pipe(**asked | {"guidance_scale": 1.0})'
@@ -177,9 +180,7 @@ def _cutoff(made: Way, cutoff: Any, named: dict[str, Any], asked: Asked) -> None
         "",
     ]
     made.imports.append("from functools import partial")
-    made.call = (
-        f"partial(pipe, callback_on_step_end=end_guidance, callback_on_step_end_tensor_inputs={inputs!r})"
-    )
+    made.call = f"partial(pipe, callback_on_step_end=end_guidance, callback_on_step_end_tensor_inputs={inputs!r})"
 
 
 _WAYS: dict[str, Callable[[Way, Any, dict[str, Any], Asked], None]] = {

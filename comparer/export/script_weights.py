@@ -102,7 +102,9 @@ class _Writer:
         variant = self._variant()
         for name, part in self.parts.items():
             found, only = self._saved(name), len(part["present"]) == 1
-            usual = found and found["folder"] == name and ((found["variant"] or "") in (variant, "" if only else variant))
+            usual = (
+                found and found["folder"] == name and ((found["variant"] or "") in (variant, "" if only else variant))
+            )
             if name not in self.given and not usual:
                 self._component(name, frame, frame, revision)
         more = [("revision", revision), ("variant", variant)]
@@ -144,7 +146,11 @@ class _Writer:
         """Load an autoencoder that is not the checkpoint's."""
         part, where = self.parts["vae"], self.weights.vae
         if PurePath(part["of"]).suffix:
-            call, said = "from_single_file", [self._path("vae", where)]
+            frame = "base" if self.weights.base else "model"
+            call, said = (
+                "from_single_file",
+                [self._path("vae", where), f"config={self._option(frame)}", "subfolder='vae'"],
+            )
         else:
             inside = where in CATALOG or (part["of"] == "vae" and PurePath(where).name != "vae")
             call, said = "from_pretrained", [self._path("vae", where), *(["subfolder='vae'"] if inside else [])]
@@ -158,13 +164,13 @@ class _Writer:
     def _single_file(self) -> None:
         """Load a file in the original layout of Stable Diffusion."""
         part, base = self.parts[self.family.denoiser], self.weights.base
-        if not PurePath(part["of"]).suffix or any(part["stripped"] for part in self.parts.values()):
-            raise ComparerError(f"{CANNOT} diffusers has no documented way to load '{shown(part['of'])}'.")
         if part["half"] == "ema" and len(part["present"]) > 1:
             raise ComparerError(
                 f"{CANNOT} '{shown(part['of'])}' holds EMA and raw weights, the EMA ones were compared, and diffusers "
                 "reads the raw ones of such a file."
             )
+        if not PurePath(part["of"]).suffix or any(part["stripped"] for part in self.parts.values()):
+            raise ComparerError(f"{CANNOT} diffusers has no documented way to load '{shown(part['of'])}'.")
         where, family = self._path("model", self.weights.checkpoint), self.family.name
         published = next(model.name for model in CATALOG.values() if model.family == family and model.gigabytes)
         self._pipeline("from_single_file", [where, f"config={self._path('config', base or published)}"])
@@ -194,7 +200,10 @@ class _Writer:
         self.made.paths[option] = found
         if found in _HUB:
             self.made.hub.append(option)
-        return f"options.{option.replace('-', '_')}"
+        return self._option(name)
+
+    def _option(self, name: str) -> str:
+        return f"options.{self.before}{name}".replace("-", "_")
 
 
 def _library(component: str) -> str:
