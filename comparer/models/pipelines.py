@@ -209,6 +209,18 @@ def commit() -> str:
         return ""
 
 
+def processor() -> str:
+    """Name the CPU, on which the last bits of a picture may depend."""
+    import platform
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # no Linux
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()
+
+
 def environment(loaded: Loaded) -> dict:
     """Describe the machine and the libraries, for ``run.json``."""
     import platform
@@ -220,6 +232,7 @@ def environment(loaded: Loaded) -> dict:
     return {
         "device": loaded.device,
         "device_reason": loaded.device_reason,
+        "processor": processor(),
         "device_name": torch.cuda.get_device_name(loaded.device) if on_cuda else f"{platform.machine()} CPU",
         "dtype": loaded.dtype,
         "dtype_reason": loaded.dtype_reason,
