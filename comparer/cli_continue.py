@@ -2,7 +2,6 @@
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from comparer import history
@@ -37,9 +36,7 @@ def add(commands: Any) -> None:
 
 def _continue(options: argparse.Namespace) -> int:
     config = replace(from_arguments(options), own=True)
-    folder = Path(options.run)
-    if not (folder / "run.json").is_file():
-        folder = history.find(config.runs, options.run)
+    folder = history.given(options.run, config.runs)
     if options.more_seeds < 0:
         raise ComparerError(f"{options.more_seeds} more seeds: give a number from 0 on.")
     request = replace(history.load(folder).request, limits=config.limits)

@@ -24,7 +24,11 @@ def add(commands: Any) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, or the name of one in the runs folder")
     parser.add_argument("--grid", action="store_true", help="grid.png, and further pages where it is large")
     parser.add_argument(
-        "--report", nargs="?", const="full", choices=["full", "reduced"], help="report.html with full or reduced pictures"
+        "--report",
+        nargs="?",
+        const="full",
+        choices=["full", "reduced"],
+        help="report.html with full or reduced pictures",
     )
     parser.add_argument("--tables", action="store_true", help="pairs.csv and summary.md")
     parser.add_argument(
@@ -32,7 +36,9 @@ def add(commands: Any) -> None:
         "the first beside the baseline",
     )  # fmt: skip
     parser.add_argument("--arms", metavar="LIST", help="of the grid: numbers as 0,2, the baseline is 0 (all)")
-    parser.add_argument("--prompts", default="", metavar="LIST", help="of the grid: numbers from 1, as 1,3 or 2-4 (all)")
+    parser.add_argument(
+        "--prompts", default="", metavar="LIST", help="of the grid: numbers from 1, as 1,3 or 2-4 (all)"
+    )
     parser.add_argument("--seeds", default="", metavar="LIST", help="of the grid (all)")
     parser.add_argument("--transpose", action="store_true", help="the grid's arms as rows")
     parser.add_argument("--cell", type=int, metavar="PX", help="width of the grid's pictures (as they are)")

@@ -86,6 +86,15 @@ def find(runs: Path, name: Any) -> Path:
     return folder
 
 
+def given(text: str, runs: Path) -> Path:
+    """Return the run folder that somebody names on the command line: a path, or a name in the runs folder.
+
+    Raises:
+        ComparerError: there is no such run.
+    """
+    return Path(text) if (Path(text) / cards.RECORD).is_file() else find(runs, text)
+
+
 def name(folder: Path) -> str:
     """Return what ``find`` finds a run folder by."""
     return f"{folder.parent.name}/{folder.name}" if (folder.parent / "evaluation.json").is_file() else folder.name

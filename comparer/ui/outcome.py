@@ -1,6 +1,5 @@
 """The right column: what was seen of a run, from its status to its downloads."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,6 +15,7 @@ from comparer.ui.details import details
 from comparer.ui.goon import GoOn
 from comparer.ui.inspect import Inspect
 from comparer.ui.pictures import PLAIN, Pictures
+from comparer.ui.take import Take
 from comparer.verdict import DEFAULT, Thresholds
 
 
@@ -24,7 +24,7 @@ class Outcome:
 
     def __init__(self, config: Config) -> None:
         """Build nothing yet; ``build`` does."""
-        self.pictures, self.inspect, self.goon = Pictures(), Inspect(config), GoOn(config)
+        self.pictures, self.inspect, self.goon, self.take = Pictures(), Inspect(config), GoOn(config), Take(config)
 
     def build(self) -> None:
         """Lay the column out."""
@@ -48,9 +48,7 @@ class Outcome:
         self.figures = gr.HTML(elem_id="figures", **PLAIN)
         self.pictures.build_table()
         self.notes = gr.HTML(elem_id="notes", **PLAIN)
-        with gr.Row(elem_id="downloads"):
-            self.grid = gr.DownloadButton("Download the grid (PNG)", visible=False, elem_id="grid")
-            self.record = gr.DownloadButton("Download the record (JSON)", visible=False, elem_id="record")
+        self.take.build()
 
     def keep(self) -> None:
         """Add what is kept of the run: the comparison and its folder in this tab, its name in the browser."""
@@ -60,18 +58,9 @@ class Outcome:
 
     def outputs(self) -> list[Any]:
         """List every component that ``seen`` and ``cleared`` change."""
-        shown = [
-            self.headline,
-            self.judge,
-            self.worthwhile,
-            self.more,
-            self.figures,
-            self.notes,
-            self.grid,
-            self.record,
-        ]
-        kept = [self.comparison, self.folder, self.last]
-        return [self.status, self.previous, self.again, *shown, *kept, *self.goon.outputs(), *self.pictures.outputs()]
+        shown = [self.status, self.previous, self.again, self.headline, self.judge, self.worthwhile, self.more]
+        shown += [self.figures, self.notes, self.comparison, self.folder, self.last]
+        return [*shown, *self.goon.outputs(), *self.take.outputs(), *self.pictures.outputs()]
 
     def seen(
         self, event: Seen | Finished, show: bool, first: bool = False, pair: tuple[int, int] | None = None,
@@ -101,14 +90,10 @@ class Outcome:
             self.last: history.name(folder),
             self.again: gr.update(visible=ended),
             **self.goon.shown(comparison, offered and ended),
+            **self.take.shown(comparison, ended and bool(comparison.shots)),
         }
         if isinstance(event, Finished):
             update[self.status] = results.ended(comparison)
-            if event.grid:
-                update |= {
-                    self.grid: gr.update(value=str(event.grid), visible=True),
-                    self.record: gr.update(value=str(folder / "run.json"), visible=True),
-                }
         if not comparison.shots or not show:
             return update
         return update | self.pictures.show(comparison, folder, pair, arm if pair else None, first)
@@ -126,7 +111,7 @@ class Outcome:
 
     def cleared(self, said: str) -> dict:
         """Show nothing of a run any more, and say why."""
-        hidden = [self.again, self.judge, self.more, self.grid, self.record, self.goon.fold, self.pictures.column]
+        hidden = [self.again, self.judge, self.more, self.take.column, self.goon.fold, self.pictures.column]
         empty = [self.previous, self.headline, self.figures, self.notes, self.pictures.table, self.pictures.address]
         return {
             self.status: said,
@@ -136,12 +121,6 @@ class Outcome:
             self.folder: None,
             self.last: "",
         }
-
-
-def grid_of(folder: Path) -> Path | None:
-    """Return a run folder's grid, None where there is none."""
-    path = folder / "grid.png"
-    return path if path.is_file() else None
 
 
 def thresholds(speed_up: float, clip_loss: float) -> Thresholds:

@@ -23,7 +23,7 @@ from comparer.ui.controls import Controls
 from comparer.ui.drop import Drop
 from comparer.ui.history import History
 from comparer.ui.jobs import REDRAW, checking, fetching
-from comparer.ui.outcome import Outcome, grid_of, thresholds
+from comparer.ui.outcome import Outcome, thresholds
 from comparer.ui.pictures import PLAIN
 from comparer.ui.session import Session, Sessions
 
@@ -105,6 +105,7 @@ class Page:
         checkpoint = self.controls.parts["checkpoint"]
         self.drop.wire()
         out.pictures.wire(out.comparison, out.folder)
+        out.take.wire(out.comparison, out.folder)
         out.inspect.wire(self.controls.inspect, checkpoint)
         self.controls.check.click(self.check, inputs, [*self.told(), out.inspect.shown], **LONG)
         fetching = self.controls.fetch.click(
@@ -266,7 +267,7 @@ class Page:
         seen = history.load(folder)
         going = seen.state == "running" and (turns.busy() or past.being_made(folder))
         pair, arm = link.pair_of(seen, said)
-        event, offered = Finished(seen, folder, grid_of(folder)), not going and self._mine(folder, owner)
+        event, offered = Finished(seen, folder, None), not going and self._mine(folder, owner)
         update = self.out.seen(event, True, True, pair, arm, offered)
         return update | {self.out.status: results.ended(seen, called, going)}
 

@@ -11,8 +11,9 @@ import gradio as gr
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.export import chosen
+from comparer.export.embedded import FULL, REDUCED
 from comparer.export.grid import MAX_PIXELS, GridOptions, save_grid
-from comparer.export.report import PICTURES, save_report
+from comparer.export.report import save_report
 from comparer.export.script import save_script
 from comparer.export.tables import save_tables
 from comparer.results import Comparison
@@ -22,7 +23,11 @@ from comparer.ui.arms import PRIVATE
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 KINDS = {
     "grid": ("Grid", "PNG", "One picture of every arm and row, with what was measured"),
-    "report": ("Report", "HTML", "One file with pictures, viewer, figures and cards, for a browser without a connection"),
+    "report": (
+        "Report",
+        "HTML",
+        "One file with pictures, viewer, figures and cards, for a browser without a connection",
+    ),
     "tables": ("Tables", "CSV, Markdown", "Every pair, and a summary with figures and verdicts"),
     "script": ("Script", "Python", "Makes the pair that the viewer shows again, with diffusers alone, and checks it"),
     "record": ("Record", "JSON", "The whole request and everything measured; drop it on a page to ask the same"),
@@ -62,7 +67,9 @@ class Take:
             with gr.Accordion("What the grid and the report hold", open=False):
                 self.arms = gr.CheckboxGroup([], label="Arms of the grid")
                 with gr.Row():
-                    self.prompts = gr.Textbox(label="Its prompts", placeholder="all, or 1,3", max_lines=1, min_width=120)
+                    self.prompts = gr.Textbox(
+                        label="Its prompts", placeholder="all, or 1,3", max_lines=1, min_width=120
+                    )
                     self.seeds = gr.Textbox(label="Its seeds", placeholder="all, or 1-4", max_lines=1, min_width=120)
                     self.cell = gr.Number(
                         None, label="Cell width (px)", precision=0, placeholder="as it is", min_width=120
@@ -73,7 +80,7 @@ class Take:
                     info=f"Beyond {MAX_PIXELS / 1e6:.0f} million pixels it goes on, on a further page",
                 )  # fmt: skip
                 self.pictures = gr.Radio(
-                    [("Full PNG", PICTURES[0]), ("Reduced", PICTURES[1])], value=PICTURES[0],
+                    [("Full PNG", FULL), ("Reduced", REDUCED)], value=FULL,
                     label="Pictures of the report", info="Reduced ones are smaller and have no difference map",
                 )  # fmt: skip
 
