@@ -1,12 +1,13 @@
 """The blind test in a real browser, on the demo checkpoint: by keyboard to the result, and nothing leaks on the way."""
 
+import base64
 import io
 import json
 import re
 
 import numpy as np
 import pytest
-from conftest import serving
+from conftest import PROMPT, serving
 from PIL import Image
 from test_page import start
 
@@ -122,7 +123,7 @@ def test_all_else_is_hidden_while_judging_and_comes_back(opened, folder):
         assert word in tab.locator("body").inner_text()
     begin(tab)
     seen = tab.locator("body").inner_text()
-    for word in ("DeepCache", "Baseline", "CLIP", "SSIM", "Every picture", "Side by side", "Generate", " s ·", "×"):
+    for word in ("DeepCache", "Baseline", "CLIP", "SSIM", "Every picture", "Generate", " s ·", "×"):
         assert word not in seen, seen
     assert tab.locator("img:visible, .card:visible, [role=tab]:visible, select:visible, table:visible").count() == 0
     assert "#" not in tab.url and "A" in tab.locator(".judging .over").inner_text().split()
@@ -204,7 +205,7 @@ def watched(tab, seed):
     sizes, kinds = {}, {}
     wire.on("Network.responseReceived", lambda e: kinds.update({e["requestId"]: e["response"]["url"].split("?")[0]}))
     wire.on("Network.loadingFinished", lambda e: sizes.update({e["requestId"]: e["encodedDataLength"]}))
-    listen = answers.append
+    listen = lambda answer: answers.append(answer)  # noqa: E731
     tab.on("response", listen)
     begin(tab, seed)
     page = tab.locator("html").evaluate("e => e.outerHTML")
@@ -232,8 +233,6 @@ def watched(tab, seed):
 
 def test_nothing_but_the_pixels_tells_the_sides_apart(opened, folder):
     """One flat and one noisy picture, whose files differ tenfold: what the browser gets does not depend on the side."""
-    import base64
-
     tab = opened()
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
     files = {shot.arm: folder / shot.file for shot in blind.history.load(folder).shots if shot.seed == 1}
@@ -260,7 +259,10 @@ def test_nothing_but_the_pixels_tells_the_sides_apart(opened, folder):
                 w for w in (*ids, *(f.name for f in files.values()), "DeepCache", "Baseline") if w in text
             ]
     (one, wire_one), (other, wire_other) = found[True][0], found[False][0]
-    assert one == other and one == found[True][1][0] and "A: a large red star" in one["names"][-2]
+    assert one == other == found[True][1][0] == found[False][1][0]
+    assert [name for name in one["names"] if name.endswith(", seed 1")] == [
+        f"{side}: {PROMPT}, seed 1" for side in "AB"
+    ]
     # Durations are told with more or fewer digits; the files would differ by 50 KB.
     assert wire_one and len(wire_one) == len(wire_other)
     assert abs(sum(wire_one) - sum(wire_other)) < 200

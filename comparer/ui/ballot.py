@@ -84,7 +84,7 @@ def pair(comparison: Comparison, folder: Path, session: Session) -> str:
     return (
         f'<div class="judging" data-number="{number}"><p class="pace" role="status"><b>Pair {number + 1} of {total}</b>'
         f'<span>Seed {session.seed}</span></p><div class="bar" aria-hidden="true">'
-        f'<i style="width:{100 * number / total:.1f}%"></i></div><h2>{escape(prompt)}</h2>{viewer.fragment(shown)}'
+        f'<i style="width:{100 * number / total:.1f}%"></i></div><h1>{escape(prompt)}</h1>{viewer.fragment(shown)}'
         f'<div class="ballot" role="group" aria-label="Which is better?">{buttons}</div>'
         f'<div class="leave">{finish}<button type="button" data-act="leave">Leave: the votes are kept</button></div>'
         "</div>"
