@@ -60,7 +60,8 @@ def test_a_dropped_picture_grid_and_record_ask_for_the_same_again(page, served, 
     asked = ask(
         Config(), f"{PROMPT}\n{RING}", accelerators=["DeepCache(interval=2, branch=1)", "ToMe(ratio=0.25)"],
         negative_prompt="a hexagon", sampler="Euler a", steps=3, guidance=22.5, size=(136, 144), seeds="9,4",
-        batch_size=2, warmups=0, noise="device", guidance_rescale=0.25, repeats=2, also=["equal-time", "noise-floor"], scorer="demo",
+        batch_size=2, warmups=0, noise="device", guidance_rescale=0.25, repeats=2,
+        also=["equal-time", "noise-floor"], scorer="demo",
     )  # fmt: skip
     save_png(Image.new("RGB", (8, 8)), tmp_path / "p.png", shot_texts(asked, 1, 1, 4, "demo"))
     told = drop(page, tmp_path / "p.png")
