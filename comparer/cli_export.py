@@ -28,12 +28,12 @@ def add(commands: Any) -> None:
         nargs="?",
         const="full",
         choices=["full", "reduced"],
-        help="report.html with full or reduced pictures",
+        help="report.html; full pictures if left out",
     )
     parser.add_argument("--tables", action="store_true", help="pairs.csv and summary.md")
     parser.add_argument(
-        "--script", metavar="ARM:PROMPT:SEED", help="a Python file that makes this pair again; numbers from 1, arm 1 is "
-        "the first beside the baseline",
+        "--script", metavar="ARM:PROMPT:SEED", help="a Python file that makes this pair again; numbers from 1, "
+        "arm 1 is the first beside the baseline",
     )  # fmt: skip
     parser.add_argument("--arms", metavar="LIST", help="of the grid: numbers as 0,2, the baseline is 0 (all)")
     parser.add_argument(

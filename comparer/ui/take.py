@@ -26,7 +26,7 @@ KINDS = {
     "report": (
         "Report",
         "HTML",
-        "One file with pictures, viewer, figures and cards, for a browser without a connection",
+        "One file with pictures, viewer, figures and cards; opens without a connection",
     ),
     "tables": ("Tables", "CSV, Markdown", "Every pair, and a summary with figures and verdicts"),
     "script": ("Script", "Python", "Makes the pair that the viewer shows again, with diffusers alone, and checks it"),
@@ -112,8 +112,8 @@ class Take:
             return results.failed(f"It cannot be written: {error.strerror or error}.")
 
     def made(
-        self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str, cell: int | None,
-        look: Sequence[str], pictures: str,
+        self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str,
+        cell: int | None, look: Sequence[str], pictures: str,
     ) -> Sequence[Path]:  # fmt: skip
         """Make the files that ``data`` asks for and return their paths."""
         kind = data["take"]
