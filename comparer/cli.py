@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparer import cli_check, cli_evaluate, cli_inspect
+from comparer import cli_check, cli_evaluate, cli_history, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.compare import compare
-from comparer.config import add_arguments, from_arguments
+from comparer.config import Config, add_arguments, from_arguments
 from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
 from comparer.events import Finished, Progress, Waiting
@@ -20,7 +20,7 @@ from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
 from comparer.notes import judged, loss, notes
-from comparer.request import NOISE, NOISE_HELP
+from comparer.request import NOISE, NOISE_HELP, Request
 from comparer.results import Comparison
 from comparer.typed import read_prompts
 from comparer.verdict import Thresholds
@@ -98,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_evaluate.add(commands)
     cli_inspect.add(commands)
     cli_check.add(commands)
+    cli_history.add(commands, _made)
     works = commands.add_parser(
         "accelerators", help="show what runs with what, and why not", description="Show what runs with what."
     )
@@ -127,8 +128,6 @@ def _number(text: str) -> float | str:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     if options.out:
         options.runs = options.out
     config = replace(from_arguments(options), own=True)
@@ -153,10 +152,17 @@ def _compare(options: argparse.Namespace) -> int:
         options.scorer,
         options.variant,
     )
+    return _made(request, config, thresholds, options.quiet)
+
+
+def _made(request: Request, config: Config, thresholds: Thresholds, quiet: bool, into: Path | None = None) -> int:
+    """Run a request, print what is seen, and return the exit code."""
+    from tqdm import tqdm
+
     form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
-    bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)
+    bar = tqdm(desc="Starting", total=1, unit="step", disable=quiet, bar_format=form)
     done: Finished | None = None
-    run = compare(request, config)
+    run = compare(request, config, into=into)
     try:
         for event in run:
             if isinstance(event, Waiting):
