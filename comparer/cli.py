@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from comparer import cli_check, cli_continue, cli_evaluate, cli_export, cli_from, cli_inspect
+from comparer import cli_check, cli_continue, cli_evaluate, cli_export, cli_from, cli_history, cli_inspect
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.cli_run import draw, run
@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     cli_export.add(commands)
     cli_inspect.add(commands)
     cli_check.add(commands)
+    cli_history.add(commands)
     works = commands.add_parser(
         "accelerators", help="show what runs with what, and why not", description="Show what runs with what."
     )

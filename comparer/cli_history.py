@@ -1,0 +1,83 @@
+"""``python -m comparer history``: earlier runs, searched, laid side by side and deleted."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from comparer import history, past, two
+from comparer.cli_inspect import columns, printable
+from comparer.config import add_arguments, from_arguments
+from comparer.errors import ComparerError, shown
+from comparer.past import Entry
+
+
+def add(commands: Any) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "history",
+        help="list earlier runs, search them, lay two side by side, delete one",
+        description="List earlier runs, newest first, or do one of the following with them.",
+    )
+    parser.set_defaults(command=run)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--search", default="", metavar="WORDS", help="list those in which all these words stand")
+    what.add_argument("--two", nargs=2, metavar="NAME", help="lay the figures of two runs side by side")
+    what.add_argument("--delete", metavar="NAME", help="delete a run")
+    parser.add_argument("--yes", action="store_true", help="with --delete: do not ask")
+    add_arguments(parser, matter=("runs",))
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what is asked for; return the exit code."""
+    runs = from_arguments(options).runs
+    if options.two:
+        lines = _two(*(history.load(history.find(runs, name)) for name in options.two), options.two)
+    elif options.delete:
+        lines = _delete(runs, options.delete, options.yes)
+    else:
+        found = past.search(past.entries(runs), options.search)
+        lines = [line for entry in found for line in describe(entry)] or ["There is no such run."]
+    print("\n".join(map(printable, lines)))
+    return 0
+
+
+def describe(entry: Entry) -> list[str]:
+    """Write a run as lines of plain text: its name, when and what, and each arm's verdict."""
+    card = entry.card
+    when = f"{card.created[:16].replace('T', ' ')} UTC"
+    if card.damaged:
+        return [entry.name, f"  {when}, damaged: {card.damaged}"]
+    prompt = shown(card.prompts[0] if card.prompts else "", 100)
+    more = f" and {len(card.prompts) - 1} more" if len(card.prompts) > 1 else ""
+    return [
+        entry.name,
+        f"  {when}, {entry.title}, {card.state}, {card.pictures} pictures: {prompt}{more}",
+        *(f"  {arm.name}: {arm.why_not or arm.sentence or 'not judged'}" for arm in card.arms[1:] if not arm.rival),
+    ]
+
+
+def _two(one: Any, other: Any, names: list[str]) -> list[str]:
+    lines = [*two.remarks(one, other), ""]
+    for part in two.parts(one, other):
+        rows = [(part.title, *names)]
+        rows += [(f"  {row.title}", *(_line(text) for text in (row.one, row.other))) for row in part.rows]
+        lines += [*columns(rows), ""]
+    return lines[:-1]
+
+
+def _line(text: str) -> str:
+    return shown(text, 60) or "–"
+
+
+def _delete(runs: Path, name: str, yes: bool) -> list[str]:
+    found = past.entry(runs, name)
+    if not yes:
+        asked = f"Delete {name} with its {found.card.pictures} pictures? It will be gone for good. [y/N] "
+        try:
+            yes = input(asked).strip().lower() in ("y", "yes")
+        except EOFError:
+            raise ComparerError("Nobody can be asked here: add --yes to delete the run.") from None
+    if not yes:
+        return ["Kept."]
+    past.delete(runs, name)
+    return [f"{name} is deleted."]
