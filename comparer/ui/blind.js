@@ -29,9 +29,9 @@ watch('value', () => {
   // The address may name a pair: it is put aside, and comes back with everything else.
   if (judging() && location.hash) {
     address = location.hash
-    history.replaceState(history.state, '', location.pathname + location.search)
+    history.replaceState(history.state, '', location.href.split('#')[0])
   } else if (!judging() && address) {
-    history.replaceState(history.state, '', address)
+    history.replaceState(history.state, '', location.href.split('#')[0] + address)
     address = ''
   }
   requestAnimationFrame(() => {

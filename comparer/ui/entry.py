@@ -13,7 +13,7 @@ from comparer.cards import ArmCard
 from comparer.past import Entry
 from comparer.ui import link
 from comparer.ui.results import name as broken
-from comparer.verdict import signed
+from comparer.verdict import WIDE, signed
 
 CHIPS = 8  # arms that are shown of one run
 WORDS = 160  # characters of a prompt
@@ -131,8 +131,8 @@ def figure(arm: ArmCard) -> str:
     if arm.clip:
         spread = "" if arm.low is None or arm.high is None else f" ({signed(arm.low)} to {signed(arm.high)})"
         return f"CLIP {signed(arm.value)}{spread}"
-    spread = "" if arm.low is None or arm.high is None else f" ({arm.low:.2f}–{arm.high:.2f})"
-    return f"{arm.value:.2f}×{spread}"
+    wide = arm.low is None or arm.high is None or arm.high > WIDE * arm.value
+    return f"{arm.value:.2f}×" + ("" if wide else f" ({arm.low:.2f}–{arm.high:.2f})")
 
 
 def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> str:

@@ -3,6 +3,9 @@
 const MODES = ['side', 'slider', 'overlay', 'flicker', 'difference']
 const OWN = /^#pair=/
 
+/** Return the page's own address without what follows #: a page may have a base to which "#..." alone would lead. */
+const here = () => location.href.split('#')[0]
+
 /** Return what the address says, checked: whatever is not understood is left out. */
 function read(hash, data) {
   if (!OWN.test(hash)) return {}

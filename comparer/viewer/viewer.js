@@ -35,7 +35,7 @@ class Viewer {
     }
     state.pair = data.pair ?? listed(data, state)[0] ?? 0
     if (same && !data.asked) Object.assign(state, read(location.hash, data))
-    else if (before && OWN.test(location.hash)) history.replaceState(history.state, '', location.pathname + location.search)
+    else if (before && OWN.test(location.hash)) history.replaceState(history.state, '', here())
   }
 
   listen() {
@@ -73,7 +73,7 @@ class Viewer {
 
   write() {
     if (!this.root.isConnected || this.data.blind || (location.hash && !OWN.test(location.hash))) return
-    history.replaceState(history.state, '', written(this.state, this.data, BEGIN))
+    history.replaceState(history.state, '', here() + written(this.state, this.data, BEGIN))
   }
 
   /** The arms whose pictures are seen: all in side by side, else two. */
