@@ -115,11 +115,8 @@ def save(page: Page, path: Path) -> None:
 
 def keep(page: Page, path: Path) -> None:
     """Save the grid that the page offers."""
-    offered = page.get_by_role("button", name="Download the grid").or_(
-        page.get_by_role("link", name="Download the grid")
-    )
     with page.expect_download() as download:
-        offered.first.click()
+        page.get_by_role("button", name="Grid PNG").click()
     download.value.save_as(path)
     print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1000} KB", flush=True)
 
@@ -165,7 +162,7 @@ def take(browser: Browser, address: str) -> None:
         save(page, folder / "phone.png")
     with tab(browser, address, viewport=WIDE) as page:
         start(page, PROMPTS, "1-8", steps=50)
-        page.get_by_role("img", name=re.compile("seed 1")).first.wait_for()
+        page.locator("#compare .stage[aria-busy=false]").wait_for()
         page.get_by_role("progressbar").first.wait_for()
         settle(page)
         save(page, folder / "running.png")
@@ -194,7 +191,53 @@ def checkpoints(browser: Browser, address: str) -> None:
         save(page, ASSETS / "screenshots" / "check.png")
 
 
-PARTS = {"accelerators": take, "checkpoints": checkpoints}
+def looking(browser: Browser, address: str) -> None:
+    """Look closely: the viewer's modes, the report, the blind test, the history."""
+    folder = ASSETS / "screenshots"
+    with tab(browser, address, viewport=WIDE) as page, tempfile.TemporaryDirectory() as reports:
+        page.get_by_role("button", name="Compare all five").click()
+        page.locator("#expected li").nth(4).wait_for()
+        start(page, PROMPTS, "1-3")
+        finish(page)
+        page.locator("#all button").nth(3).click()
+        viewer = page.locator("#compare")
+        viewer.locator(".stage[aria-busy=false]").wait_for()
+        viewer.get_by_role("button", name="Slider", exact=True).click()
+        page.locator("#views").evaluate("views => views.scrollIntoView({block: 'start'})")
+        settle(page)
+        save(page, folder / "viewer.png")
+        viewer.get_by_role("button", name="Difference", exact=True).click()
+        viewer.get_by_label("Gain").fill("2")
+        settle(page)
+        save(page, folder / "difference.png")
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Report HTML").click()
+        download.value.save_as(Path(reports) / "report.html")
+        report = page.context.new_page()
+        report.set_viewport_size({"width": 1280, "height": 1300})
+        report.goto((Path(reports) / "report.html").as_uri())
+        report.locator(".stage[aria-busy=false]").wait_for()
+        settle(report)
+        save(report, folder / "report.png")
+        report.close()
+        page.get_by_role("tab", name="Judge blind").click()
+        page.get_by_role("button", name="Begin", exact=True).click()
+        page.locator("#blind .stage[aria-busy=false]").wait_for()
+        settle(page)
+        save(page, folder / "blind.png")
+        for key in "abbtab":
+            page.locator("#blind .stage[aria-busy=false]").wait_for()
+            page.keyboard.press(key)
+            page.wait_for_timeout(1500)
+        page.locator("#blind .verdict").wait_for()
+        page.get_by_role("tab", name="History").click()
+        page.locator(".past li").first.wait_for()
+        page.evaluate("scrollTo(0, 0)")
+        settle(page)
+        save(page, folder / "history.png")
+
+
+PARTS = {"accelerators": take, "checkpoints": checkpoints, "looking": looking}
 
 
 def main() -> None:
