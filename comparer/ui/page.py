@@ -16,7 +16,7 @@ from comparer.errors import ComparerError
 from comparer.events import Finished, Seen, Waiting
 from comparer.request import Request
 from comparer.results import Comparison
-from comparer.resume import extended, more_seeds
+from comparer.resume import continued, extended, more_seeds
 from comparer.ui import api, link, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls
@@ -130,13 +130,11 @@ class Page:
         """Handle Generate: read the controls, run, and redraw as things happen."""
         yield from self._run(request, owner, lambda: (self.controls.asked(values), None), results.PREVIOUS)
 
-    def run_more(
-        self, request: gr.Request, owner: str, seen: Comparison, folder: str, *worthwhile: Any
-    ) -> Iterator[dict]:
+    def run_more(self, request: gr.Request, owner: str, seen: Comparison, folder: str, *limits: Any) -> Iterator[dict]:
         """Handle "Run k more seeds": go on with the comparison that is shown."""
 
         def more() -> tuple[Request, Path]:
-            asked = extended(seen.request, more_seeds(seen, thresholds(*worthwhile)))
+            asked = extended(seen.request, more_seeds(seen, thresholds(*limits)))
             return replace(asked, limits=self.config.limits), self._own(owner, folder)
 
         yield from self._run(request, owner, more)
@@ -183,7 +181,8 @@ class Page:
 
     def _watched(self, session: Session, owner: str, asked: Request, into: Path | None) -> Iterator[dict]:
         """Run, and show what happens."""
-        planned, drawn, number = results.announce(asked), 0.0, 0
+        kept = continued(history.load(into), asked) if into else None
+        planned, drawn, number = results.announce(asked, kept), 0.0, 0
         for event in compare(asked, self.config, session.stop, into):
             if isinstance(event, Seen | Finished):
                 if self.config.public and not session.making:

@@ -8,6 +8,7 @@ from comparer.html.cards import count, name
 from comparer.html.cards import headline as headline
 from comparer.request import Request
 from comparer.results import Comparison
+from comparer.resume import left
 from comparer.timing import pace
 
 HEAD = "<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side and honestly measured.</p>"
@@ -19,12 +20,13 @@ EMPTY = (
 )
 
 
-def announce(request: Request) -> str:
-    """Say what will be made."""
-    kinds = Counter(call.kind for call in pace.plan(request))
+def announce(request: Request, kept: Comparison | None = None) -> str:
+    """Say what will be made; ``kept`` is what stays of a run that goes on."""
+    kinds = Counter(call.kind for call in pace.plan(request, left(kept) if kept else None))
     calls, warm = kinds[pace.TIMED], kinds[pace.WARM_UP]
     more = kinds.total() - calls - warm
-    planned = f"{count(len(request.arms) * len(request.items()), 'picture')} in {count(calls, 'timed call')}"
+    pictures = len(request.arms) * len(request.items()) - (len(kept.shots) if kept else 0)
+    planned = f"{count(pictures, 'picture')} in {count(calls, 'timed call')}"
     planned += f" after {count(warm, 'warm-up call')}" if warm else ""
     return f"{planned}, and {count(more, 'untimed call')} besides" if more else planned
 
