@@ -34,7 +34,7 @@ def continued(before: Comparison, request: Request) -> Comparison:
     prompts, seeds = before.request.settings.prompts, before.request.settings.seeds
     if request.settings.prompts[: len(prompts)] != prompts or not set(seeds) <= set(request.settings.seeds):
         raise ComparerError("The run cannot be continued: prompts and seeds can be added, and none taken away.")
-    kept = {number: calls for number in range(len(before.batches)) if (calls := _kept(before, number))}
+    kept = {number: stay for number in range(len(before.batches)) if (stay := _kept(before, number))}
     whole = list(kept)
     new_numbers = {old: new for new, old in enumerate(whole)}
     calls = [
