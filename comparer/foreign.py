@@ -114,18 +114,15 @@ def sampler(name: str, schedule: str = "") -> str:
 
 
 def _checkpoint(pairs: dict[str, str], config: Config, missing: list[str]) -> str:
-    """Find a model by its name, else by its hash where that is known; the demo stands for none that is here."""
+    """Find a model by its name, else by its hash where that is known; one that is not here keeps its name."""
     name = pairs.get("Model", "")
     try:
         return _here(name, config, "checkpoint")
     except ComparerError as error:
         if found := _by_hash(pairs.get("Model hash", ""), config):
             return found
-        if name or pairs.get("Model hash"):
-            missing.append(str(error))
-        else:
-            missing.append("It names no model.")
-        return "demo"
+        missing.append(str(error) if name else "It names no model that is here: the demo stands in its place.")
+        return name or "demo"
 
 
 def _here(name: str, config: Config, what: str) -> str:

@@ -6,6 +6,7 @@ The file may come from anybody and from another installation: what this one cann
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from comparer.request import ALSO, UNLIMITED, Arm, Request, Settings
 from comparer.weights import Weights
 
 LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB
+MOST_PICTURES, MOST_ARMS = 1_000_000, 1_000
+SAID = 20
 PICTURE, GRID, RECORD, FOREIGN = "picture", "grid", "record", "foreign"
 
 
@@ -58,7 +61,7 @@ def restore(path: Path, config: Config) -> Restored:
         if png_chunks.is_png(path):
             texts = png_chunks.texts(path, (CHUNK, "parameters"))
             if CHUNK in texts:
-                return _ours(_parsed(texts[CHUNK], name), config, name)
+                return _ours(_parsed(texts[CHUNK], name), config, name, GRID)
             return _foreign(texts.get("parameters", ""), config, f"{name} carries no settings that can be read")
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
@@ -68,7 +71,7 @@ def restore(path: Path, config: Config) -> Restored:
         raise ComparerError(f"{name} is too large: at most {LARGEST >> 20} MiB are read.")
     text = content.decode("utf-8-sig", "replace")
     if text.lstrip().startswith("{"):
-        return _ours(_parsed(text, name), config, name)
+        return _ours(_parsed(text, name), config, name, RECORD)
     return _foreign(text, config, f"{name} is neither a PNG nor a run.json")
 
 
@@ -80,11 +83,12 @@ def _parsed(text: str, name: str) -> dict:
     return data if isinstance(data, dict) else {}
 
 
-def _ours(data: dict, config: Config, name: str) -> Restored:
+def _ours(data: dict, config: Config, name: str, kind: str) -> Restored:
     asked = data.get("request", data)
     if not isinstance(asked, dict) or "settings" not in asked:
         raise ComparerError(f"{name} carries no request of Comparer's.")
     missing: list[str] = []
+    _bounded(asked, name)
     try:
         request = Request.from_json(asked)
     except ComparerError as error:
@@ -92,10 +96,19 @@ def _ours(data: dict, config: Config, name: str) -> Restored:
     # How many steps take another arm's time is found anew: it was not asked for.
     arms = tuple(arm if arm.like is None else replace(arm, steps=None) for arm in request.arms)
     request = replace(request, arms=arms)
-    kind, shot = (RECORD if "request" in data else GRID), None
-    if isinstance(data.get("shot"), dict):
-        kind, shot = PICTURE, _shot(data["shot"], request)
-    return Restored(request, kind, tuple(missing + unserved(request, config)), shot)
+    shot = _shot(data["shot"], request) if isinstance(data.get("shot"), dict) else None
+    kind = PICTURE if "shot" in data else kind
+    return Restored(request, kind, _few(missing + unserved(request, config)), shot)
+
+
+def _bounded(asked: dict, name: str) -> None:
+    """Refuse what would take long to look at."""
+    settings = asked["settings"] if isinstance(asked["settings"], dict) else {}
+    counts = [len(part) if isinstance(part, list) else 1 for part in (
+        settings.get("prompts"), settings.get("seeds"), asked.get("arms")
+    )]  # fmt: skip
+    if counts[2] > MOST_ARMS or prod(counts) > MOST_PICTURES:
+        raise ComparerError(f"{name} asks for {prod(counts):,} pictures, {counts[2]:,} arms: too many to be read.")
 
 
 def _shot(data: dict, request: Request) -> tuple[int, int, int] | None:
@@ -110,7 +123,13 @@ def _foreign(text: str, config: Config, otherwise: str) -> Restored:
         raise ComparerError(f"{otherwise}: choose a picture, a grid or a run.json that Comparer made.")
     request, missing = foreign.ask(found, config)
     told = [config.tell(ComparerError(each)) for each in missing]
-    return Restored(request, FOREIGN, tuple(dict.fromkeys(told + unserved(request, config))))
+    return Restored(request, FOREIGN, _few(told + unserved(request, config)))
+
+
+def _few(said: list[str]) -> tuple[str, ...]:
+    """Leave out what is said twice, and what nobody would read to its end."""
+    said = list(dict.fromkeys(said))
+    return tuple(said if len(said) <= SAID else [*said[:SAID], f"And {len(said) - SAID:,} more."])
 
 
 def unserved(request: Request, config: Config) -> list[str]:

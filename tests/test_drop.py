@@ -150,6 +150,10 @@ def test_another_programs_settings_leave_the_arms_as_they_are(page, config, tmp_
     asked = page.controls.asked(values)
     assert asked.settings == found.request.settings and asked.settings.checkpoint == "m/other"
     assert [arm.name for arm in asked.arms] == ["Baseline", "DeepCache(interval=3)"]
+    (tmp_path / "p.txt").write_text("a fox\nSteps: 9, Model: gone")
+    again, said = filled(page, restore(tmp_path / "p.txt", config), list(values))
+    assert said == ["Checkpoint stays as it was: gone is not listed."]
+    assert page.controls.asked(again).settings.checkpoint == "m/other"
 
 
 def test_a_file_is_gone_once_it_was_read_and_what_it_says_is_escaped(page, config, tmp_path):

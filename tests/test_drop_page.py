@@ -97,6 +97,21 @@ def test_nobody_is_served_what_was_dropped(page, served, tmp_path):
     assert page.locator("#drop button.upload-container").is_visible()  # the zone is free for the next file
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page, tmp_path, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    (tmp_path / "p.txt").write_text("a fox\nSteps: 9, Sampler: Restart, Model: gone, Hires upscale: 2")
+    for name in ("p.txt", "wrong.png"):
+        (tmp_path / "wrong.png").write_bytes(b"no picture")
+        drop(page, tmp_path / name)
+        found = Axe().run(page).response["violations"]
+        serious = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found
+                   if each["impact"] in ("serious", "critical")]  # fmt: skip
+        assert not serious
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_what_is_wrong_is_one_sentence_and_the_controls_stay(page, tmp_path, width):
     page.set_viewport_size({"width": width, "height": 900})

@@ -99,7 +99,8 @@ def test_an_older_record_and_the_request_alone_are_read(tmp_path, config):
     del data["also"], data["scorer"], data["repeats"], data["settings"]["loras"], data["settings"]["dtype"]
     for written in ({"schema": 0, "request": data, "shots": []}, data):
         (tmp_path / "run.json").write_text(json.dumps(written))
-        assert restore(tmp_path / "run.json", config).request == ask("DeepCache")
+        found = restore(tmp_path / "run.json", config)
+        assert found.request == ask("DeepCache") and found.kind == RECORD
 
 
 def test_what_is_not_here_is_named_and_the_rest_is_kept(tmp_path, config):
@@ -144,6 +145,11 @@ def test_what_this_version_does_not_know_is_left_out_alone(tmp_path, config, dat
     assert request.also == (("divergence",) if "also" in told or "heat" in told else ())
 
 
+def test_what_is_missing_is_not_listed_without_end(tmp_path, config):
+    found = restore(written(tmp_path / "p.png", changed(**{f"x{number}": 1 for number in range(2_000)})), config)
+    assert len(found.missing) == 21 and found.missing[-1] == "And 1,980 more."
+
+
 def test_an_accelerator_that_is_not_here_is_left_out_with_its_rival(tmp_path, config):
     data = ask("DeepCache", "ToMe").to_json() | {"scorer": "demo"}
     data["arms"].insert(1, {"name": "Warp(9)", "accelerators": [{"name": "Warp", "speed": 9}]})
@@ -176,7 +182,7 @@ def test_settings_of_another_program_are_read_as_far_as_they_go(tmp_path, config
         found = restore(path, config)
         assert found.kind == FOREIGN and found.shot is None
         assert found.request == Request(
-            Settings(("a photo of a fox, (sharp:1.2) in the snow",), "demo", "blurry, low quality", "DPM++ 2M Karras",
+            Settings(("a photo of a fox, (sharp:1.2) in the snow",), "fox_v2", "blurry, low quality", "DPM++ 2M Karras",
                      20, 6.5, 512, 768, (123,))
         )  # fmt: skip
         assert found.missing == (
@@ -199,7 +205,7 @@ def test_models_and_loras_are_found_by_name_or_by_hash(tmp_path):
     assert settings.checkpoint == "models/Fox_v2.safetensors"
     assert settings.loras == (("models/style.safetensors", 0.7),)
     (tmp_path / "p.txt").write_text(A1111.replace("fox_v2", "renamed"))
-    assert restore(tmp_path / "p.txt", config).request.settings.checkpoint == "demo"
+    assert restore(tmp_path / "p.txt", config).request.settings.checkpoint == "renamed"
     cache.parent.mkdir(parents=True)
     cache.write_text(json.dumps({str(folder / "Fox_v2.safetensors"): [13, 0, "0123456789ab"], "x": None, "y": []}))
     assert restore(tmp_path / "p.txt", config).request.settings.checkpoint == "models/Fox_v2.safetensors"
@@ -272,6 +278,14 @@ FILES = {
     "none.json": (b'{"settings": {"prompts": []}}', "The prompt is empty"),
     "digits.json": (b'{"settings": ' + b"9" * 10_000 + b"}", "no JSON that can be read"),
     "slow.txt": (b'a\n' + b'a:"' * 300_000, "is neither a PNG nor a run.json"),
+    "pictures.json": (
+        json.dumps({"settings": {"prompts": ["x"] * 20_000, "seeds": [0] * 20_000}}).encode(),
+        "asks for 400,000,000 pictures, 1 arms: too many",
+    ),
+    "arms.json": (
+        json.dumps({"settings": {"prompts": ["x"]}, "arms": [{"like": 1}] * 100_000}).encode(),
+        "100,000 arms: too many",
+    ),
     "chunks.png": (HEAD + chunk(b"teXt", b"") * 100_001 + END, "has more than 100,000 parts"),
 }  # fmt: skip
 

@@ -76,18 +76,25 @@ class Drop:
             merged.get(part, {}).get("value", now) for part, now in zip(self.controls.inputs(), values, strict=True)
         ]
         try:
-            said += different(found, self.controls.read(tuple(after)))
+            said += different(found, self.controls.read(tuple(after)), tuple(said))
         except ComparerError as error:
-            said.append(self.config.tell(error))
+            said += [] if found.missing else [self.config.tell(error)]  # what is missing was named
         return {part: gr.update(**new) for part, new in merged.items()}, said
 
 
-def different(found: Restored, asked: Request) -> list[str]:
-    """Say in what a request that the controls ask for differs from the one that was found, a sentence each."""
+def different(found: Restored, asked: Request, stays: Sequence[str] = ()) -> list[str]:
+    """Say in what a request that the controls ask for differs from the one that was found, a sentence each.
+
+    Args:
+        found: what a file asked for.
+        asked: what the controls ask for.
+        stays: what was said of controls that stay as they were, by their labels.
+    """
     request, said = found.request, []
     for name, value in vars(request.settings).items():
-        if getattr(asked.settings, name) != value:
-            said.append(f"The {name.replace('_', ' ')} {shown(value)} has no place in the controls.")
+        title = name.replace("_", " ")
+        if getattr(asked.settings, name) != value and not any(each.lower().startswith(title) for each in stays):
+            said.append(f"The {title} {shown(value)} has no place in the controls.")
     for name, title in FIELDS.items():
         if getattr(asked, name) != getattr(request, name):
             said.append(f"The {title} {shown(getattr(request, name))} has no place in the controls.")
