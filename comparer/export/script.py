@@ -63,9 +63,11 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
 
 def _shot(comparison: Comparison, arm: int, prompt: int, seed: int) -> Shot:
     found = comparison.shot(arm, prompt, seed)
-    if not found or not found.pixels:
+    if not found:
         name = shown(comparison.request.arms[arm].name)
         raise ComparerError(f"There is no picture of {name} for prompt {prompt + 1} and seed {seed}.")
+    if not found.pixels:
+        raise ComparerError(f"{CANNOT} the run was made before the pixels of pictures were recorded.")
     return found
 
 
