@@ -11,6 +11,7 @@ import pytest
 from conftest import PROMPT, ROOT, ask, finish
 
 from comparer import door, history
+from comparer.accelerators import REGISTRY, to_json
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -42,16 +43,22 @@ def config(tmp_path_factory):
 @pytest.fixture(scope="module")
 def full(config):
     """Everything that can be measured at once, for stacks, with repeats."""
-    arms = ["DeepCache(interval=2)+T-GATE(gate_step=1)", "ToMe", "Guidance cutoff"]
     also = ["equal-time", "noise-floor", "divergence", "memory"]
-    request = door.ask(config, f"{PROMPT}\na ring", accelerators=arms, seeds="1,2",
-                       steps=3, repeats=2, batch_size=2, also=also)  # fmt: skip
+    stack = ["DeepCache(interval=2)+T-GATE(gate_step=1)"]
+    request = door.ask(config, PROMPT, accelerators=stack, seeds="1,2", steps=3, repeats=2, batch_size=2, also=also)
     return finish(request, config)
 
 
 def test_the_schema_is_one():
     jsonschema.Draft202012Validator.check_schema(RULES)
     assert RULES["properties"]["schema"]["const"] == SCHEMA
+
+
+@pytest.mark.parametrize("kind", REGISTRY.values(), ids=lambda kind: kind.title)
+def test_every_accelerator_is_in_it(kind):
+    rules = RULES["$defs"]["accelerator"]
+    assert jsonschema.Draft202012Validator(rules).is_valid(to_json(kind()))
+    assert not jsonschema.Draft202012Validator(rules).is_valid(to_json(kind()) | {"surprise": 1})
 
 
 def test_a_run_with_everything_keeps_to_it(full):

@@ -55,7 +55,7 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
     if len({FAMILIES[comparison.card(each)["family"]].on_step_end for each in arms}) > 1:
         raise ComparerError(f"{CANNOT} the pipelines of the two arms are called in different ways.")
     loads = [loading(comparison, 0), *([loading(comparison, arm, "arm-")] if other else [])]
-    values = _values(comparison, shots, ways, loads)
+    values = _values(comparison, shots, ways, loads) | {"run": repr(folder.name)}
     text = TEMPLATE.read_text(encoding="utf-8")
     # In one pass: what is put in may hold marks of its own.
     return re.sub(r"@(\w+)@", lambda mark: values[mark[1]], text)
