@@ -19,7 +19,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed
-	$(BIN)/python -m comparer.readme README.md docs/accelerators.md
+	$(BIN)/python -m comparer.readme README.md docs/accelerators.md docs/run-format.md
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python scripts/screenshots.py $(ARGS)

@@ -3,12 +3,14 @@
 A document has each part between two marks, ``<!-- options -->`` and ``<!-- /options -->`` say.
 """
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from comparer.accelerators import REGISTRY, Accelerator, matrix
 from comparer.config import OPTIONS
@@ -58,11 +60,81 @@ def multiply_accumulates() -> str:
     return table()
 
 
+def run_format() -> str:
+    """Write every field of ``run.json`` as Markdown, from its JSON Schema."""
+    schema = json.loads((Path(__file__).parent / "run.schema.json").read_text(encoding="utf-8"))
+    tables = [_fields("run.json", schema)]
+    for name, each in schema["$defs"].items():
+        if "oneOf" in each:  # docs/accelerators.md has their parameters
+            listed = [
+                "name",
+                *dict.fromkeys(key for kind in each["oneOf"] for key in kind["properties"] if key != "name"),
+            ]
+            names = ", ".join(f"`{key}`" for key in listed)
+            tables.append(f"### {name}\n\n{each['description']} Its fields, by its kind, are {names}.")
+        else:
+            tables.append(_fields(name, each))
+    return "\n\n".join(tables)
+
+
+def _fields(name: str, schema: dict) -> str:
+    rows = ["| field | type | |", "| --- | --- | --- |"]
+    for key, each in schema["properties"].items():
+        optional = "" if key in schema.get("required", schema["properties"]) else "; may be missing"
+        rows.append(f"| `{key}` | {_kind(each)}{optional} | {each.get('description', '')} |")
+        inner = each.get("items") or each.get("additionalProperties") or each
+        if isinstance(inner, dict):  # an object without a name of its own
+            for sub, its in inner.get("properties", {}).items():
+                rows.append(f"| `{key}` · `{sub}` | {_kind(its)} | {its.get('description', '')} |")
+    return f"### {name}\n\n{schema['description']}\n\n" + "\n".join(rows)
+
+
+def _kind(schema: Any) -> str:
+    """Say a type in words: "list of numbers", "a call, or null"."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name})"
+    if "anyOf" in schema:
+        return ", or ".join(map(_kind, schema["anyOf"]))
+    if "const" in schema or "enum" in schema and "type" not in schema:
+        return "fixed value" if "const" in schema else "text"
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    words = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "boolean": "true or false",
+        "null": "null",
+    }
+    said = []
+    for kind in kinds:
+        if kind == "array":
+            inner = "pair" if "prefixItems" in schema.get("items", {}) else _kind(schema["items"])
+            said.append(f"list: {inner}")
+        elif kind == "object":
+            said.append(
+                f"map: {_kind(more)}" if isinstance(more := schema.get("additionalProperties"), dict) else "object"
+            )
+        else:
+            said.append(words[kind] + (_range(schema) if kind in ("integer", "number") else ""))
+    return ", or ".join(said)
+
+
+def _range(schema: dict) -> str:
+    low, high, above = (schema.get(key) for key in ("minimum", "maximum", "exclusiveMinimum"))
+    if above is not None:
+        return f" above {above:g}"
+    if low is None:
+        return ""
+    return f" from {low:g}" if high is None else f" {low:g} to {high:.10g}"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "options": options,
     "models": models,
     "matrix": lambda: f"```text\n{matrix.text()}\n```",
     **{kind.__name__: partial(parameters, kind) for kind in REGISTRY.values()},
+    "run-format": run_format,
     "macs": multiply_accumulates,
 }
 

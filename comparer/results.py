@@ -1,12 +1,13 @@
 """A request and everything seen of it, with the figures drawn from that. Plain data and arithmetic, no torch."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from comparer.accelerators import Report
 from comparer.conditions import Conditions
 from comparer.divergence import Divergence
+from comparer.errors import ComparerError, shown
 from comparer.evidence import Evidence
 from comparer.figures import Figures, average, geometric_mean, middle, share
 from comparer.likeness import Mean, Place, Similarity, mean, place
@@ -240,31 +241,50 @@ class Comparison:
 
     @classmethod
     def from_json(cls, data: dict) -> "Comparison":
-        """Build a comparison from ``to_json``'s data; figures are drawn anew."""
-        kept = {k: v for k, v in data.items() if k not in ("schema", "figures", "verdicts")}
+        """Build a comparison from ``to_json``'s data, of any version up to this one's; figures are drawn anew.
+
+        What is not known is left out: a later version may have more, as long as it has this one's number
+        (docs/run-format.md).
+
+        Raises:
+            ComparerError: it has a later number, or the request is none.
+        """
+        if not isinstance(found := data.get("schema"), int) or found > SCHEMA:
+            raise ComparerError(
+                f"This run has the format {shown(found)}, and this Comparer reads formats up to {SCHEMA}: "
+                "open it with a newer Comparer."
+            )
         distance = data.get("seed_distance")
         return cls(
-            **kept
+            **_known(cls, data)
             | {
                 "request": Request.from_json(data["request"]),
-                "scorer": Scorer(**data["scorer"] | {"truncated": tuple(data["scorer"]["truncated"])}),
+                "scorer": Scorer(**_known(Scorer, data["scorer"]) | {"truncated": tuple(data["scorer"]["truncated"])}),
                 "calls": [
-                    Call(**call | {"steps": tuple(call["steps"]), "pixels": tuple(call.get("pixels", ()))})
+                    Call(
+                        **_known(Call, call) | {"steps": tuple(call["steps"]), "pixels": tuple(call.get("pixels", ()))}
+                    )
                     for call in data["calls"]
                 ],
                 "shots": [_shot(shot) for shot in data["shots"]],
-                "not_run": [NotRun(**failure) for failure in data.get("not_run", [])],
+                "not_run": [NotRun(**_known(NotRun, failure)) for failure in data.get("not_run", [])],
                 "macs": tuple(data.get("macs", ())),
                 "not_available": tuple(data.get("not_available", ())),
                 "batches": [[tuple(item) for item in batch] for batch in data.get("batches", [])],
                 "conditions": _by_arm(data, "conditions", Conditions.from_json),
-                "seed_distance": Mean(**distance) if distance else None,
+                "seed_distance": Mean(**_known(Mean, distance)) if distance else None,
                 "divergence": _by_arm(data, "divergence", lambda all_: [Divergence.from_json(each) for each in all_]),
                 "resident": _by_arm(data, "resident", int),
                 "reserved": _by_arm(data, "reserved", int),
                 "variants": _by_arm(data, "variants", dict),
             }
         )
+
+
+def _known(kind: Any, data: dict) -> dict:
+    """Return what of the data a dataclass has."""
+    names = {item.name for item in fields(kind)}
+    return {name: value for name, value in data.items() if name in names}
 
 
 def _by_arm(data: dict, name: str, read: Callable[[Any], Any]) -> dict[int, Any]:
@@ -274,5 +294,6 @@ def _by_arm(data: dict, name: str, read: Callable[[Any], Any]) -> dict[int, Any]
 
 def _shot(data: dict) -> Shot:
     alike = data.get("similarity")
-    again = tuple(Similarity(**each) for each in data.get("again", ()))
-    return Shot(**data | {"similarity": Similarity(**alike) if alike else None, "again": again})
+    again = tuple(Similarity(**_known(Similarity, each)) for each in data.get("again", ()))
+    similarity = Similarity(**_known(Similarity, alike)) if alike else None
+    return Shot(**_known(Shot, data) | {"similarity": similarity, "again": again})

@@ -55,7 +55,7 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
     if len({FAMILIES[comparison.card(each)["family"]].on_step_end for each in arms}) > 1:
         raise ComparerError(f"{CANNOT} the pipelines of the two arms are called in different ways.")
     loads = [loading(comparison, 0), *([loading(comparison, arm, "arm-")] if other else [])]
-    values = _values(comparison, shots, ways, loads)
+    values = _values(comparison, shots, ways, loads) | {"run": repr(folder.name)}
     text = TEMPLATE.read_text(encoding="utf-8")
     # In one pass: what is put in may hold marks of its own.
     return re.sub(r"@(\w+)@", lambda mark: values[mark[1]], text)
@@ -63,9 +63,11 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
 
 def _shot(comparison: Comparison, arm: int, prompt: int, seed: int) -> Shot:
     found = comparison.shot(arm, prompt, seed)
-    if not found or not found.pixels:
+    if not found:
         name = shown(comparison.request.arms[arm].name)
         raise ComparerError(f"There is no picture of {name} for prompt {prompt + 1} and seed {seed}.")
+    if not found.pixels:
+        raise ComparerError(f"{CANNOT} the run was made before the pixels of pictures were recorded.")
     return found
 
 

@@ -1,10 +1,203 @@
-"""Placeholder until the merge."""
+"""A comparison as tables for other programs and for people: ``pairs.csv`` and ``summary.md``.
 
+Prompts and names are a visitor's: a spreadsheet must not compute them, and Markdown must not format them.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from comparer import notes
 from comparer.results import Comparison
+from comparer.shots import Call
+from comparer.verdict import DEFAULT, Thresholds, signed
+
+HEAD = (
+    "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",
+    "CLIP difference", "CLIP loss", "SSIM", "peak GiB", "calls",
+)  # fmt: skip
+MEASURES = ("max_difference", "mean_difference", "psnr", "ssim", "ms_ssim", "lpips", "clip_cosine")
+COLUMNS = (
+    "cell", "arm", "prompt_number", "prompt", "seed", "baseline_seconds", "arm_seconds", "speed_up", "baseline_clip",
+    "arm_clip", "clip_difference", "identical", *MEASURES, "baseline_file", "arm_file",
+)  # fmt: skip
 
 
 def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
-    """Write."""
-    raise NotImplementedError
+    """Write ``pairs.csv`` and ``summary.md`` into a run's folder; return their paths.
+
+    Args:
+        comparison: as far as it has come.
+        folder: the run's; its grid is shown in the summary where it is there.
+    """
+    pairs, summary = folder / "pairs.csv", folder / "summary.md"
+    grid = "grid.png" if (folder / "grid.png").is_file() else ""
+    write(pairs, rows([("", comparison)]))
+    write(summary, "\n".join([f"# {line(folder.name)}", "", *card(about(comparison)), *body(comparison, grid)]) + "\n")
+    return pairs, summary
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that a reader never sees half of it."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8", newline="")
+    partial.replace(path)
+
+
+def rows(made: Iterable[tuple[str, Comparison]]) -> str:
+    """Write a CSV row for every pair; seconds are a picture's share of its call, the mean over repeats.
+
+    A text that begins with = + - @, a tab or a line's end gets an apostrophe in front, so that no spreadsheet takes it
+    for a formula. Numbers stay numbers.
+
+    Args:
+        made: (cell's name, comparison), in order.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for cell, comparison in made:
+        for arm in range(1, len(comparison.request.arms)):
+            writer.writerows(_pairs(cell, comparison, arm))
+    return text.getvalue()
+
+
+def harmless(text: str) -> str:
+    """Put an apostrophe before what a spreadsheet would take for a formula.
+
+    >>> harmless("=1+1"), harmless("a = b")
+    ("'=1+1", 'a = b')
+    """
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
+
+
+def line(text: str) -> str:
+    """Write any text on one line of Markdown, as it is and not as what it would mean there.
+
+    >>> line("a <b>[c](d)</b>")
+    'a &lt;b&gt;\\\\[c\\\\](d)&lt;/b&gt;'
+    """
+    text = re.sub("[\u202a-\u202e\u2066-\u2069]", "", " ".join(text.split()))  # they would turn the rest of the line
+    text = re.sub(r"[\\`*\[\]~]", r"\\\g<0>", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cell(text: str) -> str:
+    """Write any text in a cell of a Markdown table."""
+    return line(text).replace("|", "\\|")
+
+
+def card(facts: dict[str, str]) -> list[str]:
+    """Write facts as a table; empty ones are left out."""
+    return ["| | |", "| --- | --- |", *(f"| {name} | {cell(value)} |" for name, value in facts.items() if value)]
+
+
+def about(comparison: Comparison) -> dict[str, str]:
+    """Say what a comparison was made of, and under which conditions."""
+    request, environment, checkpoint = comparison.request, comparison.environment, comparison.checkpoint
+    s, arms = request.settings, "; ".join(arm.name for arm in request.arms[1:])
+    counts = f"{len(s.prompts)} prompts × {len(s.seeds)} seeds × {request.repeats} repeats"
+    return {
+        "key differences": f"{request.arms[0].name} against {arms}" if arms else "the baseline alone",
+        "data": f"{counts}, batches of {s.batch_size}",
+        "checkpoint": " ".join(str(checkpoint.get(key, "")) for key in ("title", "revision")).strip()
+        or s.weights.text(),
+        "hardware": str(environment.get("device_name") or environment.get("device") or "not run yet"),
+        "versions": ", ".join(f"{name} {version}" for name, version in environment.get("versions", {}).items()),
+        "commit": str(environment.get("comparer", "")),
+        "core parameters": f"{s.sampler}, {s.steps} steps, guidance {s.guidance:g}, {s.width}×{s.height}",
+        "made": comparison.created,
+        "state": comparison.state,
+    }
+
+
+def body(
+    comparison: Comparison, grid: str, plots: Iterable[str] = (), thresholds: Thresholds = DEFAULT, title: str = ""
+) -> list[str]:
+    """Write what came of a comparison: its figures, the verdicts in words, the grid, the notes.
+
+    Args:
+        comparison: as far as it has come.
+        grid: the picture's file, "" for none.
+        plots: (file) of what is shown before the grid.
+        thresholds: what verdicts go by.
+        title: of this part.
+    """
+    lines = ["", f"## {line(title or 'Figures')}", "", *_table(comparison, thresholds), ""]
+    for arm in range(1, len(comparison.request.arms)):
+        lines += [f"- {line(text)}" for text in notes.judged(comparison, arm, thresholds)[1:]]
+    for path in plots:
+        lines += ["", f"![{Path(path).stem.rpartition('-')[2]}]({path})"]
+    lines += ["", f"![grid]({grid})"] if grid else []
+    return [*lines, "", *(f"- {line(text)}" for text in notes.notes(comparison))]
+
+
+def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
+    found = []
+    for base, other in comparison.pairs(arm):
+        times = [_seconds(comparison, which, comparison.calls[other.call]) for which in (0, arm)]
+        scores = (base.clip_score, other.clip_score)
+        found.append(
+            {
+                "cell": harmless(name),
+                "arm": harmless(comparison.request.arms[arm].name),
+                "prompt_number": base.prompt + 1,
+                "prompt": harmless(comparison.request.settings.prompts[base.prompt]),
+                "seed": base.seed,
+                "baseline_seconds": f"{times[0]:.6f}",
+                "arm_seconds": f"{times[1]:.6f}",
+                "speed_up": f"{times[0] / times[1]:.6f}",
+                "baseline_clip": _number(scores[0]),
+                "arm_clip": _number(scores[1]),
+                "clip_difference": "" if None in scores else _number(scores[1] - scores[0]),  # type: ignore[operator]
+                "identical": "yes" if base.pixels and base.pixels == other.pixels else "no",
+                **{name: _number(getattr(other.similarity, name, None)) for name in MEASURES},
+                "baseline_file": harmless(base.file),
+                "arm_file": harmless(other.file),
+            }
+        )
+    return found
+
+
+def _seconds(comparison: Comparison, arm: int, beside: Call) -> float:
+    """Average the arm's calls of a call's batch in the same process."""
+    which = arm, beside.batch, beside.process
+    calls = [call for call in comparison.calls if (call.arm, call.batch, call.process) == which]
+    return sum(call.seconds / call.pictures for call in calls) / len(calls)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
+    lines = [f"| {' | '.join(HEAD)} |", f"| {' | '.join(['---'] * len(HEAD))} |"]
+    for number, arm in enumerate(comparison.request.arms):
+        figures, evidence = comparison.figures(number), comparison.evidence(number)
+        verdict = "" if number == 0 else comparison.verdict(number, thresholds).sentence
+        if why := comparison.why_not(number):
+            verdict = f"Not run: {why}"
+        cells = (
+            arm.name,
+            verdict or "baseline",
+            "1" if number == 0 else notes.interval(evidence.speed_up(), notes.ratio),
+            _shown(figures.seconds, "{:.3f}"),
+            _shown(comparison.time_share(number), "{:.0%}"),
+            " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
+            _shown(figures.steps_per_second, "{:.1f}"),
+            _shown(figures.clip_score, "{:.2f}"),
+            "" if number == 0 else notes.interval(evidence.clip_difference(), signed),
+            "" if number == 0 else notes.interval(evidence.clip_loss(), notes.loss),
+            _shown(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
+            _shown((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),
+            str(len({call.batch for call in comparison.calls if call.arm == number})),
+        )
+        lines.append(f"| {' | '.join(map(cell, cells))} |")
+    return lines
+
+
+def _shown(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
