@@ -112,9 +112,8 @@ def main() -> None:
         cards = sum(path.stat().st_size for path in runs.glob("*/card.json")) / options.runs
         print(f"listed without cards: {first:.1f} s; a card has {cards / 1000:.1f} kB")
         again = sorted(timed(runs) for _ in range(9))
-        print(
-            f"listed with cards: {again[4]:.2f} s ({again[0]:.2f} to {again[-1]:.2f}), {first / again[4]:.0f} times less"
-        )
+        spread = f"{again[4]:.2f} s ({again[0]:.2f} to {again[-1]:.2f})"
+        print(f"listed with cards: {spread}, {first / again[4]:.0f} times less")
         opened, searched, loaded = on_the_page(runs)
         print(f"History tab, from the press to 50 runs: {', '.join(f'{each:.2f}' for each in opened)} s")
         print(f"a search, from the last key to its result: {', '.join(f'{each:.2f}' for each in searched)} s")

@@ -13,6 +13,7 @@ from comparer.door import with_arm
 from comparer.errors import ComparerError, shown
 from comparer.past import Entry
 from comparer.request import Request
+from comparer.results import Comparison
 from comparer.resume import extended
 from comparer.verdict import DEFAULT
 
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         request, folder = go_on(config, options.go_on, options.arm, options.more_seeds)
         return options.make(request, config, DEFAULT, options.quiet, folder)
     if options.two:
-        lines = _two(*(history.load(history.find(runs, name)) for name in options.two), options.two)
+        lines = _two(options.two, [history.load(history.find(runs, name)) for name in options.two])
     elif options.delete:
         lines = _delete(runs, options.delete, options.yes)
     else:
@@ -70,7 +71,8 @@ def describe(entry: Entry) -> list[str]:
     ]
 
 
-def _two(one: Any, other: Any, names: list[str]) -> list[str]:
+def _two(names: list[str], seen: list[Comparison]) -> list[str]:
+    one, other = seen
     lines = [*two.remarks(one, other), ""]
     for part in two.parts(one, other):
         rows = [(part.title, *names)]

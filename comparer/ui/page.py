@@ -288,7 +288,7 @@ class Page:
                 left = [each for each in chosen if each != name]
                 shown = folder and history.name(Path(folder)) == name
                 gone = self.out.cleared(results.told("The run that was shown here is deleted.")) if shown else {}
-                return gone | tab.listed(owner, words, number, left, busy) | {tab.told: said} | tab.chose(left)
+                return gone | tab.listed(owner, words, number, left, busy) | tab.chose(left) | {tab.told: said}
         except ComparerError as error:
             return {tab.told: results.failed(self.config.tell(error))}
         return gr.skip()

@@ -53,7 +53,7 @@ class Viewer {
 
   write() {
     if (!this.root.isConnected || (location.hash && !OWN.test(location.hash))) return
-    history.replaceState(history.state, '', written(this.state, this.data, BEGIN))
+    history.replaceState(history.state, '', location.href.split('#')[0] + written(this.state, this.data, BEGIN))
   }
 
   /** The arms whose pictures are seen: all in side by side, else two. */
