@@ -23,7 +23,7 @@ said => {
   // The link was made in the viewer: open it, as soon as its tab is there.
   let tries = 50
   const wait = setInterval(() => {
-    const tab = [...document.querySelectorAll('#views button[role=tab]')].find(each => each.id.includes('compare'))
+    const tab = document.querySelector('#views button[data-tab-id=compare]')
     if (tab?.offsetParent) tab.click()
     if (tab?.offsetParent || !tries--) clearInterval(wait)
   }, 100)
