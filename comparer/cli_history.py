@@ -9,6 +9,7 @@ from comparer.cli_inspect import columns, printable
 from comparer.config import add_arguments, from_arguments
 from comparer.errors import ComparerError, shown
 from comparer.past import Entry
+from comparer.results import Comparison
 
 
 def add(commands: Any) -> None:
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     """Do what is asked for; return the exit code."""
     runs = from_arguments(options).runs
     if options.two:
-        lines = _two(*(history.load(history.find(runs, name)) for name in options.two), options.two)
+        lines = _two(options.two, [history.load(history.find(runs, name)) for name in options.two])
     elif options.delete:
         lines = _delete(runs, options.delete, options.yes)
     else:
@@ -56,7 +57,8 @@ def describe(entry: Entry) -> list[str]:
     ]
 
 
-def _two(one: Any, other: Any, names: list[str]) -> list[str]:
+def _two(names: list[str], seen: list[Comparison]) -> list[str]:
+    one, other = seen
     lines = [*two.remarks(one, other), ""]
     for part in two.parts(one, other):
         rows = [(part.title, *names)]

@@ -14,7 +14,7 @@ said => {
   // The link is one to a pair: look at it closely, as soon as the tab for that is there.
   let tries = 50
   const wait = setInterval(() => {
-    const tab = [...document.querySelectorAll('#views button[role=tab]')].find(each => each.id.includes('compare'))
+    const tab = document.querySelector('#views button[data-tab-id=compare]')
     if (tab?.offsetParent) tab.click()
     if (tab?.offsetParent || !tries--) clearInterval(wait)
   }, 100)

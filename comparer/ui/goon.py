@@ -28,8 +28,8 @@ class GoOn:
             gr.HTML('<p class="note">Only what is missing is made; the pictures and times that are there stay.</p>')
             self.finish = gr.Button("Finish it", visible=False, variant="primary", size="sm", elem_id="finish")
             with gr.Row(equal_height=True):
-                self.seeds = gr.Number(1, label="More seeds", precision=0, minimum=1, min_width=110, scale=1)
-                self.add_seeds = gr.Button("Run them", min_width=110, scale=1, elem_id="add-seeds")
+                self.seeds = gr.Number(1, label="How many", precision=0, minimum=1, min_width=110, scale=1)
+                self.add_seeds = gr.Button("Run more seeds", min_width=110, scale=1, elem_id="add-seeds")
                 self.arm = gr.Textbox(
                     label="One more arm", placeholder="ToMe(ratio=0.5)", max_lines=1, min_width=200, scale=3
                 )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from secrets import token_hex
 from time import monotonic
 from typing import Any
 
@@ -169,7 +168,7 @@ class Page:
         try:
             asked, into = asking()
             session.making = history.name(into) if into else ""
-            yield from self._watched(session, owner, asked, into)
+            yield from self._watched(session, self.sessions.owner(request, owner), asked, into)
         except ComparerError as error:
             yield self._tell(results.failed(self.config.tell(error)))
         except Exception as error:
@@ -234,7 +233,7 @@ class Page:
         """Show the run that the page's address names, or else the one that this browser saw last."""
         said, update = dict(request.query_params or {}), {}
         if self.config.public and not owner:
-            owner = update[self.owner] = token_hex(16)
+            owner = update[self.owner] = self.sessions.owner(request, owner)
         if said.get("run") and said["run"] != last:
             try:
                 return update | self.opened(said["run"], owner, said)
@@ -288,7 +287,7 @@ class Page:
                 left = [each for each in chosen if each != name]
                 shown = folder and history.name(Path(folder)) == name
                 gone = self.out.cleared(results.told("The run that was shown here is deleted.")) if shown else {}
-                return gone | tab.listed(owner, words, number, left, busy) | {tab.told: said} | tab.chose(left)
+                return gone | tab.listed(owner, words, number, left, busy) | tab.chose(left) | {tab.told: said}
         except ComparerError as error:
             return {tab.told: results.failed(self.config.tell(error))}
         return gr.skip()

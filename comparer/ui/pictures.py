@@ -25,8 +25,7 @@ PRESSED = """element.addEventListener('click', event => {
   if (!pressed) return
   const {pair, arm} = pressed.dataset
   location.hash = Number(arm) ? `#pair=${pair}&arm=${arm}` : `#pair=${pair}`
-  const tabs = [...document.querySelectorAll('#views button[role=tab]')]
-  tabs.find(tab => tab.textContent.trim() === 'Compare')?.click()
+  document.querySelector('#views button[data-tab-id=compare]')?.click()
   document.querySelector('#views').scrollIntoView({block: 'nearest'})
 })"""
 

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import dataclass, field
+from secrets import token_hex
 
 import gradio as gr
 
@@ -20,6 +21,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self.all: dict[str, Session] = {}
+        self.owners: dict[str, str] = {}
 
     def of(self, request: gr.Request) -> Session | None:
         """Return this tab's session, None where nothing has been run in it."""
@@ -27,9 +29,13 @@ class Sessions:
 
     def begin(self, request: gr.Request) -> Session:
         """Return a session for what this tab begins; what still goes on in it makes way."""
-        self.leave(request)
+        self.stop(request)
         session = self.all[request.session_hash or ""] = Session()
         return session
+
+    def owner(self, request: gr.Request, given: str) -> str:
+        """Return the secret that this tab's browser keeps; at first a new one, the same for all that the tab asks."""
+        return given or self.owners.setdefault(request.session_hash or "", token_hex(16))
 
     def making(self) -> set[str]:
         """Name the runs that are being made by any tab."""
@@ -42,5 +48,6 @@ class Sessions:
 
     def leave(self, request: gr.Request) -> None:
         """Stop the run of a tab that was closed."""
+        self.owners.pop(request.session_hash or "", None)
         if session := self.all.pop(request.session_hash or "", None):
             session.stop.set()
