@@ -78,6 +78,7 @@ def start(page: Page, prompts: str, seeds: str, steps: int = 25) -> None:
     page.get_by_role("textbox", name=re.compile("^Seed")).fill(seeds)
     page.get_by_role("spinbutton", name=re.compile("Steps")).first.fill(str(steps))
     button(page).click()
+    page.wait_for_function("() => !document.querySelector('#status').innerText.startsWith('Finished')")
 
 
 def finish(page: Page) -> None:
