@@ -249,7 +249,7 @@ class Comparison:
         Raises:
             ComparerError: it has a later number, or the request is none.
         """
-        if not isinstance(found := data.get("schema"), int) or found > SCHEMA:
+        if (found := data["schema"]) > SCHEMA:
             raise ComparerError(
                 f"This run has the format {shown(found)}, and this Comparer reads formats up to {SCHEMA}: "
                 "open it with a newer Comparer."

@@ -78,6 +78,7 @@ def start(page: Page, prompts: str, seeds: str, steps: int = 25) -> None:
     page.get_by_role("textbox", name=re.compile("^Seed")).fill(seeds)
     page.get_by_role("spinbutton", name=re.compile("Steps")).first.fill(str(steps))
     button(page).click()
+    page.wait_for_function("() => !document.querySelector('#status').innerText.startsWith('Finished')")
 
 
 def finish(page: Page) -> None:
@@ -203,6 +204,7 @@ def looking(browser: Browser, address: str) -> None:
         viewer = page.locator("#compare")
         viewer.locator(".stage[aria-busy=false]").wait_for()
         viewer.get_by_role("button", name="Slider", exact=True).click()
+        viewer.get_by_label("Position").fill("0.3")
         page.locator("#views").evaluate("views => views.scrollIntoView({block: 'start'})")
         settle(page)
         save(page, folder / "viewer.png")
@@ -230,6 +232,12 @@ def looking(browser: Browser, address: str) -> None:
             page.keyboard.press(key)
             page.wait_for_timeout(1500)
         page.locator("#blind .verdict").wait_for()
+        page.get_by_role("radio", name="Checkpoints").check()
+        page.get_by_role("button", name="EMA beside raw").click()
+        page.locator("#plan .plan", has_text="12 pictures").wait_for()
+        start(page, "a small yellow ring in the bottom right on a black background", "4-6")
+        finish(page)
+        page.set_viewport_size({"width": 1440, "height": 620})
         page.get_by_role("tab", name="History").click()
         page.locator(".past li").first.wait_for()
         page.evaluate("scrollTo(0, 0)")

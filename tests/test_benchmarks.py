@@ -132,3 +132,13 @@ def test_memory_measures_each_arm_and_all_in_one_process():
     assert megabytes["the calls of all 2 arms"] < 1.1 * hungriest
     reckoned = [cells for name, cells in found.items() if name.startswith("reckoned")]
     assert float(reckoned[0][1]) > 1
+
+
+def test_exports_measures_reports_and_a_grid():
+    head, _, *found = rows(benchmark("exports", "--pictures", "4", "--size", "64", "--rows", "2", "--cell", "64"))
+    assert head[:2] == ["export", "files"] and [cells[0] for cells in found] == [
+        "report, full",
+        "report, reduced",
+        "grid",
+    ]
+    assert all(int(cells[1]) == 1 and float(cells[2]) > 0 for cells in found)

@@ -58,9 +58,7 @@ def test_a_tab_that_comes_back_finds_its_run_again(page, server):  # noqa: F811
     page.get_by_text("Your last run").wait_for()
     assert pictures(page) == before
     assert page.get_by_role("table", name="Every picture").locator("tbody tr").count() == 2
-    page.get_by_role("button", name="Download the grid").or_(
-        page.get_by_role("link", name="Download the grid")
-    ).first.wait_for()
+    page.get_by_role("button", name="Grid PNG").wait_for()
 
 
 def test_a_tab_that_is_closed_stops_within_a_step_and_its_pictures_are_found(page, server):  # noqa: F811
@@ -90,11 +88,11 @@ def test_prompts_come_from_a_file(page, tmp_path):  # noqa: F811
     good, bad = tmp_path / "prompts.txt", tmp_path / "bad.txt"
     good.write_text("a large red star on a blue background\na (small:1.3) green ring on a white background\n")
     bad.write_bytes(b"\xff\xfe\x00")
-    page.locator("#file input[type=file], input[type=file]").first.set_input_files(good)
+    page.locator("input[type=file]:not(#drop input)").first.set_input_files(good)
     page.wait_for_function("() => document.querySelector('#plan').innerText.includes('4 pictures')")
     assert page.locator("#counted").inner_text() == "2 prompts read"
     assert "(word:1.3) are read as they are written" in page.locator("#told").inner_text()
-    page.locator("#file input[type=file], input[type=file]").first.set_input_files(bad)
+    page.locator("input[type=file]:not(#drop input)").first.set_input_files(bad)
     page.get_by_text("'bad.txt' is not a text file").wait_for()
     assert page.get_by_role("textbox", name=re.compile("^Prompt")).input_value().count("\n") == 1
 
@@ -145,9 +143,7 @@ def test_the_record_is_what_the_page_shows(page, tmp_path):  # noqa: F811
     start(page, "7", "3")
     page.get_by_text("Finished.").wait_for()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download the record").or_(
-            page.get_by_role("link", name="Download the record")
-        ).first.click()
+        page.get_by_role("button", name="Record JSON").click()
     download.value.save_as(tmp_path / "run.json")
     record = json.loads((tmp_path / "run.json").read_text())
     assert record["request"]["settings"]["seeds"] == [7] and record["request"]["settings"]["steps"] == 3

@@ -52,14 +52,14 @@ def page(run, chromium):
 
 def taken(page, name, number=1):
     """Press a button and return the paths of the files that the browser saves."""
-    files = []
-    page.on("download", files.append)
+    files, keep = [], lambda download: files.append(download)
+    page.on("download", keep)
     page.get_by_role("button", name=name).click()
     for _ in range(600):
         if len(files) >= number:
             break
         page.wait_for_timeout(100)
-    page.remove_listener("download", files.append)
+    page.remove_listener("download", keep)
     assert len(files) == number, page.locator("#taken").inner_text()
     return [(file.suggested_filename, file.path()) for file in files]
 

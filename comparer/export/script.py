@@ -48,6 +48,8 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
     Raises:
         ComparerError: there is no such picture, or diffusers and the packages have no documented way to it.
     """
+    if not 0 <= arm < len(comparison.request.arms):
+        raise ComparerError(f"There is no arm {arm}: 0 to {len(comparison.request.arms) - 1} are here.")
     arms = [0, arm] if arm else [0]
     shots = [_shot(comparison, each, prompt, seed) for each in arms]
     ways = [_way(comparison, each) for each in arms]
