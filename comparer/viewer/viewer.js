@@ -19,6 +19,8 @@ class Viewer {
     gestures(this.p.stage, touched(this))
     this.listen()
     this.refresh()
+    // What someone asked for belongs into the address, once the page has put its run there.
+    if (data.asked) this.writing = setTimeout(() => this.write(), 300)
   }
 
   /**
