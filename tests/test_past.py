@@ -278,3 +278,28 @@ def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(t
     assert "The times are not comparable" in said and "of different pictures" in said and two.NOT_TESTED in said
     alike = " ".join(two.remarks(one, one))
     assert "need not be the same machine" in alike and "different pictures" not in alike
+
+
+def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, monkeypatch):
+    from comparer.cli import main
+
+    one, other = kept(tmp_path, 1).name, kept(tmp_path, 2).name
+    spoil(kept(tmp_path, 3), "cut")
+
+    def said(*arguments):
+        code = main(["history", "--runs", str(tmp_path), *arguments])
+        out, err = capsys.readouterr()
+        return code, out + err
+
+    code, text = said()
+    assert code == 0 and text.index(other) < text.index(one) and "damaged: Its run.json holds no run" in text
+    assert f"Same: {history.load(tmp_path / one).verdict(1).sentence}" in text
+    code, text = said("--search", "damaged")
+    assert NAME.format(day=3) in text and one not in text
+    code, text = said("--two", one, other)
+    assert code == 0 and two.NOT_TESTED in text and "1.07×, the same in all 4" in text
+    assert said("--two", one, "nope")[0] == 2
+    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115, PTH123
+    code, text = said("--delete", one)
+    assert code == 2 and "add --yes" in text and (tmp_path / one).is_dir()
+    assert said("--delete", one, "--yes")[0] == 0 and not (tmp_path / one).exists()

@@ -26,14 +26,15 @@ class GoOn:
         """Lay the row out, hidden until a run has ended."""
         with gr.Accordion("Go on with this run", open=False, visible=False, elem_id="goon") as self.fold:
             gr.HTML('<p class="note">Only what is missing is made; the pictures and times that are there stay.</p>')
-            self.finish = gr.Button("Finish it", visible=False, variant="primary", size="sm", elem_id="finish")
-            with gr.Row(equal_height=True):
-                self.seeds = gr.Number(1, label="How many", precision=0, minimum=1, min_width=110, scale=1)
-                self.add_seeds = gr.Button("Run more seeds", min_width=110, scale=1, elem_id="add-seeds")
+            small: dict[str, Any] = {"size": "sm", "min_width": 130, "scale": 0}
+            self.finish = gr.Button("Finish it", visible=False, variant="primary", elem_id="finish", **small)
+            with gr.Row():
+                self.seeds = gr.Number(1, label="How many", precision=0, minimum=1, min_width=90, scale=1)
+                self.add_seeds = gr.Button("Run more seeds", elem_id="add-seeds", **small)
                 self.arm = gr.Textbox(
                     label="One more arm", placeholder="ToMe(ratio=0.5)", max_lines=1, min_width=200, scale=3
                 )
-                self.add_arm = gr.Button("Add the arm", min_width=110, scale=1, elem_id="add-arm")
+                self.add_arm = gr.Button("Add the arm", elem_id="add-arm", **small)
 
     def shown(self, seen: Comparison, offered: bool) -> dict:
         """Offer to go on with a run: to its end where it has not got there."""
