@@ -143,6 +143,8 @@ def take(browser: Browser, address: str) -> None:
     with tab(browser, address, viewport=WIDE, color_scheme="dark") as page:
         start(page, PROMPTS, "1,2")
         finish(page)
+        page.evaluate("scrollTo(0, 0)")
+        settle(page)
         save(page, folder / "dark.png")
     with tab(browser, address, viewport={"width": 1440, "height": 1700}) as page:
         page.get_by_text("More settings").click()

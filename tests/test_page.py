@@ -208,6 +208,8 @@ def test_a_phone_sees_everything_without_scrolling_sideways(page):
     pictures(page)
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
+    ends = "buttons => buttons.map(button => button.getBoundingClientRect().right)"
+    assert max(page.locator("#compare .modes button").evaluate_all(ends)) <= 390
 
 
 def test_an_example_fills_the_prompt(page):

@@ -30,7 +30,8 @@ def launch(demo: gr.Blocks, config: Config) -> None:
         prevent_thread_lock=True,
         quiet=True,
         theme=theme(),
-        css_paths=[ASSETS / "style.css", ASSETS / "blind.css", viewer.HERE / "viewer.css"],
+        css_paths=[ASSETS / "style.css", ASSETS / "blind.css"],
+        head=f"<style>{viewer.style()}</style>",  # gradio drops the container queries of its own css
         allowed_paths=[str(config.runs.resolve())],
         blocked_paths=[str(path.resolve()) for path in (*config.checkpoints, config.runs / pace.FILE)],
         auth=list(config.auth) or None,
