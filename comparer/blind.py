@@ -29,6 +29,7 @@ except ImportError:  # Windows: only what happens in this process is kept apart
 
 FILE, SCHEMA = "blind.json", 1
 VOTES = ("a", "b", "tie", "bad")
+MOST = 1000  # sessions of a run
 MOST_SEED = 2**32 - 1
 _writing = threading.Lock()
 
@@ -140,6 +141,8 @@ def begin(folder: Path, comparison: Comparison, arm: int, seed: int, judge: str)
     now, name = datetime.now().astimezone().isoformat(timespec="seconds"), comparison.request.arms[arm].name
     session = Session(secrets.token_hex(8), judge, arm, name, seed, now, trials(pairs, arm, seed))
     with _changed(folder) as sessions:
+        if len(sessions) >= MOST:
+            raise ComparerError(f"This run has been judged {MOST} times: no more sessions are kept.")
         sessions.append(session)
     return session
 

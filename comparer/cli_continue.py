@@ -4,11 +4,11 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from comparer import history, past
+from comparer import history
 from comparer.cli_run import run
 from comparer.config import add_arguments, from_arguments
 from comparer.door import with_arm
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.resume import extended
 from comparer.verdict import DEFAULT
 
@@ -37,8 +37,6 @@ def add(commands: Any) -> None:
 def _continue(options: argparse.Namespace) -> int:
     config = replace(from_arguments(options), own=True)
     folder = history.given(options.run, config.runs)
-    if past.being_made(folder):
-        raise ComparerError(f"The run '{shown(folder.name)}' is being made: wait until it has ended.")
     if not 0 <= options.more_seeds <= config.limits.pictures:
         raise ComparerError(
             f"{options.more_seeds} more seeds are out of range: 0 to {config.limits.pictures} is allowed."

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
+from comparer.going import hold
 from comparer.models import samplers
 from comparer.request import Request
 from comparer.results import Comparison
@@ -81,15 +82,24 @@ def compare(
     """
     checkpoints = check(request, config)
     stop = stop or threading.Event()
-    goes_on = into is not None and (into / "run.json").is_file()
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    comparison = continued(history.load(into), request) if into and goes_on else Comparison(request, now)
+    with ExitStack() as held:
+        comparison, mine = Comparison(request, now), set[Path]()
 
-    def work(emit: Emit[Event]) -> None:
-        run = Run(comparison, config, checkpoints, stop, emit, into)
-        with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as mine:
-            if mine:
-                with closing(run.pipes):
-                    run.run()
+        def keep(folder: Path) -> None:
+            if folder not in mine:
+                held.enter_context(hold(folder))
+                mine.add(folder)
 
-    yield from in_thread(work, stop, "comparer-run")
+        if into and (into / "run.json").is_file():
+            keep(into)  # before it is read: nobody else may go on from what is read here
+            comparison = continued(history.load(into), request)
+
+        def work(emit: Emit[Event]) -> None:
+            run = Run(comparison, config, checkpoints, stop, emit, into, keep)
+            with turn(lambda *told: emit(Waiting(*told)), stop.is_set, config.limits.queue, run.now) as ours:
+                if ours:
+                    with closing(run.pipes):
+                        run.run()
+
+        yield from in_thread(work, stop, "comparer-run")

@@ -65,6 +65,19 @@ def differ(baseline: Conditions, other: Conditions, steps: bool = True) -> str:
     return ""
 
 
+def unlike(known: dict[int, Conditions], arm: int, found: Conditions, fewer: int | None) -> str:
+    """Say where an arm's call was not made as its first one or the baseline's was; "" where it was.
+
+    Args:
+        known: by arm, of the first call; gets the arm's.
+        arm: its position.
+        found: of its call.
+        fewer: its own number of steps; None where it has the baseline's.
+    """
+    mine = known.setdefault(arm, found)
+    return differ(mine, found) or differ(known.get(0, mine), found, fewer is None)
+
+
 def _th(number: int) -> str:
     ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th") if number % 100 not in (11, 12, 13) else "th"
     return f"{number}{ending}"

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from time import time
 
 from comparer import cards, history
 from comparer.cards import Card
 from comparer.errors import ComparerError, shown
+from comparer.going import being_made
 from comparer.models.catalog import CATALOG
 
-GOING = 30 * 60  # seconds after its last record for which a run that has not ended counts as being made
 OWNER = "owner"  # a file in the run folder: whose run it is
 # As ``RunFolder.create`` names them.
 _MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)
@@ -91,7 +90,7 @@ def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str
     """
     if "/" in found.name:
         return "it is part of an evaluation"
-    if found.name in busy or found.card.state == "running":
+    if found.name in busy or being_made(runs / found.name):
         return "it is being made"
     if found.card.damaged and not _MADE.fullmatch(found.name):
         return "nothing says that this folder is Comparer's"
@@ -121,11 +120,6 @@ def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None 
         shutil.rmtree(gone)
     except OSError as error:
         raise ComparerError(f"The run '{shown(name)}' cannot be deleted: {error.strerror or error}.") from error
-
-
-def being_made(folder: Path) -> bool:
-    """Say whether a run is being made as far as its record tells, by whatever process."""
-    return _card(folder).state == "running"
 
 
 def claim(folder: Path, owner: str) -> None:
@@ -182,8 +176,7 @@ def _card(folder: Path) -> Card:
         return cards.damaged("Its run.json is not a file.", _when(folder))
     of = cards.key(record)
     card = cards.read(folder, of) or _made(folder, record)
-    going = card.state == "running" and time() - record.st_mtime < GOING
-    return replace(card, state="cut off") if card.state == "running" and not going else card
+    return replace(card, state="cut off") if card.state == "running" and not being_made(folder) else card
 
 
 def _when(folder: Path) -> float:

@@ -22,7 +22,7 @@ def continued(before: Comparison, request: Request) -> Comparison:
     Args:
         before: as it was saved.
         request: the earlier one, or the same with more seeds, with prompts added behind the others, or with arms
-            behind the others. More seeds or prompts after the end of the earlier run count as another look at its
+            behind the others. More seeds or prompts after verdicts were shown count as another look at the
             figures; an arm has its own figures, and takes nothing of the others'.
 
     Raises:
@@ -45,7 +45,9 @@ def continued(before: Comparison, request: Request) -> Comparison:
     done = {item for batch in batches for item in batch}
     left = [item for item in request.items() if item not in done]
     size = request.settings.batch_size
-    more = before.state == "finished" and request.settings != before.request.settings
+    # While a run goes on nobody is shown a verdict; what was cut off in a later part has shown those of an earlier one.
+    seen = before.state != "running" or before.process > 0
+    more = seen and request.settings != before.request.settings
     chosen = {number: arm for number, arm in enumerate(before.request.arms) if arm.steps is not None}
     arms = tuple(chosen.get(number, arm) for number, arm in enumerate(request.arms))
     return replace(

@@ -10,7 +10,7 @@ from typing import Any
 
 from comparer import beside, divergence, rival, scoring
 from comparer.checkpoints.read import Checkpoint
-from comparer.conditions import differ
+from comparer.conditions import unlike
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.events import Emit, Event, Finished, Progress, Seen
@@ -36,14 +36,17 @@ class Run:
         stop: threading.Event,
         emit: Emit[Event],
         into: Path | None,
+        hold: Callable[[Path], Any],
     ) -> None:
-        """Plan what is left to be made; arguments as ``compare``'s."""
+        """Plan what is left to be made; arguments as ``compare``'s, and who holds a folder that is made."""
         self.comparison, self.config, self.stop, self.emit = comparison, config, stop, emit
-        self.checkpoint, self.checkpoints, self.into = checkpoints[0], checkpoints, into
+        self.checkpoint, self.checkpoints, self.into, self.hold = checkpoints[0], checkpoints, into, hold
         self.folder = RunFolder(into) if into and comparison.shots else None  # made with the first picture
         self.pipes = Pipes(comparison.request, config, checkpoints)
         self.steps = self._marks(0)
         self._plan()
+        # What a run that goes on makes anew is dropped from its record with the first new call, and not before.
+        self.waits = bool(comparison.calls) and any(call.kind == pace.TIMED for call in self.plan)
         self.failed = {failure.arm for failure in comparison.not_run}
         self.began = monotonic()
         self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
@@ -82,12 +85,12 @@ class Run:
         found = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set, self.request.scorer)
         self.scorer = None if isinstance(found, str) else found
         first = self.pipes.loaded[0]
-        self.device, before, now = first.device, self.comparison.environment, pipelines.environment(first)
-        self.comparison.environment = now
+        before, now, said = self.comparison.environment, pipelines.environment(first), self.comparison.remarks
+        self.device, self.comparison.environment = first.device, now
         self.pipes.keep(self.comparison)
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
         self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
-        self.comparison.remarks = remarks.remarks(first, self.request.settings) + remarks.moved(before, now)
+        self.comparison.remarks = remarks.remarks(first, self.request.settings) + remarks.moved(before, now, said)
 
     def run(self) -> None:
         """Make everything; what is finished stays, however it ends."""
@@ -106,10 +109,10 @@ class Run:
             self.comparison.state, self.comparison.message = "stopped", "stopped before the end"
         except BaseException as error:
             self.comparison.state, self.comparison.message = "failed", f"{type(error).__name__}: {error}"
-            if not any(call.process == self.comparison.process for call in self.comparison.calls):
-                self.folder = None  # nothing is new: the record stays as it was
             raise
         finally:
+            if self.waits and self.comparison.state != "finished":
+                self.folder = None  # nothing is new: the record stays as it was
             if self.folder:
                 self.folder.save(self.comparison)
         if not self.folder:
@@ -127,7 +130,9 @@ class Run:
         if not self.folder:
             made = (self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3)
             self.folder = RunFolder.at(self.into) if self.into else RunFolder.create(*made)
-        self.folder.save(self.comparison)
+            self.hold(self.folder.path)
+        if not self.waits:
+            self.folder.save(self.comparison)
         return self.folder
 
     def _seen(self) -> None:
@@ -232,19 +237,13 @@ class Run:
                 self.traced = output
         elif planned.kind == pace.AGAIN:
             self._again(planned.items, output.pictures)
-        elif self._as_the_baseline(planned.arm, output):
+        elif why := unlike(
+            self.comparison.conditions, planned.arm, output.conditions, self.request.arms[planned.arm].steps
+        ):
+            self._fail(planned.arm, f"it was not made as the baseline was: {why.rstrip('.')}")
+            self._seen()
+        else:
             self._timed(planned, output)
-
-    def _as_the_baseline(self, arm: int, output: Any) -> bool:
-        """Note under which conditions the arm was made; where they are not the baseline's, it is not run."""
-        mine = self.comparison.conditions.setdefault(arm, output.conditions)
-        fewer = self.request.arms[arm].steps is not None
-        for known, steps in ((mine, True), (self.comparison.conditions.get(0, mine), not fewer)):
-            if why := differ(known, output.conditions, steps):
-                self._fail(arm, f"it was not made as the baseline was: {why.rstrip('.')}")
-                self._seen()
-                return False
-        return True
 
     def _timed(self, planned: pace.Planned, output: Any) -> None:
         arm, number = planned.arm, len(self.comparison.calls)
@@ -255,6 +254,7 @@ class Run:
         )  # fmt: skip
         late, folder = made_before(self.comparison, arm, planned.items, pixels), self._save()
         self.comparison.calls.append(call)
+        self.waits = False
         if planned.repeat == 0 and not late:
             for (prompt, seed), picture, digest in zip(planned.items, output.pictures, pixels, strict=True):
                 file = folder.save_shot(self.comparison, arm, prompt, seed, picture)

@@ -2,14 +2,18 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+from conftest import ROOT
 from PIL import Image
 from test_viewer import HOSTILE, comparison_in
 
 from comparer import cards, history, past, two
 from comparer.errors import ComparerError
+from comparer.going import being_made, hold
 from comparer.likeness import Similarity
 from comparer.order import LIKENESS, SCORE
 
@@ -192,11 +196,19 @@ def test_runs_of_an_evaluation_are_found_and_stay(tmp_path):
 
 def test_a_run_that_is_being_made_is_not_deleted_and_one_that_was_cut_off_is(tmp_path):
     folder = kept(tmp_path, state="running")
-    assert past.entries(tmp_path)[0].card.state == "running" and past.being_made(folder)
-    with pytest.raises(ComparerError, match="it is being made"):
-        past.delete(tmp_path, folder.name)
-    os.utime(folder / "run.json", (10**9, 10**9))
-    assert past.entries(tmp_path)[0].card.state == "cut off" and not past.being_made(folder)
+    with hold(folder):
+        assert past.entries(tmp_path)[0].card.state == "running" and being_made(folder)
+        with pytest.raises(ComparerError, match="it is being made"):
+            past.delete(tmp_path, folder.name)
+    held = "import sys, time, pathlib; from comparer.going import hold\nwith hold(pathlib.Path(sys.argv[1])): "
+    command = [sys.executable, "-c", f"{held}print(1, flush=True); time.sleep(60)", str(folder)]
+    other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    other.stdout.readline()
+    with pytest.raises(ComparerError, match="being made already"), hold(folder):
+        pass
+    other.kill()
+    other.wait()
+    assert past.entries(tmp_path)[0].card.state == "cut off" and not being_made(folder)
     with pytest.raises(ComparerError, match="it is being made"):  # this server knows better
         past.delete(tmp_path, folder.name, busy={folder.name})
     past.delete(tmp_path, folder.name)

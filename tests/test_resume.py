@@ -15,6 +15,7 @@ from comparer import door, history
 from comparer.cli import main
 from comparer.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
+from comparer.going import being_made
 from comparer.notes import notes
 from comparer.resume import continued, unmade, untraced
 from comparer.rival import rivalry
@@ -232,3 +233,38 @@ def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, capsy
     assert main(["continue", "../elsewhere", *runs]) == 2
     assert main(["continue", str(first.folder), "--more-seeds", "-1", *runs]) == 2
     assert "There is no run '../elsewhere'" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_and_is_stopped_before_its_first_new_call_keeps_its_record(config):
+    first = finish(ask(ARM, seeds=(1, 2)), config)
+    seen = first.comparison
+    half = replace(seen, calls=seen.calls[:-1], shots=seen.shots[:-1], state="stopped")
+    history.RunFolder(first.folder).save(half)
+    kept, stop = (first.folder / "run.json").read_bytes(), threading.Event()
+    seen = []
+    for event in compare(half.request, config, stop, first.folder):
+        seen.append(event)
+        stop.set()
+    assert not isinstance(seen[-1], Finished) and (first.folder / "run.json").read_bytes() == kept
+    last = finish_into(half.request, config, first.folder)
+    assert last.comparison.state == "finished" and len(last.comparison.shots) == 4
+
+
+def test_nobody_else_goes_on_with_a_run_that_is_being_made(config):
+    first = finish(ask(ARM), config)
+    run = compare(first.comparison.request, config, into=first.folder)
+    next(run)
+    assert being_made(first.folder)
+    with pytest.raises(ComparerError, match="being made already"):
+        finish_into(first.comparison.request, config, first.folder)
+    run.close()
+    assert not being_made(first.folder) and finish_into(first.comparison.request, config, first.folder)
+    assert not (first.folder / "going").exists()
+
+
+def test_more_seeds_after_a_verdict_was_shown_are_another_look(config):
+    first = finish(ask(ARM, seeds=(1, 2)), config).comparison
+    more = replace(first.request, settings=replace(first.request.settings, seeds=(1, 2, 3)))
+    assert continued(replace(first, state="stopped"), more).looks == 2
+    assert continued(replace(first, state="running"), more).looks == 1  # cut off: nobody was told anything
+    assert continued(replace(first, state="running", process=1), more).looks == 2

@@ -19,7 +19,7 @@ from comparer.export.lettering import Style
 from comparer.results import Comparison
 from comparer.shots import Shot
 
-__all__ = ["MAX_PIXELS", "GridOptions", "draw_grid", "save_grid"]
+__all__ = ["MAX_PIXELS", "GridOptions", "draw_grid", "pages", "save_grid"]
 ALL = GridOptions()
 
 
@@ -39,10 +39,10 @@ def draw_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, 
         ComparerError: the comparison has not what is chosen or not so many pages, a single row is more than a page
             holds, or a picture is not in the folder.
     """
-    layout, pages = _laid_out(comparison, options)
-    if not 1 <= page <= len(pages):
-        raise ComparerError(f"The grid has no page {page}: it has {len(pages)}.")
-    return _paint(layout, pages[page - 1], folder)
+    layout, cut = _laid_out(comparison, options)
+    if not 1 <= page <= len(cut):
+        raise ComparerError(f"The grid has no page {page}: it has {len(cut)}.")
+    return _paint(layout, cut[page - 1], folder)
 
 
 def save_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, into: Path | None = None) -> list[Path]:
@@ -61,15 +61,20 @@ def save_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, 
         ComparerError: as ``draw_grid``.
         OSError: a file cannot be written.
     """
-    layout, pages = _laid_out(comparison, options)
+    layout, cut = _laid_out(comparison, options)
     into = into or folder
-    paths = [into / ("grid.png" if number == 1 else f"grid-{number}.png") for number in range(1, len(pages) + 1)]
-    for number, (page, path) in enumerate(zip(pages, paths, strict=True), 1):
-        png_text.save_png(_paint(layout, page, folder), path, _texts(layout, number, len(pages)))
+    paths = [into / ("grid.png" if number == 1 else f"grid-{number}.png") for number in range(1, len(cut) + 1)]
+    for number, (page, path) in enumerate(zip(cut, paths, strict=True), 1):
+        png_text.save_png(_paint(layout, page, folder), path, _texts(layout, number, len(cut)))
     for stale in into.glob("grid-*.png"):
         if re.fullmatch(r"grid-\d+\.png", stale.name) and stale not in paths:
             stale.unlink(missing_ok=True)
     return paths
+
+
+def pages(comparison: Comparison, options: GridOptions = ALL) -> int:
+    """Return how many pages the grid has; errors as ``draw_grid``."""
+    return len(_laid_out(comparison, options)[1])
 
 
 def _laid_out(comparison: Comparison, options: GridOptions) -> tuple[Layout, list[Page]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer import notes
+from comparer.figures import average
 from comparer.results import Comparison
 from comparer.shots import Call
 from comparer.verdict import DEFAULT, Thresholds, signed
@@ -138,7 +139,8 @@ def body(
 def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
     found = []
     for base, other in comparison.pairs(arm):
-        times = [_seconds(comparison, which, comparison.calls[other.call]) for which in (0, arm)]
+        mine = _seconds(comparison, arm, comparison.calls[other.call])
+        theirs = _seconds(comparison, 0, comparison.calls[other.call])
         scores = (base.clip_score, other.clip_score)
         found.append(
             {
@@ -147,9 +149,9 @@ def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
                 "prompt_number": base.prompt + 1,
                 "prompt": harmless(comparison.request.settings.prompts[base.prompt]),
                 "seed": base.seed,
-                "baseline_seconds": f"{times[0]:.6f}",
-                "arm_seconds": f"{times[1]:.6f}",
-                "speed_up": f"{times[0] / times[1]:.6f}",
+                "baseline_seconds": "" if theirs is None else f"{theirs:.6f}",
+                "arm_seconds": "" if mine is None else f"{mine:.6f}",
+                "speed_up": "" if theirs is None or mine is None else f"{theirs / mine:.6f}",
                 "baseline_clip": _number(scores[0]),
                 "arm_clip": _number(scores[1]),
                 "clip_difference": "" if None in scores else _number(scores[1] - scores[0]),  # type: ignore[operator]
@@ -162,11 +164,10 @@ def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
     return found
 
 
-def _seconds(comparison: Comparison, arm: int, beside: Call) -> float:
-    """Average the arm's calls of a call's batch in the same process."""
+def _seconds(comparison: Comparison, arm: int, beside: Call) -> float | None:
+    """Average the arm's calls of a call's batch in the same process; None where it was stopped before."""
     which = arm, beside.batch, beside.process
-    calls = [call for call in comparison.calls if (call.arm, call.batch, call.process) == which]
-    return sum(call.seconds / call.pictures for call in calls) / len(calls)
+    return average([c.seconds / c.pictures for c in comparison.calls if (c.arm, c.batch, c.process) == which])
 
 
 def _number(value: float | None) -> str:

@@ -1,10 +1,13 @@
 """What a model does with a request that its user would not expect: said once, beside the figures."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 from comparer.models import samplers
 from comparer.models.pipelines import Loaded
+
+MOVED = "Gone on with under other conditions than it began"
 
 
 def remarks(loaded: Loaded, settings: Any) -> list[str]:
@@ -37,8 +40,10 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
     return said
 
 
-def moved(before: dict, now: dict) -> list[str]:
+def moved(before: dict, now: dict, said: Sequence[str] = ()) -> list[str]:
     """Say where a run goes on elsewhere than it began: other device, dtype, threads or versions; [] where nowhere.
+
+    What was ``said`` of that before stays said.
 
     >>> moved({"device": "cpu", "versions": {"torch": "2.6"}}, {"device": "cuda:0", "versions": {"torch": "2.6"}})
     ['Gone on with under other conditions than it began: device cuda:0, before cpu.']
@@ -47,7 +52,8 @@ def moved(before: dict, now: dict) -> list[str]:
     names = ["device", "device_name", "dtype", "threads", "offload", "python", *now.get("versions", {})]
     differ = [f"{name} {flat[1].get(name)}, before {flat[0][name]}" for name in names
               if name in flat[0] and flat[0][name] != flat[1].get(name)]  # fmt: skip
-    return [f"Gone on with under other conditions than it began: {'; '.join(differ)}."] if differ else []
+    new = [f"{MOVED}: {'; '.join(differ)}."] if differ else []
+    return [*(each for each in said if each.startswith(MOVED) and each not in new), *new]
 
 
 def unread(tokenizer: Any, text: str, context: int) -> str:

@@ -90,7 +90,7 @@ class Outcome:
             self.last: history.name(folder),
             self.again: gr.update(visible=ended),
             **self.goon.shown(comparison, offered and ended),
-            **self.take.shown(comparison, ended and bool(comparison.shots)),
+            **self.take.shown(comparison, offered and ended and bool(comparison.shots)),
         }
         if isinstance(event, Finished):
             update[self.status] = results.ended(comparison)

@@ -8,11 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import history, past, turns
+from comparer import history, past
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Finished, Seen, Waiting
+from comparer.going import being_made
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import continued, extended, more_seeds
@@ -152,7 +153,7 @@ class Page:
         """Return the folder that this visitor goes on with; on a public page nobody changes another's run."""
         if not self._mine(Path(folder), owner):
             raise ComparerError("This run is another visitor's: look at it, and press Use these settings for your own.")
-        if past.being_made(Path(folder)):
+        if being_made(Path(folder)):
             raise ComparerError("This run is being made elsewhere: wait until it has ended.")
         return Path(folder)
 
@@ -263,7 +264,7 @@ class Page:
         """
         folder = history.find(self.config.runs, name)
         seen = history.load(folder)
-        going = seen.state == "running" and (turns.busy() or past.being_made(folder))
+        going = being_made(folder)
         pair, arm = link.pair_of(seen, said)
         event, offered = Finished(seen, folder, None), not going and self._mine(folder, owner)
         update = self.out.seen(event, True, True, pair, arm, offered)

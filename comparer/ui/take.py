@@ -1,26 +1,28 @@
 """Take it with you: grid, report, tables, script and record of the run that is shown, made when somebody asks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
 
+from comparer import turns
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.export import chosen
 from comparer.export.embedded import FULL, REDUCED
-from comparer.export.grid import MAX_PIXELS, GridOptions, save_grid
+from comparer.export.grid import MAX_PIXELS, GridOptions, pages, save_grid
 from comparer.export.report import save_report
 from comparer.export.script import save_script
 from comparer.export.tables import save_tables
 from comparer.results import Comparison
 from comparer.ui import link, results
-from comparer.ui.arms import PRIVATE
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
+PAGES = 20  # of a grid that the page draws; the command line has no limit
 KINDS = {
     "grid": ("Grid", "PNG", "One picture of every arm and row, with what was measured"),
     "report": (
@@ -47,8 +49,11 @@ PRESSED = """element.addEventListener('click', event => {
   const [one, other] = viewer?.state.arms ?? [0, 1]
   trigger('click', {take: pressed.dataset.take, pair: seen && `${seen.prompt}:${seen.seed}`, arm: one || other})
 })"""
-SAVED = """watch('value', () => requestAnimationFrame(() => {
-  for (const link of element.querySelectorAll('a[download]')) link.click()
+SAVED = """let last
+watch('value', () => requestAnimationFrame(() => {
+  const made = element.querySelector('ul')?.dataset.made
+  if (made && made !== last) for (const link of element.querySelectorAll('a[download]')) link.click()
+  last = made ?? last
 }))"""
 
 
@@ -64,6 +69,7 @@ class Take:
         with gr.Column(visible=False, elem_id="take") as self.column:
             self.bar = gr.HTML(BAR, elem_id="kinds", js_on_load=PRESSED, **PLAIN)
             self.taken = gr.HTML(elem_id="taken", js_on_load=SAVED, **PLAIN)
+            self.allowed = gr.State(False)  # the server's: on a public page nobody writes into another's run
             with gr.Accordion("What the grid and the report hold", open=False):
                 self.arms = gr.CheckboxGroup([], label="Arms of the grid")
                 with gr.Row():
@@ -87,29 +93,40 @@ class Take:
     def wire(self, comparison: gr.State, folder: gr.State) -> None:
         """Make what is asked for, and let the browser save it."""
         options = [self.arms, self.prompts, self.seeds, self.cell, self.look, self.pictures]
-        self.bar.click(self.take, [comparison, folder, *options], self.taken, **PRIVATE)
+        self.bar.click(
+            self.take, [self.allowed, comparison, folder, *options], self.taken, concurrency_limit=1,
+            concurrency_id="take", show_progress="hidden", api_visibility="private",
+        )  # fmt: skip
 
     def outputs(self) -> list[Any]:
         """List what ``shown`` changes."""
-        return [self.column, self.taken, self.arms]
+        return [self.column, self.taken, self.arms, self.allowed]
 
     def shown(self, seen: Comparison, offered: bool) -> dict:
         """Offer a run that has ended; the grid begins with all arms."""
         arms = [(arm.name, number) for number, arm in enumerate(seen.request.arms)]
         everything = gr.update(choices=arms, value=[number for _, number in arms], visible=len(arms) > 1)
-        return {self.column: gr.update(visible=offered), self.taken: "", self.arms: everything}
+        return {
+            self.column: gr.update(visible=offered), self.taken: "", self.arms: everything, self.allowed: offered
+        }  # fmt: skip
 
-    def take(self, event: gr.EventData, seen: Comparison | None, folder: str, *options: Any) -> str:
-        """Handle a press on a button: make the files, and say where they are."""
+    def take(
+        self, event: gr.EventData, allowed: bool, seen: Comparison | None, folder: str, *options: Any
+    ) -> Iterator[str]:
+        """Handle a press on a button: make the files in their turn, and say where they are."""
         data = event._data or {}
-        if seen is None or data.get("take") not in KINDS:
-            return ""
+        if not allowed or seen is None or data.get("take") not in KINDS:
+            return
+        yield results.told("Waiting for a comparison that is measured" if turns.busy() else "Writing")
         try:
-            return _links(self.made(data, seen, Path(folder), *options))
+            # Beside a comparison that is measured it would spoil the times.
+            with turns.turn(lambda *_: None, lambda: False, self.config.limits.queue, lambda: "an export"):
+                made = self.made(data, seen, Path(folder), *options)
+            yield _links(made)
         except ComparerError as error:
-            return results.failed(self.config.tell(error))
+            yield results.failed(self.config.tell(error))
         except OSError as error:
-            return results.failed(f"It cannot be written: {error.strerror or error}.")
+            yield results.failed(f"It cannot be written: {error.strerror or error}.")
 
     def made(
         self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str,
@@ -120,15 +137,18 @@ class Take:
         if kind == "grid":
             rows = chosen.rows(seen.request, prompts, seeds)
             around = {name: name in look for name in ("labels", "margins", "transpose")}
-            return save_grid(seen, folder, GridOptions(tuple(arms), rows, cell=cell, **around))
+            asked = GridOptions(tuple(arms), rows, cell=cell, **around)
+            if (number := pages(seen, asked)) > PAGES:
+                raise ComparerError(f"The grid would have {number} pages: take fewer rows or a smaller cell.")
+            return save_grid(seen, folder, asked)
         if kind == "report":
             return [save_report(seen, folder, pictures)]
         if kind == "tables":
             return save_tables(seen, folder)
         if kind == "script":
             pair, arm = link.pair_of(seen, data)
-            prompt, seed = pair or next((shot.prompt, shot.seed) for shot in seen.shots if shot.arm)
-            return [save_script(seen, folder, arm, prompt, seed)]
+            prompt, seed = pair or (seen.shots[0].prompt, seen.shots[0].seed)
+            return [save_script(seen, folder, min(arm, len(seen.request.arms) - 1), prompt, seed)]
         return [folder / "run.json"]
 
 
@@ -139,4 +159,4 @@ def _links(paths: Sequence[Path]) -> str:
         f"{escape(path.name)}</a> {path.stat().st_size / 1000:,.0f} kB</li>"
         for path in paths
     )
-    return f'<ul role="status">{items}</ul>'
+    return f'<ul role="status" data-made="{token_hex(4)}">{items}</ul>'
