@@ -9,7 +9,7 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 from time import time
@@ -188,7 +188,7 @@ def _card(folder: Path) -> Card:
 
 def _when(folder: Path) -> float:
     """Return when a folder was made by its name, else when it was changed; seconds since 1970, 0 where unknown."""
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         return datetime.strptime(folder.name[:17], "%Y-%m-%d_%H%M%S").timestamp()
     with suppress(OSError):
         return folder.lstat().st_mtime
@@ -199,7 +199,8 @@ def _made(folder: Path, record: os.stat_result) -> Card:
     try:
         comparison = history.load(folder)
         card = cards.made(comparison)
-        datetime.fromisoformat(card.created).astimezone(UTC)
+        if not card.created:
+            raise ValueError(f"'{shown(comparison.created)}' is not a date")
     except ComparerError as error:
         why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
         card = cards.damaged(f"Its run.json holds no run: {shown(why, 300)}", _when(folder))

@@ -12,6 +12,7 @@ from comparer import cards, history, past, two
 from comparer.errors import ComparerError
 from comparer.likeness import Similarity
 from comparer.order import LIKENESS, SCORE
+from comparer.ui import entry as entries_html
 
 NAME = "2026-11-{day:02}_120000_demo_{day:06x}"
 
@@ -63,7 +64,7 @@ def test_small_pictures_are_made_of_large_ones_alone(tmp_path):
     for shot in seen.shots:
         Image.new("RGB", (800, 400), (200, 30, 40)).save(folder.path / shot.file)
     settings = replace(seen.request.settings, width=800, height=400)
-    folder.save(replace(seen, request=replace(seen.request, settings=settings)))
+    folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", request=replace(seen.request, settings=settings)))
     small = cards.read(folder.path, cards.key((folder.path / "run.json").stat())).thumbs
     assert [Image.open(folder.path / name).size for name in small] == [(192, 96)] * 2
     assert Image.open(folder.path / small[0]).getpixel((90, 40)) == pytest.approx((200, 30, 40), abs=4)
@@ -102,6 +103,32 @@ def spoil(folder, how):
 
 SPOILT = ["cut", "gone", "a folder", "deep", "bytes", "a link", "empty", "no calls", "another way", "no date",
           "an arm too many", "times of text"]  # fmt: skip
+
+
+ODD = ["20260101T000523+00:00", "2026-01-01T00:05:23.123456+00:00", "2026-01-01T02:05:23+02:00", "2026-01-01 00:05:23",
+       "2026-W01-4T00:05:23Z", "20260101T000523Z", "2026-01-01", "0001-01-01T00:00:00+14:00",
+       "9999-12-31T23:59:59-14:00", "", "yesterday", "<script>alert(1)</script>", "2026-01-01T<b>", 5,
+       None, ["x"], {}]  # fmt: skip
+
+
+def test_no_odd_date_breaks_the_list(tmp_path):
+    for number, created in enumerate(ODD, 1):
+        folder = kept(tmp_path, name=f"run-{number:02}")
+        record = folder / "run.json"
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"created": created}))
+        if number == 1:  # as an earlier version kept it
+            card = json.loads((folder / "card.json").read_text()) | {"of": cards.key(record.stat())}
+            card["card"]["created"] = created
+            (folder / "card.json").write_text(json.dumps(card))
+    kept(tmp_path, name="9999-12-31_235959_demo_aaaaaa").joinpath("run.json").unlink()
+    for _ in range(2):
+        listed = past.entries(tmp_path)
+        dates = {entry.name: entry.card.created for entry in listed if not entry.card.damaged}
+        assert [dates[f"run-{number:02}"] for number in range(1, 7)] == ["2026-01-01T00:05:23+00:00"] * 6
+        assert dates.pop("run-07") == "2026-01-01T00:00:00+00:00" and len(dates) == 6 and len(listed) == len(ODD) + 1
+        drawn = entries_html.draw(listed, tmp_path, (), set())
+        assert drawn.count('<li class="run') == len(listed) and drawn.count("<h2>1 January 2026</h2>") == 1
+        assert "<b>2026" not in drawn and "<script>" not in drawn
 
 
 @pytest.mark.parametrize("how", SPOILT)
