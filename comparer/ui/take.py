@@ -127,7 +127,7 @@ class Take:
             return save_tables(seen, folder)
         if kind == "script":
             pair, arm = link.pair_of(seen, data)
-            prompt, seed = pair or next((shot.prompt, shot.seed) for shot in seen.shots if shot.arm)
+            prompt, seed = pair or next((shot.prompt, shot.seed) for shot in seen.shots if shot.arm or not arm)
             return [save_script(seen, folder, arm, prompt, seed)]
         return [folder / "run.json"]
 
