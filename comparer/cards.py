@@ -47,7 +47,7 @@ class Card:
     """A run in short.
 
     Attributes:
-        created: when it began, in UTC as ISO 8601 has it.
+        created: when it began, as ``utc`` writes it; "" where the record has no date.
         state: running, finished, stopped or failed; damaged where ``damaged`` says why it cannot be opened.
         checkpoint: which weights its baseline has, as ``weights.parse`` reads it.
         device: the name of what computed.
@@ -89,7 +89,7 @@ def made(comparison: Comparison) -> Card:
         prompts.append(text[:left])
         left -= len(prompts[-1])
     return Card(
-        created=comparison.created,
+        created=utc(comparison.created),
         state=comparison.state,
         checkpoint=request.settings.weights.text(),
         device=str(comparison.environment.get("device_name", "")),
@@ -102,6 +102,16 @@ def made(comparison: Comparison) -> Card:
         worst=worst,
         files=tuple(shot.file for shot in shown if shot),
     )
+
+
+def utc(created: Any) -> str:
+    """Write a time of ISO 8601 as "2026-11-21T16:33:05+00:00", one without an offset as UTC; "" where it is none."""
+    try:
+        moment = datetime.fromisoformat(created)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, TypeError, OverflowError):
+        return ""
+    return moment.isoformat(timespec="seconds")
 
 
 def _worst(comparison: Comparison) -> tuple[int, ...]:
@@ -137,7 +147,11 @@ def _arm(comparison: Comparison, number: int) -> ArmCard:
 
 def damaged(why: str, seconds: float) -> Card:
     """Return the card of a folder that cannot be opened; ``seconds`` since 1970 is when it was written last."""
-    return Card(datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds"), "damaged", damaged=why)
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # a clock of another age
+        moment = datetime.fromtimestamp(0, UTC)
+    return Card(moment.isoformat(timespec="seconds"), "damaged", damaged=why)
 
 
 def key(record: os.stat_result) -> list[int]:
@@ -165,7 +179,8 @@ def read(folder: Path, of: list[int]) -> Card | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     names = (*card.files, *card.thumbs)
-    return card if all(map(plain, names)) and len(card.worst) in (0, 3) else None
+    dated = card.created and card.created == utc(card.created)
+    return card if dated and all(map(plain, names)) and len(card.worst) in (0, 3) else None
 
 
 def plain(name: str) -> bool:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
@@ -22,6 +22,12 @@ from comparer.models.catalog import CATALOG
 OWNER = "owner"  # a file in the run folder: whose run it is
 # As ``RunFolder.create`` names them.
 _MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)
+_WRITTEN = re.compile(  # what Comparer writes into a run folder
+    r"(run\.json|card\.json|blind\.json|owner|going|report\.html|pairs\.csv|summary\.md|grid(-\d+)?\.png|thumb-\d\.jpg"
+    r"|\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.png|reproduce-\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.py|[a-z-]+\.svg)(\.partial)?|\.DS_Store",
+    re.ASCII,
+)
+_DELETED = re.compile(r"\.deleted-[0-9a-f]{16}", re.ASCII)  # what ``delete`` calls a folder before it empties it
 _OTHERS = ("check.json", "evaluation.json")  # what folders beside runs hold
 
 
@@ -50,10 +56,13 @@ class Entry:
 def entries(runs: Path, owner: str | None = None) -> list[Entry]:
     """List the runs of a folder, newest first: damaged ones too, and those inside evaluations.
 
+    What an earlier ``delete`` left of a run is removed.
+
     Args:
         runs: the folder; one that is not there holds no runs.
         owner: list only the runs of whoever has this secret; None for all.
     """
+    _sweep(runs)
     found = [Entry(name, _card(runs / name)) for name in _names(runs) if owner is None or owns(runs / name, owner)]
     return sorted(found, key=lambda entry: (entry.card.created, entry.name), reverse=True)
 
@@ -94,6 +103,10 @@ def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str
         return "it is being made"
     if found.card.damaged and not _MADE.fullmatch(found.name):
         return "nothing says that this folder is Comparer's"
+    if others := _others(runs / found.name):
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        named = ", ".join(f"'{shown(name, 40)}'" for name in others[:3])
+        return f"its folder holds what Comparer did not write: {named}{more}"
     return ""
 
 
@@ -117,9 +130,25 @@ def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None 
     gone = runs / f".deleted-{token_hex(8)}"  # at once: nobody sees half a run
     try:
         (runs / name).rename(gone)
-        shutil.rmtree(gone)
     except OSError as error:
         raise ComparerError(f"The run '{shown(name)}' cannot be deleted: {error.strerror or error}.") from error
+    _sweep(runs)
+
+
+def _others(folder: Path) -> list[str]:
+    """List what in a run folder is no file of Comparer's: other files, folders and links."""
+    return sorted(
+        each.name
+        for each in _inside(folder)
+        if not (_WRITTEN.fullmatch(each.name) and each.is_file(follow_symlinks=False))
+    )
+
+
+def _sweep(runs: Path) -> None:
+    """Remove deleted runs; what of one cannot be removed now is tried again the next time."""
+    for each in _inside(runs):
+        if _DELETED.fullmatch(each.name) and each.is_dir(follow_symlinks=False) and not _others(Path(each.path)):
+            shutil.rmtree(each.path, ignore_errors=True)
 
 
 def claim(folder: Path, owner: str) -> None:
@@ -181,7 +210,7 @@ def _card(folder: Path) -> Card:
 
 def _when(folder: Path) -> float:
     """Return when a folder was made by its name, else when it was changed; seconds since 1970, 0 where unknown."""
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         return datetime.strptime(folder.name[:17], "%Y-%m-%d_%H%M%S").timestamp()
     with suppress(OSError):
         return folder.lstat().st_mtime
@@ -192,7 +221,8 @@ def _made(folder: Path, record: os.stat_result) -> Card:
     try:
         comparison = history.load(folder)
         card = cards.made(comparison)
-        datetime.fromisoformat(card.created).astimezone(UTC)
+        if not card.created:
+            raise ValueError(f"'{shown(comparison.created)}' is not a date")
     except ComparerError as error:
         why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
         card = cards.damaged(f"Its run.json holds no run: {shown(why, 300)}", _when(folder))

@@ -136,7 +136,7 @@ def test_all_else_is_hidden_while_judging_and_comes_back(opened, folder):
     tab.get_by_role("button", name="Leave").click()
     tab.get_by_role("button", name="Go on: 0 of 4 judged").wait_for()
     assert tab.url == address
-    tab.get_by_role("tab", name="Side by side").click()
+    tab.get_by_role("tab", name="Compare").click()
     assert "DeepCache" in tab.locator("body").inner_text() and tab.locator(".card").first.is_visible()
 
 

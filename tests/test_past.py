@@ -16,6 +16,8 @@ from comparer.errors import ComparerError
 from comparer.going import being_made, hold
 from comparer.likeness import Similarity
 from comparer.order import LIKENESS, SCORE
+from comparer.ui import entry as entries_html
+from comparer.ui import link
 
 NAME = "2026-11-{day:02}_120000_demo_{day:06x}"
 
@@ -58,7 +60,7 @@ def test_the_worst_pair_is_the_one_that_lost_most(order, tmp_path):
     folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", shots=shots))
     (entry,) = past.entries(tmp_path)
     assert entry.card.worst == (3, 1, 17)
-    assert entry.card.files == ("0-1-17.png", "3-1-17.png")
+    assert entry.card.files == ("0-arm_p002_s17.png", "3-arm_p002_s17.png")
 
 
 def test_small_pictures_are_made_of_large_ones_alone(tmp_path):
@@ -67,7 +69,7 @@ def test_small_pictures_are_made_of_large_ones_alone(tmp_path):
     for shot in seen.shots:
         Image.new("RGB", (800, 400), (200, 30, 40)).save(folder.path / shot.file)
     settings = replace(seen.request.settings, width=800, height=400)
-    folder.save(replace(seen, request=replace(seen.request, settings=settings)))
+    folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", request=replace(seen.request, settings=settings)))
     small = cards.read(folder.path, cards.key((folder.path / "run.json").stat())).thumbs
     assert [Image.open(folder.path / name).size for name in small] == [(192, 96)] * 2
     assert Image.open(folder.path / small[0]).getpixel((90, 40)) == pytest.approx((200, 30, 40), abs=4)
@@ -108,6 +110,32 @@ SPOILT = ["cut", "gone", "a folder", "deep", "bytes", "a link", "empty", "no cal
           "an arm too many", "times of text"]  # fmt: skip
 
 
+ODD = ["20260101T000523+00:00", "2026-01-01T00:05:23.123456+00:00", "2026-01-01T02:05:23+02:00", "2026-01-01 00:05:23",
+       "2026-W01-4T00:05:23Z", "20260101T000523Z", "2026-01-01", "0001-01-01T00:00:00+14:00",
+       "9999-12-31T23:59:59-14:00", "", "yesterday", "<script>alert(1)</script>", "2026-01-01T<b>", 5,
+       None, ["x"], {}]  # fmt: skip
+
+
+def test_no_odd_date_breaks_the_list(tmp_path):
+    for number, created in enumerate(ODD, 1):
+        folder = kept(tmp_path, name=f"run-{number:02}")
+        record = folder / "run.json"
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"created": created}))
+        if number == 1:  # as an earlier version kept it
+            card = json.loads((folder / "card.json").read_text()) | {"of": cards.key(record.stat())}
+            card["card"]["created"] = created
+            (folder / "card.json").write_text(json.dumps(card))
+    kept(tmp_path, name="9999-12-31_235959_demo_aaaaaa").joinpath("run.json").unlink()
+    for _ in range(2):
+        listed = past.entries(tmp_path)
+        dates = {entry.name: entry.card.created for entry in listed if not entry.card.damaged}
+        assert [dates[f"run-{number:02}"] for number in range(1, 7)] == ["2026-01-01T00:05:23+00:00"] * 6
+        assert dates.pop("run-07") == "2026-01-01T00:00:00+00:00" and len(dates) == 6 and len(listed) == len(ODD) + 1
+        drawn = entries_html.draw(listed, tmp_path, (), set())
+        assert drawn.count('<li class="run') == len(listed) and drawn.count("<h2>1 January 2026</h2>") == 1
+        assert "<b>2026" not in drawn and "<script>" not in drawn
+
+
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_damaged_run_is_listed_as_such_and_breaks_nothing_else(how, tmp_path):
     runs = tmp_path / "runs"
@@ -118,6 +146,10 @@ def test_a_damaged_run_is_listed_as_such_and_breaks_nothing_else(how, tmp_path):
         assert newest.card.state == oldest.card.state == "finished"
         assert damaged.name == NAME.format(day=2) and damaged.card.state == "damaged" and damaged.card.damaged
         assert str(tmp_path) not in damaged.card.damaged and len(damaged.card.damaged) < 500
+    if how in ("a folder", "a link"):  # Comparer wrote none
+        with pytest.raises(ComparerError, match="what Comparer did not write: 'run.json'"):
+            past.delete(runs, damaged.name)
+        return
     past.delete(runs, damaged.name)
     assert names(runs) == [newest.name, oldest.name] and not (runs / damaged.name).exists()
 
@@ -142,7 +174,7 @@ def test_a_card_is_of_one_record_and_made_anew_for_another(tmp_path):
         lambda card: card.replace('"pictures": 24', '"pictures": "<script>"'),
         lambda card: card.replace('"pictures": 24', '"pictures": 24, "more": 1'),
         lambda card: card.replace('"state": "finished"', '"state": null'),
-        lambda card: card.replace("0-1-3.png", "../../../secret.png"),
+        lambda card: card.replace("0-arm_p002_s3.png", "../../../secret.png"),
         lambda card: card.replace('"worst": [', '"worst": [1, 2, '),
         lambda card: card.replace('"name": "Baseline"', '"name": ["Baseline"]'),
     ],
@@ -239,13 +271,69 @@ def test_a_folder_of_somebody_elses_with_a_run_json_is_not_deleted(tmp_path):
     assert (tmp_path / "thesis" / "run.json").is_file()
 
 
-def test_deleting_follows_no_link_in_the_folder(tmp_path):
+def test_a_folder_with_anything_of_somebody_elses_is_not_deleted(tmp_path):
     folder = kept(tmp_path / "runs")
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("x")
-    (folder / "more").symlink_to(tmp_path / "precious")
+
+    def refused(named):
+        before = sorted(tmp_path.rglob("*"))
+        with pytest.raises(ComparerError, match=f"is not deleted: its folder holds what .* did not write: {named}"):
+            past.delete(tmp_path / "runs", folder.name)
+        assert sorted(tmp_path.rglob("*")) == before
+
+    for name in ("more", "grid.png"):
+        (folder / name).symlink_to(tmp_path / "precious")
+        refused(f"'{name}'.$")
+        (folder / name).unlink()
+    (folder / "report.html").mkdir()
+    refused("'report.html'.$")
+    for name in ("thesis.tex", "2024-photo.png", "0-notes_p1.png"):
+        (folder / name).write_text("mine")
+    refused("'0-notes_p1.png', '2024-photo.png', 'report.html' and 1 more.$")
+    (folder / "report.html").rmdir()
+    for name in ("thesis.tex", "2024-photo.png", "0-notes_p1.png"):
+        (folder / name).unlink()
     past.delete(tmp_path / "runs", folder.name)
-    assert not folder.exists() and (tmp_path / "precious" / "file").read_text() == "x"
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_everything_that_is_written_into_a_run_can_be_deleted(tmp_path):
+    from comparer.export.report import save_report
+    from comparer.export.tables import save_tables
+
+    folder = kept(tmp_path)
+    seen = replace(history.load(folder), checkpoint={"name": "demo"})
+    save_report(seen, folder), save_tables(seen, folder), past.claim(folder, "secret")
+    shot = history.RunFolder.at(folder).save_shot(seen, 1, 0, 3, Image.new("RGB", (8, 8)))
+    others = ("blind.json", "grid.png", "grid-2.png", "thumb-1.jpg", "reproduce-1-same_p001_s3.py", "run.json.partial")
+    for name in others:
+        (folder / name).write_text("x")
+    assert (folder / shot).is_file()
+    past.delete(tmp_path, folder.name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_to_a_run_of_one_arm_is_of_the_baseline(tmp_path):
+    alone, two_arms = comparison_in(tmp_path / "a", arms=1), comparison_in(tmp_path / "b", arms=2)
+    pair = {"pair": "1:17", "arm": "1"}
+    assert link.pair_of(alone, pair) == ((1, 17), 0) == link.pair_of(alone, {"pair": "1:17"})
+    assert link.pair_of(alone, {}) == (None, 0) == link.pair_of(alone, pair | {"pair": "1:99"})
+    assert link.pair_of(two_arms, pair) == ((1, 17), 1)
+    assert link.pair_of(two_arms, pair | {"arm": "0"}) == (None, 1) == link.pair_of(two_arms, {})
+
+
+def test_what_a_delete_left_is_removed_at_the_next_listing_and_nothing_else(tmp_path):
+    left = kept(tmp_path, name="run").rename(tmp_path / ".deleted-0123456789abcdef")
+    (left / "run.json").unlink()
+    stay = [tmp_path / name for name in (".deleted-1", ".deleted-0123456789abcdeg", ".deleted-fedcba9876543210")]
+    for folder in stay:
+        folder.mkdir()
+    (stay[2] / "thesis.tex").write_text("mine")
+    (tmp_path / "elsewhere").mkdir()
+    stay.append(tmp_path / ".deleted-aaaaaaaaaaaaaaaa")
+    stay[3].symlink_to(tmp_path / "elsewhere")
+    assert names(tmp_path) == [] and not left.exists() and all(map(os.path.lexists, stay))
 
 
 def test_every_word_must_stand_somewhere_in_any_case(tmp_path):

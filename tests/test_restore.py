@@ -16,6 +16,7 @@ from comparer.accelerators import parse, parse_stack
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.export import png_chunks
 from comparer.export.grid import GridOptions, save_grid
 from comparer.export.png_text import parameters_line, save_png, shot_texts
 from comparer.foreign import sampler
@@ -266,8 +267,8 @@ FILES = {
     "short.png": (HEAD[:20], "is cut short"),
     "huge.png": (HEAD + struct.pack(">I", 2**31) + b"tEXt", "has a text of 2,147,483,648 bytes: at most"),
     "flipped.png": (HEAD + chunk(b"tEXt", b"comparer\0{}", 7) + END, "is damaged: a text is not what was written"),
-    "bomb.png": (HEAD + chunk(b"zTXt", b"comparer\0\0" + BOMB) + END, "unpacks to more than"),
-    "itxt-bomb.png": (HEAD + chunk(b"iTXt", b"comparer\0\1\0\0\0" + BOMB) + END, "unpacks to more than"),
+    "bomb.png": (HEAD + chunk(b"zTXt", b"comparer\0\0" + BOMB) + END, "unpack to more than"),
+    "itxt-bomb.png": (HEAD + chunk(b"iTXt", b"comparer\0\1\0\0\0" + BOMB) + END, "unpack to more than"),
     "packed.png": (HEAD + chunk(b"zTXt", b"comparer\0\0no zlib") + END, "a text cannot be unpacked"),
     "deep.png": (HEAD + chunk(b"tEXt", b"comparer\0" + b'{"a":' * 500_000) + END, "no JSON that can be read"),
     "deep.json": (b"  " + b'{"request":' * 500_000, "no JSON that can be read"),
@@ -288,6 +289,21 @@ FILES = {
     ),
     "chunks.png": (HEAD + chunk(b"teXt", b"") * 100_001 + END, "has more than 100,000 parts"),
 }  # fmt: skip
+
+
+def test_a_repeated_text_is_not_unpacked_again_and_all_texts_share_one_limit(tmp_path):
+    def read(*bodies: tuple[bytes, bytes]) -> dict[str, str]:
+        path = tmp_path / "p.png"
+        parts = (chunk(b"zTXt", key + b"\0\0" + zlib.compress(body)) for key, body in bodies)
+        path.write_bytes(HEAD + b"".join(parts) + chunk(b"zTXt", b"a\0\0no zlib") + END)
+        return png_chunks.texts(path, ("a", "b"))
+
+    half = bytes(png_chunks.MOST // 2)
+    assert read((b"a", b"first"), (b"a", b"second"), (b"b", b"other")) == {"a": "first", "b": "other"}
+    assert list(map(len, read((b"a", half), *[(b"a", half)] * 5, (b"b", half)).values())) == [len(half)] * 2
+    for more in (b"x", half + b"x"):
+        with pytest.raises(ComparerError, match="has texts that unpack to more than 8,388,608 bytes"):
+            read((b"a", half * (1 if len(more) > 1 else 2)), (b"b", more))
 
 
 @pytest.mark.parametrize("name", FILES)

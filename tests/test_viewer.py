@@ -55,7 +55,7 @@ def comparison_in(folder, arms=6, prompts=PROMPTS, seeds=(3, 17)):
     seen = Comparison(request, state="finished", scorer=Scorer("CLIP"))
     for item, (prompt, seed) in enumerate(request.items()):
         for arm in range(arms):
-            name = f"{arm}-{prompt}-{seed}.png"
+            name = f"{arm}-arm_p{prompt + 1:03}_s{seed}.png"
             Image.fromarray(of_arm(arm, prompt, seed)).save(folder / name)
             seen.calls.append(Call(arm, item, 1, 1.5 - arm / 10, {"text": 0.1, "denoising": 1.2, "decoding": 0.1}, ()))
             alike = Similarity(arm == 1, arm, arm / 2, None if arm == 1 else 40.0, 1 - arm * item / 100)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from comparer.errors import ComparerError, shown
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MOST = 8 << 20  # bytes of a text, unpacked
+MOST = 8 << 20  # bytes of all wanted texts of a file together, unpacked
 CHUNKS = 100_000  # a page of 64 million pixels of noise has 3,000 of 64 KiB
 
 
@@ -22,13 +22,14 @@ def is_png(path: Path) -> bool:
 
 
 def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
-    """Return those of the wanted texts that a PNG has, by their names (Latin-1, case matters).
+    """Return those of the wanted texts that a PNG has, by their names (Latin-1, case matters); of equals the first.
 
     Raises:
-        ComparerError: it is no PNG, damaged, cut short, or a text is larger than 8 MiB.
+        ComparerError: it is no PNG, damaged, cut short, or its texts are larger than 8 MiB.
     """
     name = f"'{shown(path.name)}'"
     found: dict[str, str] = {}
+    left = MOST
     try:
         with path.open("rb") as file:
             if file.read(len(SIGNATURE)) != SIGNATURE:
@@ -37,8 +38,11 @@ def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
                 kind, data = _chunk(file, name)
                 if kind == b"IEND":
                     return found
-                if data and (key := data.split(b"\0", 1)[0].decode("latin-1")) in wanted:
-                    found.setdefault(key, _text(kind, data, name))
+                key = data.split(b"\0", 1)[0].decode("latin-1")
+                if key in wanted and key not in found:
+                    body, coding = _text(kind, data, name, left)
+                    found[key] = body.decode(coding, "replace")
+                    left -= len(body)
     except OSError as error:
         raise ComparerError(f"{name} cannot be read: {error.strerror or error}.") from error
     raise ComparerError(f"{name} has more than {CHUNKS:,} parts, as no picture has.")
@@ -63,7 +67,8 @@ def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
     return kind, data
 
 
-def _text(kind: bytes, data: bytes, name: str) -> str:
+def _text(kind: bytes, data: bytes, name: str, most: int) -> tuple[bytes, str]:
+    """Return a text's bytes, unpacked, and their coding."""
     rest, packed, coding = data.split(b"\0", 1)[1:], kind == b"zTXt", "latin-1"
     body = rest[0] if rest else b""
     if kind == b"zTXt":
@@ -72,11 +77,10 @@ def _text(kind: bytes, data: bytes, name: str) -> str:
         packed, coding = body[:1] == b"\1", "utf-8"
         body = body[2:].split(b"\0", 2)[-1]  # behind the method, the language and the translated name
     if packed:
-        opened = zlib.decompressobj()
         try:
-            body = opened.decompress(body, MOST)
+            body = zlib.decompressobj().decompress(body, most + 1)
         except zlib.error as error:
             raise ComparerError(f"{name} is damaged: a text cannot be unpacked.") from error
-        if opened.unconsumed_tail:
-            raise ComparerError(f"{name} has a text that unpacks to more than {MOST:,} bytes: it is not read.")
-    return body.decode(coding, "replace")
+    if len(body) > most:
+        raise ComparerError(f"{name} has texts that unpack to more than {MOST:,} bytes: they are not read.")
+    return body, coding

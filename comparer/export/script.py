@@ -7,7 +7,7 @@ from typing import Any
 from comparer.accelerators.stack import label
 from comparer.errors import ComparerError, shown
 from comparer.export.script_ways import Asked, Way, way
-from comparer.export.script_weights import CANNOT, Loading, loading
+from comparer.export.script_weights import CANNOT, Loading, loading, plain
 from comparer.history import slug
 from comparer.models import samplers
 from comparer.models.catalog import FAMILIES, Family
@@ -136,7 +136,9 @@ def _listed(values: list | dict) -> str:
 
 def _requirements(environment: dict, packages: list[str], lora: bool) -> str:
     versions = environment["versions"]
-    exact = [f"{name}=={versions[name].partition('+')[0]}" for name in packages if name in versions]
+    for name in (known := [name for name in packages if name in versions]):
+        plain(versions[name], r"[\w.+-]+", f"the version of {name}")
+    exact = [f"{name}=={versions[name].partition('+')[0]}" for name in known]
     return " ".join([*exact, "accelerate", "numpy", "pillow", *(["peft"] if lora else [])])
 
 
@@ -187,12 +189,14 @@ def _sampler(name: str) -> str:
 def _load(load: Loading, name: str, environment: dict) -> str:
     lines = [*load.lines, "pipe.scheduler = sampler(pipe.scheduler.config)"]
     lines.append("pipe.set_progress_bar_config(disable=True)")
-    if environment["vae"] != "whole":
-        lines.append(f"pipe.vae.enable_{environment['vae']}()")
-    if environment["offload"] == "none":
+    vae = plain(environment["vae"], "whole|slicing|tiling", "the way of the autoencoder")
+    offload = plain(environment["offload"], "none|model|sequential", "the offloading")
+    if vae != "whole":
+        lines.append(f"pipe.vae.enable_{vae}()")
+    if offload == "none":
         lines.append("return pipe.to(options.device)")
     else:
-        kind = environment["offload"].replace("model", "model_cpu")
+        kind = offload.replace("model", "model_cpu")
         lines += [f"pipe.enable_{kind}_offload(device=options.device)", "return pipe"]
     return _function(name, "options", "Load the pipeline.", lines)
 

@@ -8,8 +8,10 @@ from typing import Any
 from comparer.errors import ComparerError, shown
 from comparer.models.catalog import CATALOG, FAMILIES
 from comparer.results import Comparison
+from comparer.weights import DTYPES
 
 CANNOT = "The script cannot be written:"
+NAME = r"[A-Za-z_]\w*"
 _HUB = {where for model in CATALOG.values() if model.gigabytes for where in (model.source, model.base)}
 # As save_pretrained calls them: unet/diffusion_pytorch_model.fp16-00001-of-00002.safetensors
 _SAVED = {
@@ -39,6 +41,22 @@ class Loading:
     loras: int = 0
 
 
+def plain(value: Any, pattern: str, what: str) -> str:
+    """Return a value of the record, which may be anybody's, that goes into the script as it stands.
+
+    Args:
+        value: the record's.
+        pattern: the regular expression of what is harmless there, in ASCII.
+        what: what it is, for people.
+
+    Raises:
+        ComparerError: it is anything else.
+    """
+    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+        raise ComparerError(f"{CANNOT} its record has '{shown(value)}' as {what}.")
+    return value
+
+
 def loading(comparison: Comparison, arm: int, before: str = "") -> Loading:
     """Say how an arm's pipeline is loaded.
 
@@ -60,8 +78,12 @@ class _Writer:
         self.card, self.before = comparison.card(arm), before
         self.weights = comparison.request.settings_of(arm).weights
         self.family = FAMILIES[self.card["family"]]
-        self.dtype = f"dtype=torch.{self.card.get('dtype') or comparison.environment['dtype']}"
+        dtype = self.card.get("dtype") or comparison.environment["dtype"]
+        self.dtype = f"dtype=torch.{plain(dtype, '|'.join(DTYPES), 'a dtype')}"
         self.parts: dict[str, dict[str, Any]] = self.card.get("components", {})
+        for name, part in self.parts.items():
+            plain(name, NAME, "a component's name")
+            plain(part["class_name"], NAME, "a component's class")
         self.made = Loading(classes={("diffusers", self.family.pipeline)})
         self.given: list[str] = []  # components that are loaded by themselves
 
@@ -179,8 +201,9 @@ class _Writer:
             if "ztsnr" in self.card["extra"]:
                 changed |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
             said = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+            reason = " ".join(str(self.card["configs"]["prediction_reason"]).split())
             self.made.lines += [
-                f"# {self.card['configs']['prediction_reason']}"[:110].replace("\n", " "),
+                f"# {''.join(c if c.isprintable() else '?' for c in reason)}"[:110],
                 f"pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, {said})",
             ]
 

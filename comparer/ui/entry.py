@@ -62,7 +62,7 @@ def _entry(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> s
     state = (
         "" if card.state == "finished" else f'<span class="badge">{STATES.get(card.state, escape(card.state))}</span>'
     )
-    facts = [f'<time datetime="{escape(card.created)}">{card.created[11:16]}</time>']
+    facts = [f'<time datetime="{escape(card.created)}">{escape(card.created[11:16])}</time>']
     if card.damaged:
         said = f"<h3>{escape(entry.name)}{state}</h3><p>{escape(card.damaged)}</p>"
     else:

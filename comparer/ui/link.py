@@ -22,14 +22,17 @@ def query(name: str, pair: tuple[int, int] | None = None, arm: int = 1) -> str:
 def pair_of(seen: Comparison, said: Mapping[str, str]) -> tuple[tuple[int, int] | None, int]:
     """Read the pair and the arm that an address says; (None, 1) where the run has no such pair.
 
+    The arm is 0 where the run has the baseline alone.
+
     Args:
         seen: the run.
         said: the address's ``pair`` and ``arm``, from anybody.
     """
-    pair, arm = str(said.get("pair", "")), str(said.get("arm", "1"))
+    pair, arm, alone = str(said.get("pair", "")), str(said.get("arm", "1")), len(seen.request.arms) == 1
+    nothing = None, 0 if alone else 1
     if not re.fullmatch(r"\d{1,6}:\d{1,10}", pair, re.ASCII) or not re.fullmatch(r"\d{1,4}", arm, re.ASCII):
-        return None, 1
+        return nothing
     prompt, seed = map(int, pair.split(":"))
     made = any((shot.prompt, shot.seed) == (prompt, seed) for shot in seen.shots)
-    known = 0 < int(arm) < len(seen.request.arms) or len(seen.request.arms) == 1
-    return ((prompt, seed), int(arm)) if made and known else (None, 1)
+    known = alone or 0 < int(arm) < len(seen.request.arms)
+    return ((prompt, seed), 0 if alone else int(arm)) if made and known else nothing

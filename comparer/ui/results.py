@@ -89,7 +89,7 @@ PREVIOUS = '<p class="previous">Previous run</p>'
 def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> str:
     """Say how the run ended; ``again`` is what one is called that is shown anew, ``elsewhere`` if it still goes on."""
     made, asked = len(comparison.shots), len(comparison.request.items()) * len(comparison.request.arms)
-    before = f"{again}, {comparison.created[:16].replace('T', ' ')} UTC. " if again else ""
+    before = f"{again}, {escape(str(comparison.created)[:16].replace('T', ' '))} UTC. " if again else ""
     if elsewhere:
         before += "Running in another tab; reload to see more. "
     said = {
