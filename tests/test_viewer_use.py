@@ -217,7 +217,7 @@ def test_the_table_says_what_differs_and_dims_what_is_equal(opened):  # noqa: F8
 
 def test_tab_reaches_every_control_and_each_has_a_name(opened):  # noqa: F811
     tab = opened("#pair=0:3&arms=0,1,2&mode=difference")
-    wanted = tab.locator(".viewer :is(button, select, input, [tabindex='0']):not(:disabled):visible").count()
+    wanted = tab.locator(".viewer :is(button, select, input, a, [tabindex='0']):not(:disabled):visible").count()
     reached = []
     focus = (
         "() => { const e = document.activeElement;"
@@ -305,7 +305,7 @@ def test_the_data_begin_with_the_worst_where_that_is_known(site, tmp_path):  # n
 
     seen = comparison_in(tmp_path, arms=2)
     shown = viewer.data(seen, "gradio_api/file=/runs/1")
-    assert shown["order"] == SCORE and shown["pairs"][0]["shots"][0]["url"] == "gradio_api/file=/runs/1/0-0-3.png"
+    assert shown["order"] == SCORE and shown["pairs"][0]["shots"][0]["url"] == "gradio_api/file=/runs/1/0-arm_p001_s3.png"
     assert [order["arms"][1] for order in shown["orders"] if order["name"] == SCORE] == [[2, 0, 3, 1]]
     one = viewer.data(seen, ".", (1, 3), arm=7)
     assert (one["pairs"][one["pair"]]["seed"], one["arm"], shown["pair"]) == (3, 1, None)
