@@ -2,21 +2,29 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all lint docs screenshots clean
+SHELL := /bin/bash
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+# Run commands, say how long they took, and end as they ended.
+timed = @SECONDS=0; { $(2); }; status=$$?; echo "make $(1): $$((SECONDS / 60)) min $$((SECONDS % 60)) s"; exit $$status
+
+.PHONY: run check test test-all lint docs screenshots clean
 
 run: $(VENV)/.installed
 	$(BIN)/python app.py $(ARGS)
 
-test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest $(ARGS)
+check: $(VENV)/.installed-dev
+	$(call timed,check,$(LINT) && $(PYTEST) --light $(ARGS))
+
+test: $(VENV)/.installed-dev
+	$(call timed,test,$(LINT) && $(PYTEST) -m "not full and not alone" $(ARGS) && $(BIN)/python -m pytest -m "alone and not full" $(ARGS))
 
 test-all: test
-	$(BIN)/python -m pytest -m full tests $(ARGS)
+	$(call timed,test-all,$(PYTEST) -m full $(ARGS))
 
 lint: $(VENV)/.installed-dev
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(LINT)
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m comparer.readme README.md docs/accelerators.md docs/run-format.md

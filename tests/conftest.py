@@ -1,39 +1,73 @@
-"""Shared fixtures: a demo request that is quick, and the real app in a process of its own."""
+"""Fixtures that more than one folder uses, and what a session needs: threads, light mode, the order of the files.
 
+``pytest --light`` runs every test that needs neither a model nor a browser: whatever imports torch, starts a Python
+process of its own or opens Chromium is skipped there.
+"""
+
+import importlib.abc
 import os
-import re
 import shutil
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from time import monotonic
 
 import pytest
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test needs a connection
+os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("COMPARER_TEST_THREADS", "1"))  # of the children, too
 
-from comparer.accelerators import parse
-from comparer.compare import Finished, compare
 from comparer.config import Config
-from comparer.models.libraries import prepare
-from comparer.request import Arm, Request, Settings
+from helpers.pages import serving
+from helpers.runs import THREADS
 
-prepare()  # before any test module imports diffusers
-THREADS = int(os.environ.get("COMPARER_TEST_THREADS", "2"))
-ROOT = Path(__file__).parents[1]
-PROMPT = "a large red star in the top left on a blue background"
+HEAVY = ("torch", "diffusers", "transformers", "open_clip", "playwright")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _one_way_to_compute():
-    """Pixels are compared: a fixed number of threads."""
+class SkipHeavyImports(importlib.abc.MetaPathFinder):
+    """Skip the test, or the module of tests, that imports a library of models."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name in HEAVY:
+            pytest.skip(f"--light: imports {name}", allow_module_level=True)
+
+
+class NoPython(subprocess.Popen):
+    """Skip the test that starts Python."""
+
+    def __init__(self, command, *arguments, **named):
+        if command and command[0] == sys.executable:
+            pytest.skip("--light: starts a Python process")
+        super().__init__(command, *arguments, **named)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--light", action="store_true", help="skip what imports torch, starts the app or opens a browser")
+
+
+def pytest_configure(config):
+    config.started = monotonic()
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        return  # the workers run the tests
+    if config.getoption("--light"):
+        sys.meta_path.insert(0, SkipHeavyImports())
+        subprocess.Popen = NoPython
+        return
     import torch
 
-    torch.set_num_threads(THREADS)
+    from comparer.models.libraries import prepare
+
+    prepare()  # before any test module imports diffusers
+    torch.set_num_threads(THREADS)  # pixels are compared
+
+
+def pytest_collection_modifyitems(items):
+    """Begin with the longest files: the last one running alone costs the other worker's time."""
+    items.sort(key=lambda item: "/ui/" not in item.path.as_posix())  # stable: files stay together
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    terminalreporter.write_line(f"{monotonic() - config.started:.0f} s from the first import to the last test")
 
 
 @pytest.fixture
@@ -41,34 +75,11 @@ def config(tmp_path):
     return Config(runs=tmp_path / "runs")
 
 
-def ask(*accelerators, warmups=0, noise="cpu", **settings):
-    """Build a small request for the demo checkpoint: 4 steps, one seed."""
-    base = Settings(prompts=(PROMPT,), steps=4)
-    arms = (Arm("Baseline"), *(Arm(text, (parse(text),)) for text in accelerators))
-    return Request(replace(base, **settings), arms, warmups, noise)
-
-
-def finish(request, config, stop=None):
-    """Run a request to its end and return the last event."""
-    (*_, last) = compare(request, config, stop)
-    assert isinstance(last, Finished)
-    return last
-
-
-def pixels(done):
-    """Return every shot's pixels by (arm, prompt, seed)."""
-    import numpy as np
-    from PIL import Image
-
-    return {
-        (s.arm, s.prompt, s.seed): np.asarray(Image.open(done.folder / s.file)).astype(int)
-        for s in done.comparison.shots
-    }
-
-
 @pytest.fixture(scope="session")
-def chromium():
+def chromium(pytestconfig):
     """Yield a running Chromium, or skip with how to install it."""
+    if pytestconfig.getoption("--light"):
+        pytest.skip("--light: opens a browser")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         told = "no Chromium here: install it ('apt-get install chromium', 'brew install --cask chromium')"
@@ -85,36 +96,6 @@ def chromium():
         browser.close()
 
 
-@contextmanager
-def serving(runs, *arguments, port="7900", **environment):
-    """Start ``python app.py`` on a free port and yield its address; a traceback in its output fails the test."""
-    process = subprocess.Popen(
-        [sys.executable, "-u", "app.py", "--port", port, "--runs", str(runs), *arguments],
-        cwd=ROOT,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said, address = [], None
-    for line in process.stdout:
-        said.append(line)
-        if found := re.search(r"Comparer is at (http://\S+?)/?\s", line):
-            address = found[1]
-            break
-    reader = threading.Thread(target=lambda: said.extend(process.stdout), daemon=True)
-    reader.start()
-    if address is None:
-        pytest.fail("app.py did not start:\n" + "".join(said))
-    try:
-        yield address
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-        reader.join()
-    assert "Traceback" not in "".join(said), "".join(said)
-
-
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """Serve the page as it is without options and yield its address."""
@@ -122,10 +103,25 @@ def server(tmp_path_factory):
         yield address
 
 
-def until(condition, seconds=60):
-    """Return what ``condition`` returns as soon as it is true; fail when it does not become so."""
-    end = monotonic() + seconds
-    while not (value := condition()):
-        assert monotonic() < end, "it did not happen"
-        threading.Event().wait(0.02)
-    return value
+@pytest.fixture
+def page(chromium, server):
+    """Open the page; nothing may go elsewhere, nothing may be logged as an error."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    tab, wrong = context.new_page(), []
+    tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda e: wrong.append(str(e)))
+    tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((server, "data:", "blob:")) else None)
+    tab.set_default_timeout(90_000)
+    tab.goto(server)
+    tab.get_by_role("button", name="Generate").wait_for()
+    yield tab
+    context.close()
+    assert not wrong
+
+
+@pytest.fixture(scope="session")
+def repositories(tmp_path_factory):
+    """Repositories as the hub has them, each with tiny weights."""
+    from helpers.hub_models import repositories_in
+
+    return repositories_in(tmp_path_factory.mktemp("hub"))

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import PROMPT, ROOT, serving
 
 from comparer import config as options
 from comparer.checkpoints.find import names, resolve
@@ -18,6 +17,8 @@ from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.readme import up_to_date
 from comparer.request import Limits, Request
+from helpers.pages import serving
+from helpers.runs import PROMPT, ROOT
 
 GIVEN = {
     "checkpoints": ("/a", lambda c: c.checkpoints == (Path("/a"),)),

@@ -1,0 +1,214 @@
+"""Blind tests in the run folder: the shuffle, the votes, and pictures that only their pixels tell apart."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import binomtest, chisquare
+
+from comparer import blind
+from comparer.errors import ComparerError
+from comparer.export.png_text import save_png
+from comparer.export.sealed import sealed
+from comparer.history import RunFolder
+from helpers.runs import ROOT
+from helpers.viewer_runs import comparison_in
+
+ITEMS = [(prompt, seed) for prompt in range(4) for seed in (1, 2, 3)]
+JUDGE = "0123456789abcdef"
+
+
+def run_in(path, arms=3):
+    """Write a run folder with four pairs an arm."""
+    seen = comparison_in(path, arms)
+    RunFolder(path).save(seen)
+    return seen
+
+
+def vote_all(folder, session, choices):
+    for number, choice in enumerate(choices):
+        session = blind.cast(folder, session.id, number, choice)
+    return session
+
+
+def for_the_arm(session):
+    return ["a" if trial.a else "b" for trial in session.trials]
+
+
+def test_the_same_seed_gives_the_same_order_and_sides_on_every_machine():
+    assert [(t.prompt, t.seed, t.a) for t in blind.trials(ITEMS[:5], 2, 7)] == [
+        (0, 3, 2), (0, 1, 2), (1, 2, 2), (1, 1, 0), (0, 2, 0),
+    ]  # fmt: skip
+    assert blind.trials(ITEMS, 2, 7) != blind.trials(ITEMS, 2, 8)
+
+
+def test_every_pair_comes_once_and_the_sides_are_balanced():
+    for seed in range(50):
+        for count in (1, 2, 5, 12):
+            found = blind.trials(ITEMS[:count], 1, seed)
+            assert sorted((t.prompt, t.seed) for t in found) == ITEMS[:count]
+            assert abs(2 * sum(t.a for t in found) - count) <= count % 2
+
+
+@pytest.mark.parametrize("count", [5, 12])
+def test_the_shuffle_is_fair(count):
+    """By pair and by place the arm is A half of the time, and each pair comes at each place as often."""
+    drawn = [blind.trials(ITEMS[:count], 1, seed) for seed in range(2000)]
+    for place in range(count):
+        assert binomtest(sum(found[place].a for found in drawn), len(drawn)).pvalue > 1e-5
+        assert chisquare(list(Counter((f[place].prompt, f[place].seed) for f in drawn).values())).pvalue > 1e-5
+    for item in ITEMS[:count]:
+        on_a = sum(t.a for found in drawn for t in found if (t.prompt, t.seed) == item)
+        assert binomtest(on_a, len(drawn)).pvalue > 1e-5
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True, "7", None])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(ComparerError, match="not a whole number from 0 to 4294967295"):
+        blind.trials(ITEMS, 1, seed)
+
+
+def test_votes_are_kept_and_read_back_by_what_they_are_for(tmp_path):
+    seen = run_in(tmp_path)
+    session = blind.begin(tmp_path, seen, 2, 7, JUDGE)
+    assert blind.load(tmp_path) == [session] and session.seed == 7 and len(session.trials) == 4
+    choices = for_the_arm(session)
+    choices[2], choices[3] = "tie", "bad"
+    vote_all(tmp_path, session, choices)
+    (found,) = blind.result(tmp_path)
+    assert (found.arm, found.names) == (2, ("Baseline", "One pixel"))
+    assert (found.wins, found.losses, found.ties, found.bad, found.judges) == (2, 0, 1, 1, 1)
+    against = blind.begin(tmp_path, seen, 1, 8, JUDGE)
+    vote_all(tmp_path, against, ["b" if side == "a" else "a" for side in for_the_arm(against)])
+    one, two = blind.result(tmp_path)
+    assert (one.arm, one.wins, one.losses) == (1, 0, 4) and two == found
+    assert one.clip.n == 4 and one.clip.value == pytest.approx(-2.25) and one.higher == (3, 3)
+    assert json.loads((tmp_path / "blind.json").read_text())["schema"] == 1
+
+
+def test_of_one_persons_votes_on_one_pair_the_first_counts(tmp_path):
+    seen = run_in(tmp_path)
+    first, again = (blind.begin(tmp_path, seen, 1, seed, JUDGE) for seed in (1, 2))
+    other = blind.begin(tmp_path, seen, 1, 3, "f" * 16)
+    vote_all(tmp_path, first, for_the_arm(first)[:3])
+    vote_all(tmp_path, again, ["bad"] * 4)
+    vote_all(tmp_path, other, ["tie"] * 4)
+    (found,) = blind.result(tmp_path)
+    assert (found.wins, found.ties, found.bad, found.repeated, found.judges) == (3, 4, 1, 3, 2)
+
+
+def test_a_vote_on_another_than_the_next_pair_is_not_counted(tmp_path):
+    session = blind.begin(tmp_path, run_in(tmp_path), 1, 1, JUDGE)
+    assert blind.cast(tmp_path, session.id, 1, "a").votes == ()
+    assert blind.cast(tmp_path, session.id, 0, "a").votes == ("a",)
+    assert blind.cast(tmp_path, session.id, 0, "b").votes == ("a",)
+    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1).votes == ("a",)
+    assert blind.unfinished(blind.load(tmp_path), JUDGE, 2) is None
+    assert blind.unfinished(blind.load(tmp_path), "f" * 16, 1) is None
+    assert blind.end(tmp_path, session.id).over
+    assert blind.cast(tmp_path, session.id, 1, "a").votes == ("a",)
+    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1) is None
+    for wrong in ("left", "", None, "A"):
+        with pytest.raises(ComparerError, match="is none of a, b, tie, bad"):
+            blind.cast(tmp_path, session.id, 1, wrong)
+    with pytest.raises(ComparerError, match="begin anew"):
+        blind.cast(tmp_path, "x", 0, "a")
+
+
+def test_two_people_at_once_lose_no_vote(tmp_path):
+    run_in(tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from comparer import blind, history\n"
+        "folder = Path(sys.argv[1]); seen = history.load(folder)\n"
+        "for seed in range(8):\n"
+        "    s = blind.begin(folder, seen, 1, seed, f'{seed:016}')\n"
+        "    for n in range(4): blind.cast(folder, s.id, n, 'a')\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    others = [subprocess.Popen(command, cwd=ROOT, env=os.environ, stderr=subprocess.PIPE) for _ in range(2)]
+    seen = blind.history.load(tmp_path)
+
+    def judge(number):
+        return vote_all(tmp_path, blind.begin(tmp_path, seen, 1, number, f"{number + 100:016}"), ["b"] * 4)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(judge, range(8)))
+    for other in others:
+        assert not other.communicate()[1] and other.returncode == 0
+    sessions = blind.load(tmp_path)
+    assert len(sessions) == 24 and all(len(session.votes) == 4 for session in sessions)
+
+
+DAMAGED = {
+    "half of it": lambda text: text[: len(text) // 2],
+    "another thing": lambda _: "[]",
+    "no vote": lambda text: text.replace('"tie"', '"left"'),
+    "a side of another arm": lambda text: text.replace('"a": 1', '"a": 2'),
+    "too many votes": lambda text: text.replace('["tie"]', '["tie", "a", "a", "a", "a"]'),
+    "no number": lambda text: text.replace('"seed": 5', '"seed": "5"'),
+    "no text at all": lambda _: "\0",
+}
+
+
+@pytest.mark.parametrize("how", DAMAGED)
+def test_a_damaged_file_is_named_and_not_overwritten(tmp_path, how):
+    seen = run_in(tmp_path)
+    session = vote_all(tmp_path, blind.begin(tmp_path, seen, 1, 5, JUDGE), ["tie"])
+    file = tmp_path / "blind.json"
+    whole, spoiled = file.read_text(), DAMAGED[how](file.read_text())
+    assert whole != spoiled
+    file.write_text(spoiled)
+    for does in (
+        lambda: blind.begin(tmp_path, seen, 1, 5, JUDGE),
+        lambda: blind.cast(tmp_path, session.id, 1, "a"),
+        lambda: blind.end(tmp_path, session.id),
+        lambda: blind.result(tmp_path),
+    ):
+        with pytest.raises(ComparerError, match=r"/blind\.json' is damaged and was left as it is"):
+            does()
+    assert file.read_text() == spoiled
+
+
+def test_a_file_of_a_later_version_is_left_alone(tmp_path):
+    run_in(tmp_path)
+    (tmp_path / "blind.json").write_text('{"schema": 2, "sessions": "of another kind"}')
+    with pytest.raises(ComparerError, match="later version"):
+        blind.result(tmp_path)
+
+
+def test_a_run_that_nobody_judged_has_no_result_and_one_without_pairs_cannot_be_judged(tmp_path):
+    seen = run_in(tmp_path)
+    assert blind.result(tmp_path) == []
+    seen.shots = []
+    with pytest.raises(ComparerError, match="no pair to judge"):
+        blind.begin(tmp_path, seen, 1, 1, JUDGE)
+    assert not (tmp_path / "blind.json").exists()
+
+
+def test_pictures_are_sealed_to_the_same_length_with_their_pixels_and_nothing_else(tmp_path):
+    size = (96, 64)
+    noise = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    pictures = {"flat": Image.new("RGB", size, (3, 4, 5)), "noise": Image.fromarray(noise)}
+    for name, picture in pictures.items():
+        save_png(picture, tmp_path / name, {"parameters": f"the arm is {name} " * 40, "comparer": "{}"})
+    flat, busy = sealed(tmp_path / "flat", tmp_path / "noise")
+    assert len(flat) == len(busy) and b"the arm is" not in flat + busy
+    assert (tmp_path / "noise").stat().st_size > 5 * (tmp_path / "flat").stat().st_size
+    for data, picture in ((flat, pictures["flat"]), (busy, pictures["noise"])):
+        with Image.open(io.BytesIO(data)) as read:
+            assert not read.info and read.tobytes() == picture.tobytes()
+        # Compressed once more on its way it stays as large.
+        assert len(zlib.compress(data, 9)) > 0.95 * len(data)
+    swapped = sealed(tmp_path / "noise", tmp_path / "flat")
+    assert {len(each) for each in swapped} == {len(flat)}
+    assert swapped[1] != flat  # another filler each time: nothing to recognise
+    with pytest.raises(ComparerError, match="cannot be read"):
+        sealed(tmp_path / "flat", tmp_path / "gone")

@@ -1,0 +1,96 @@
+"""The command line, and what importing the page must not load."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from comparer.cli import main
+from helpers.runs import PROMPT, ROOT
+
+
+def test_building_the_page_does_not_import_torch():
+    script = "import sys; sys.argv = ['app.py']; import app; print('torch' in sys.modules, 'diffusers' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["False", "False"]
+
+
+def test_every_plain_module_is_importable_without_torch_or_gradio():
+    names = "request results config errors door compare history turns cli models.catalog models.samplers "
+    names += "accelerators accelerators.stack accelerators.deepcache export.grid checkpoints.read demo.scenes"
+    script = f"import sys; [__import__('comparer.' + n) for n in '{names}'.split()]; "
+    script += "print([n for n in ('torch', 'gradio', 'diffusers', 'open_clip') if n in sys.modules])"
+    told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
+def test_the_command_line_makes_a_comparison(tmp_path, capsys):
+    arguments = ["compare", PROMPT, "--accelerator", "DeepCache(interval=2)", "--steps", "4", "--seeds", "1,2"]
+    assert main([*arguments, "--out", str(tmp_path), "--quiet"]) == 0
+    told = capsys.readouterr().out
+    (folder,) = (path for path in tmp_path.iterdir() if (path / "run.json").is_file())
+    assert f"Run folder: {folder}" in told and str(folder / "grid.png") in told
+    assert "DeepCache: 4 full, 4 shallow" in told and "n = 2 calls" in told
+    record = json.loads((folder / "run.json").read_text())
+    assert record["request"]["settings"]["seeds"] == [1, 2]
+
+
+def test_what_is_worthwhile_is_the_callers_to_say(tmp_path, capsys):
+    arguments = ["compare", PROMPT, "--accelerator", "DeepCache(interval=1)", "--steps", "2", "--seeds", "1-4"]
+    arguments += ["--warmups", "0", "--quiet", "--out", str(tmp_path)]
+    assert main([*arguments, "--worthwhile", "90"]) == 0
+    told = capsys.readouterr().out
+    assert "Not worth it: " in told and "is below 90×" in told
+    (record,) = tmp_path.glob("*/run.json")
+    verdict = json.loads(record.read_text())["verdicts"]["1"]  # by the usual thresholds
+    assert verdict["kind"] != "Not worth it" or "is below 1.05×" in verdict["sentence"]
+    assert verdict["speed_up"]["interval"]["level"] == 0.975 and verdict["speed_up"]["n"] == 4
+    assert main([*arguments, "--worthwhile", "0.9"]) == 2
+    assert "above 1, up to 100 is allowed" in capsys.readouterr().err
+
+
+def test_prompts_from_a_file(tmp_path, capsys):
+    file = tmp_path / "prompts.txt"
+    file.write_text("\ufeffa large red star on a blue background\n\n  a small green ring on a white background \n")
+    arguments = ["compare", "--prompts", str(file), "--steps", "2", "--warmups", "0", "--quiet"]
+    assert main([*arguments, "--out", str(tmp_path / "runs")]) == 0
+    (record,) = (tmp_path / "runs").glob("*/run.json")
+    prompts = json.loads(record.read_text())["request"]["settings"]["prompts"]
+    assert prompts == ["a large red star on a blue background", "a small green ring on a white background"]
+    for content, words in [
+        (b"\xff\xfe\x00", "not a text file"),
+        (b" \n", "holds no prompt"),
+        (b"x" * 2**21, "too large"),
+    ]:
+        file.write_bytes(content)
+        assert main(arguments) == 2 and words in capsys.readouterr().err
+    assert main(["compare", "--prompts", str(tmp_path / "none.txt")]) == 2
+    assert "'none.txt' cannot be read" in capsys.readouterr().err
+
+
+def test_weights_in_a_prompt_are_said_to_be_literal(tmp_path, capsys):
+    arguments = ["compare", "a (large:1.3) star", "--steps", "1", "--warmups", "0", "--quiet", "--out", str(tmp_path)]
+    assert main(arguments) == 0 and "(word:1.3) are read as they are written" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([" "], "prompt is empty"),
+        ([PROMPT, "--steps", "0"], "Steps 0 is out of range"),
+        ([PROMPT, "--steps", "ten"], "Steps 'ten' is not a whole number"),
+        ([PROMPT, "--seeds", "abc"], "'abc' is not a seed"),
+        ([PROMPT, "--accelerator", "DeepCache(interval=0)"], "interval 0"),
+        ([PROMPT, "--checkpoint", "/etc"], "outside the checkpoint folders"),
+    ],
+)
+def test_the_command_line_refuses_in_one_line(arguments, words, capsys):
+    assert main(["compare", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("comparer: ") and words in told and told.count("\n") == 1
+
+
+def test_checkpoints_are_listed(capsys):
+    assert main(["checkpoints"]) == 0
+    assert "demo" in capsys.readouterr().out

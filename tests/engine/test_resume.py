@@ -1,0 +1,270 @@
+"""Repeats, and runs that are continued: after a Stop, after a kill, with more seeds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from comparer import door, history
+from comparer.cli import main
+from comparer.compare import Finished, Seen, compare
+from comparer.errors import ComparerError
+from comparer.going import being_made
+from comparer.notes import notes
+from comparer.resume import continued, unmade, untraced
+from comparer.rival import rivalry
+from comparer.shots import NotRun
+from helpers.runs import PROMPT, ROOT, THREADS, ask, finish, pixels, until
+
+ARM = "DeepCache(interval=2)"
+
+
+def scores(done):
+    return {(s.arm, s.prompt, s.seed): s.clip_score for s in done.comparison.shots}
+
+
+def same(one, other):
+    a, b = pixels(one), pixels(other)
+    return a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
+
+
+def test_repeats_are_all_timed_and_pictures_kept_once(config):
+    done = finish(replace(ask(ARM, seeds=(1, 2)), repeats=3), config)
+    calls = done.comparison.calls
+    assert len(calls) == 2 * 2 * 3 and len(done.comparison.shots) == 4
+    assert sorted((c.arm, c.batch, c.repeat) for c in calls) == [
+        (a, b, r) for a in (0, 1) for b in (0, 1) for r in range(3)
+    ]
+    assert len({c.seconds for c in calls}) == 12
+    for arm, batch in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a CPU makes the same picture again
+        assert len({c.pixels for c in calls if (c.arm, c.batch) == (arm, batch)}) == 1
+    assert {c.pixels[0] for c in calls} == {shot.pixels for shot in done.comparison.shots}
+    assert done.comparison.figures(1).pictures == 2
+    assert len(done.comparison.call_pairs(1)) == 6
+    assert "n = 2 calls of 3 repeats an arm" in notes(done.comparison)[0]
+    assert history.load(done.folder) == done.comparison
+
+
+@pytest.mark.parametrize("after", [1, 3, 4])
+def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after):
+    request = ask(ARM, seeds=(1, 2, 3), batch_size=1)
+    whole, stop = finish(request, config), threading.Event()
+    for event in compare(request, config, stop):
+        if isinstance(event, Seen) and len(event.comparison.calls) == after:
+            stop.set()
+    assert event.comparison.state == "stopped" and len(event.comparison.calls) == after
+    kept = event.comparison.calls[: after // 2 * 2]
+    (*_, last) = compare(request, config, into=event.folder)
+    assert isinstance(last, Finished) and last.folder == event.folder and last.comparison.state == "finished"
+    assert same(whole, last) and scores(whole) == scores(last)
+    assert {(s.arm, s.prompt, s.seed) for s in last.comparison.shots} == set(scores(whole))
+    assert [c.seconds for c in last.comparison.calls[: len(kept)]] == [c.seconds for c in kept]
+    assert {c.process for c in last.comparison.calls[len(kept) :]} == {1}, "a half-made pair is timed again"
+    assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
+    assert ("Made in 2 parts" in " ".join(notes(last.comparison))) == bool(kept)  # else all of it in the second
+    assert last.comparison.looks == 1 and history.load(last.folder) == last.comparison
+
+
+def test_more_seeds_and_prompts_continue_a_finished_run(config):
+    request = ask(ARM, seeds=(1, 2, 3), batch_size=2)
+    first = finish(request, config)
+    prompts = (*request.settings.prompts, "a small green ring on a white background")
+    more = replace(request, settings=replace(request.settings, seeds=(1, 2, 3, 4), prompts=prompts))
+    (*_, last) = compare(more, config, into=first.folder)
+    assert last.comparison.batches == [[(0, 1), (0, 2)], [(0, 3)], [(0, 4), (1, 1)], [(1, 2), (1, 3)], [(1, 4)]]
+    assert last.comparison.calls[:4] == first.comparison.calls and len(last.comparison.shots) == 16
+    assert last.comparison.looks == 2 and last.comparison.process == 1
+    assert all(shot.clip_score is not None for shot in last.comparison.shots)
+
+
+@pytest.mark.parametrize("change", [{"steps": 5}, {"seeds": (2,)}, {"prompts": ("another",)}, {"guidance": 1.0}])
+def test_another_question_is_refused(config, change):
+    request = ask(ARM, seeds=(1, 2))
+    first = finish(request, config)
+    with pytest.raises(ComparerError, match="cannot be continued"):
+        finish_into(replace(request, settings=replace(request.settings, **change)), config, first.folder)
+    with pytest.raises(ComparerError, match="cannot be continued"):
+        finish_into(replace(request, repeats=2), config, first.folder)
+    assert history.load(first.folder) == first.comparison
+
+
+def finish_into(request, config, folder):
+    (*_, last) = compare(request, config, into=folder)
+    return last
+
+
+def test_a_batch_with_a_missing_repeat_is_made_again(config):
+    done = finish(replace(ask(ARM, seeds=(1, 2)), repeats=2), config)
+    half = replace(done.comparison, calls=done.comparison.calls[:-1])
+    again = continued(half, half.request)
+    assert (
+        unmade(again) == {1: ([0, 1], [(0, 2)])} and len(again.calls) == 4 and [s.seed for s in again.shots] == [1, 1]
+    )
+
+
+def blanked(comparison, folder, arm):
+    """Write a record as a process leaves it that is killed before an arm's last shot is scored."""
+    shots = [replace(s, clip_score=None, similarity=None) if s.arm == arm else s for s in comparison.shots]
+    history.RunFolder(folder).save(replace(comparison, shots=shots, state="running"))
+
+
+def test_what_was_made_and_not_scored_before_a_kill_is_scored(config):
+    done = finish(ask(ARM), config)
+    blanked(done.comparison, done.folder, 1)
+    last = finish_into(done.comparison.request, config, done.folder)
+    assert last.comparison.shots == done.comparison.shots and last.comparison.shots[1].similarity
+
+
+def test_latents_missing_after_a_kill_are_laid_beside_the_baselines(config):
+    done = finish(replace(ask(ARM, "DeepCache(interval=3)"), also=("divergence",)), config)
+    half = {1: done.comparison.divergence[1]}
+    history.RunFolder(done.folder).save(replace(done.comparison, divergence=half, state="running"))
+    last = finish_into(done.comparison.request, config, done.folder)
+    assert last.comparison.divergence == done.comparison.divergence and last.comparison.divergence[2]
+    failed = replace(done.comparison, divergence=half, not_run=[NotRun(2, "out of memory")])
+    assert untraced(failed)[0] == []  # an arm that is not run has none
+
+
+def test_a_killed_process_loses_nothing_finished(config, tmp_path):
+    """SIGKILL in the middle of a call of the command line; the run is continued in this process."""
+    command = [
+        sys.executable,
+        "-m",
+        "comparer",
+        "compare",
+        "a large red star on a blue background",
+        "--accelerator",
+        ARM,
+    ]
+    command += ["--seeds", "1-3", "--steps", "40", "--warmups", "0", "--runs", str(config.runs), "--quiet"]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(THREADS)})
+    (path,) = until(lambda: [p for p in config.runs.glob("*/run.json") if len(json.loads(p.read_text())["calls"]) >= 3])
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    before = history.load(path.parent)
+    assert before.state == "running" and 3 <= len(before.calls) < 6
+    last = finish_into(before.request, config, path.parent)
+    assert last.comparison.state == "finished" and len(last.comparison.shots) == 6
+    whole = finish(before.request, config)
+    assert scores(whole).keys() == scores(last).keys()
+    assert same(whole, last)
+    assert last.comparison.calls[:2] == before.calls[:2]
+
+
+def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
+    request = replace(ask(ARM, seeds=(1, 2), batch_size=1), repeats=2, also=("divergence",))
+    first = finish(request, config)
+    asked = door.with_arm(config, first.comparison.request, "ToMe(ratio=0.5)")
+    last = finish_into(asked, config, first.folder).comparison
+    assert [arm.name for arm in last.request.arms] == ["Baseline", ARM, "ToMe(ratio=0.5)"]
+    before = first.comparison.calls
+    assert last.calls[: len(before)] == before
+    added = [(call.arm, call.batch, call.repeat) for call in last.calls[len(before) :]]
+    assert sorted(added) == [(a, b, r) for a in (0, 2) for b in (0, 1) for r in (0, 1)], "and no call of the first arm"
+    assert last.shots[:4] == first.comparison.shots and [(s.arm, s.seed) for s in last.shots[4:]] == [(2, 1), (2, 2)]
+    assert all(shot.similarity and shot.clip_score is not None for shot in last.shots[4:])
+    for arm, process in ((1, 0), (2, 1)):
+        pairs = last.call_pairs(arm)
+        assert len(pairs) == 4 and {call.process for pair in pairs for call in pair} == {process}
+        assert last.evidence(arm).speed_up().n == 2
+    assert last.figures(1) == replace(first.comparison.figures(1), mac_ratio=last.figures(1).mac_ratio)
+    assert last.divergence[1] == first.comparison.divergence[1] and last.divergence[2]
+    assert last.looks == 1 and last.figures(0).pictures == 2
+    said = " ".join(notes(last))
+    assert "ToMe(ratio=0.5) came later" in said and "DeepCache(interval=2) came later" not in said
+    assert "ratios are pooled" not in said
+    assert history.load(first.folder) == last
+
+
+def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config):
+    request = ask(ARM, seeds=(1, 2))
+    first = finish(request, config)
+    asked, stop = door.with_arm(config, first.comparison.request, "DeepCache+T-GATE(gate_step=2)"), threading.Event()
+    for event in compare(asked, config, stop, first.folder):
+        if isinstance(event, Seen) and len(event.comparison.calls) == 4 + 3:
+            stop.set()
+    assert event.comparison.state == "stopped"
+    more = replace(asked, settings=replace(asked.settings, seeds=(1, 2, 3)))
+    last = finish_into(more, config, first.folder).comparison
+    assert last.state == "finished" and len(last.shots) == 9 and last.shots[:4] == first.comparison.shots
+    assert [len(last.call_pairs(arm)) for arm in (1, 2)] == [3, 3]
+    assert all(base.process == other.process for arm in (1, 2) for base, other in last.call_pairs(arm))
+    whole = finish(replace(more, arms=last.request.arms), config).comparison
+    assert {(s.arm, s.seed, s.pixels) for s in last.shots} == {(s.arm, s.seed, s.pixels) for s in whole.shots}
+
+
+def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
+    asked = door.ask(config, PROMPT, accelerators=[ARM], steps=8, also=["equal-time"], warmups=0)
+    first = finish(asked, config)
+    last = finish_into(door.with_arm(config, first.comparison.request, "DeepCache(interval=4)"), config, first.folder)
+    arms = last.comparison.request.arms
+    assert [arm.like for arm in arms] == [None, None, 1, None, 3] and arms[2].steps and arms[4].steps
+    assert {c.arm for c in last.comparison.calls if c.process == 1} == {0, 3, 4}
+    assert rivalry(last.comparison, 1) == rivalry(first.comparison, 1) and rivalry(last.comparison, 3).time.value
+
+
+def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config):
+    first = finish(ask(ARM), config)
+    shots = [replace(shot, pixels="0" * 32) if shot.arm == 0 else shot for shot in first.comparison.shots]
+    history.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
+    kept = (first.folder / "run.json").read_bytes()
+    with pytest.raises(ComparerError, match="not the kept ones any more"):
+        finish_into(door.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
+    assert (first.folder / "run.json").read_bytes() == kept and len(list(first.folder.glob("*.png"))) == 3
+    with pytest.raises(ComparerError, match="Two arms have the same name"):
+        door.with_arm(config, first.comparison.request, ARM)
+    with pytest.raises(ComparerError, match="The arm is empty"):
+        door.with_arm(config, first.comparison.request, " ")
+
+
+def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, capsys):
+    first = finish(ask(ARM), config)
+    runs = ["--runs", str(config.runs), "--quiet"]
+    assert main(["continue", first.folder.name, "--more-seeds", "1", "--arm", "ToMe(ratio=0.5)", *runs]) == 0
+    last = history.load(first.folder)
+    assert {(s.arm, s.seed) for s in last.shots} == {(arm, seed) for arm in (0, 1, 2) for seed in (0, 1)}
+    assert "ToMe(ratio=0.5) came later" in capsys.readouterr().out
+    assert main(["continue", str(first.folder), "--arm", "ToMe(ratio=0.5)", *runs]) == 2
+    assert main(["continue", "../elsewhere", *runs]) == 2
+    assert main(["continue", str(first.folder), "--more-seeds", "-1", *runs]) == 2
+    assert "There is no run '../elsewhere'" in capsys.readouterr().err
+
+
+def test_a_run_that_goes_on_and_is_stopped_before_its_first_new_call_keeps_its_record(config):
+    first = finish(ask(ARM, seeds=(1, 2)), config)
+    seen = first.comparison
+    half = replace(seen, calls=seen.calls[:-1], shots=seen.shots[:-1], state="stopped")
+    history.RunFolder(first.folder).save(half)
+    kept, stop = (first.folder / "run.json").read_bytes(), threading.Event()
+    seen = []
+    for event in compare(half.request, config, stop, first.folder):
+        seen.append(event)
+        stop.set()
+    assert not isinstance(seen[-1], Finished) and (first.folder / "run.json").read_bytes() == kept
+    last = finish_into(half.request, config, first.folder)
+    assert last.comparison.state == "finished" and len(last.comparison.shots) == 4
+
+
+def test_nobody_else_goes_on_with_a_run_that_is_being_made(config):
+    first = finish(ask(ARM), config)
+    run = compare(first.comparison.request, config, into=first.folder)
+    next(run)
+    assert being_made(first.folder)
+    with pytest.raises(ComparerError, match="being made already"):
+        finish_into(first.comparison.request, config, first.folder)
+    run.close()
+    assert not being_made(first.folder) and finish_into(first.comparison.request, config, first.folder)
+    assert not (first.folder / "going").exists()
+
+
+def test_more_seeds_after_a_verdict_was_shown_are_another_look(config):
+    first = finish(ask(ARM, seeds=(1, 2)), config).comparison
+    more = replace(first.request, settings=replace(first.request.settings, seeds=(1, 2, 3)))
+    assert continued(replace(first, state="stopped"), more).looks == 2
+    assert continued(replace(first, state="running"), more).looks == 1  # cut off: nobody was told anything
+    assert continued(replace(first, state="running", process=1), more).looks == 2

@@ -1,0 +1,22 @@
+"""A benchmark run as a person runs it, and the tables it prints."""
+
+import os
+import subprocess
+import sys
+
+from helpers.runs import ROOT, THREADS
+
+
+def benchmark(name, *arguments):
+    """Run a benchmark as a person would; return what it printed."""
+    told = subprocess.run(
+        [sys.executable, f"benchmarks/{name}.py", *arguments],
+        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(THREADS)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    return told.stdout
+
+
+def rows(printed):
+    """Return the cells of every line of Markdown tables."""
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if line.startswith("|")]

@@ -1,0 +1,22 @@
+"""Checkpoint folders that hold a whole tiny pipeline."""
+
+import pytest
+
+from comparer.config import Config
+from comparer.models import pipelines
+from comparer.models.architectures import save_tiny
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Checkpoint folders with a whole tiny pipeline, ``base``, and another one's weights, ``other``."""
+    root = tmp_path_factory.mktemp("home") / "m"
+    save_tiny("sd1", root / "base", seed=1)
+    save_tiny("sd1", root / "other", seed=2)
+    return root
+
+
+@pytest.fixture
+def config(home, tmp_path):
+    yield Config(checkpoints=(home,), runs=tmp_path / "runs")
+    pipelines.free()

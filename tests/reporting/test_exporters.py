@@ -1,0 +1,122 @@
+"""Take it with you: every export from the page and from the command line, with prompts that mean harm."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from comparer.cli import main
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.export import chosen
+from comparer.export.png_text import read_request
+from helpers.pages import serving
+from helpers.runs import PROMPT, ROOT, ask, finish
+
+HARM = "<script>window.harmed = 1</script><img src=x onerror=window.harmed=1> \"'` a red star"
+PROMPTS = (
+    "=cmd|' /C calc'!A1 a red star",
+    HARM,
+    "</template></style>‮drowkcab‬ a blue ring 🦊👩‍👩‍👧 --></title>",
+    "a green hexagon " + "on and on " * 198,
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Make a comparison of two accelerated arms with prompts that mean harm; yield what it ended with."""
+    config = Config(runs=tmp_path_factory.mktemp("taken") / "runs")
+    request = ask("DeepCache(interval=2)", "ToMe(ratio=0.5)", prompts=(PROMPT, *PROMPTS), seeds=(5,), steps=2)
+    return finish(replace(request, settings=replace(request.settings, negative_prompt="=1+1 </script>")), config)
+
+
+@pytest.fixture
+def page(run, chromium):
+    """Yield a tab that shows the run; it fails on any error of the page and on a prompt that did harm."""
+    with serving(run.folder.parent) as address:
+        context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+        tab, wrong = context.new_page(), []
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        tab.on("dialog", lambda dialog: wrong.append(dialog.message))
+        tab.set_default_timeout(60_000)
+        tab.goto(f"{address}/?run={run.folder.name}#pair=2:5&arm=2")
+        tab.locator("#compare .stage[aria-busy=false]").wait_for()
+        yield tab
+        assert not wrong and not tab.evaluate("window.harmed")
+        context.close()
+
+
+def taken(page, name, number=1):
+    """Press a button and return the paths of the files that the browser saves."""
+    files, keep = [], lambda download: files.append(download)
+    page.on("download", keep)
+    page.get_by_role("button", name=name).click()
+    for _ in range(600):
+        if len(files) >= number:
+            break
+        page.wait_for_timeout(100)
+    page.remove_listener("download", keep)
+    assert len(files) == number, page.locator("#taken").inner_text()
+    return [(file.suggested_filename, file.path()) for file in files]
+
+
+def test_everything_is_taken_from_the_page_and_no_prompt_does_harm(page, run):
+    seen = run.comparison
+    ((name, path),) = taken(page, "Record JSON")
+    assert name == "run.json" and json.loads(path.read_text())["request"]["settings"]["prompts"] == [PROMPT, *PROMPTS]
+    ((name, path),) = taken(page, "Report HTML")
+    assert name == "report.html" and "<script>window.harmed" not in path.read_text()
+    tables = dict(taken(page, re.compile("^Tables"), 2))
+    assert set(tables) == {"pairs.csv", "summary.md"}
+    rows = list(csv.DictReader(tables["pairs.csv"].open(newline="")))
+    assert len(rows) == 2 * 5 and not any(value.startswith(("=", "@", "\t")) for row in rows for value in row.values())
+    assert any("cmd|" in row["prompt"] for row in rows) and "<script>" not in tables["summary.md"].read_text()
+    ((name, path),) = taken(page, "Script Python")
+    assert name.startswith("reproduce-2-tome") and name.endswith("_p003_s5.py")  # of the pair that the viewer shows
+    compile(path.read_text(), name, "exec")
+    page.get_by_role("button", name="What the grid and the report hold").click()
+    page.get_by_role("checkbox", name="DeepCache(interval=2)").last.uncheck()
+    page.get_by_label("Its prompts").fill("1,3")
+    page.get_by_label("Cell width (px)").fill("128")
+    for look in ("Labels", "Margins"):
+        page.get_by_role("checkbox", name=look).uncheck()
+    ((name, path),) = taken(page, "Grid PNG")
+    with Image.open(path) as grid, Image.open(run.folder / seen.shot(2, 2, 5).file) as shot:
+        assert name == "grid.png" and grid.size == (2 * 128, 2 * 128)
+        assert grid.crop((128, 128, 256, 256)).tobytes() == shot.convert("RGB").tobytes()
+    assert read_request(path) == seen.request
+    page.get_by_label("Its prompts").fill("77")
+    page.get_by_role("button", name="Grid PNG").click()
+    page.get_by_role("alert").filter(has_text="There is no prompt 77 in this comparison.").wait_for()
+    assert all(re.fullmatch(r"[\w.-]+", file.name, re.ASCII) for file in run.folder.iterdir())
+
+
+def test_the_command_line_takes_the_same(run, capsys):
+    folder = str(run.folder)
+    assert main(["export", folder, "--grid", "--arms", "0,2", "--prompts", "2-3", "--transpose", "--cell", "64"]) == 0
+    assert main(["export", folder, "--report", "reduced", "--tables", "--script", "1:1:5"]) == 0
+    made = [line.rsplit("/", 1)[1] for line in capsys.readouterr().out.split()]
+    assert made[:2] == ["grid.png", "report.html"] and {"pairs.csv", "summary.md"} <= set(made)
+    assert any(name.startswith("reproduce-1-deepcache") for name in made)
+    for wrong in (["--script", "1:0:5"], ["--script", "9:1:5"], ["--arms", "7", "--grid"], ["--arms", "x", "--grid"]):
+        assert main(["export", folder, *wrong]) == 2
+    assert main(["export", "../elsewhere"]) == 2
+    assert capsys.readouterr().err.count("comparer: ") == 5
+    help_ = subprocess.run(
+        [sys.executable, "-m", "comparer", "export", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "--transpose" in help_.stdout and "--device" not in help_.stdout
+
+
+def test_rows_are_chosen_as_people_write_them(run):
+    request = run.comparison.request
+    assert chosen.rows(request) is None and chosen.rows(request, "2-3") == ((1, 5), (2, 5))
+    assert chosen.rows(request, " 4 ,1", "5") == ((0, 5), (3, 5))
+    for prompts, seeds, told in (("6", "", "no prompt 6"), ("", "4", "no seed 4"), ("-1", "", "numbers, such as")):
+        with pytest.raises(ComparerError, match=told):
+            chosen.rows(request, prompts, seeds)

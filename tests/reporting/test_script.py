@@ -1,0 +1,211 @@
+"""Pairs as stand-alone scripts: run by Python without Comparer, on the demo checkpoint, against the recorded pixels."""
+
+import ast
+import inspect
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from comparer import door
+from comparer.accelerators import REGISTRY, parse_stack
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.export.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
+from comparer.export.script_ways import Asked, way
+from comparer.models import pipelines
+from comparer.models.catalog import DEMO, FAMILIES
+from comparer.models.samplers import SAMPLERS
+from comparer.request import Arm, Settings
+from helpers.runs import PROMPT, THREADS, ask, finish
+
+HOSTILE = 'a \'blue\' """ring""" \\ {} {0} %s @load@ \U0001f600 \u202e\n"""\nimport os; os._exit(7)  # \\N{DASH}\r\\'
+ARMS = ("DeepCache(interval=2)", "ToMe", "T-GATE(gate_step=2)", "GuidanceCutoff")
+STACKS = ("ToMe+DeepCache(interval=2)+T-GATE(gate_step=1)", "DeepCache(interval=3)+GuidanceCutoff")
+RUNNER = """
+import contextlib, io, json, runpy, sys, traceback
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("comparer", "gradio", "open_clip"):
+            raise ImportError(name)
+sys.meta_path.insert(0, Nothing())
+found = []
+for sys.argv in json.loads(sys.argv[1]):
+    said, code = io.StringIO(), 0
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(io.StringIO() if len(sys.argv) == 1 else said):
+        try:
+            runpy.run_path(sys.argv[0], run_name="__main__")
+        except SystemExit as end:
+            code = end.code
+        except Exception:
+            traceback.print_exc(file=said)
+            code = 70
+    found.append((code, said.getvalue()))
+print(json.dumps(found))
+"""
+
+
+def scripts(folder, *commands):
+    """Run commands (script, arguments) in one Python, elsewhere, where Comparer cannot be imported."""
+    told = json.dumps([[str(word) for word in command] for command in commands])
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", RUNNER, told], cwd=folder, capture_output=True, text=True,
+        env=os.environ | {"OMP_NUM_THREADS": str(THREADS)},
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr[-2000:]
+    return [(code, said) for code, said in json.loads(process.stdout.splitlines()[-1])]
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Two prompts in a batch, every accelerator of the demo, two stacks, and fewer steps."""
+    request = ask(*ARMS, prompts=(PROMPT, HOSTILE), batch_size=2, seeds=(3,), steps=3, warmups=1, negative_prompt="'")
+    stacks = tuple(Arm(text, parse_stack(text)) for text in STACKS)
+    fewer = Arm('Fewer """ \x1b[31m\n', steps=2, like=1)
+    return finish(replace(request, arms=(*request.arms, *stacks, fewer)), Config(runs=tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Make checkpoints in the ways of training: a step over a base, an EMA that diffusers does not read."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path_factory.mktemp("w") / "m"
+    (folder / "step").mkdir(parents=True)
+    raw = {n: (v * 1.02) for n, v in load_file(DEMO / "unet" / "diffusion_pytorch_model.safetensors").items()}
+    save_file(raw, folder / "step" / "model.safetensors")
+    torch.save({"ema": {name: value * 0.99 for name, value in raw.items()}}, folder / "step" / "ema.pt")
+    shutil.copytree(DEMO / "vae", folder / "vae")
+    shutil.copy(DEMO / "unet" / "diffusion_pytorch_model.non_ema.safetensors", folder / "raw.safetensors")
+    yield Config(runs=folder.parent / "runs", checkpoints=(folder,))
+    pipelines.free()
+
+
+def compared(config, variant, *accelerators):
+    """Compare the demo with other weights."""
+    request = door.ask(config, PROMPT, variants=[variant], accelerators=accelerators, steps=2, warmups=0)
+    return finish(request, config)
+
+
+def test_every_arm_is_made_again_bit_for_bit(done):
+    made = done.comparison
+    served = {name for name, kind in REGISTRY.items() if "sd1" in kind.families}
+    assert served == {a.title for arm in made.request.arms for a in arm.accelerators}, "an accelerator without a test"
+    files = [save_script(made, done.folder, arm, 1, 3) for arm in range(len(made.request.arms))]
+    true, wrong = made.shot(1, 1, 3).pixels, "0" * 32
+    tampered = done.folder / "tampered.py"
+    tampered.write_text(files[1].read_text(encoding="utf-8").replace(true, wrong), encoding="utf-8")
+    alone = done.folder.parent / "elsewhere" / "tampered.py"
+    alone.parent.mkdir()
+    shutil.copy(tampered, alone)
+    commands = [(file, "--model", DEMO) for file in (*files, tampered, alone)]
+    *found, altered, apart, lost = scripts(done.folder.parent, *commands, (files[0], "--model", "nowhere"))
+    for file, (code, said) in zip(files, found, strict=True):
+        assert code == 0 and said.endswith("It reproduces.\n"), f"{file.name}: {said}"
+        assert said.count("the recorded pixels, bit for bit") == (1 if file == files[0] else 2)
+    assert "Speed-up" in found[1][1] and f"recorded {made.figures(1).speed_up:.2f}x" not in found[0][1]
+    assert f"{made.figures(1).speed_up:.2f}x of all calls" in found[1][1]
+    assert altered[0] == 1 and "Nothing that is known explains" in altered[1] and "PSNR inf" in altered[1]
+    assert apart[0] == 1 and "is not beside this script" in apart[1]
+    assert lost[0] == 2 and "say where it is by --model PATH" in lost[1]
+
+
+def test_texts_of_others_are_text_and_nothing_else(done):
+    text = script(done.comparison, done.folder, 7, 1, 3)
+    tree = ast.parse(text)
+    constants = {node.targets[0].id: node.value for node in tree.body
+                 if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}  # fmt: skip
+    assert ast.literal_eval(constants["PROMPTS"]) == [PROMPT, HOSTILE]
+    assert ast.literal_eval(constants["ARMS"])[1]["name"] == 'Fewer """ ?[31m '
+    assert "\x1b" not in text and "\u202e" not in text and "\r" not in text
+    assert [word for word in ("import os;", "_exit(7)") if any(word in line for line in _code(text))] == []
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in imported} - set(sys.stdlib_module_names) == {
+        "numpy", "torch", "torchvision", "PIL", "diffusers",
+    }  # fmt: skip
+
+
+def _code(text):
+    """Return the lines that are no constants."""
+    strings = {line for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)
+               for line in range(node.lineno, node.end_lineno + 1)}  # fmt: skip
+    return [line for number, line in enumerate(text.splitlines(), 1) if number not in strings]
+
+
+def test_a_script_runs_by_itself(done, tmp_path):
+    file = shutil.copy(save_script(done.comparison, done.folder, 0, 0, 3), tmp_path)
+    command = [sys.executable, "-I", file, "--model", str(DEMO), "--save", "kept"]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == 0 and "It reproduces." in process.stdout, process.stderr[-2000:]
+    from PIL import Image, ImageChops
+
+    name = done.comparison.shot(0, 0, 3).file
+    with Image.open(tmp_path / "kept" / name) as made, Image.open(done.folder / name) as kept:
+        assert ImageChops.difference(made, kept.convert("RGB")).getbbox() is None
+
+
+def test_other_weights_as_diffusers_loads_them(weights, tmp_path):
+    both = compared(weights, "weights=raw; dtype=bfloat16", "DeepCache(interval=2)")
+    step = compared(weights, "m/step; base=demo; weights=raw")
+    (tmp_path / "assets").symlink_to(DEMO.parent)
+    (tmp_path / "m").symlink_to(weights.checkpoints[0])
+    files = [save_script(one.comparison, one.folder, 1, 0, 0) for one in (both, step)]
+    for code, said in scripts(tmp_path, *((file,) for file in files)):  # at the recorded places
+        assert code == 0 and said.count("bit for bit") == 2, said
+    assert "variant='non_ema'" in files[0].read_text() and "from_single_file(" in files[1].read_text()
+
+
+def test_where_bits_cannot_be_expected_it_says_why_and_compares(tmp_path):
+    """DeepCache's package on PNDM visits the second time step twice."""
+    one = finish(ask("DeepCache(interval=2)", sampler="PNDM", steps=20), Config(runs=tmp_path / "runs"))
+    near = save_script(one.comparison, one.folder, 1, 0, 0)
+    assert "looks an evaluation up by its time step" in near.read_text()
+    other = replace(one.comparison, environment=one.comparison.environment | {"processor": "another"})
+    other.shots[0] = replace(other.shots[0], pixels="0" * 32)
+    elsewhere = one.folder / "elsewhere.py"
+    elsewhere.write_text(script(other, one.folder, 0, 0, 0), encoding="utf-8")
+    far = one.folder / "far.py"
+    far.write_text(near.read_text().replace(one.comparison.shots[1].file, one.comparison.shots[0].file).replace(
+        f"LEAST_PSNR = {LEAST_PSNR}", "LEAST_PSNR = 60"), encoding="utf-8")  # fmt: skip
+    found = scripts(tmp_path, *((file, "--model", DEMO) for file in (near, elsewhere, far)))
+    assert found[0][0] == 0 and "cannot be expected: DeepCache's package" in found[0][1], found[0][1]
+    assert found[1][0] == 0 and "and was another" in found[1][1] and "PSNR inf" in found[1][1]
+    assert found[2][0] == 1 and "not alike" in found[2][1]
+
+
+def test_what_has_no_documented_way_is_refused(weights, done):
+    ema = compared(weights, "m/step; base=demo")
+    with pytest.raises(ComparerError, match=r"the unet was read from 'ema.pt: ema', which diffusers has no documented"):
+        script(ema.comparison, ema.folder, 1, 0, 0)
+    with pytest.raises(ComparerError, match="There is no picture of Baseline for prompt 1 and seed 99"):
+        script(done.comparison, done.folder, 0, 0, 99)
+    settings = Settings(("x",), sampler="DPM++ 2M")
+    with pytest.raises(ComparerError, match="PixArt-Σ's pipeline has no callback"):
+        way(parse_stack("GuidanceCutoff"), Asked(settings, FAMILIES["pixart-sigma"]))
+    with pytest.raises(ComparerError, match="a model that is offloaded"):
+        way(parse_stack("DeepCache"), Asked(settings, FAMILIES["sdxl"], offload="model"))
+
+
+def test_a_model_of_the_hub_is_taken_at_its_recorded_revision(done):
+    one = done.comparison
+    card = one.checkpoint | {"name": "sd-1.5", "revision": "abc123"}
+    settings = replace(one.request.settings, checkpoint="sd-1.5")
+    text = script(replace(one, request=replace(one.request, settings=settings), checkpoint=card), done.folder, 1, 0, 3)
+    assert "'model': 'stable-diffusion-v1-5/stable-diffusion-v1-5'" in text and "ON_THE_HUB = ['model']" in text
+    assert "options.model,\n        revision='abc123',\n" in text
+    compile(text, "script", "exec")
+
+
+def test_the_samplers_arguments_are_diffusers_own():
+    import diffusers
+
+    for name in {sampler.class_name for sampler in SAMPLERS.values()}:
+        known = inspect.signature(getattr(diffusers, name).__init__).parameters
+        assert (name in KARRAS) == ("use_karras_sigmas" in known), name
+        assert (name in CLIPPING) == ("clip_sample" in known), name

@@ -1,0 +1,58 @@
+"""pairs.csv and summary.md of a run, with texts that mean harm."""
+
+import csv
+import re
+from dataclasses import replace
+
+import pytest
+
+from comparer.config import Config
+from comparer.export.tables import COLUMNS, save_tables
+from comparer.request import Arm
+from helpers.runs import PROMPT, ask, finish
+
+PROMPTS = (
+    "=HYPERLINK(\"http://x\";A1)", "+1", "-2+3", "@SUM(A1)", "\tx", "a | b\n| c | `d` <script>alert(1)</script> [e](f)",
+    "'\"\u202e, \U0001f600\r\n=2", "-", PROMPT,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    request = ask("DeepCache(interval=2)", prompts=PROMPTS, batch_size=9, steps=2)
+    arms = (*request.arms, Arm("=a|b`<img src=x>\n# c", request.arms[1].accelerators))
+    return finish(replace(request, arms=arms), Config(runs=tmp_path_factory.mktemp("runs")))
+
+
+@pytest.fixture(scope="module")
+def tables(done):
+    return save_tables(done.comparison, done.folder)
+
+
+def test_a_row_for_every_pair_and_no_formula_among_them(done, tables):
+    with tables[0].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * len(PROMPTS) and tuple(rows[0]) == COLUMNS
+    texts = [value for row in rows for name, value in row.items() if name in ("cell", "arm", "prompt")]
+    assert not [text for text in texts if text.startswith(("=", "+", "-", "@", "\t", "\r"))]
+    assert [row["prompt"].removeprefix("'") for row in rows[:5]] == list(PROMPTS[:5])
+    assert [row["prompt"] for row in rows[5:7]] == list(PROMPTS[5:7])  # a quote of their own stays
+    assert rows[-1]["arm"] == "'=a|b`<img src=x>\n# c"
+    numbers = [row[name] for row in rows for name in COLUMNS if name.endswith(("seconds", "clip", "difference"))]
+    assert numbers and all(re.fullmatch(r"-?\d+\.\d+", number) for number in numbers)
+    assert any(number.startswith("-") for number in numbers)
+    one, other = done.comparison.pairs(1)[0]
+    assert float(rows[0]["arm_clip"]) == pytest.approx(other.clip_score, abs=1e-4)
+    assert float(rows[0]["psnr"]) == pytest.approx(other.similarity.psnr, abs=1e-4)
+
+
+def test_the_summary_is_not_broken_by_them(done, tables):
+    text = tables[1].read_text(encoding="utf-8")
+    assert "<img" not in text and "<script" not in text and "\n# c" not in text and "\u202e" not in text
+    heads = [line for line in text.splitlines() if line.startswith("#")]
+    assert heads == [f"# {done.folder.name}", "## Figures"]
+    table = [line for line in text.split("## Figures")[1].splitlines() if line.startswith("|")]
+    assert {len(re.split(r"(?<!\\)\|", line)) for line in table} == {15} and len(table) == 2 + 3
+    assert "=a\\|b\\`&lt;img src=x&gt; # c" in text and "![grid](grid.png)" in text
+    assert done.comparison.verdict(1).sentence in text
+    assert "| state | finished |" in text and "9 prompts × 1 seeds × 1 repeats" in text

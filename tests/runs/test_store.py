@@ -1,0 +1,48 @@
+"""Run folders: what is found in them, and what is said when they go away."""
+
+import pytest
+from helpers.runs import ask
+
+from comparer import history
+from comparer.compare import Seen, compare
+from comparer.errors import ComparerError
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nope", "..", "a/b", "", "x" * 5000, "\0", None, 5, 1.5, True, [], ["a"], {"path": "x"}],
+    ids=lambda name: repr(name)[:12],
+)
+def test_what_is_no_run_is_said_to_be_none(name, tmp_path):
+    with pytest.raises(ComparerError, match="There is no run '") as refused:
+        history.find(tmp_path, name)
+    assert len(str(refused.value)) < 120
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_run_whose_folder_goes_away_ends_with_one_sentence(replaced, config, tmp_path):
+    folder = None
+    with pytest.raises(ComparerError, match="^The run folder .* is gone: ") as refused:
+        for event in compare(ask(seeds=(1, 2, 3, 4), steps=8), config):
+            if folder is None and isinstance(event, Seen):
+                folder = event.folder
+                folder.rename(tmp_path / "elsewhere")  # at once: the run writes meanwhile
+                if replaced:
+                    folder.write_text("a file")
+    assert str(folder) in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_folder_that_takes_nothing_is_not_said_to_be_gone(tmp_path):
+    folder = history.RunFolder.at(tmp_path / "run")
+    (folder.path / "run.json").mkdir()
+    from comparer.results import Comparison
+
+    with pytest.raises(ComparerError, match="^The run folder .* cannot be written: "):
+        folder.save(Comparison(ask(), "now"))
+
+
+@pytest.mark.parametrize("text", ["", "[]", "5", "null", '"x"', "{}", '{"request": []}'])
+def test_what_is_no_record_is_said_to_be_none(text, tmp_path):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(ComparerError, match="holds no run|not a request"):
+        history.load(tmp_path)

@@ -1,0 +1,185 @@
+"""The API as programs use it: what README says, files, refusals, and clients that go away."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from comparer.export.png_text import read_request
+from helpers.pages import serving
+from helpers.runs import PROMPT, ROOT, until
+
+LONG = {"prompt": PROMPT, "seeds": "1-40", "steps": 150, "warmups": 0}  # a call takes seconds, the run minutes
+
+
+@pytest.fixture
+def client(server, tmp_path):
+    return Client(server, verbose=False, download_files=tmp_path / "downloads")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("api") / "runs"
+
+
+@pytest.fixture(scope="module")
+def own(runs):
+    """Serve runs that no other test makes."""
+    with serving(runs) as address:
+        yield address
+
+
+def test_the_lines_of_the_readme_run(server):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    assert len([line for line in lines.splitlines() if line]) <= 5 and "http://127.0.0.1:7860" in lines
+    script = lines.replace("http://127.0.0.1:7860", server)
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"^\d+\.\d\dx as fast; the grid is in (\S+\.png)$", told, re.M)
+    assert found, told
+    request = read_request(Path(found[1]))
+    assert request.settings.seeds == (1, 2, 3, 4) and request.settings.steps == 20
+
+
+def test_the_record_comes_with_its_pictures_and_grid_as_files(client, tmp_path):
+    record = client.predict(PROMPT, accelerators=["DeepCache(interval=2)"], steps=4, seeds="3", api_name="/compare")
+    assert record["state"] == "finished" and [shot["seed"] for shot in record["shots"]] == [3, 3]
+    assert record["figures"][1]["reports"] == {"DeepCache": {"full": 2, "shallow": 2}}
+    for file in (record["grid"], *(shot["picture"] for shot in record["shots"])):
+        assert Path(file).is_relative_to(tmp_path / "downloads")
+        assert read_request(Path(file)).settings.seeds == (3,)
+    assert Image.open(record["shots"][0]["picture"]).size == (128, 128)
+
+
+def test_what_is_measured_besides_and_the_verdict_come_with_the_record(client):
+    asked = {"accelerators": ["DeepCache(interval=2)"], "steps": 4, "seeds": "1,2", "warmups": 0}
+    record = client.predict(PROMPT, also=["divergence", "equal-time"], api_name="/compare", **asked)
+    assert [len(each["steps"]) for each in record["divergence"]["1"]] == [4]
+    steps = record["request"]["arms"][2]["steps"]
+    assert 2 <= steps <= 4 and len(record["conditions"]["2"]["timesteps"]) == steps
+    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["kind"])
+    assert 0 < [shot for shot in record["shots"] if shot["arm"] == 1][0]["similarity"]["ssim"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"also": ["all"]}, "'all' cannot be measured"),
+        ({"scorer": "ViT-B-32"}, "never seen the demo's coloured shapes"),
+        ({"scorer": "ViT-B-32=/etc/passwd"}, "read for the command line alone"),
+        ({"accelerators": ["DeepCache"] * 500}, "500 arms were asked for"),
+        ({"steps": 0}, "Steps 0"),
+        ({"prompt": ""}, "prompt is empty"),
+        ({"seeds": "abc"}, "'abc' is not a seed"),
+        ({"accelerators": ["DeepCache(interval=0)"]}, "interval 0"),
+        ({"accelerators": [3]}, "accelerators are not a list"),
+        ({"checkpoint": "/etc"}, "outside the checkpoint folders"),
+        ({"size": "130"}, "multiple of 8"),
+        ({"noise": "gpu"}, "'gpu'"),
+        # gradio would serve this file if it came back in the record
+        ({"negative_prompt": {"path": str(ROOT / "app.py"), "meta": {"_type": "gradio.FileData"}}}, "is not text"),
+    ],
+)
+def test_bad_input_is_refused_as_on_the_page(client, change, words):
+    with pytest.raises(AppError, match=words):
+        client.predict(**{"prompt": PROMPT, **change}, api_name="/compare")
+
+
+def test_checkpoints_are_compared(client):
+    record = client.predict(PROMPT, variants=["weights=raw"], steps=2, warmups=0, api_name="/compare")
+    assert [arm["name"] for arm in record["request"]["arms"]] == ["demo", "demo, raw"] and record["state"] == "finished"
+    halves = [card["components"]["unet"]["half"] for card in (record["checkpoint"], record["variants"]["1"])]
+    assert halves == ["ema", "raw"]
+
+
+def test_what_can_be_asked_for_is_listed(client):
+    listed = {model["name"]: model for model in client.predict(api_name="/checkpoints")}
+    demo = listed["demo"]
+    assert demo["here"] and demo["size"] == 128 and demo["family"] == "sd1" and demo["why_not"] is None
+    assert listed["sd-1.5"]["size"] == 512 and "not on this machine" in listed["sd-1.5"]["why_not"]
+    known = {kind["name"]: kind for kind in client.predict(api_name="/accelerators")}
+    interval = known["DeepCache"]["parameters"][0]
+    assert (interval["name"], interval["default"], interval["low"], interval["high"]) == ("interval", 3, 1, 20)
+    assert "full evaluation" in interval["help"] and known["DeepCache"]["lossy"] is True
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
+        "/compare",
+        "/fetch",
+        "/checkpoints",
+        "/accelerators",
+    }
+
+
+def ends_soon(own, folder):
+    """Say whether another run gets its turn, and the one in ``folder``, begun with its first picture, was stopped."""
+    other = Client(own, verbose=False).predict(PROMPT, steps=2, api_name="/compare")
+    record = json.loads((folder / "run.json").read_text())
+    return other["state"] == "finished" and record["state"] == "stopped" and len(record["calls"]) <= 3
+
+
+def test_a_job_that_is_cancelled_stops_within_a_step(own, runs):
+    before = set(runs.glob("*_demo_*"))
+    job = Client(own, verbose=False).submit(**LONG, api_name="/compare")
+    (folder,) = until(lambda: set(runs.glob("*_demo_*")) - before)
+    job.cancel()
+    assert ends_soon(own, folder)
+
+
+def test_the_run_of_a_client_that_disappears_stops_within_a_step(own, runs):
+    before = set(runs.glob("*_demo_*"))
+    script = "import json, sys; from gradio_client import Client\n"
+    script += "Client(sys.argv[1], verbose=False).predict(**json.loads(sys.argv[2]), api_name='/compare')"
+    gone = subprocess.Popen([sys.executable, "-c", script, own, json.dumps(LONG)])
+    (folder,) = until(lambda: set(runs.glob("*_demo_*")) - before)
+    gone.kill()
+    gone.wait()
+    assert ends_soon(own, folder)
+
+
+def test_a_plain_http_client_that_hangs_up_stops_its_run_within_a_step(own, runs):
+    before = set(runs.glob("*_demo_*"))
+    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-40", 1, 0, "cpu", 0.0, 1, [], "", []]
+    event = httpx.post(f"{own}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
+    with httpx.stream("GET", f"{own}/gradio_api/call/compare/{event}") as answer:
+        for _ in answer.iter_lines():
+            if made := set(runs.glob("*_demo_*")) - before:
+                break
+    (folder,) = made
+    assert ends_soon(own, folder)
+
+
+def test_agents_are_served_on_the_switch(tmp_path):
+    pytest.importorskip("mcp", reason="the package mcp is not installed: pip install 'gradio[mcp]'")
+    from mcp import ClientSession
+    from mcp.client.streamable_http import streamablehttp_client
+
+    async def talk(address):
+        async with (
+            streamablehttp_client(f"{address}/gradio_api/mcp/") as (read, write, _),
+            ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            assert set(tools) == {"compare", "fetch", "checkpoints", "accelerators"}
+            about = tools["compare"].inputSchema
+            assert about["required"] == ["prompt"] and about["properties"]["checkpoint"]["default"] == "demo"
+            assert "one prompt a line" in about["properties"]["prompt"]["description"]
+            assert all(argument["description"] for argument in about["properties"].values())
+            made = await session.call_tool("compare", {"prompt": PROMPT, "steps": 2})
+            assert not made.isError and "grid.png" in made.content[0].text
+            refused = await session.call_tool("compare", {"prompt": PROMPT, "steps": 0})
+            assert refused.isError and "Steps 0 is out of range" in refused.content[0].text
+
+    with serving(tmp_path / "runs", "--mcp", "yes") as address:
+        asyncio.run(asyncio.wait_for(talk(address), 90))
+
+
+def test_agents_are_not_served_otherwise(server):
+    assert httpx.post(f"{server}/gradio_api/mcp/", json={}).status_code >= 400

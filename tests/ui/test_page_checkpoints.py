@@ -1,0 +1,233 @@
+"""Comparing checkpoints on the page, in a real browser: EMA beside raw, training outputs, the card, what is refused."""
+
+import hashlib
+import re
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from comparer import history
+from comparer.models.catalog import DEMO
+from comparer.verdict import signed
+from helpers.pages import serving
+from helpers.runs import until
+
+EMA, RAW = (DEMO / "unet" / f"diffusion_pytorch_model{v}.safetensors" for v in ("", ".non_ema"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Write a step folder with raw and EMA weights and a curve, one that lacks tensors, and the demo's EMA again."""
+    root = tmp_path_factory.mktemp("checkpoints") / "training"
+    raw, ema = load_file(RAW), load_file(EMA)
+    step, broken, same = root / "step_024000", root / "step_broken", root / "step_same"
+    for each in (step, broken, same):
+        each.mkdir(parents=True)
+    curve = {"w_of_t": 1 - torch.linspace(0, 1, 200) ** 2}
+    save_file({name: value * 1.5 for name, value in raw.items()} | curve, step / "model.safetensors")
+    torch.save({"ema": {name: value * 1.01 for name, value in ema.items()}, "optimizer": {}}, step / "ema.pt")
+    save_file(dict(list(raw.items())[3:]), broken / "model.safetensors")
+    save_file(ema, same / "model.safetensors")
+    return root
+
+
+@pytest.fixture(scope="module")
+def served(folder, tmp_path_factory):
+    """Serve the page with that folder; yield its address and its runs."""
+    runs = tmp_path_factory.mktemp("checkpoints_runs")
+    with serving(runs, "--checkpoints", str(folder)) as address:
+        yield address, runs
+
+
+@pytest.fixture
+def page(chromium, served):
+    """Open the page with 6 steps and seeds 1 and 2; nothing may be logged as an error."""
+    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    tab, wrong = context.new_page(), []
+    tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.set_default_timeout(60_000)
+    tab.goto(served[0])
+    tab.get_by_role("textbox", name=re.compile("^Seed")).fill("1,2")
+    tab.get_by_role("spinbutton", name=re.compile("Steps")).first.fill("6")
+    yield tab
+    context.close()
+    assert not wrong
+
+
+def choose(page, label, name):
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def checkpoints(page, *arms):
+    """Compare checkpoints: the rows' arms, from the second one on."""
+    page.get_by_role("radio", name="Checkpoints").check()
+    for number, arm in enumerate(arms, 2):
+        if number > 2:
+            page.get_by_role("button", name="Add a checkpoint").click()
+        choose(page, f"Arm {number}", arm)
+
+
+def plan(page, text):
+    page.locator("#plan", has_text=text).wait_for()
+
+
+def run(page, served):
+    """Press Generate, wait for the end, and return the run's comparison."""
+    before = set(served[1].glob("*/run.json"))
+    page.get_by_role("button", name="Generate").click()
+    (record,) = until(lambda: set(served[1].glob("*/run.json")) - before)
+    until(lambda: history.load(record.parent).state == "finished")
+    page.locator("#going .going").wait_for(state="detached")
+    page.get_by_text("Finished.").wait_for()
+    return history.load(record.parent)
+
+
+def cells(page, row):
+    """Return a row of the table of components."""
+    table = page.get_by_role("table", name="Components by arm")
+    if not table.is_visible():
+        page.locator("summary", has_text="Which weights").click()
+    return table.locator("tbody tr").filter(has=page.get_by_role("rowheader", name=row, exact=True)).locator("td")
+
+
+def test_ema_beside_raw_in_one_press(page, served):
+    assert not page.get_by_role("button", name="EMA beside raw").is_visible()
+    page.get_by_role("radio", name="Checkpoints").check()
+    plan(page, "Nothing to compare: choose a second checkpoint, or press EMA beside raw.")
+    assert not page.get_by_role("checkbox", name=re.compile("^DeepCache")).is_visible()
+    page.get_by_role("button", name="EMA beside raw").click()
+    plan(page, "4 pictures")
+    seen = run(page, served)
+    assert [arm.name for arm in seen.request.arms] == ["demo", "demo, raw"]
+    assert seen.request.arms[1].weights.text() == "demo; weights=raw" and not seen.request.arms[1].accelerators
+    card = page.locator(".card")
+    assert card.locator("h2").all_inner_texts() == ["demo, raw"]
+    found = seen.evidence(1).clip_difference().value
+    assert card.locator("strong").inner_text() == f"{signed(found)}CLIP" and abs(found) > 0.01
+    assert seen.verdict(1).kind in card.inner_text() and "SSIM" in card.inner_text() and "×" not in card.inner_text()
+    assert not page.get_by_role("button", name=re.compile("What is worthwhile")).is_visible()
+    base, raw = cells(page, "unet").all_inner_texts()
+    assert seen.checkpoint["components"]["unet"]["fingerprint"] in base and "EMA" in base
+    assert seen.variants[1]["components"]["unet"]["fingerprint"] in raw and "raw" in raw and "the same" not in raw
+    assert "the same as the baseline's" in cells(page, "vae").nth(1).inner_text()
+
+
+def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings_again(page, served):
+    checkpoints(page, "training/step_024000")
+    assert page.get_by_label("Base").input_value().startswith("Demo")  # it takes the baseline's at once
+    page.get_by_label("Weights", exact=True).click()
+    page.get_by_role("option", name="Raw", exact=True).click()
+    page.get_by_label("Dtype").click()
+    page.get_by_role("option", name="bfloat16").click()
+    page.get_by_role("checkbox", name="With accelerators").check()
+    page.get_by_role("checkbox", name=re.compile("^DeepCache")).wait_for()
+    assert not page.get_by_role("button", name="Compare all five").is_visible()
+    plan(page, "4 pictures")
+    seen = run(page, served)
+    assert seen.request.arms[1].weights.text() == "training/step_024000; weights=raw; base=demo; dtype=bfloat16"
+    assert [[a.title for a in arm.accelerators] for arm in seen.request.arms] == [["DeepCache"]] * 2
+    assert "model.safetensors" in cells(page, "unet").nth(1).inner_text()
+    assert "bfloat16" in cells(page, "Dtype").nth(1).inner_text()
+    page.goto(served[0])
+    page.get_by_text("Your last run").wait_for()
+    assert not page.get_by_label("Arm 2").is_visible()
+    page.get_by_role("button", name="Use these settings").click()
+    plan(page, "4 pictures")
+    page.wait_for_function("() => document.querySelector('#variants')?.offsetParent")
+    assert page.get_by_label("Arm 2").input_value() == "training/step_024000"
+    assert page.get_by_label("Weights", exact=True).input_value() == "Raw"
+    assert page.get_by_role("checkbox", name="With accelerators").is_checked()
+    again = run(page, served)
+    assert again.request == seen.request
+
+
+def test_a_training_output_is_the_baseline_and_an_arm_goes_away_again(page, served):
+    choose(page, "Checkpoint", "training/step_024000")
+    page.wait_for_function("() => [...document.querySelectorAll('input')].some(i => i.value === '25')")  # its base's
+    page.get_by_role("spinbutton", name=re.compile("Steps")).first.fill("2")
+    checkpoints(page, "training/step_024000/model.safetensors", "training/step_same")
+    plan(page, "6 pictures")
+    page.get_by_role("button", name="Remove this arm").first.click()
+    plan(page, "4 pictures")
+    seen = run(page, served)
+    assert seen.request.settings.weights.text() == "training/step_024000; base=demo"
+    assert [arm.name for arm in seen.request.arms] == ["step_024000", "model.safetensors"]
+    assert [seen.checkpoint["components"]["unet"]["half"], seen.variants[1]["components"]["unet"]["half"]] == [
+        "ema",
+        "",
+    ]
+
+
+def test_the_card_is_shown_before_anything_runs(page, served, folder):
+    page.get_by_role("button", name="Inspect").click()
+    card = page.locator(".weights")
+    card.get_by_text("Weights card of demo").wait_for()
+    assert "v_prediction" in card.inner_text() and "EMA: a variant 'non_ema' stands beside it" in card.inner_text()
+    assert "EMA from raw, unet" in card.inner_text() and "up_blocks.2" in card.inner_text()
+    choose(page, "Checkpoint", "training/step_024000")
+    page.get_by_role("button", name="Inspect").click()
+    card.get_by_text("Weights card of training/step_024000").wait_for()
+    assert "step folder" in card.inner_text() and "the dictionary's key 'ema'" in card.inner_text()
+    assert card.locator("svg desc").text_content().startswith("w_of_t: 200 timesteps, from 1 to 0")
+    card.locator("summary", has_text="files").click()
+    assert "not read: ema.pt: optimizer" in card.inner_text()
+    digest = hashlib.sha256((folder / "step_024000" / "ema.pt").read_bytes()).hexdigest()
+    assert card.locator(f"code[title='{digest}']").inner_text() == digest[:12]
+    choose(page, "Checkpoint", "Demo: coloured shapes (runs anywhere)")
+    plan(page, "4 pictures")
+    run(page, served)
+    assert card.get_attribute("open") is None, "it makes room for the pictures"
+
+
+def test_equal_arms_are_refused(page, served):
+    checkpoints(page, "Demo: coloured shapes (runs anywhere)")
+    page.locator("#plan .wrong", has_text="'demo' is given twice: its pictures would be equal.").wait_for()
+    choose(page, "Arm 2", "training/step_same")
+    plan(page, "4 pictures")
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("alert").filter(has_text="demo and step_same hold the same").wait_for()
+
+
+def test_missing_tensors_are_refused_and_where_they_are_allowed_marked_everywhere(page, served):
+    checkpoints(page, "training/step_broken")
+    plan(page, "4 pictures")
+    page.get_by_role("button", name="Generate").click()
+    page.get_by_role("alert").filter(has_text="3 missing").wait_for()
+    page.get_by_role("button", name=re.compile("^EMA or raw, base")).click()
+    page.get_by_role("checkbox", name="Allow missing tensors").check()
+    page.wait_for_timeout(300)
+    seen = run(page, served)
+    marked = "incomplete: 3 tensors random"
+    assert page.locator(".card .badge").inner_text() == marked
+    assert marked in page.get_by_role("table", name="Figures by arm").locator("tbody tr").nth(1).inner_text()
+    page.get_by_role("tab", name="Compare").click()
+    assert page.locator("#compare .mark").inner_text() == marked
+    assert f"step_broken is {marked}" in page.locator(".notes").inner_text()
+    missing = seen.variants[1]["components"]["unet"]["missing"]
+    assert len(missing) == 3 and "3 missing, random" in cells(page, "unet").nth(1).inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, served, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.set_viewport_size({"width": 390, "height": 844})
+    checkpoints(page, "training/step_024000", "training/step_same")
+    page.get_by_role("button", name="EMA beside raw").click()
+    page.get_by_role("button", name="Inspect").click()
+    page.locator(".weights").wait_for()
+    plan(page, "6 pictures")
+    choose(page, "Arm 3", "training/step_024000")
+    plan(page, "6 pictures")
+    run(page, served)
+    cells(page, "unet").first.wait_for()
+    page.locator(".weights > summary").click()
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wide <= 0
+    found = Axe().run(page).response["violations"]
+    said = [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found if v["impact"] != "minor"]
+    assert not said, said
