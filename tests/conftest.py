@@ -7,6 +7,7 @@ process of its own or opens Chromium is skipped there.
 import importlib.abc
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from time import monotonic
@@ -18,8 +19,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test needs a connection
 os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("COMPARER_TEST_THREADS", "1"))  # of the children, too
 
 from comparer.config import Config
-from helpers.pages import serving
-from helpers.runs import THREADS
+from helpers.pages import forget, serving, watched
+from helpers.runs import THREADS, ask, finish
 
 HEAVY = ("torch", "diffusers", "transformers", "open_clip", "playwright")
 
@@ -47,6 +48,9 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.started = monotonic()
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # As in a shell's background job. Children inherit that it is ignored, but not that it is handled.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         return  # the workers run the tests
     if config.getoption("--light"):
@@ -97,26 +101,56 @@ def chromium(pytestconfig):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def served_runs(tmp_path_factory):
+    """Return the folder where the served page keeps its runs."""
+    return tmp_path_factory.mktemp("served") / "runs"
+
+
+@pytest.fixture(scope="session")
+def server(served_runs):
     """Serve the page as it is without options and yield its address."""
-    with serving(tmp_path_factory.mktemp("served") / "runs") as address:
+    with serving(served_runs, GRADIO_TEMP_DIR=str(served_runs.parent / "uploads")) as address:
         yield address
 
 
+@pytest.fixture(scope="session")
+def recorded(served_runs):
+    """Make a run that the served page can open: DeepCache beside the baseline, 6 steps, seeds 1 and 2."""
+    return finish(ask("DeepCache(interval=3)", seeds=(1, 2), steps=6), Config(runs=served_runs))
+
+
+@pytest.fixture(scope="module")
+def window(chromium, server):
+    """Open the browser window that a module's tests use one after the other; yield it and the errors of its pages."""
+    with watched(chromium, server) as (context, wrong):
+        yield context, wrong
+
+
 @pytest.fixture
-def page(chromium, server):
-    """Open the page; nothing may go elsewhere, nothing may be logged as an error."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-    tab, wrong = context.new_page(), []
-    tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-    tab.on("pageerror", lambda e: wrong.append(str(e)))
-    tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((server, "data:", "blob:")) else None)
+def blank(window, server):
+    """Yield an empty tab of a browser that never saw the page; nothing may go wrong in any tab of it."""
+    (context, wrong) = window
+    tab = context.pages[0] if context.pages else context.new_page()
+    forget(tab, server)
+    tab.set_viewport_size({"width": 1440, "height": 1000})
+    tab.emulate_media(color_scheme="light", reduced_motion="no-preference")
     tab.set_default_timeout(90_000)
-    tab.goto(server)
-    tab.get_by_role("button", name="Generate").wait_for()
+    wrong.clear()
     yield tab
-    context.close()
-    assert not wrong
+    found = list(wrong)
+    for other in context.pages[1:]:
+        other.close()
+    for left in context.pages:
+        left.goto("about:blank")  # the server stops what a page that is left was running
+    assert not found
+
+
+@pytest.fixture
+def page(blank, server):
+    """Open the page."""
+    blank.goto(server)
+    blank.get_by_role("button", name="Generate").wait_for()
+    return blank
 
 
 @pytest.fixture(scope="session")

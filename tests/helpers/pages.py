@@ -1,5 +1,7 @@
 """The real app in a process of its own, and what a person does on its page."""
 
+import base64
+import json
 import os
 import re
 import subprocess
@@ -13,6 +15,14 @@ from helpers.runs import ROOT
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 PORT = 7900 + 200 * _WORKER  # where a worker begins to look for a free port
+
+_DROP = """([type, name, content]) => {
+  const bytes = Uint8Array.from(atob(content), letter => letter.charCodeAt(0)), data = new DataTransfer()
+  data.items.add(new File([bytes], name, { type }))
+  const zone = document.querySelector('#drop button')
+  for (const what of ['dragenter', 'dragover', 'drop'])
+    zone.dispatchEvent(new DragEvent(what, { dataTransfer: data, bubbles: true, cancelable: true }))
+}"""
 
 
 @contextmanager
@@ -54,6 +64,80 @@ def serving(runs, *arguments, port=PORT, within=60, **environment):
             raise
         reader.join()
     assert "Traceback" not in "".join(said), "".join(said)
+
+
+@contextmanager
+def watched(chromium, address):
+    """Yield a browser context and the list of what went wrong in its pages: errors, and requests elsewhere.
+
+    What is still in the list at the end fails the test.
+    """
+    context, wrong = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True), []
+
+    def watch(tab):
+        tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda error: wrong.append(str(error)))
+        own = (address, "data:", "blob:", "about:")
+        tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(own) else None)
+
+    context.on("page", watch)
+    context.set_default_timeout(90_000)
+    try:
+        yield context, wrong
+        found = list(wrong)
+    finally:
+        context.close()
+    assert not found, found
+
+
+def forget(tab, address):
+    """Let the browser of an empty tab forget what a page stored there."""
+    session = tab.context.new_cdp_session(tab)
+    session.send("Storage.clearDataForOrigin", {"origin": address, "storageTypes": "local_storage"})
+    session.detach()
+
+
+def opened(tab, address, run):
+    """Open a finished run by its link; return the tab."""
+    tab.goto(f"{address}/?run={run.folder.name}")
+    tab.get_by_text("Finished.").wait_for()
+    return tab
+
+
+def name_of(tab):
+    """Wait until the address names the run that is shown, and return its name."""
+    tab.wait_for_function("() => new URLSearchParams(location.search).get('run')")
+    return tab.evaluate("() => new URLSearchParams(location.search).get('run')")
+
+
+def record_of(tab, path):
+    """Take the record of the run that is shown, and return it."""
+    with tab.expect_download() as download:
+        tab.get_by_role("button", name="Record JSON").click()
+    download.value.save_as(path)
+    return json.loads(path.read_text())
+
+
+def too_wide(tab):
+    """Return by how many pixels the page scrolls sideways."""
+    return tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def drop(page, path):
+    """Drop a file as a hand does, and return what the page says of it."""
+    page.evaluate("() => document.querySelectorAll('.dropped').forEach(said => said.remove())")
+    page.evaluate(_DROP, ["", path.name, base64.b64encode(path.read_bytes()).decode()])
+    page.locator(".dropped").wait_for()
+    return page.locator(".dropped").inner_text()
+
+
+def serious(tab, when):
+    """Fail where axe finds more than something minor."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    found = Axe().run(tab, options={"resultTypes": ["violations"]}).response["violations"]
+    said = [(when, v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found if v["impact"] != "minor"]
+    assert not said, said
 
 
 def start(page, seeds="1,2", steps="6"):

@@ -1,30 +1,23 @@
 """More seeds at a press, in a real browser."""
 
-import re
 from types import SimpleNamespace
 
 from comparer import history
+from comparer.config import Config
 from comparer.results import Comparison
 from comparer.resume import more_seeds
 from comparer.verdict import DEFAULT
 from helpers.equal_time_runs import pairs, seen
+from helpers.pages import opened
+from helpers.runs import ask, finish
 
 
-def test_a_press_runs_the_seeds_that_would_settle_it(chromium, tmp_path):
-    from helpers.pages import serving
-
-    with serving(tmp_path) as address:
-        tab = chromium.new_context().new_page()
-        tab.set_default_timeout(90_000)
-        tab.goto(address)
-        tab.get_by_role("spinbutton", name=re.compile("Steps")).fill("3")
-        tab.get_by_role("textbox", name=re.compile("^Seed")).fill("1")
-        tab.get_by_role("button", name="Generate").click()
-        tab.get_by_role("button", name="Run 3 more seeds").click()  # one call shows no spread
-        tab.locator("#status", has_text="8 pictures made").wait_for()
-        tab.context.close()
-    (record,) = tmp_path.glob("*/run.json")
-    comparison = history.load(record.parent)
+def test_a_press_runs_the_seeds_that_would_settle_it(blank, server, served_runs):
+    run = finish(ask("DeepCache(interval=3)", seeds=(1,), steps=3), Config(runs=served_runs))
+    page = opened(blank, server, run)
+    page.get_by_role("button", name="Run 3 more seeds").click()  # one call shows no spread
+    page.locator("#status", has_text="8 pictures made").wait_for()
+    comparison = history.load(run.folder)
     assert comparison.request.settings.seeds == (1, 2, 3, 4) and comparison.looks == 2
 
 

@@ -1,75 +1,71 @@
 """The page as people use it: what it says before, what it finds again, keyboard, contrast, phone and dark."""
 
-import json
 import re
+from itertools import product
 
 import pytest
 
 from comparer.config import Config
 from comparer.ui.page import Page
-from helpers.pages import pictures, start
+from helpers.pages import drop, opened, pictures, serious, too_wide
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page, server, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
-    def serious(when):
-        found = Axe().run(page).response["violations"]
-        said = [(when, v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found if v["impact"] != "minor"]
-        assert not said, said
-
+def test_axe_finds_nothing_serious(blank, server, recorded, tmp_path, scheme):
+    """Nothing yet, a finished run below what a dropped file says, then everything that is wrong, there on a phone."""
+    page, foreign, wrong = blank, tmp_path / "p.txt", tmp_path / "wrong.png"
+    foreign.write_text("a fox\nSteps: 9, Sampler: Restart, Model: gone, Hires upscale: 2")
+    wrong.write_bytes(b"no picture")
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(server)
     page.get_by_text(re.compile("2 pictures in")).wait_for()
-    serious("empty")
-    start(page, "1", "2")
-    page.get_by_text("Finished.").wait_for()
+    serious(page, "empty")
+    opened(page, server, recorded)
     pictures(page)
-    serious("finished")
+    drop(page, foreign)
+    assert page.locator(".dropped li").count()
+    serious(page, "finished")
     page.get_by_role("button", name=re.compile("^More settings")).click()
     page.get_by_role("tab", name="All").click()
     page.get_by_role("textbox", name=re.compile("^Seed")).fill("abc")
+    drop(page, wrong)
+    page.locator(".dropped[role=alert]").wait_for()
     page.locator("#plan .wrong").wait_for()
-    serious("refused")
     page.set_viewport_size({"width": 390, "height": 844})
-    serious("phone")
+    serious(page, "refused, on a phone")
 
 
-def test_the_plan_is_said_before_anything_runs_and_its_time_once_it_is_known(page):
-    plan = page.locator("#plan")
-    start(page, "1,2", "5")
-    page.get_by_text("Finished.").wait_for()
+@pytest.mark.full
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_in_what_is_wrong_on_a_wide_screen(page, tmp_path, scheme):
+    (tmp_path / "wrong.png").write_bytes(b"no picture")
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.reload()
+    page.get_by_role("button", name=re.compile("^More settings")).click()
+    page.get_by_role("textbox", name=re.compile("^Seed")).fill("abc")
+    page.locator("#plan .wrong").wait_for()
+    serious(page, "refused")
+    drop(page, tmp_path / "wrong.png")
+    serious(page, "a file that is refused")
+
+
+def test_what_is_typed_is_answered_in_the_plan(page):
+    plan = "text => document.querySelector('#plan').innerText.includes(text)"
     page.get_by_role("textbox", name=re.compile("^Seed")).fill("1-12")
-    page.wait_for_function("() => document.querySelector('#plan').innerText.includes('24 pictures in 24 timed calls')")
-    assert re.search(r"after 2 warm-up calls; about \d+ s\.", plan.inner_text())
+    page.wait_for_function(plan, arg="24 pictures in 24 timed calls after 2 warm-up calls; ")
     page.get_by_label("Width").fill("136")
-    page.wait_for_function("() => document.querySelector('#plan').innerText.includes('the first run tells')")
+    page.wait_for_function(plan, arg="the first run tells")
     page.get_by_label("Width").fill("130")
-    page.wait_for_function("() => document.querySelector('#plan').innerText.includes('not a multiple of 8')")
-
-
-def test_a_tab_that_comes_back_finds_its_run_again(page, server):
-    start(page, "3,4", "3")
-    page.get_by_text("Finished.").wait_for()
-    before = pictures(page)
-    page.goto("about:blank")
-    page.goto(server)
-    page.get_by_text("Your last run").wait_for()
-    assert pictures(page) == before
-    assert page.get_by_role("table", name="Every picture").locator("tbody tr").count() == 2
-    page.get_by_role("button", name="Grid PNG").wait_for()
-
-
-def test_a_tab_that_is_closed_stops_within_a_step_and_its_pictures_are_found(page, server):
-    start(page, "1-20", "40")
-    pictures(page)
-    again = page.context.new_page()
-    page.close()
-    again.goto(server)
-    again.get_by_text(re.compile("Your last run")).wait_for()
-    start(again, "1", "2")  # the machine is free: this one does not wait behind forty pictures
-    again.get_by_text("Finished.").wait_for(timeout=20_000)
+    page.wait_for_function(plan, arg="not a multiple of 8")
+    page.get_by_label("Width").fill("")  # breaks nothing
+    page.wait_for_function("plan => !document.querySelector('#plan').innerText.includes(plan)", arg="multiple of 8")
+    page.locator("#plan .wrong").wait_for()
+    page.get_by_label("Width").fill("128")
+    page.wait_for_function(plan, arg="24 pictures")
+    page.get_by_role("button", name=re.compile("What the demo model knows")).click()
+    assert "diamond" in page.locator(".words").inner_text()
+    page.get_by_text("a large green hexagon on a white background").click()
+    page.wait_for_function("() => [...document.querySelectorAll('textarea')].some(t => t.value.includes('hexagon'))")
 
 
 @pytest.mark.parametrize(
@@ -99,7 +95,11 @@ def test_prompts_come_from_a_file(page, tmp_path):
 
 def test_the_keyboard_reaches_and_starts_everything(page):
     """From the top of the page by Tab alone: every control is met in order, and Enter on Generate runs."""
-    page.set_default_timeout(20_000)
+    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("2")
+    page.get_by_label("Height").fill("136")  # nothing else here was timed at this size
+    page.locator("#plan", has_text="the first run tells how long it takes").wait_for()
+    page.evaluate("() => document.activeElement.blur()")
+    page.mouse.click(2, 2)
     met = []
     for _ in range(60):
         page.keyboard.press("Tab")
@@ -125,25 +125,31 @@ def test_the_keyboard_reaches_and_starts_everything(page):
     assert places == sorted(places), met
     page.keyboard.press("Enter")
     page.get_by_text("Finished.").wait_for()
+    page.locator("#plan", has_text=re.compile(r"; about \d+ s\.")).wait_for()
+    # A random seed was chosen, and can be had again.
+    seed = page.get_by_role("table", name="Every picture").locator("tbody td").first.inner_text()
+    assert re.fullmatch(r"\d+", seed)
+    page.get_by_role("button", name="Last seed").click()
+    page.wait_for_function("seed => [...document.querySelectorAll('label')].find("
+                           "l => l.innerText.startsWith('Seed')).querySelector('input, textarea').value === seed",
+                           arg=seed)  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [360, 768, 1024, 1920])
-def test_no_width_scrolls_sideways_and_generate_stays_in_sight(page, width):
-    page.set_viewport_size({"width": width, "height": 900})
-    start(page, "1,2", "2")
-    page.get_by_text("Finished.").wait_for()
+def test_no_width_scrolls_sideways_generate_stays_in_sight_and_full_screen_shows_all(blank, server, recorded):
+    page = opened(blank, server, recorded)
+    for width, view in product((360, 768, 1024, 1920), ("Compare", "All")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.get_by_role("tab", name=view, exact=True).click()
+        assert too_wide(page) <= 0, (width, view)
+        page.evaluate("window.scrollTo(0, 0)")
+        box = page.get_by_role("button", name="Generate").bounding_box()
+        assert box["y"] + box["height"] <= 900, (width, view)
+    page.get_by_role("tab", name="Compare", exact=True).click()
     pictures(page)
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    page.evaluate("window.scrollTo(0, 0)")
-    box = page.get_by_role("button", name="Generate").bounding_box()
-    assert box["y"] + box["height"] <= 900
-
-
-def test_the_record_is_what_the_page_shows(page, tmp_path):
-    start(page, "7", "3")
-    page.get_by_text("Finished.").wait_for()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Record JSON").click()
-    download.value.save_as(tmp_path / "run.json")
-    record = json.loads((tmp_path / "run.json").read_text())
-    assert record["request"]["settings"]["seeds"] == [7] and record["request"]["settings"]["steps"] == 3
+    page.locator("#compare").get_by_role("button", name="Full screen").click()
+    # Once the whole canvas is on the screen, most of which is its own.
+    page.wait_for_function(
+        "() => { const box = document.querySelector('#compare canvas').getBoundingClientRect();"
+        " return document.fullscreenElement && box.top >= 0 && box.bottom <= innerHeight"
+        " && box.height > 0.6 * innerHeight }"
+    )
