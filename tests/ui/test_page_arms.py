@@ -1,19 +1,21 @@
 """The page's arms and models in a real browser: stacks, what cannot be had and why, fetching from a hub."""
 
-import json
 import re
 
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from comparer.html.cards import headline
+from comparer.html.tables import notes_list
+from comparer.ui.page import Page
 from helpers.hub_server import Hub
 from helpers.hub_server import serving as serving_hub
-from helpers.pages import pictures, serving, start
-from helpers.runs import PROMPT
+from helpers.pages import pictures, record_of, serving, start, watched
+from helpers.runs import PROMPT, ask, finish
 
-FIVE = ["Baseline", "DeepCache(interval=3)", "ToMe(ratio=0.5)", "T-GATE(gate_step=2)",
-        "DeepCache(interval=3) + T-GATE(gate_step=2)"]  # fmt: skip
+FIVE = ["Baseline", "DeepCache(interval=2)", "ToMe(ratio=0.5)", "T-GATE(gate_step=2)",
+        "DeepCache(interval=2) + T-GATE(gate_step=2)"]  # fmt: skip
 
 
 def expected(page):
@@ -37,40 +39,108 @@ def choose(page, checkpoint):
     page.get_by_role("option", name=re.compile(checkpoint)).click()
 
 
-def test_all_five_in_one_press(page, tmp_path):
-    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("6")
-    page.get_by_role("button", name="Compare all five").click()
-    page.get_by_role("spinbutton", name=re.compile("Gate step")).fill("2")
-    page.wait_for_function("() => document.querySelector('#expected').innerText.includes('T-GATE(gate_step=2)')")
-    ratios = expected(page)
+@pytest.fixture(scope="module")
+def five(chromium, server):
+    """Press Compare all five, change some settings, and Generate; yield the finished page, what was expected, the plan.
+
+    The prompt has a word that the demo never saw, and would be HTML.
+    """
+    with watched(chromium, server) as (context, _):
+        tab = context.new_page()
+        tab.goto(server)
+        tab.get_by_role("button", name="Compare all five").click()
+        tab.get_by_role("button", name=re.compile("^More settings")).click()
+        tab.get_by_role("textbox", name=re.compile("^Prompt")).fill(
+            "a large red <img src=x> zebra on a blue background"
+        )
+        tab.get_by_role("spinbutton", name=re.compile("Repeats")).fill("2")
+        tab.get_by_role("textbox", name=re.compile("^Negative")).fill("a hexagon")
+        tab.get_by_role("spinbutton", name=re.compile("Interval")).first.fill("2")
+        tab.get_by_role("spinbutton", name=re.compile("Steps")).fill("5")
+        tab.locator("#expected").get_by_text("T-GATE(gate_step=2)").first.wait_for()
+        tab.locator("#expected").get_by_text("DeepCache(interval=2)").first.wait_for()
+        start(tab, "4,5", "5")
+        tab.get_by_text("Finished.").wait_for()
+        yield tab, expected(tab), tab.locator("#plan .plan").inner_text().split(";")[0]
+
+
+def test_all_five_in_one_press(five, tmp_path):
+    tab, ratios, _ = five
     assert list(ratios) == FIVE and ratios["Baseline"] == "1×"
     assert all(float(ratio[:-1]) > 1 for arm, ratio in ratios.items() if arm != "Baseline")
-    start(page, "3", "6")
-    page.get_by_text("Finished.").wait_for()
-    assert page.locator(".card h2").all_inner_texts() == FIVE[1:]
-    table = page.get_by_role("table", name="Figures by arm").locator("tbody tr")
+    assert tab.locator(".card h2").all_inner_texts() == FIVE[1:]
+    table = tab.get_by_role("table", name="Figures by arm").locator("tbody tr")
     assert [row.locator("th").inner_text() for row in table.all()] == FIVE
-    assert all(f"MAC ratio {ratios[arm]}" in page.locator(".card", has_text=arm).first.inner_text() for arm in FIVE[1:])
-    assert page.locator(".badge").count() == 0
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Record JSON").click()
-    download.value.save_as(tmp_path / "run.json")
-    record = json.loads((tmp_path / "run.json").read_text())
+    assert all(f"MAC ratio {ratios[arm]}" in tab.locator(".card", has_text=arm).first.inner_text() for arm in FIVE[1:])
+    assert tab.locator(".badge").count() == 0
+    record = record_of(tab, tmp_path / "run.json")
     assert [arm["name"] for arm in record["request"]["arms"]] == FIVE and len(record["macs"]) == 5
     (stack,) = [arm["accelerators"] for arm in record["request"]["arms"] if len(arm["accelerators"]) > 1]
     assert [a["name"] for a in stack] == ["DeepCache", "TGATE"] and stack[1]["sp_interval"] == 1
 
 
+def test_unknown_words_are_named_and_what_would_be_html_is_text(five):
+    tab, _, _ = five
+    told = tab.locator("#told .note").inner_text()
+    assert "zebra" in told and "large" not in told
+    assert "<img src=x>" in tab.get_by_role("table", name="Every picture").inner_text()
+    assert "<img src=x>" in tab.locator("#all").inner_text()
+    assert tab.locator("#seen img[src=x], #controls img[src=x]").count() == 0
+
+
+def test_all_pictures_of_five_arms_are_seen_and_one_opens_its_pair(five):
+    tab, _, _ = five
+    assert tab.get_by_role("tab", name="All").get_attribute("aria-selected") == "true"
+    tab.wait_for_function(
+        "() => { const all = [...document.querySelectorAll('#all img')];"
+        " return all.length === 10 && all.every(i => i.complete && i.naturalWidth === 128) }"
+    )
+    tab.get_by_role("button", name="T-GATE(gate_step=2), seed 5").first.click()
+    tab.wait_for_function("() => document.querySelector('#compare .pane')?.ariaLabel.endsWith('seed 5')")
+    base, other = pictures(tab)
+    assert base.startswith("Baseline: ") and other.startswith("T-GATE(gate_step=2)") and other.endswith("seed 5")
+    tab.locator("#compare").get_by_role("button", name="Add an arm").click()
+    tab.locator("#compare .pane").nth(2).wait_for()
+
+
+def test_the_settings_of_a_run_come_back(five, server):
+    tab, ratios, plan = five
+    assert "20 timed calls" in plan
+    tab.goto("about:blank")
+    tab.goto(server)
+    tab.get_by_text("Your last run").wait_for()
+    tab.get_by_role("button", name="Use these settings").click()
+    tab.locator("#plan .plan", has_text=plan).wait_for()
+    assert wait_for_arms(tab, 5) == ratios
+    assert tab.get_by_role("textbox", name=re.compile("^Seed")).input_value() == "4,5"
+    assert tab.get_by_role("textbox", name=re.compile("^Negative")).input_value() == "a hexagon"
+    tab.get_by_role("button", name=re.compile("^More settings")).click()
+    assert tab.get_by_role("spinbutton", name=re.compile("Repeats")).input_value() == "2"
+
+
+def test_an_accelerator_without_effect_gets_a_badge(config):
+    seen = finish(ask("DeepCache(interval=1)", steps=2), config).comparison
+    card = headline(seen)
+    assert '<span class="badge">had no effect</span>' in card
+    assert "interval 1 makes every evaluation a full one" in card
+    assert "No effect: DeepCache: interval 1" in notes_list(seen)
+
+
 def test_chosen_accelerators_are_arms_or_a_stack_or_both(page):
-    arms = page.get_by_role("radiogroup").filter(has_text="One stack").or_(page.locator("#arms")).first
-    assert not arms.is_visible()
+    arms = page.locator("#arms")
+    assert not arms.is_visible()  # there is one
     page.get_by_role("checkbox", name=re.compile("^Guidance cutoff")).check()
+    arms.wait_for()
     assert list(wait_for_arms(page, 3)) == ["Baseline", "DeepCache(interval=3)", "Guidance cutoff(after=0.5)"]
     page.get_by_role("radio", name="One stack").check()
     stack = "DeepCache(interval=3) + Guidance cutoff(after=0.5)"
     assert list(wait_for_arms(page, 2)) == ["Baseline", stack]
     page.get_by_role("radio", name="Both").check()
     assert list(wait_for_arms(page, 4))[-1] == stack
+    page.get_by_role("checkbox", name=re.compile("^Guidance cutoff")).uncheck()
+    arms.wait_for(state="hidden")
+    page.get_by_role("checkbox", name=re.compile("^DeepCache")).uncheck()
+    page.locator("#plan").get_by_text("Nothing to compare: tick an accelerator.").wait_for()
 
 
 def test_what_cannot_be_had_is_greyed_with_its_reason(page):
@@ -91,11 +161,6 @@ def test_what_cannot_be_had_is_greyed_with_its_reason(page):
     assert gate.is_disabled() and cache.is_enabled()
 
 
-def test_with_nothing_ticked_there_is_nothing_to_compare(page):
-    page.get_by_role("checkbox", name=re.compile("^DeepCache")).uncheck()
-    page.locator("#plan").get_by_text("Nothing to compare: tick an accelerator.").wait_for()
-
-
 def test_the_gate_goes_with_the_steps_until_it_is_set_by_hand(page):
     page.get_by_role("checkbox", name=re.compile("^T-GATE")).check()
     steps = page.get_by_role("spinbutton", name=re.compile("Steps"))
@@ -109,61 +174,25 @@ def test_the_gate_goes_with_the_steps_until_it_is_set_by_hand(page):
     becomes("20")
     gate.fill("30")
     page.wait_for_function("() => document.querySelector('#expected').innerText.includes('gate_step=30')")
+    before = page.locator("#expected").inner_text()
     steps.fill("40")
-    page.wait_for_timeout(500)
-    assert gate.input_value() == "30"
+    page.wait_for_function("before => document.querySelector('#expected').innerText !== before", arg=before)
+    assert gate.input_value() == "30" and "T-GATE(gate_step=30)" in expected(page)
     steps.fill("12")
     becomes("11")
 
 
-def test_the_settings_of_a_run_come_back(page, server):
-    page.get_by_role("button", name="Compare all five").click()
-    page.get_by_role("button", name=re.compile("^More settings")).click()
-    page.get_by_role("spinbutton", name=re.compile("Repeats")).fill("2")
-    page.get_by_role("textbox", name=re.compile("^Negative")).fill("a hexagon")
-    page.get_by_role("spinbutton", name=re.compile("Interval")).first.fill("2")
-    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("5")
-    page.locator("#expected").get_by_text("gate_step=2").first.wait_for()
-    start(page, "4,5", "5")
-    page.get_by_text("Finished.").wait_for()
-    plan, arms = page.locator("#plan .plan").inner_text().split(";")[0], list(expected(page))
-    page.goto(server)
-    page.get_by_text("Your last run").wait_for()
-    page.get_by_role("button", name="Use these settings").click()
-    page.locator("#plan .plan", has_text=plan).wait_for()
-    assert list(wait_for_arms(page, 5)) == arms
-    assert "20 timed calls" in plan and "DeepCache(interval=2)" in arms
-    assert page.get_by_role("textbox", name=re.compile("^Seed")).input_value() == "4,5"
-    assert page.get_by_role("textbox", name=re.compile("^Negative")).input_value() == "a hexagon"
-    page.get_by_role("button", name=re.compile("^More settings")).click()
-    assert page.get_by_role("spinbutton", name=re.compile("Repeats")).input_value() == "2"
+def test_what_was_set_by_hand_is_only_kept_within_the_steps(config):
+    page = Page(config)
+    page.build()
+    arms, gate = page.controls.arms, ("T-GATE", "gate_step")
+    values = [30 if which == gate else 1 for which in arms.scaled()]
 
+    def becomes(steps, touched):
+        return dict(zip(arms.scaled(), arms.rescale("sd1", steps, touched, values), strict=True))[gate]
 
-def test_all_pictures_of_five_arms_are_seen_and_one_opens_its_pair(page):
-    page.get_by_role("button", name="Compare all five").click()
-    page.get_by_role("spinbutton", name=re.compile("Steps")).fill("5")
-    page.locator("#expected").get_by_text("gate_step=2").first.wait_for()
-    start(page, "1,2", "5")
-    page.get_by_text("Finished.").wait_for()
-    page.wait_for_function(
-        "() => { const all = [...document.querySelectorAll('#all img')];"
-        " return all.length === 10 && all.every(i => i.complete && i.naturalWidth === 128) }"
-    )
-    assert page.get_by_role("tab", name="All").get_attribute("aria-selected") == "true"
-    page.get_by_role("button", name="T-GATE(gate_step=2), seed 2").first.click()
-    base, other = pictures(page)
-    assert base.startswith("Baseline: ") and other.startswith("T-GATE(gate_step=2)") and other.endswith("seed 2")
-    page.locator("#compare").get_by_role("button", name="Add an arm").click()
-    page.locator("#compare .pane").nth(2).wait_for()
-
-
-def test_an_accelerator_without_effect_gets_a_badge(page):
-    page.get_by_role("spinbutton", name=re.compile("Interval")).first.fill("1")
-    start(page, "1", "4")
-    page.get_by_text("Finished.").wait_for()
-    assert page.locator(".card .badge").inner_text() == "had no effect"
-    assert "interval 1 makes every evaluation a full one" in page.locator(".card").inner_text()
-    assert "No effect: DeepCache: interval 1" in page.locator(".notes").inner_text()
+    assert [becomes(steps, []) for steps in (50, 40, 12)] == [20, 16, 5]
+    assert [becomes(steps, [list(gate)]) for steps in (50, 40, 12)] == [30, 30, 11]
 
 
 @pytest.fixture

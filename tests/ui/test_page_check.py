@@ -1,15 +1,19 @@
 """Check this checkpoint, on the page."""
 
-ALERT = "[role=alert]"
+import gradio
+
+from comparer.ui.page import Page
+from helpers.pages import start
 
 
-def check(page):
-    page.get_by_role("button", name="Check", exact=True).click()
-
-
-def test_the_demo_is_checked_in_one_press(page):
-    check(page)
-    report = page.locator(".checked")
+def test_the_demo_is_checked_in_one_press_which_can_be_stopped(page):
+    check, report = page.get_by_role("button", name="Check", exact=True), page.locator(".checked")
+    check.click()
+    page.locator("[role=progressbar]").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped before the check had ended.").wait_for()
+    assert not report.count()
+    check.click()
     report.wait_for(timeout=120_000)
     assert "Healthy" in report.locator(".card").inner_text()
     pictures = report.locator("figure img")
@@ -22,25 +26,17 @@ def test_the_demo_is_checked_in_one_press(page):
     report.get_by_text("Every measure and its limit").click()
     assert report.get_by_role("table", name="Measures, raw").is_visible()
     assert "coarse (noise-like)" in report.inner_text()
-    page.get_by_role("button", name="Generate").click()  # the next thing takes its place
-    page.get_by_text("Finished.").wait_for(timeout=60_000)
+    start(page, "1", "2")  # the next thing takes its place
+    page.get_by_text("Finished.").wait_for()
     assert "Check of demo: healthy" in report.inner_text() and not pictures.first.is_visible()
 
 
-def test_a_check_can_be_stopped(page):
-    check(page)
-    page.locator("[role=progressbar]").wait_for(timeout=60_000)
-    page.get_by_role("button", name="Stop").click()
-    page.get_by_text("Stopped before the check had ended.").wait_for(timeout=60_000)
-    assert not page.locator(".checked").count()
-
-
-def test_what_cannot_be_checked_is_said(page):
-    page.get_by_role("button", name="EMA or raw, base, VAE").click()
-    page.get_by_label("Base", exact=True).first.wait_for()
-    page.get_by_label("LoRA weight").first.fill("99")
-    page.get_by_label("LoRA", exact=True).first.fill("none.safetensors")
-    page.keyboard.press("Enter")
-    check(page)
-    page.locator(f"#status {ALERT}").wait_for(timeout=60_000)
-    assert "out of range" in page.locator("#status").inner_text()
+def test_what_cannot_be_checked_is_said(config):
+    page = Page(config)
+    page.build()
+    which = page.controls.which
+    changed = {which.loras: ["none.safetensors"], which.scale: 99}
+    values = [changed.get(part, part.value) for part in page.controls.inputs()]
+    *_, told = page.check(gradio.Request(session_hash="a tab"), *values)
+    assert 'role="alert"' in told[page.out.status] and "out of range" in told[page.out.status]
+    assert page.out.inspect.shown not in told
