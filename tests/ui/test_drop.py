@@ -53,8 +53,9 @@ def config(tmp_path_factory):
     return Config((folder,), folder.parent / "runs")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(config):
+    """Build the page, which no handler changes."""
     page = Page(config)
     page.build()
     return page
