@@ -72,3 +72,21 @@ def test_a_loss_of_next_to_nothing_is_no_figure(base, arm, loss):
     figures = scored(base, arm).figures(1)
     assert figures.clip_score == pytest.approx(sum(arm) / 2)
     assert figures.clip_loss is None if loss is None else figures.clip_loss == pytest.approx(loss)
+
+
+def test_seconds_are_a_pictures_and_a_ratio_is_of_whole_calls():
+    request = ask("DeepCache(interval=2)", seeds=(1, 2, 3), batch_size=2)
+    calls = [call(0, 0, 4.0, pictures=2), call(1, 0, 2.0, pictures=2), call(0, 1, 3.0), call(1, 1, 3.0)]
+    seen = Comparison(request, calls=calls)
+    base, arm = seen.figures(0), seen.figures(1)
+    assert (base.seconds, base.fastest, base.median_seconds, base.slowest) == (2.5, 2.0, 2.5, 3.0)
+    assert (arm.seconds, arm.fastest, arm.slowest, arm.calls) == (2.0, 1.0, 3.0, 2)
+    assert arm.speed_up == pytest.approx(2**0.5) and seen.time_share(1) == pytest.approx(0.8)
+    assert seen.times() == [("Baseline", [2.0, 3.0]), ("DeepCache(interval=2)", [1.0, 3.0])]
+
+
+@pytest.mark.parametrize(("pixels", "same"), [("aabb", True), ("aabc", False), ("abcd", False)])
+def test_pictures_are_the_same_when_all_of_them_are(pixels, same):
+    request = ask("DeepCache(interval=2)", seeds=(1, 2))
+    shots = [Shot(n % 2, 0, 1 + n // 2, "", 0, None, each) for n, each in enumerate(pixels)]
+    assert Comparison(request, shots=shots).evidence(1).same_pictures == same
