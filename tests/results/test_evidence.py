@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from comparer.notes import notes
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
 from helpers.runs import ask
@@ -46,6 +47,14 @@ def test_drift_is_of_calls_of_one_size(order):
     slower = [replace(one, seconds=one.seconds * (1.3 if k >= 4 else 1)) for k, one in enumerate(seen.calls[:8])]
     found = replace(seen, calls=slower + seen.calls[8:]).drift()
     assert found.value == pytest.approx(1.3, rel=0.01) and not found.interval.holds(1)
+
+
+@pytest.mark.parametrize(("slower", "said"), [(1.0, ""), (1.3, "the baseline's calls is 1.30× (1.26× to 1.34×).")])
+def test_a_machine_that_changed_is_noted(slower, said):
+    times = [(1 + k % 2 / 50) * (slower if k >= 4 else 1) for k in range(8)]
+    seen = Comparison(ask(seeds=tuple(range(8))), calls=[call(0, k, seconds) for k, seconds in enumerate(times)])
+    told = [note for note in notes(seen) if "machine changed" in note]
+    assert len(told) == bool(said) and all(said in note for note in told)
 
 
 def scored(base, arm):
