@@ -36,8 +36,13 @@ def notes(comparison: Comparison) -> list[str]:
     said += _parts(comparison)
     if len(request.arms) > 1 and comparison.state != "running":
         said.append(comparison.verdict(1).note)
-    if (drift := comparison.drift()).remark:
-        said.append(drift.remark)
+    drift = comparison.drift()
+    if drift.value and drift.interval and not drift.interval.holds(1):
+        late, low, high = map(ratio, (drift.value, drift.interval.low, drift.interval.high))
+        said.append(
+            f"The machine changed during the run: late / early time of the baseline's calls is {late} "
+            f"({low} to {high}). Pairs are protected from that; their seconds are not those of a quiet machine."
+        )
     if comparison.reserved:
         held = sorted(comparison.reserved.items())
         each = "; ".join(f"{request.arms[arm].name} {taken / 2**30:.2f} GiB" for arm, taken in held)

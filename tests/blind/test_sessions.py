@@ -105,6 +105,18 @@ def test_of_one_persons_votes_on_one_pair_the_first_counts(tmp_path):
     assert (found.wins, found.ties, found.bad, found.repeated, found.judges) == (3, 4, 1, 3, 2)
 
 
+def test_who_comes_back_goes_on_with_the_latest_session_on_the_arm(tmp_path):
+    seen = run_in(tmp_path)
+    first, latest = (blind.begin(tmp_path, seen, 1, seed, JUDGE) for seed in (1, 2))
+    blind.begin(tmp_path, seen, 1, 3, "f" * 16), blind.begin(tmp_path, seen, 2, 4, JUDGE)
+    latest = vote_all(tmp_path, latest, ["a", "b"])
+    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1) == latest
+    assert blind.unfinished(blind.load(tmp_path), "0" * 16, 1) is None
+    blind.end(tmp_path, latest.id)
+    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1) is None, "and not an earlier one that was given up"
+    assert not blind.load(tmp_path)[0].over and blind.load(tmp_path)[0] == first
+
+
 def test_a_vote_on_another_than_the_next_pair_is_not_counted(tmp_path):
     session = blind.begin(tmp_path, run_in(tmp_path), 1, 1, JUDGE)
     assert blind.cast(tmp_path, session.id, 1, "a").votes == ()

@@ -57,6 +57,15 @@ def test_so_many_more_votes_would_settle_it_four_times_in_five_and_one_fewer_not
     assert chance(more) >= 0.8 and all(chance(m) < 0.8 for m in range(1, more))
 
 
+@pytest.mark.parametrize(("wins", "losses", "settled"), [(5, 0, False), (6, 0, True), (9, 2, False), (10, 2, True)])
+def test_votes_are_settled_at_five_per_cent_and_not_before(wins, losses, settled):
+    """The printed p of the sign test: 0.0625, 0.0313, 0.0654 and 0.0386."""
+    for found, name in ((judged(wins, losses), NAMES[1]), (judged(losses, wins), NAMES[0])):
+        assert found.settled == settled == (not found.share.interval.holds(0.5))
+        assert found.kind == (f"{name} is preferred" if settled else "Cannot tell")
+        assert (found.more is None) == settled and ("would probably settle it" in found.sentence) == (not settled)
+
+
 def test_an_even_vote_and_a_nearly_even_one_are_not_settled_by_more():
     assert more_decided(6, 6) is None and more_decided(51, 49) is None
     assert "more votes settle nothing while they stay even" in judged(6, 6).sentence

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
 from comparer.export.png_text import parameters_line, read_request, request_text, save_png, shot_texts
 from comparer.request import UNLIMITED, Arm, Request, Settings
+from comparer.weights import Weights
 
 # As AUTOMATIC1111's reader finds the pairs of the last line.
 PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -48,6 +50,16 @@ def test_the_baseline_names_no_accelerator_and_an_absent_negative_prompt_no_line
     assert parameters_line(request(guidance=7.5, width=512), 0, 0, 8, "sd-1.5") == (
         "a red circle\nSteps: 25, Sampler: DDIM, CFG scale: 7.5, Seed: 8, Size: 512x128, Model: sd-1.5"
     )
+
+
+def test_an_arm_with_fewer_steps_or_other_weights_is_described_as_it_was_made() -> None:
+    asked = request()
+    fewer = replace(asked, arms=(*asked.arms, Arm("Fewer", steps=11, like=1)))
+    assert "Steps: 11, " in parameters_line(fewer, 2, 0, 7, "demo")
+    assert "Steps: 25, " in parameters_line(fewer, 1, 0, 7, "demo")
+    variant = replace(asked, arms=(Arm("Baseline"), Arm("raw", weights=Weights("demo", "raw"))))
+    assert 'Weights: "' not in parameters_line(variant, 0, 0, 7, "demo")
+    assert "Weights: demo; weights=raw" in parameters_line(variant, 1, 0, 7, "demo")
 
 
 @pytest.mark.parametrize("title", ["Demo: shapes (runs anywhere)", 'a, "b"\nc', "plain", "猫: 1"])

@@ -1,6 +1,7 @@
 """The door: what is refused, in which words; what round-trips."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -10,7 +11,7 @@ from comparer.accelerators import parse_stack
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.request import Request
+from comparer.request import Limits, Request
 from comparer.typed import parse_prompts, parse_seeds, parse_size, read_prompts
 from helpers.runs import PROMPT, ask
 
@@ -87,6 +88,21 @@ def test_bad_input_gets_one_sentence(change, words):
     message = str(refused.value)
     assert all(word in message for word in words), message
     assert "\n" not in message and len(message) < 400 and message.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("name", "least"),
+    [
+        ("size", 128), ("steps", 4), ("guidance", 4.0), ("pictures", 12), ("prompts", 2), ("batch_size", 3),
+        ("prompt", len(PROMPT)), ("warmups", 2), ("repeats", 2),
+    ],
+)  # fmt: skip
+def test_what_is_exactly_at_a_limit_is_allowed_and_one_more_is_not(name, least):
+    asked = ask("DeepCache", prompts=(PROMPT, "a"), seeds=(1, 2, 3), batch_size=3, warmups=2)
+    asked = replace(asked, repeats=2)
+    assert replace(asked, limits=replace(Limits(), **{name: least})) == asked
+    with pytest.raises(ComparerError, match=f"{least - 1:g}"):
+        replace(asked, limits=replace(Limits(), **{name: least - 1}))
 
 
 def test_a_request_round_trips_through_json():

@@ -108,6 +108,18 @@ def test_what_is_not_here_is_named_and_the_rest_is_kept(tmp_path, config):
     assert "There is no checkpoint 'ck/other' here." in found.missing
 
 
+def test_strangers_are_told_no_folder_of_this_machine(tmp_path):
+    broken = tmp_path / "models" / "broken"
+    broken.mkdir(parents=True)
+    (broken / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"request": changed(checkpoint="models/broken")}))
+    own = Config(checkpoints=(broken.parent,), runs=tmp_path / "runs")
+    (told,), (short,) = (restore(path, replace(own, public=public)).missing for public in (False, True))
+    assert str(broken) in told, "whoever runs the installation is told where"
+    assert "'models/broken' is a damaged checkpoint" in short and str(tmp_path) not in short
+
+
 def test_limits_of_this_installation_are_named(tmp_path):
     request = ask("DeepCache", steps=40, seeds=tuple(range(9)))
     (tmp_path / "run.json").write_text(json.dumps({"request": request.to_json()}))

@@ -7,9 +7,7 @@ import sys
 from dataclasses import replace
 
 import pytest
-from helpers.runs import ROOT
 from PIL import Image
-from helpers.viewer_runs import HOSTILE, comparison_in
 
 from comparer import cards, history, past, two
 from comparer.errors import ComparerError
@@ -19,9 +17,8 @@ from comparer.order import LIKENESS, SCORE
 from comparer.ui import entry as entries_html
 from comparer.ui import link
 from helpers.run_folders import NAME, kept, spoil
-
-
-
+from helpers.runs import ROOT
+from helpers.viewer_runs import HOSTILE, comparison_in
 
 
 def names(runs, **more):
@@ -68,8 +65,6 @@ def test_small_pictures_are_made_of_large_ones_alone(tmp_path):
     assert [Image.open(folder.path / name).size for name in small] == [(192, 96)] * 2
     assert Image.open(folder.path / small[0]).getpixel((90, 40)) == pytest.approx((200, 30, 40), abs=4)
     assert past.entries(kept(tmp_path / "other").parent)[0].card.thumbs == ()
-
-
 
 
 SPOILT = ["cut", "gone", "a folder", "deep", "bytes", "a link", "empty", "no calls", "another way", "no date",
@@ -128,6 +123,17 @@ def test_a_card_is_of_one_record_and_made_anew_for_another(tmp_path):
     (folder / "run.json").write_text(json.dumps(data))
     (after,) = past.entries(tmp_path)
     assert (before.card.state, after.card.state) == ("finished", "stopped")
+
+
+def test_a_record_of_the_same_length_is_another_when_it_was_written_later(tmp_path):
+    folder = kept(tmp_path)
+    (before,), record = past.entries(tmp_path), folder / "run.json"
+    text, written = record.read_text(), record.stat()
+    record.write_text(text.replace("large red star", "small red star"))
+    os.utime(record, ns=(written.st_atime_ns, written.st_mtime_ns + 1_000_000))
+    assert record.stat().st_size == written.st_size
+    (after,) = past.entries(tmp_path)
+    assert [entry.card.prompts[0].split()[1] for entry in (before, after)] == ["large", "small"]
 
 
 @pytest.mark.parametrize(
@@ -344,6 +350,24 @@ def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(t
     assert "The times are not comparable" in said and "of different pictures" in said and two.NOT_TESTED in said
     alike = " ".join(two.remarks(one, one))
     assert "need not be the same machine" in alike and "different pictures" not in alike
+
+
+def test_scores_of_different_scorers_are_not_laid_beside_each_other_unsaid(tmp_path):
+    one, other = (history.load(kept(tmp_path, day)) for day in (1, 2))
+    said = "The CLIP scores are not comparable: they are of different scorers."
+    assert said not in two.remarks(one, other)
+    assert said in two.remarks(one, replace(other, scorer=replace(other.scorer, name="ViT-L-14/openai")))
+
+
+@pytest.mark.parametrize("change", [{"steps": 9}, {"guidance_rescale": 0.5}, {"seeds": (3, 18)}, {"half": "raw"}])
+def test_means_over_different_pictures_are_said_to_be(tmp_path, change):
+    one = history.load(kept(tmp_path))
+    settings = replace(one.request.settings, **change)
+    other = replace(one, request=replace(one.request, settings=settings))
+    assert "of different pictures" in " ".join(two.remarks(one, other))
+    order = replace(one.request.settings, prompts=one.request.settings.prompts[::-1], batch_size=4)
+    shuffled = replace(one, request=replace(one.request, settings=order))
+    assert "of different pictures" not in " ".join(two.remarks(one, shuffled))
 
 
 def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, monkeypatch):

@@ -1,11 +1,14 @@
 """Run folders: what is found in them, and what is said when they go away."""
 
+from dataclasses import replace
+
 import pytest
-from helpers.runs import ask
 
 from comparer import history
 from comparer.compare import Seen, compare
 from comparer.errors import ComparerError
+from comparer.results import Comparison
+from helpers.runs import ask
 
 
 @pytest.mark.parametrize(
@@ -35,10 +38,19 @@ def test_a_run_whose_folder_goes_away_ends_with_one_sentence(replaced, config, t
 def test_a_folder_that_takes_nothing_is_not_said_to_be_gone(tmp_path):
     folder = history.RunFolder.at(tmp_path / "run")
     (folder.path / "run.json").mkdir()
-    from comparer.results import Comparison
-
     with pytest.raises(ComparerError, match="^The run folder .* cannot be written: "):
         folder.save(Comparison(ask(), "now"))
+
+
+def test_whoever_reads_a_record_while_it_is_written_reads_a_whole_one(tmp_path):
+    folder, seen = history.RunFolder.at(tmp_path / "run"), Comparison(ask(seeds=(1, 2)), "2026-11-01T12:00:00+00:00")
+    folder.save(seen)
+    before = (folder.path / "run.json").read_text()
+    with (folder.path / "run.json").open() as reader:
+        assert reader.read(20) == before[:20]
+        folder.save(replace(seen, message="x" * 100_000))
+        assert reader.read() == before[20:], "the earlier record is replaced, and not written over"
+    assert len(history.load(folder.path).message) == 100_000 and not list(folder.path.glob("*.partial"))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "5", "null", '"x"', "{}", '{"request": []}'])

@@ -2,13 +2,14 @@
 
 import math
 from itertools import permutations
+from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from comparer import planning
 from comparer.bootstrap import clip_loss
-from comparer.statistics import clustered_error, difference, drift, mean, speed_up, t_quantile, wilson
+from comparer.statistics import clustered_error, constant, difference, drift, mean, speed_up, t_quantile, wilson
 
 SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 
@@ -99,6 +100,16 @@ def test_no_spread_is_a_point_and_says_so():
     assert same.constant and same.interval.low == same.value == same.interval.high == 0
 
 
+def test_rounding_is_no_spread_and_the_least_real_one_is():
+    tenths, scores_ = [0.1 + 0.2, 0.3, 0.3], [28.5, 28.5 + 1e-9, 28.5 - 1e-9]
+    assert tenths[0] != tenths[1] and constant(tenths) and constant([1e6 * each for each in tenths])
+    assert mean(tenths).constant and mean(tenths).interval.low == mean(tenths).interval.high
+    found = mean(scores_)
+    assert not constant(scores_) and not found.constant and found.interval.low < 28.5 < found.interval.high
+    assert not constant([1e-9, 0.0]), "differences of scores near 0 are not measured against themselves"
+    assert constant([1e-13, 0.0])
+
+
 def test_one_prompt_speaks_of_its_seeds_only_and_says_so():
     found = difference([20.0, 22.0, 21.0], [20.5, 21.0, 22.0], [3, 3, 3])
     assert found.interval == mean([0.5, -1.0, 1.0]).interval
@@ -166,6 +177,17 @@ def test_the_bootstrap_is_nearly_fiellers_interval():
     inside = [loss for loss in np.linspace(0, 0.1, 2001) if held(loss)]
     width = inside[-1] - inside[0]
     assert abs(found.low - inside[0]) < 0.1 * width and abs(found.high - inside[-1]) < 0.1 * width
+
+
+@pytest.mark.parametrize("prompts", [8, 12, 30])
+@pytest.mark.parametrize("level", [0.95, 0.975])
+def test_the_bootstrap_is_as_wide_as_students_interval(prompts, level):
+    """A baseline of equal scores makes the loss a mean, whose interval Student's is; plain percentiles are narrower."""
+    normal = [NormalDist().inv_cdf((k + 0.5) / prompts) for k in range(prompts)]
+    base, arm = [25.0] * prompts, [25 - 1 - 0.5 * z for z in normal]
+    found = clip_loss(base, arm, range(prompts), level).interval
+    theirs = mean([(b - a) / b for b, a in zip(base, arm, strict=True)], level=level).interval
+    assert found.high - found.low == pytest.approx(theirs.high - theirs.low, rel=0.06)
 
 
 def test_prompts_are_drawn_whole():

@@ -8,6 +8,7 @@ import pytest
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
 from comparer.evidence import Evidence
+from comparer.planning import level_at, more_clusters, more_values
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
@@ -126,6 +127,18 @@ def test_speed_unclear_is_settled_by_the_seeds_it_names():
     )
     settled = seen(speed=1.12, noise=0.12, prompts=1, calls=8 * math.ceil((8 + k) / 8), look=2)
     assert judge(settled).kind == "Worth it"
+
+
+@pytest.mark.parametrize("look", [1, 2, 3])
+def test_more_seeds_and_prompts_are_planned_at_the_level_of_the_look_to_come(look):
+    evidence = seen(speed=1.12, noise=0.12, prompts=1, look=look)
+    above = [math.log(base / arm / 1.05) for (base,), (arm,) in evidence.calls]
+    then, now = (more_values(above, 0, level_at(which)) for which in (look + 1, look))
+    assert judge(evidence).more_seeds == then > now
+    evidence = seen(change=-0.3, spread=0.4, look=look)
+    kept = [arm - 0.98 * base for _, base, arm in evidence.pairs]
+    then, now = (more_clusters(kept, range(8), 0, level_at(which)) for which in (look + 1, look))
+    assert judge(evidence).more_prompts == then > now
 
 
 def test_seeds_are_counted_in_calls_of_a_batch():

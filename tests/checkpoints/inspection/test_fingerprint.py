@@ -187,6 +187,8 @@ def test_health_names_what_is_wrong_and_nothing_else(tmp_path):
         "zero": torch.zeros(4),
         "ones": torch.ones(4),
         "one": torch.ones(1),
+        "nearly": torch.tensor([1.0, 1.0 + 2**-20]),
+        "tiny": torch.tensor([0.0, 1e-30]),
         "large": torch.tensor([1.0, -70_000.0]),
         "edge": torch.tensor([1.0, 65504.0]),
         "huge": torch.tensor([1.0, 3.4e38]),
@@ -198,7 +200,7 @@ def test_health_names_what_is_wrong_and_nothing_else(tmp_path):
     }
     save_file(content, tmp_path / "x.safetensors")
     found = check(stored(tmp_path / "x.safetensors").tensors)
-    assert found.tensors == 11 and not found.sound
+    assert found.tensors == 13 and not found.sound
     assert found.not_finite == {"nan": 2, "all_nan": 3}
     assert found.zero == ["zero"] and found.constant == ["ones"]
     assert set(found.beyond["float16"]) == {"large", "huge", "double"}

@@ -1,0 +1,45 @@
+"""How many more seeds a press is offered: what would settle an arm, as long as the installation allows as many."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from comparer.request import Limits
+from comparer.results import Comparison
+from comparer.resume import extended, more_seeds
+from comparer.shots import Call, Shot
+from comparer.verdict import DEFAULT
+from helpers.runs import ask
+
+SEEDS, WAVE = tuple(range(8)), (-1.2, -0.8, -0.3, 0.0, 0.0, 0.3, 0.8, 1.2)
+
+
+def seen(*ratios, **more):
+    """Build a comparison whose arms are so much faster than the baseline, with a spread, and as good."""
+    arms = [f"DeepCache(interval={2 + number})" for number in range(len(ratios))]
+    calls, shots = [], []
+    for arm, ratio in enumerate((1.0, *ratios)):
+        for seed, wave in zip(SEEDS, WAVE, strict=True):
+            seconds = math.exp(-0.12 * wave * bool(arm)) / ratio
+            calls.append(Call(arm, seed, 1, seconds, {"denoising": seconds}, ()))
+            shots.append(Shot(arm, 0, seed, "", 0, 25.0 + wave / 100 * arm, str(arm)))
+    return Comparison(ask(*arms, seeds=SEEDS, **more), calls=calls, shots=shots)
+
+
+def test_the_arm_that_needs_fewest_is_asked_for():
+    few, many = (seen(ratio).verdict(1).more_seeds for ratio in (1.14, 1.12))
+    assert 1 < few < many
+    assert more_seeds(seen(1.12, 1.14), DEFAULT) == few and more_seeds(seen(1.12), DEFAULT) == many
+    assert more_seeds(seen(2.0), DEFAULT) == 0, "what is settled needs none"
+
+
+@pytest.mark.parametrize("spare", [0, -1])
+def test_seeds_are_offered_as_far_as_the_whole_run_may_have_pictures(spare):
+    found = seen(1.12)
+    needed = found.verdict(1).more_seeds
+    limits = Limits(pictures=2 * (len(SEEDS) + needed) + spare)
+    limited = replace(found, request=replace(found.request, limits=limits))
+    assert more_seeds(limited, DEFAULT) == (needed if spare == 0 else 0)
+    if spare == 0:
+        assert len(extended(limited.request, needed).items()) * 2 == limits.pictures
