@@ -140,9 +140,21 @@ def test_why_not(stack, family, changes, words):
     assert why_not(stack[::-1], request, family, UNET) == reason
 
 
-@pytest.mark.parametrize("family", UNETS)
-@pytest.mark.parametrize("names", [("ToMe", "DeepCache(interval=3)"), ("ToMe", "GuidanceCutoff(after=0.34)"),
-                                   ("ToMe", "DeepCache(interval=3)", "T-GATE(gate_step=4)")])  # fmt: skip
+BESIDE = (
+    ("ToMe", "DeepCache(interval=3)"),
+    ("ToMe", "GuidanceCutoff(after=0.34)"),
+    ("ToMe", "DeepCache(interval=3)", "T-GATE(gate_step=4)"),
+)
+
+
+@pytest.mark.parametrize(
+    ("family", "names"),
+    [
+        pytest.param(family, names, marks=() if UNETS.index(family) == number else pytest.mark.full)
+        for family in UNETS
+        for number, names in enumerate(BESIDE)
+    ],
+)
 def test_tome_beside_others_whatever_is_named_first(family, names):
     """Each does what it does alone, and all of them show in the picture."""
     settings, reports = ask(steps=6, prompts=PROMPTS[:2], negative_prompt="x", width=96), {}

@@ -10,14 +10,21 @@ from helpers import tiny_pipelines as tiny
 from helpers.tgate_package import by_the_package
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, ask, run, same
 
-CALLS = {  # several circumstances at once: each is new to some family and old to another
-    "batch of three, negative prompt, not square": {"prompts": PROMPTS[:3], "negative_prompt": "x", "width": 96},
+BATCH, TWICE = "batch of three, negative prompt, not square", ("sd1", "pixart-sigma")
+CALLS = {  # several circumstances at once
+    BATCH: {"prompts": PROMPTS[:3], "negative_prompt": "x", "width": 96},
     "one, Euler": {"sampler": "Euler", "steps": 5},
 }
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("family", "call"),
+    [
+        pytest.param(family, call, marks=() if call == BATCH or family in TWICE else pytest.mark.full)
+        for family in FAMILIES
+        for call in CALLS
+    ],
+)
 def test_its_pictures_are_those_of_the_package(family, call):
     settings = ask(**CALLS[call])
     parameters = {"gate_step": 3, "sp_interval": 2, "fi_interval": 2, "warm_up": 0}

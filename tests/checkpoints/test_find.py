@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 from dataclasses import replace
-from shutil import copytree, rmtree
+from shutil import copy2, copytree, ignore_patterns, rmtree
 
 import numpy as np
 import pytest
@@ -19,25 +19,47 @@ from comparer.models.catalog import DEMO
 from helpers.runs import PROMPT, ask, finish, pixels
 
 
+@pytest.fixture(scope="session")
+def original(tmp_path_factory):
+    """Copy the demo to where links to its files can be made."""
+    return copytree(DEMO, tmp_path_factory.mktemp("demo") / "demo")
+
+
 @pytest.fixture
-def installed(tmp_path):
+def demo_to(original):
+    """Return a function that copies the demo: its weights, which nobody may write into, are hard links."""
+
+    def link(source, target):
+        return os.link(source, target) if source.endswith(".safetensors") else copy2(source, target)
+
+    return lambda target: copytree(original, target, copy_function=link, ignore=ignore_patterns("scorer"))
+
+
+def rewrite(path, content):
+    """Write a file anew, not into the one that other links name."""
+    path.unlink()
+    path.write_bytes(content)
+
+
+@pytest.fixture
+def installed(tmp_path, demo_to):
     """A folder with two copies of the demo (plain and fp16 files), a sound config of a class not served, and dirt."""
     root = tmp_path / "models"
-    copytree(DEMO, root / "old")
-    copytree(DEMO, root / "training" / "step_100")
+    demo_to(root / "old")
+    demo_to(root / "training" / "step_100")
     for part in ("unet", "vae"):
         for path in (root / "training" / "step_100" / part).glob("*.safetensors"):
             path.unlink() if "non_ema" in path.name else path.rename(path.with_name(f"{path.stem}.fp16.safetensors"))
     (root / "flux").mkdir()
     (root / "flux" / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
-    copytree(DEMO, root / "damaged")
+    demo_to(root / "damaged")
     (root / "damaged" / "unet" / "config.json").write_text("{")
-    copytree(DEMO, root / "empty")
+    demo_to(root / "empty")
     for path in (root / "empty" / "unet").glob("*.safetensors"):
         path.unlink()
     (root / "nothing").mkdir()
     (tmp_path / "secret").mkdir()
-    copytree(DEMO, tmp_path / "secret" / "model")
+    demo_to(tmp_path / "secret" / "model")
     (root / "link").symlink_to(tmp_path / "secret" / "model")
     times = {"old": 1_000, "training/step_100": 5_000, "flux": 4_000, "damaged": 3_000, "empty": 2_000}
     for name, when in times.items():
@@ -149,9 +171,9 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_a_damaged_checkpoint_is_said_to_be_damaged_and_harms_no_other(name, tmp_path, capsys):
+def test_a_damaged_checkpoint_is_said_to_be_damaged_and_harms_no_other(name, tmp_path, demo_to, capsys):
     damage, words = DAMAGES[name]
-    copytree(DEMO, tmp_path / "models" / "m")
+    demo_to(tmp_path / "models" / "m")
     damage(tmp_path / "models" / "m")
     with pytest.raises(ComparerError) as refused:
         resolve("models/m", Config(checkpoints=(tmp_path / "models",)))
@@ -164,25 +186,24 @@ def test_a_damaged_checkpoint_is_said_to_be_damaged_and_harms_no_other(name, tmp
 
 @pytest.mark.parametrize("part", ["unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"])
 @pytest.mark.parametrize("weights", ["half", "empty", "garbage"])
-def test_damaged_weights_are_refused_when_they_are_loaded(part, weights, tmp_path):
-    copytree(DEMO, tmp_path / "models" / "m")
-    path = tmp_path / "models" / "m" / f"{part}.safetensors"
+def test_damaged_weights_are_refused_when_they_are_loaded(part, weights, tmp_path, demo_to):
+    path = demo_to(tmp_path / "models" / "m") / f"{part}.safetensors"
     content = path.read_bytes()
-    path.write_bytes({"half": content[: len(content) // 2], "empty": b"", "garbage": b"garbage" * 100}[weights])
+    rewrite(path, {"half": content[: len(content) // 2], "empty": b"", "garbage": b"garbage" * 100}[weights])
     config = Config(checkpoints=(tmp_path / "models",))
     with pytest.raises(ComparerError, match="'models/m' could not be loaded: ") as refused:
         pipelines.load(resolve("models/m", config), config)
     assert "\n" not in str(refused.value)
 
 
-def test_a_damaged_list_of_shards_in_the_hubs_cache_does_not_break_the_catalogue(tmp_path):
-    copytree(DEMO, tmp_path / "m")
+def test_a_damaged_list_of_shards_in_the_hubs_cache_does_not_break_the_catalogue(tmp_path, demo_to):
+    demo_to(tmp_path / "m")
     sharded("[]")(tmp_path / "m")
     assert not hub._has_weights(tmp_path / "m" / "unet") and hub._has_weights(tmp_path / "m" / "vae")
 
 
-def test_the_folder_one_stands_in_has_a_name(tmp_path, monkeypatch, capsys):
-    copytree(DEMO, tmp_path / "lcm")
+def test_the_folder_one_stands_in_has_a_name(tmp_path, demo_to, monkeypatch, capsys):
+    demo_to(tmp_path / "lcm")
     monkeypatch.chdir(tmp_path)
     assert main(["checkpoints", "--checkpoints", ".", "--hub", "no"]) == 0
     name = f"{tmp_path.name}/lcm"
@@ -197,7 +218,7 @@ def test_a_path_inside_the_folders_is_as_good_as_the_listed_name(installed):
 
 
 def test_a_local_copy_makes_the_same_pictures_and_the_variant_is_recorded(installed):
-    asked = {"guidance": 4.0, "prompts": (PROMPT,)}
+    asked = {"guidance": 4.0, "prompts": (PROMPT,), "steps": 2}
     there = finish(ask(**asked), installed)
     plain = finish(ask(checkpoint="models/old", **asked), installed)
     half = finish(ask(checkpoint="models/training/step_100", **asked), installed)
@@ -276,7 +297,9 @@ def test_replaced_weights_are_loaded_anew(installed):
     assert pipelines.load(resolve("models/old", installed), installed) is one
     name, weight = next((name, value.clone()) for name, value in one.pipe.unet.state_dict().items())
     path = installed.checkpoints[0] / "old" / "unet" / "diffusion_pytorch_model.safetensors"
-    save_file({name: 1.5 * value for name, value in load_file(path).items()}, path, {"format": "pt"})
+    weights = {name: 1.5 * value for name, value in load_file(path).items()}
+    path.unlink()  # a link to the weights of others
+    save_file(weights, path, {"format": "pt"})
     other = pipelines.load(resolve("models/old", installed), installed)
     assert other is not one
     now = other.pipe.unet.state_dict()[name]

@@ -1,11 +1,11 @@
 """A run: the same pixels again, every picture once, nothing lost when it ends early."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +16,8 @@ from comparer.accelerators.deepcache import DeepCache
 from comparer.compare import Finished, Progress, Seen, Waiting, compare
 from comparer.errors import ComparerError
 from comparer.export.png_text import read_request
-from helpers.runs import PROMPT, ROOT, THREADS, ask, finish, pixels
+from helpers.runs import PROMPT, ROOT, THREADS, finish, pixels
+from helpers.small import NAME, SIZE, ask
 
 
 def same(one, other):
@@ -25,8 +26,9 @@ def same(one, other):
 
 
 @pytest.fixture
-def first(config):
-    return finish(ask("DeepCache(interval=2)", seeds=(1, 2)), config)
+def first(shared):
+    """Return a finished run of two seeds, to be read."""
+    return shared(1, 2)
 
 
 def test_a_run_folder_holds_everything(first):
@@ -65,21 +67,32 @@ def test_arms_alternate(config):
     assert [(c.arm, c.batch) for c in done.comparison.calls] == [(0, 0), (1, 0), (1, 1), (0, 1), (0, 2), (1, 2)]
 
 
-def test_the_same_request_gives_the_same_pixels_also_in_another_process(first, config):
+def test_the_same_request_gives_the_same_pixels_also_in_another_process(first, config, tmp_path):
     assert same(pixels(first), pixels(finish(first.comparison.request, config)))
-    script = (
-        "import json, sys; sys.path.insert(0, 'tests')\n"
-        "from conftest import THREADS, finish, prepare; prepare()\n"
-        "import torch; torch.set_num_threads(THREADS)\n"
-        "from comparer.config import Config; from comparer.request import Request; from pathlib import Path\n"
-        "request = Request.from_json(json.loads(sys.argv[1]))\n"
-        "print(finish(request, Config(runs=Path(sys.argv[2]))).folder)"
-    )
-    command = [sys.executable, "-c", script, json.dumps(first.comparison.request.to_json()), str(config.runs)]
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    other = {p.name: np.asarray(Image.open(p)) for p in Path(told).glob("*.png")}
-    for shot in first.comparison.shots:
-        assert np.array_equal(other[shot.file], np.asarray(Image.open(first.folder / shot.file)))
+    asked = [
+        "compare",
+        PROMPT,
+        "--checkpoint",
+        NAME,
+        "--size",
+        SIZE,
+        "--steps",
+        4,
+        "--guidance",
+        4,
+        "--sampler",
+        "DDIM",
+    ]
+    asked += ["--accelerator", "DeepCache(interval=2)", "--seeds", "1,2", "--warmups", 0, "--quiet"]
+    command = [sys.executable, "-m", "comparer", *map(str, asked), "--out", tmp_path / "other"]
+    command += ["--checkpoints", *config.checkpoints]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(THREADS)}, check=True)
+    (record,) = (tmp_path / "other").rglob("run.json")
+    other = history.load(record.parent).shots
+    assert {(s.arm, s.seed, s.pixels) for s in other} == {(s.arm, s.seed, s.pixels) for s in first.comparison.shots}
+    for shot in other:
+        made, kept = (Image.open(folder / shot.file) for folder in (record.parent, first.folder))
+        assert np.array_equal(np.asarray(made), np.asarray(kept))
 
 
 def test_warm_ups_change_no_pixel(config):
@@ -99,10 +112,9 @@ def test_the_batch_size_moves_a_picture_by_rounding_only(config, sampler):
         f"a large {colour} circle on a white background" for colour in ("red", "green", "blue", "black", "pink")
     )
     runs = {
-        size: finish(ask(prompts=prompts, seeds=(5,), batch_size=size, sampler=sampler, steps=6), config)
-        for size in (1, 2, 3, 4)
+        size: finish(ask(prompts=prompts, seeds=(5,), batch_size=size, sampler=sampler), config) for size in (1, 2, 4)
     }
-    assert [len(done.comparison.shots) for done in runs.values()] == [5] * 4
+    assert [len(done.comparison.shots) for done in runs.values()] == [5] * 3
     assert [call.pictures for call in runs[2].comparison.calls] == [2, 2, 1]
     one = pixels(runs[1])
     for done in runs.values():
@@ -124,7 +136,7 @@ def test_the_starting_noise_is_the_seeds_alone(config, size, monkeypatch):
 
     monkeypatch.setattr(UNet2DConditionModel, "forward", watched)
     finish(ask(seeds=(1, 2, 3, 4), batch_size=size, steps=1, guidance=1.0), config)
-    expected = torch.cat([torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(s)) for s in (1, 2, 3, 4)])
+    expected = torch.cat([torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(s)) for s in (1, 2, 3, 4)])
     assert torch.equal(torch.cat(starts), expected)
 
 
@@ -152,7 +164,8 @@ def test_closing_the_generator_ends_the_run(config):
     run.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "comparer-run"]
     (folder,) = (path for path in config.runs.iterdir() if (path / "run.json").is_file())
-    assert history.load(folder).state == "stopped"
+    kept = history.load(folder)
+    assert kept.state == "stopped" and len(kept.calls) == 1, "the second call was begun and not ended"
 
 
 def test_a_crash_inside_an_accelerator_leaves_the_baseline_alone(first, config, monkeypatch):

@@ -6,7 +6,8 @@ import pytest
 
 from comparer.compare import Progress, compare
 from comparer.timing import pace
-from helpers.runs import ask, finish
+from helpers.runs import finish
+from helpers.small import ask
 
 
 def test_the_plan_warms_every_shape_and_alternates():

@@ -1,10 +1,5 @@
 """Repeats, and runs that are continued: after a Stop, after a kill, with more seeds."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 
@@ -19,7 +14,9 @@ from comparer.notes import notes
 from comparer.resume import continued, unmade, untraced
 from comparer.rival import rivalry
 from comparer.shots import NotRun
-from helpers.runs import PROMPT, ROOT, THREADS, ask, finish, pixels, until
+from helpers.killed import run_killed
+from helpers.runs import PROMPT, finish, pixels
+from helpers.small import NAME, SIZE, ask, installed, kept
 
 ARM = "DeepCache(interval=2)"
 
@@ -33,8 +30,14 @@ def same(one, other):
     return a.keys() == b.keys() and all((a[key] == b[key]).all() for key in a)
 
 
-def test_repeats_are_all_timed_and_pictures_kept_once(config):
-    done = finish(replace(ask(ARM, seeds=(1, 2)), repeats=3), config)
+@pytest.fixture(scope="module")
+def repeated(checkpoints, tmp_path_factory):
+    """Return a run of three repeats, to be read."""
+    return finish(replace(ask(ARM, seeds=(1, 2)), repeats=3), installed(checkpoints, tmp_path_factory.mktemp("runs")))
+
+
+def test_repeats_are_all_timed_and_pictures_kept_once(repeated):
+    done = repeated
     calls = done.comparison.calls
     assert len(calls) == 2 * 2 * 3 and len(done.comparison.shots) == 4
     assert sorted((c.arm, c.batch, c.repeat) for c in calls) == [
@@ -51,22 +54,22 @@ def test_repeats_are_all_timed_and_pictures_kept_once(config):
 
 
 @pytest.mark.parametrize("after", [1, 3, 4])
-def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after):
-    request = ask(ARM, seeds=(1, 2, 3), batch_size=1)
-    whole, stop = finish(request, config), threading.Event()
+def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after, shared):
+    whole, stop = shared(1, 2, 3), threading.Event()
+    request = whole.comparison.request
     for event in compare(request, config, stop):
         if isinstance(event, Seen) and len(event.comparison.calls) == after:
             stop.set()
     assert event.comparison.state == "stopped" and len(event.comparison.calls) == after
-    kept = event.comparison.calls[: after // 2 * 2]
+    pairs = event.comparison.calls[: after // 2 * 2]
     (*_, last) = compare(request, config, into=event.folder)
     assert isinstance(last, Finished) and last.folder == event.folder and last.comparison.state == "finished"
     assert same(whole, last) and scores(whole) == scores(last)
     assert {(s.arm, s.prompt, s.seed) for s in last.comparison.shots} == set(scores(whole))
-    assert [c.seconds for c in last.comparison.calls[: len(kept)]] == [c.seconds for c in kept]
-    assert {c.process for c in last.comparison.calls[len(kept) :]} == {1}, "a half-made pair is timed again"
+    assert [c.seconds for c in last.comparison.calls[: len(pairs)]] == [c.seconds for c in pairs]
+    assert {c.process for c in last.comparison.calls[len(pairs) :]} == {1}, "a half-made pair is timed again"
     assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
-    assert ("Made in 2 parts" in " ".join(notes(last.comparison))) == bool(kept)  # else all of it in the second
+    assert ("Made in 2 parts" in " ".join(notes(last.comparison))) == bool(pairs)  # else all of it in the second
     assert last.comparison.looks == 1 and history.load(last.folder) == last.comparison
 
 
@@ -83,9 +86,9 @@ def test_more_seeds_and_prompts_continue_a_finished_run(config):
 
 
 @pytest.mark.parametrize("change", [{"steps": 5}, {"seeds": (2,)}, {"prompts": ("another",)}, {"guidance": 1.0}])
-def test_another_question_is_refused(config, change):
-    request = ask(ARM, seeds=(1, 2))
-    first = finish(request, config)
+def test_another_question_is_refused(config, change, shared):
+    first = kept(shared(1, 2), config)
+    request = first.comparison.request
     with pytest.raises(ComparerError, match="cannot be continued"):
         finish_into(replace(request, settings=replace(request.settings, **change)), config, first.folder)
     with pytest.raises(ComparerError, match="cannot be continued"):
@@ -98,13 +101,11 @@ def finish_into(request, config, folder):
     return last
 
 
-def test_a_batch_with_a_missing_repeat_is_made_again(config):
-    done = finish(replace(ask(ARM, seeds=(1, 2)), repeats=2), config)
-    half = replace(done.comparison, calls=done.comparison.calls[:-1])
+def test_a_batch_with_a_missing_repeat_is_made_again(repeated):
+    half = replace(repeated.comparison, calls=repeated.comparison.calls[:-1])
     again = continued(half, half.request)
-    assert (
-        unmade(again) == {1: ([0, 1], [(0, 2)])} and len(again.calls) == 4 and [s.seed for s in again.shots] == [1, 1]
-    )
+    assert unmade(again) == {1: ([0, 1], [(0, 2)])}
+    assert len(again.calls) == 6 and [s.seed for s in again.shots] == [1, 1]
 
 
 def blanked(comparison, folder, arm):
@@ -113,8 +114,8 @@ def blanked(comparison, folder, arm):
     history.RunFolder(folder).save(replace(comparison, shots=shots, state="running"))
 
 
-def test_what_was_made_and_not_scored_before_a_kill_is_scored(config):
-    done = finish(ask(ARM), config)
+def test_what_was_made_and_not_scored_before_a_kill_is_scored(config, shared):
+    done = kept(shared(0), config)
     blanked(done.comparison, done.folder, 1)
     last = finish_into(done.comparison.request, config, done.folder)
     assert last.comparison.shots == done.comparison.shots and last.comparison.shots[1].similarity
@@ -130,29 +131,31 @@ def test_latents_missing_after_a_kill_are_laid_beside_the_baselines(config):
     assert untraced(failed)[0] == []  # an arm that is not run has none
 
 
-def test_a_killed_process_loses_nothing_finished(config, tmp_path):
-    """SIGKILL in the middle of a call of the command line; the run is continued in this process."""
-    command = [
-        sys.executable,
-        "-m",
-        "comparer",
+def test_a_killed_process_loses_nothing_finished(config, checkpoints, shared):
+    """SIGKILL in the middle of the command line's fourth call; the run is continued in this process."""
+    whole = shared(1, 2, 3)
+    asked = [
         "compare",
-        "a large red star on a blue background",
-        "--accelerator",
-        ARM,
+        PROMPT,
+        "--checkpoint",
+        NAME,
+        "--size",
+        SIZE,
+        "--steps",
+        4,
+        "--guidance",
+        4,
+        "--sampler",
+        "DDIM",
     ]
-    command += ["--seeds", "1-3", "--steps", "40", "--warmups", "0", "--runs", str(config.runs), "--quiet"]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(THREADS)})
-    (path,) = until(lambda: [p for p in config.runs.glob("*/run.json") if len(json.loads(p.read_text())["calls"]) >= 3])
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    asked += ["--accelerator", ARM, "--seeds", "1-3", "--warmups", 0, "--quiet"]
+    run_killed(4, *asked, "--runs", config.runs, "--checkpoints", checkpoints)
+    (path,) = config.runs.glob("*/run.json")
     before = history.load(path.parent)
-    assert before.state == "running" and 3 <= len(before.calls) < 6
+    assert before.state == "running" and len(before.calls) == 3
     last = finish_into(before.request, config, path.parent)
     assert last.comparison.state == "finished" and len(last.comparison.shots) == 6
-    whole = finish(before.request, config)
-    assert scores(whole).keys() == scores(last).keys()
-    assert same(whole, last)
+    assert scores(whole) == scores(last) and same(whole, last)
     assert last.comparison.calls[:2] == before.calls[:2]
 
 
@@ -181,9 +184,8 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
     assert history.load(first.folder) == last
 
 
-def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config):
-    request = ask(ARM, seeds=(1, 2))
-    first = finish(request, config)
+def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config, shared):
+    first = kept(shared(1, 2), config)
     asked, stop = door.with_arm(config, first.comparison.request, "DeepCache+T-GATE(gate_step=2)"), threading.Event()
     for event in compare(asked, config, stop, first.folder):
         if isinstance(event, Seen) and len(event.comparison.calls) == 4 + 3:
@@ -199,7 +201,7 @@ def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config):
 
 
 def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
-    asked = door.ask(config, PROMPT, accelerators=[ARM], steps=8, also=["equal-time"], warmups=0)
+    asked = door.ask(config, PROMPT, NAME, [ARM], size=SIZE, steps=8, also=["equal-time"], warmups=0)
     first = finish(asked, config)
     last = finish_into(door.with_arm(config, first.comparison.request, "DeepCache(interval=4)"), config, first.folder)
     arms = last.comparison.request.arms
@@ -208,23 +210,23 @@ def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
     assert rivalry(last.comparison, 1) == rivalry(first.comparison, 1) and rivalry(last.comparison, 3).time.value
 
 
-def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config):
-    first = finish(ask(ARM), config)
+def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config, shared):
+    first = kept(shared(0), config)
     shots = [replace(shot, pixels="0" * 32) if shot.arm == 0 else shot for shot in first.comparison.shots]
     history.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
-    kept = (first.folder / "run.json").read_bytes()
+    record = (first.folder / "run.json").read_bytes()
     with pytest.raises(ComparerError, match="not the kept ones any more"):
         finish_into(door.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
-    assert (first.folder / "run.json").read_bytes() == kept and len(list(first.folder.glob("*.png"))) == 3
+    assert (first.folder / "run.json").read_bytes() == record and len(list(first.folder.glob("*.png"))) == 3
     with pytest.raises(ComparerError, match="Two arms have the same name"):
         door.with_arm(config, first.comparison.request, ARM)
     with pytest.raises(ComparerError, match="The arm is empty"):
         door.with_arm(config, first.comparison.request, " ")
 
 
-def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, capsys):
-    first = finish(ask(ARM), config)
-    runs = ["--runs", str(config.runs), "--quiet"]
+def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, checkpoints, shared, capsys):
+    first = kept(shared(0), config)
+    runs = ["--runs", str(config.runs), "--checkpoints", str(checkpoints), "--quiet"]
     assert main(["continue", first.folder.name, "--more-seeds", "1", "--arm", "ToMe(ratio=0.5)", *runs]) == 0
     last = history.load(first.folder)
     assert {(s.arm, s.seed) for s in last.shots} == {(arm, seed) for arm in (0, 1, 2) for seed in (0, 1)}
@@ -235,23 +237,23 @@ def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, capsy
     assert "There is no run '../elsewhere'" in capsys.readouterr().err
 
 
-def test_a_run_that_goes_on_and_is_stopped_before_its_first_new_call_keeps_its_record(config):
-    first = finish(ask(ARM, seeds=(1, 2)), config)
+def test_a_run_that_goes_on_and_is_stopped_before_its_first_new_call_keeps_its_record(config, shared):
+    first = kept(shared(1, 2), config)
     seen = first.comparison
     half = replace(seen, calls=seen.calls[:-1], shots=seen.shots[:-1], state="stopped")
     history.RunFolder(first.folder).save(half)
-    kept, stop = (first.folder / "run.json").read_bytes(), threading.Event()
+    record, stop = (first.folder / "run.json").read_bytes(), threading.Event()
     seen = []
     for event in compare(half.request, config, stop, first.folder):
         seen.append(event)
         stop.set()
-    assert not isinstance(seen[-1], Finished) and (first.folder / "run.json").read_bytes() == kept
+    assert not isinstance(seen[-1], Finished) and (first.folder / "run.json").read_bytes() == record
     last = finish_into(half.request, config, first.folder)
     assert last.comparison.state == "finished" and len(last.comparison.shots) == 4
 
 
-def test_nobody_else_goes_on_with_a_run_that_is_being_made(config):
-    first = finish(ask(ARM), config)
+def test_nobody_else_goes_on_with_a_run_that_is_being_made(config, shared):
+    first = kept(shared(0), config)
     run = compare(first.comparison.request, config, into=first.folder)
     next(run)
     assert being_made(first.folder)
@@ -262,8 +264,8 @@ def test_nobody_else_goes_on_with_a_run_that_is_being_made(config):
     assert not (first.folder / "going").exists()
 
 
-def test_more_seeds_after_a_verdict_was_shown_are_another_look(config):
-    first = finish(ask(ARM, seeds=(1, 2)), config).comparison
+def test_more_seeds_after_a_verdict_was_shown_are_another_look(shared):
+    first = shared(1, 2).comparison
     more = replace(first.request, settings=replace(first.request.settings, seeds=(1, 2, 3)))
     assert continued(replace(first, state="stopped"), more).looks == 2
     assert continued(replace(first, state="running"), more).looks == 1  # cut off: nobody was told anything

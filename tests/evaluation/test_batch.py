@@ -2,11 +2,7 @@
 
 import csv
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -18,7 +14,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.planning import level_at
 from comparer.statistics import mean
-from helpers.runs import ROOT, until
+from helpers.killed import run_killed
 
 QUICK = ["--num-samples", "2", "--steps", "2", "--warmups", "0", "--repeats", "1", "--quiet"]
 
@@ -190,13 +186,11 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, capsys):
 
 
 def test_one_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
-    """SIGKILL in the middle of the second cell's first call."""
-    arguments = ["--num-samples", "2", "--steps", "30", "31", "--warmups", "0", "--repeats", "1", "--seeds", "1,2"]
-    command = [sys.executable, "-m", "comparer", "evaluate", *arguments, "--quiet", "--out", str(tmp_path / "e")]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    until(lambda: (tmp_path / "e" / "02-steps-31" / "run.json").is_file())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    """SIGKILL in the middle of the second cell's second call."""
+    arguments = ["--num-samples", "2", "--steps", "2", "3", "--warmups", "0", "--repeats", "1", "--seeds", "1,2"]
+    run_killed(8 + 2, "evaluate", *arguments, "--quiet", "--out", tmp_path / "e")
+    left = history.load(tmp_path / "e" / "02-steps-3")
+    assert (left.state, len(left.calls)) == ("running", 1)
     assert run("--resume", tmp_path / "e", "--quiet") == 0
     made = evaluate.load(tmp_path / "e", Config()).comparisons()
     assert [one.state for one in made] == ["finished"] * 2 and [len(one.shots) for one in made] == [8, 8]

@@ -83,7 +83,7 @@ def test_without_another_seed_there_is_no_place():
 def test_on_the_demo_a_mild_accelerator_is_nearer_than_another_seed(config):
     """A CPU repeats itself, another seed is another picture, and a stronger accelerator moves further."""
     arms = ("DeepCache(interval=2)", "DeepCache(interval=6)")
-    done, again = (finish(ask(*arms, seeds=(1, 2, 3), steps=12), config) for _ in range(2))
+    done, again = (finish(ask(*some, seeds=(1, 2, 3), steps=12), config) for some in (arms, ()))
 
     def files(run, arm):
         return [run.folder / s.file for s in sorted(run.comparison.shots, key=lambda s: s.seed) if s.arm == arm]

@@ -1,10 +1,16 @@
-"""Checkpoint folders that hold a whole tiny pipeline."""
+"""Checkpoint folders that hold a whole tiny pipeline, and the small checkpoint."""
 
 import pytest
 
 from comparer.config import Config
 from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
+from helpers.small import save_small
+
+
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory):
+    return save_small(tmp_path_factory.mktemp("checkpoints"))
 
 
 @pytest.fixture(scope="module")

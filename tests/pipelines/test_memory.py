@@ -17,6 +17,7 @@ from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
 from comparer.notes import notes
 from comparer.timing.memory import out_of_memory, peak, remedies, reserved, reset_peak
+from helpers import small
 from helpers.runs import ask, finish, pixels
 
 CUDA = torch.OutOfMemoryError(
@@ -38,17 +39,36 @@ def failing(real, error, when):
     return method
 
 
+@pytest.fixture
+def config(checkpoints, tmp_path):
+    yield small.installed(checkpoints, tmp_path / "runs")
+    pipelines.free()
+
+
+@pytest.fixture(scope="module")
+def sound(checkpoints, tmp_path_factory):
+    """Return a request, and the pixels that it makes where there is memory enough."""
+    request = small.ask("DeepCache(interval=2)", "DeepCache(interval=3)", seeds=(1, 2))
+    return request, pixels(finish(request, small.installed(checkpoints, tmp_path_factory.mktemp("runs"))))
+
+
+DENOISING = (UNet2DConditionModel, "forward", 4 + 4 + 2)  # the third step of the second pair's accelerated arm
+DECODING = (AutoencoderKL, "decode", 2)
+
+
 @pytest.mark.parametrize(
-    ("kind", "method", "when"),
+    ("kind", "method", "when", "error"),
     [
-        (UNet2DConditionModel, "forward", 4 + 4 + 2),  # the third step of the second pair's accelerated arm
-        (AutoencoderKL, "decode", 2),  # its decoding
+        pytest.param(*DENOISING, CUDA, id="denoising, cuda"),
+        pytest.param(*DENOISING, CPU, id="denoising, cpu"),
+        pytest.param(*DECODING, MemoryError(), id="decoding, python"),
+        pytest.param(*DECODING, CUDA, id="decoding, cuda", marks=pytest.mark.full),
+        pytest.param(*DECODING, CPU, id="decoding, cpu", marks=pytest.mark.full),
+        pytest.param(*DENOISING, MemoryError(), id="denoising, python", marks=pytest.mark.full),
     ],
 )
-@pytest.mark.parametrize("error", [CUDA, CPU, MemoryError()], ids=["cuda", "cpu", "python"])
-def test_the_arm_is_marked_and_the_rest_goes_on(config, monkeypatch, kind, method, when, error):
-    request = ask("DeepCache(interval=2)", "DeepCache(interval=3)", seeds=(1, 2))
-    sound = pixels(finish(request, config))
+def test_the_arm_is_marked_and_the_rest_goes_on(sound, config, monkeypatch, kind, method, when, error):
+    request, sound = sound
     monkeypatch.setattr(kind, method, failing(getattr(kind, method), error, when))
     done = finish(request, config)
     monkeypatch.undo()

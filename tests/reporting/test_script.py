@@ -92,27 +92,73 @@ def compared(config, variant, *accelerators):
     return finish(request, config)
 
 
-def test_every_arm_is_made_again_bit_for_bit(done):
+@pytest.fixture(scope="module")
+def others(weights):
+    """Return runs of other weights that diffusers loads."""
+    both = compared(weights, "weights=raw; dtype=bfloat16", "DeepCache(interval=2)")
+    return both, compared(weights, "m/step; base=demo; weights=raw")
+
+
+@pytest.fixture(scope="module")
+def unlike(tmp_path_factory):
+    """DeepCache's package on PNDM visits the second time step twice."""
+    return finish(ask("DeepCache(interval=2)", sampler="PNDM", steps=20), Config(runs=tmp_path_factory.mktemp("runs")))
+
+
+def written(file, text):
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def ran(done, others, unlike, weights, tmp_path_factory):
+    """Run all scripts in one process; return each one's file, exit code and what it said, by what it shows."""
+    folder, demo = tmp_path_factory.mktemp("ran"), ("--model", DEMO)
+    (folder / "assets").symlink_to(DEMO.parent)
+    (folder / "m").symlink_to(weights.checkpoints[0])
+    made, one = done.comparison, unlike.comparison
+    files = [save_script(made, done.folder, arm, 1, 3) for arm in range(len(made.request.arms))]
+    tampered = files[1].read_text(encoding="utf-8").replace(made.shot(1, 1, 3).pixels, "0" * 32)
+    near = save_script(one, unlike.folder, 1, 0, 0)
+    other = replace(one, environment=one.environment | {"processor": "another"}, shots=list(one.shots))
+    other.shots[0] = replace(other.shots[0], pixels="0" * 32)
+    far = near.read_text(encoding="utf-8").replace(one.shots[1].file, one.shots[0].file)
+    far = far.replace(f"LEAST_PSNR = {LEAST_PSNR}", "LEAST_PSNR = 60")
+    commands = {
+        **{f"arm {number}": (file, *demo) for number, file in enumerate(files)},
+        "tampered": (written(done.folder / "tampered.py", tampered), *demo),
+        "alone": (written(folder / "elsewhere" / "tampered.py", tampered), *demo),
+        "lost": (files[0], "--model", "nowhere"),
+        "half": (save_script(others[0].comparison, others[0].folder, 1, 0, 0),),  # at the recorded places
+        "step": (save_script(others[1].comparison, others[1].folder, 1, 0, 0),),
+        "near": (near, *demo),
+        "elsewhere": (written(unlike.folder / "elsewhere.py", script(other, unlike.folder, 0, 0, 0)), *demo),
+        "far": (written(unlike.folder / "far.py", far), *demo),
+    }
+    found = scripts(folder, *commands.values())
+    return {name: (command[0], *told) for (name, command), told in zip(commands.items(), found, strict=True)}
+
+
+def test_every_arm_is_made_again_bit_for_bit(done, ran):
     made = done.comparison
     served = {name for name, kind in REGISTRY.items() if "sd1" in kind.families}
     assert served == {a.title for arm in made.request.arms for a in arm.accelerators}, "an accelerator without a test"
-    files = [save_script(made, done.folder, arm, 1, 3) for arm in range(len(made.request.arms))]
-    true, wrong = made.shot(1, 1, 3).pixels, "0" * 32
-    tampered = done.folder / "tampered.py"
-    tampered.write_text(files[1].read_text(encoding="utf-8").replace(true, wrong), encoding="utf-8")
-    alone = done.folder.parent / "elsewhere" / "tampered.py"
-    alone.parent.mkdir()
-    shutil.copy(tampered, alone)
-    commands = [(file, "--model", DEMO) for file in (*files, tampered, alone)]
-    *found, altered, apart, lost = scripts(done.folder.parent, *commands, (files[0], "--model", "nowhere"))
-    for file, (code, said) in zip(files, found, strict=True):
+    found = [ran[f"arm {number}"] for number in range(len(made.request.arms))]
+    for number, (file, code, said) in enumerate(found):
         assert code == 0 and said.endswith("It reproduces.\n"), f"{file.name}: {said}"
-        assert said.count("the recorded pixels, bit for bit") == (1 if file == files[0] else 2)
-    assert "Speed-up" in found[1][1] and f"recorded {made.figures(1).speed_up:.2f}x" not in found[0][1]
-    assert f"{made.figures(1).speed_up:.2f}x of all calls" in found[1][1]
-    assert altered[0] == 1 and "Nothing that is known explains" in altered[1] and "PSNR inf" in altered[1]
-    assert apart[0] == 1 and "is not beside this script" in apart[1]
-    assert lost[0] == 2 and "say where it is by --model PATH" in lost[1]
+        assert said.count("the recorded pixels, bit for bit") == (2 if number else 1)
+    assert "Speed-up" in found[1][2] and f"recorded {made.figures(1).speed_up:.2f}x" not in found[0][2]
+    assert f"{made.figures(1).speed_up:.2f}x of all calls" in found[1][2]
+
+
+def test_what_does_not_reproduce_is_told(ran):
+    _, code, said = ran["tampered"]
+    assert code == 1 and "Nothing that is known explains" in said and "PSNR inf" in said
+    _, code, said = ran["alone"]
+    assert code == 1 and "is not beside this script" in said
+    _, code, said = ran["lost"]
+    assert code == 2 and "say where it is by --model PATH" in said
 
 
 def test_texts_of_others_are_text_and_nothing_else(done):
@@ -150,33 +196,21 @@ def test_a_script_runs_by_itself(done, tmp_path):
         assert ImageChops.difference(made, kept.convert("RGB")).getbbox() is None
 
 
-def test_other_weights_as_diffusers_loads_them(weights, tmp_path):
-    both = compared(weights, "weights=raw; dtype=bfloat16", "DeepCache(interval=2)")
-    step = compared(weights, "m/step; base=demo; weights=raw")
-    (tmp_path / "assets").symlink_to(DEMO.parent)
-    (tmp_path / "m").symlink_to(weights.checkpoints[0])
-    files = [save_script(one.comparison, one.folder, 1, 0, 0) for one in (both, step)]
-    for code, said in scripts(tmp_path, *((file,) for file in files)):  # at the recorded places
+def test_other_weights_as_diffusers_loads_them(ran):
+    for name, loading in (("half", "variant='non_ema'"), ("step", "from_single_file(")):
+        file, code, said = ran[name]
         assert code == 0 and said.count("bit for bit") == 2, said
-    assert "variant='non_ema'" in files[0].read_text() and "from_single_file(" in files[1].read_text()
+        assert loading in file.read_text(encoding="utf-8")
 
 
-def test_where_bits_cannot_be_expected_it_says_why_and_compares(tmp_path):
-    """DeepCache's package on PNDM visits the second time step twice."""
-    one = finish(ask("DeepCache(interval=2)", sampler="PNDM", steps=20), Config(runs=tmp_path / "runs"))
-    near = save_script(one.comparison, one.folder, 1, 0, 0)
-    assert "looks an evaluation up by its time step" in near.read_text()
-    other = replace(one.comparison, environment=one.comparison.environment | {"processor": "another"})
-    other.shots[0] = replace(other.shots[0], pixels="0" * 32)
-    elsewhere = one.folder / "elsewhere.py"
-    elsewhere.write_text(script(other, one.folder, 0, 0, 0), encoding="utf-8")
-    far = one.folder / "far.py"
-    far.write_text(near.read_text().replace(one.comparison.shots[1].file, one.comparison.shots[0].file).replace(
-        f"LEAST_PSNR = {LEAST_PSNR}", "LEAST_PSNR = 60"), encoding="utf-8")  # fmt: skip
-    found = scripts(tmp_path, *((file, "--model", DEMO) for file in (near, elsewhere, far)))
-    assert found[0][0] == 0 and "cannot be expected: DeepCache's package" in found[0][1], found[0][1]
-    assert found[1][0] == 0 and "and was another" in found[1][1] and "PSNR inf" in found[1][1]
-    assert found[2][0] == 1 and "not alike" in found[2][1]
+def test_where_bits_cannot_be_expected_it_says_why_and_compares(ran):
+    file, code, said = ran["near"]
+    assert "looks an evaluation up by its time step" in file.read_text(encoding="utf-8")
+    assert code == 0 and "cannot be expected: DeepCache's package" in said, said
+    _, code, said = ran["elsewhere"]
+    assert code == 0 and "and was another" in said and "PSNR inf" in said
+    _, code, said = ran["far"]
+    assert code == 1 and "not alike" in said
 
 
 def test_what_has_no_documented_way_is_refused(weights, done):

@@ -2,12 +2,24 @@
 
 import pytest
 
-from helpers.benchmark_output import benchmark, rows
+from helpers import tiny_pipelines as tiny
+from helpers.benchmark_output import benchmark, benchmark_here, rows
 from helpers.runs import ROOT
 
 FAMILIES = ("sd1", "sd2", "sdxl", "pixart-alpha", "pixart-sigma")
 
 
+def test_overhead_lays_the_measured_call_beside_the_bare_one(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    import overhead
+
+    title, seconds, *ratios = overhead.row("tiny", tiny.loaded("sd1"), pairs=2, steps=2)
+    assert title == "tiny" and float(seconds.removesuffix(" s")) > 0 and len(ratios) == 2
+    measured, whole = (float(ratio.split()[0]) for ratio in ratios)
+    assert 0 < measured <= whole  # the clock inside begins later and ends earlier than the call
+
+
+@pytest.mark.full
 def test_overhead_measures_the_demo_and_every_family():
     head, _, *found = rows(benchmark("overhead", "--pairs", "1", "--steps", "2", "--device", "cpu"))
     assert head[0] == "pipeline"
@@ -17,7 +29,7 @@ def test_overhead_measures_the_demo_and_every_family():
 
 def test_quality_measures_every_score_and_says_what_is_not_available():
     given = ("--sizes", "64", "176", "--scorers", "demo", "--rounds", "1")
-    head, _, *found = rows(benchmark("quality", *given))
+    head, _, *found = rows(benchmark_here("quality", *given))
     assert head == ["milliseconds", "64 px", "176 px"]
     told = {name: cells for name, *cells in found}
     assert told.pop("MS-SSIM")[0] == "not available"
@@ -25,9 +37,9 @@ def test_quality_measures_every_score_and_says_what_is_not_available():
     assert all(float(cell.split()[0]) >= 0 for cells in told.values() for cell in cells)
 
 
-@pytest.mark.parametrize("cold", [[], ["--cold"]], ids=["warm", "cold"])
+@pytest.mark.parametrize("cold", [[], pytest.param(["--cold"], marks=pytest.mark.full)], ids=["warm", "cold"])
 def test_hashing_measures_every_kind_of_file(cold):
-    head, _, *found = rows(benchmark("hashing", "--megabytes", "1", "--rounds", "1", *cold))
+    head, _, *found = rows(benchmark_here("hashing", "--megabytes", "1", "--rounds", "1", *cold))
     kinds = ("float16", "bfloat16", "float32", "float16 as float32")
     assert [cells[0] for cells in found] == [
         f"{kind} {ending}" for kind in kinds for ending in (".safetensors", ".bin")
@@ -37,7 +49,7 @@ def test_hashing_measures_every_kind_of_file(cold):
 
 def test_hashing_measures_a_file_of_ones_own_and_leaves_it():
     path = ROOT / "assets" / "demo" / "vae" / "diffusion_pytorch_model.safetensors"
-    _, _, cells = rows(benchmark("hashing", "--file", str(path), "--rounds", "1"))
+    _, _, cells = rows(benchmark_here("hashing", "--file", str(path), "--rounds", "1"))
     assert cells[:2] == [path.name, "2"] and path.is_file()
 
 
@@ -45,7 +57,8 @@ def test_hashing_measures_a_file_of_ones_own_and_leaves_it():
 def printed():
     stacks = ("DeepCache", "ToMe+T-GATE(gate_step=2)", "Guidance cutoff")
     given = [word for stack in stacks for word in ("--accelerator", stack)]
-    return benchmark("accelerators", *given, "--families", "sdxl", "--steps", "4", "--repeats", "2", "--device", "cpu")
+    given += ["--families", "sdxl", "--steps", "3", "--size", "64", "--repeats", "2", "--device", "cpu"]
+    return benchmark("accelerators", *given)
 
 
 def test_accelerators_says_on_what_it_ran(printed):
@@ -118,7 +131,7 @@ def test_memory_measures_each_arm_and_all_in_one_process():
 
 
 def test_exports_measures_reports_and_a_grid():
-    head, _, *found = rows(benchmark("exports", "--pictures", "4", "--size", "64", "--rows", "2", "--cell", "64"))
+    head, _, *found = rows(benchmark_here("exports", "--pictures", "4", "--size", "64", "--rows", "2", "--cell", "64"))
     assert head[:2] == ["export", "files"] and [cells[0] for cells in found] == [
         "report, full",
         "report, reduced",

@@ -216,11 +216,12 @@ def test_the_predicted_power_is_that_of_the_observed_spread(real):
     assert told[3][1] == f"{100 * chance:.0f} % by the median spread" and 0.3 < chance < 0.4
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def tiny():
     return benchmark("calibration", "--part", "real", "--comparisons", "1", "--seeds", "3", "--steps", "2")
 
 
+@pytest.mark.full
 def test_real_comparisons_are_made_and_counted(tiny):
     assert tiny.startswith("3 calls a comparison and arm, 2 steps, ")
     assert all(word in tiny.splitlines()[0] for word in ("threads", "torch 2", "load average at the start", "at most"))
@@ -230,10 +231,11 @@ def test_real_comparisons_are_made_and_counted(tiny):
     assert sum(bool(re.fullmatch(r"[01] of 1 \(\d+–\d+ %\)", counted)) for counted in told.values()) == 3
     for title in ("the baseline again: verdicts", "5 % slower: verdicts"):
         assert told[title] in ("No difference 1", "Cannot tell 1", "Not worth it 1", "Worth it 1")
+    assert [cells[0] for cells in rows(tiny)] == [cells[0] for cells in rows(in_document("real"))]
 
 
-def test_the_document_has_the_rows_of_real_comparisons(tiny):
-    def titles(text):
-        return [cells[0] for cells in rows(text)]
-
-    assert titles(in_document("real")) == titles(tiny), "run benchmarks/calibration.py --part real"
+def test_the_document_has_the_rows_of_real_comparisons(real):
+    same, slower = [timed(real, (1.01, 0.99))], [timed(real, (1.06, 1.04), added=0.05)]
+    titles = [title for title, *_ in real.rows(same, slower)]
+    _, _, *found = rows(in_document("real"))
+    assert [cells[0] for cells in found] == titles, "run benchmarks/calibration.py --part real"
