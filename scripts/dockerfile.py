@@ -63,7 +63,10 @@ class Image:
             options |= {"user": uid, "group": uid, "extra_groups": ()}
         home = self.inside("/root" if self.user == "root" else f"/home/{self.user}")
         env = {"HOME": str(home), "LANG": "C.UTF-8"} | self.env | options.pop("more", {})
-        return subprocess.Popen(words, cwd=self.inside("."), env=env, stderr=subprocess.STDOUT, **options)
+        # A shell's background jobs ignore SIGINT, and their children would, too; in a container nothing does.
+        return subprocess.Popen(
+            words, cwd=self.inside("."), env=env, stderr=subprocess.STDOUT, preexec_fn=_hear_interrupts, **options
+        )
 
     def whom(self) -> str:
         """Say as whom programs run."""
@@ -214,6 +217,10 @@ class Image:
             finally:
                 server.kill()
                 server.wait()
+
+
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _seconds(text: str) -> float:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -115,17 +115,30 @@ def test_an_empty_file_of_users_does_not_open_the_door(tmp_path):
         read("--auth-file", str(tmp_path / "users"))
 
 
-@pytest.mark.parametrize("command", [["app.py"], ["-m", "comparer", "checkpoints"], ["-c", "import app"]])
-def test_a_bad_variable_ends_every_door_with_one_line(command):
-    environment = os.environ | {"COMPARER_DEVICE": "tpu"}
-    told = subprocess.run([sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert told.returncode == 2 and told.stdout == ""
-    assert told.stderr.startswith("comparer: COMPARER_DEVICE 'tpu' is not a device") and told.stderr.count("\n") == 1
+DOORS = {
+    "app.py": lambda: runpy.run_path(str(ROOT / "app.py"), run_name="__main__"),
+    "comparer": lambda: sys.exit(main(["checkpoints"])),
+    "import app": lambda: runpy.run_path(str(ROOT / "app.py"), run_name="app"),
+}
 
 
-def test_help_names_every_flag_and_variable():
-    told = subprocess.run([sys.executable, "app.py", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    text = " ".join(told.stdout.split())
+@pytest.mark.parametrize("door", DOORS)
+def test_a_bad_variable_ends_every_door_with_one_line(door, monkeypatch, capsys):
+    monkeypatch.setenv("COMPARER_DEVICE", "tpu")
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    with pytest.raises(SystemExit) as ended:
+        DOORS[door]()
+    told = capsys.readouterr()
+    assert ended.value.code == 2 and told.out == ""
+    assert told.err.startswith("comparer: COMPARER_DEVICE 'tpu' is not a device") and told.err.count("\n") == 1
+
+
+def test_help_names_every_flag_and_variable(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["app.py", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        DOORS["app.py"]()
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
     for option in OPTIONS:
         assert f"{option.flag} " in text and option.variable in text and option.help in text
 
@@ -219,7 +232,8 @@ def test_every_address_of_this_machine_can_be_served_at(tmp_path):
     from comparer.ui import serve
 
     for host in ("127.0.0.1", "0.0.0.0", "localhost"):
-        serve.check(read("--runs", str(tmp_path / "runs"), "--host", host))
+        serve.check(read("--runs", str(tmp_path / host), "--host", host))
+        assert (tmp_path / host).is_dir()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Run folders of known images, whole and damaged."""
 
 import json
+import os
 from dataclasses import replace
+from shutil import copytree
 
 from comparer import history
 from helpers.viewer_runs import comparison_in
@@ -15,6 +17,15 @@ def kept(runs, day=1, name="", **changes):
     seen = comparison_in(folder.path)
     folder.save(replace(seen, **{"created": f"2026-11-{day:02}T12:00:00+00:00"} | changes))
     return folder.path
+
+
+def repeated(folder, name, **changes):
+    """Write the same run again under another name beside it, its images linked, its record changed; return it."""
+    again = copytree(folder, folder.with_name(name), copy_function=os.link)
+    for written in (*again.glob("*.json"), *again.glob("thumb-*")):
+        written.unlink()  # those would be changed in both
+    history.RunFolder(again).save(replace(history.load(folder), **changes))
+    return again
 
 
 def spoil(folder, how):

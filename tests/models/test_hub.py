@@ -68,12 +68,15 @@ def fetched(folder):
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def refusal(model=SD, within=5.0, **arguments):
+SOON = 30  # seconds on a busy machine; the client by itself goes on trying for minutes
+
+
+def refusal(model=SD, **arguments):
     """Return the one sentence with which fetching fails, and check that it is one, and soon."""
     began = monotonic()
     with pytest.raises(ComparerError) as refused:
         hub.fetch(model, **arguments)
-    assert monotonic() - began < within
+    assert monotonic() - began < SOON
     sentence = str(refused.value)
     assert "\n" not in sentence and sentence.endswith(".") and len(sentence) < 300
     return sentence
@@ -159,7 +162,8 @@ def test_two_repositories_make_one_model(served):
     assert hub.here(SIGMA) is None
 
 
-def test_stop_keeps_what_came_and_the_next_fetch_goes_on(served, cache):
+def test_stop_keeps_what_came_and_the_next_fetch_goes_on(served, cache, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 4 * SOON)  # stop does not wait for it
     served.break_after = 4_000_000
     seen, stopped = [], []
 
@@ -171,7 +175,7 @@ def test_stop_keeps_what_came_and_the_next_fetch_goes_on(served, cache):
     with served.hold:  # the server falls silent in the middle of the first file of that size
         with pytest.raises(Stopped):
             hub.fetch(SD, on_progress=lambda *now: seen.append(now), stop=stop)
-        assert monotonic() - stopped[0] < 1
+        assert monotonic() - stopped[0] < SOON
     (part,) = cache.rglob("*.incomplete")
     kept, total = part.stat().st_size, seen[-1][1]
     assert kept == served.break_after and hub.here(SD) is None
@@ -259,7 +263,7 @@ def test_no_connection_is_one_sentence_within_seconds(at, address):
         began = monotonic()
         with pytest.raises(ComparerError, match=f"^{address} cannot be reached .* HF_ENDPOINT to a mirror.$"):
             work(SD)
-        assert monotonic() - began < 5
+        assert monotonic() - began < SOON
 
 
 def test_a_server_that_accepts_and_never_answers(at):
@@ -283,7 +287,7 @@ def test_what_answers_is_no_hub(at, served, tmp_path):
 
 def test_offline_mode_asks_no_one(served, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    assert "HF_HUB_OFFLINE is set" in refusal(within=2)
+    assert "HF_HUB_OFFLINE is set" in refusal()
     assert served.asked == []
 
 
@@ -362,22 +366,24 @@ def test_the_scorer_that_cannot_be_had_is_one_sentence(at, source):
     began = monotonic()
     reason = clip.real_scorer(source=source)
     assert reason.startswith(f"the weights of {source.full} are not on this machine. http")
-    assert "cannot be reached" in reason and monotonic() - began < 5
+    assert "cannot be reached" in reason and monotonic() - began < SOON
 
 
-def command(served, home, *arguments, **popen):
-    environment = os.environ | {"HF_ENDPOINT": served.address, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "comparer", *arguments],
-        cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **popen,
-    )  # fmt: skip
+def hear_interrupts():
+    """Take SIGINT as in a terminal: a shell's background jobs ignore it, and their children would, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_the_command_line_fetches_stops_and_goes_on(served, tmp_path):
-    """In processes of their own, which read HF_ENDPOINT and HF_HOME as people set them."""
+def test_the_command_line_fetches_stops_and_goes_on(served, tmp_path, capsys):
+    """A process of its own reads HF_ENDPOINT and HF_HOME as people set them, and Ctrl-C stops it."""
     served.break_after = 4_000_000
+    environment = os.environ | {"HF_ENDPOINT": served.address, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
     with served.hold:
-        process = command(served, tmp_path, "fetch", "sd-1.5", "--device", "cpu")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "comparer", "fetch", "sd-1.5", "--device", "cpu"],
+            cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=hear_interrupts,
+        )  # fmt: skip
         until(lambda: any(path.stat().st_size >= 4_000_000 for path in tmp_path.rglob("*.incomplete")))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
@@ -385,14 +391,14 @@ def test_the_command_line_fetches_stops_and_goes_on(served, tmp_path):
     bars = [line.strip() for line in err.splitlines() if "|" in line]
     assert any(bar.startswith(f"Fetching {SD.title}: ") for bar in bars), bars
     assert not any(bar.startswith("|") for bar in bars), bars  # what is done stands before how far it is
-    process = command(served, tmp_path, "fetch", "sd-1.5", "--device", "cpu")
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (0, "Stable Diffusion 1.5 is here.\n"), err
-    assert "100%" in err and any("from 4" in asked for asked in served.asked)
+    assert main(["fetch", "sd-1.5", "--device", "cpu"]) == 0  # into the same cache
+    told = capsys.readouterr()
+    assert told.out == "Stable Diffusion 1.5 is here.\n" and "100%" in told.err
+    assert any("from 4" in asked for asked in served.asked)
     assert any(hub.SCORER_FILE in asked for asked in served.asked)
     served.asked.clear()
-    out, _ = command(served, tmp_path, "checkpoints").communicate(timeout=60)
-    lines = {line.split()[0]: line for line in out.splitlines()}
+    assert main(["checkpoints"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert "(512 px)" in lines["sd-1.5"] and "fetch" not in lines["sd-1.5"]
     assert "about 6.9 GB" in lines["sdxl"] and lines["sdxl"].endswith("python -m comparer fetch sdxl")
     assert served.asked == []

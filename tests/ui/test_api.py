@@ -1,6 +1,8 @@
 """The API as programs use it: what README says, files, refusals, and clients that go away."""
 
+import ast
 import asyncio
+import inspect
 import json
 import re
 import subprocess
@@ -14,15 +16,23 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from comparer.export.png_text import read_request
+from comparer.ui.api import Api
 from helpers.pages import serving
 from helpers.runs import PROMPT, ROOT, until
 
-LONG = {"prompt": PROMPT, "seeds": "1-40", "steps": 150, "warmups": 0}  # a call takes seconds, the run minutes
+LONG = {"prompt": PROMPT, "seeds": "1-40", "steps": 100, "warmups": 0}  # a call takes seconds, the run minutes
+
+(README_LINES,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
 
 
-@pytest.fixture
-def client(server, tmp_path):
-    return Client(server, verbose=False, download_files=tmp_path / "downloads")
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def client(server, downloads):
+    return Client(server, verbose=False, download_files=downloads)
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +41,16 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def own(runs):
+def server(runs):
     """Serve runs that no other test makes."""
     with serving(runs) as address:
         yield address
 
 
+@pytest.mark.full
 def test_the_lines_of_the_readme_run(server):
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (lines,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    assert len([line for line in lines.splitlines() if line]) <= 5 and "http://127.0.0.1:7860" in lines
-    script = lines.replace("http://127.0.0.1:7860", server)
+    assert len([line for line in README_LINES.splitlines() if line]) <= 5 and "http://127.0.0.1:7860" in README_LINES
+    script = README_LINES.replace("http://127.0.0.1:7860", server)
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     found = re.search(r"^\d+\.\d\dx as fast; the grid is in (\S+\.png)$", told, re.M)
     assert found, told
@@ -49,12 +58,31 @@ def test_the_lines_of_the_readme_run(server):
     assert request.settings.seeds == (1, 2, 3, 4) and request.settings.steps == 20
 
 
-def test_the_record_comes_with_its_pictures_and_grid_as_files(client, tmp_path):
+def test_the_readmes_lines_ask_for_what_the_api_has():
+    ((call, named),) = [
+        (node, {each.arg for each in node.keywords})
+        for node in ast.walk(ast.parse(README_LINES))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "predict"
+    ]
+    assert len(call.args) == 1 and named - {"api_name"} <= set(inspect.signature(Api.compare).parameters)
+    assert "api_name='/compare'" in ast.unparse(call) and "['figures'][1]['speed_up']" in ast.unparse(
+        ast.parse(README_LINES)
+    )
+
+
+def test_every_argument_of_an_endpoint_is_described_for_agents():
+    for endpoint in (Api.compare, Api.fetch, Api.checkpoints, Api.accelerators):
+        described = set(re.findall(r"^ {12}(\w+): ", endpoint.__doc__, re.MULTILINE))
+        assert described == set(inspect.signature(endpoint).parameters) - {"self", "_request"}
+
+
+def test_the_record_comes_with_its_pictures_and_grid_as_files(client, downloads):
     record = client.predict(PROMPT, accelerators=["DeepCache(interval=2)"], steps=4, seeds="3", api_name="/compare")
     assert record["state"] == "finished" and [shot["seed"] for shot in record["shots"]] == [3, 3]
     assert record["figures"][1]["reports"] == {"DeepCache": {"full": 2, "shallow": 2}}
+    assert record["figures"][1]["speed_up"] > 0
     for file in (record["grid"], *(shot["picture"] for shot in record["shots"])):
-        assert Path(file).is_relative_to(tmp_path / "downloads")
+        assert Path(file).is_relative_to(downloads)
         assert read_request(Path(file)).settings.seeds == (3,)
     assert Image.open(record["shots"][0]["picture"]).size == (128, 128)
 
@@ -117,44 +145,46 @@ def test_what_can_be_asked_for_is_listed(client):
     }
 
 
-def ends_soon(own, folder):
+def ends_soon(server, folder):
     """Say whether another run gets its turn, and the one in ``folder``, begun with its first picture, was stopped."""
-    other = Client(own, verbose=False).predict(PROMPT, steps=2, api_name="/compare")
+    other = Client(server, verbose=False).predict(PROMPT, steps=2, api_name="/compare")
     record = json.loads((folder / "run.json").read_text())
     return other["state"] == "finished" and record["state"] == "stopped" and len(record["calls"]) <= 3
 
 
-def test_a_job_that_is_cancelled_stops_within_a_step(own, runs):
+def test_a_job_that_is_cancelled_stops_its_run(server, runs):
     before = set(runs.glob("*_demo_*"))
-    job = Client(own, verbose=False).submit(**LONG, api_name="/compare")
+    job = Client(server, verbose=False).submit(**LONG, api_name="/compare")
     (folder,) = until(lambda: set(runs.glob("*_demo_*")) - before)
     job.cancel()
-    assert ends_soon(own, folder)
+    assert ends_soon(server, folder)
 
 
-def test_the_run_of_a_client_that_disappears_stops_within_a_step(own, runs):
+@pytest.mark.full
+def test_the_run_of_a_client_that_is_killed_is_stopped(server, runs):
     before = set(runs.glob("*_demo_*"))
     script = "import json, sys; from gradio_client import Client\n"
     script += "Client(sys.argv[1], verbose=False).predict(**json.loads(sys.argv[2]), api_name='/compare')"
-    gone = subprocess.Popen([sys.executable, "-c", script, own, json.dumps(LONG)])
+    gone = subprocess.Popen([sys.executable, "-c", script, server, json.dumps(LONG)])
     (folder,) = until(lambda: set(runs.glob("*_demo_*")) - before)
     gone.kill()
     gone.wait()
-    assert ends_soon(own, folder)
+    assert ends_soon(server, folder)
 
 
-def test_a_plain_http_client_that_hangs_up_stops_its_run_within_a_step(own, runs):
+def test_a_plain_http_client_that_hangs_up_stops_its_run(server, runs):
     before = set(runs.glob("*_demo_*"))
-    values = [PROMPT, "demo", ["DeepCache"], "", None, 150, None, None, "1-40", 1, 0, "cpu", 0.0, 1, [], "", []]
-    event = httpx.post(f"{own}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
-    with httpx.stream("GET", f"{own}/gradio_api/call/compare/{event}") as answer:
+    values = [PROMPT, "demo", ["DeepCache"], "", None, 100, None, None, "1-40", 1, 0, "cpu", 0.0, 1, [], "", []]
+    event = httpx.post(f"{server}/gradio_api/call/compare", json={"data": values}).json()["event_id"]
+    with httpx.stream("GET", f"{server}/gradio_api/call/compare/{event}") as answer:
         for _ in answer.iter_lines():
             if made := set(runs.glob("*_demo_*")) - before:
                 break
     (folder,) = made
-    assert ends_soon(own, folder)
+    assert ends_soon(server, folder)
 
 
+@pytest.mark.full
 def test_agents_are_served_on_the_switch(tmp_path):
     pytest.importorskip("mcp", reason="the package mcp is not installed: pip install 'gradio[mcp]'")
     from mcp import ClientSession

@@ -1,33 +1,35 @@
-"""The blind test in a real browser, on the demo checkpoint: by keyboard to the result, and nothing leaks on the way."""
+"""The blind test in a real browser, of a recorded run: by keyboard to the result, and nothing leaks on the way."""
 
 import base64
 import io
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from comparer import blind
-from helpers.pages import serving, start
+from comparer import blind, history
+from comparer.accelerators import parse
+from comparer.request import Arm
+from helpers.pages import serving
 from helpers.runs import PROMPT
+from helpers.viewer_runs import comparison_in, of_arm
 
 
 @pytest.fixture(scope="module")
-def made(chromium, tmp_path_factory):
-    """Make a run of four pairs; yield the page's address, the run's folder, and what the browser keeps of it."""
+def made(tmp_path_factory):
+    """Write a run of four pairs; yield the page's address and the run's folder."""
     runs = tmp_path_factory.mktemp("blind") / "runs"
+    folder = history.RunFolder.at(runs / "2026-11-01_120000_demo_000001")
+    seen = comparison_in(folder.path, arms=2, prompts=(PROMPT,), seeds=(1, 2, 3, 4))
+    for shot in seen.shots:
+        Image.fromarray(of_arm(5 * shot.arm, 0, shot.seed)).save(folder.path / shot.file)
+    accelerated = Arm("DeepCache(interval=3)", (parse("DeepCache"),))
+    folder.save(replace(seen, request=replace(seen.request, arms=(Arm("Baseline"), accelerated))))
     with serving(runs) as address:
-        tab = chromium.new_page(viewport={"width": 1440, "height": 1000})
-        tab.set_default_timeout(240_000)
-        tab.goto(address)
-        start(tab, "1-4", "3")
-        tab.get_by_text("Finished.").wait_for()
-        (record,) = runs.glob("*/run.json")
-        kept = tab.context.storage_state()
-        tab.context.close()
-        yield address, record.parent, kept
+        yield address, folder.path
 
 
 @pytest.fixture
@@ -41,17 +43,17 @@ def folder(made):
 def opened(chromium, made, folder):
     """Return a function that opens the blind test of the run; nothing may go elsewhere or be logged as an error."""
     contexts, wrong = [], []
-    address, _, kept = made
+    address, _ = made
 
     def at(width=1440, height=1000, **given):
-        context = chromium.new_context(viewport={"width": width, "height": height}, storage_state=kept, **given)
+        context = chromium.new_context(viewport={"width": width, "height": height}, **given)
         contexts.append(context)
         tab = context.new_page()
         tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
         tab.on("pageerror", lambda e: wrong.append(str(e)))
         tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
         tab.set_default_timeout(60_000)
-        tab.goto(address)
+        tab.goto(f"{address}/?run={folder.name}")
         enter(tab)
         return tab
 
@@ -62,7 +64,7 @@ def opened(chromium, made, folder):
 
 
 def enter(tab):
-    tab.get_by_text("Your last run").wait_for()
+    tab.locator("#status", has_text="8 pictures made").wait_for()
     tab.get_by_role("tab", name="Judge blind").click()
     tab.get_by_text("Which would you choose").wait_for()
 
@@ -235,7 +237,7 @@ def test_nothing_but_the_pixels_tells_the_sides_apart(opened, folder):
     """One flat and one noisy picture, whose files differ tenfold: what the browser gets does not depend on the side."""
     tab = opened()
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    files = {shot.arm: folder / shot.file for shot in blind.history.load(folder).shots if shot.seed == 1}
+    files = {shot.arm: folder / shot.file for shot in history.load(folder).shots if shot.seed == 1}
     before = {path: path.read_bytes() for path in files.values()}
     Image.fromarray(noise).save(files[0])
     Image.new("RGB", (128, 128), "teal").save(files[1])
@@ -270,7 +272,7 @@ def test_nothing_but_the_pixels_tells_the_sides_apart(opened, folder):
         path.write_bytes(data)
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
+@pytest.mark.parametrize(("scheme", "width"), [("dark", 390), pytest.param("light", 1440, marks=pytest.mark.full)])
 def test_axe_finds_nothing_serious_and_a_phone_scrolls_nothing_sideways(opened, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -8,10 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from comparer import history
+from comparer.config import Config
+from comparer.door import ask
+from comparer.models import pipelines
 from comparer.models.catalog import DEMO
 from comparer.verdict import signed
 from helpers.pages import serving
-from helpers.runs import until
+from helpers.runs import finish, until
 
 EMA, RAW = (DEMO / "unet" / f"diffusion_pytorch_model{v}.safetensors" for v in ("", ".non_ema"))
 
@@ -42,7 +45,7 @@ def served(folder, tmp_path_factory):
 
 @pytest.fixture
 def page(chromium, served):
-    """Open the page with 6 steps and seeds 1 and 2; nothing may be logged as an error."""
+    """Open the page with 2 steps and seeds 1 and 2; nothing may be logged as an error."""
     context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
     tab, wrong = context.new_page(), []
     tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
@@ -50,10 +53,14 @@ def page(chromium, served):
     tab.set_default_timeout(60_000)
     tab.goto(served[0])
     tab.get_by_role("textbox", name=re.compile("^Seed")).fill("1,2")
-    tab.get_by_role("spinbutton", name=re.compile("Steps")).first.fill("6")
+    steps(tab, 2)
     yield tab
     context.close()
     assert not wrong
+
+
+def steps(page, number):
+    page.get_by_role("spinbutton", name=re.compile("Steps")).first.fill(str(number))
 
 
 def choose(page, label, name):
@@ -99,6 +106,7 @@ def test_ema_beside_raw_in_one_press(page, served):
     plan(page, "Nothing to compare: choose a second checkpoint, or press EMA beside raw.")
     assert not page.get_by_role("checkbox", name=re.compile("^DeepCache")).is_visible()
     page.get_by_role("button", name="EMA beside raw").click()
+    steps(page, 6)
     plan(page, "4 pictures")
     seen = run(page, served)
     assert [arm.name for arm in seen.request.arms] == ["demo", "demo, raw"]
@@ -147,7 +155,7 @@ def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings
 def test_a_training_output_is_the_baseline_and_an_arm_goes_away_again(page, served):
     choose(page, "Checkpoint", "training/step_024000")
     page.wait_for_function("() => [...document.querySelectorAll('input')].some(i => i.value === '25')")  # its base's
-    page.get_by_role("spinbutton", name=re.compile("Steps")).first.fill("2")
+    steps(page, 2)
     checkpoints(page, "training/step_024000/model.safetensors", "training/step_same")
     plan(page, "6 pictures")
     page.get_by_role("button", name="Remove this arm").first.click()
@@ -177,28 +185,28 @@ def test_the_card_is_shown_before_anything_runs(page, served, folder):
     digest = hashlib.sha256((folder / "step_024000" / "ema.pt").read_bytes()).hexdigest()
     assert card.locator(f"code[title='{digest}']").inner_text() == digest[:12]
     choose(page, "Checkpoint", "Demo: coloured shapes (runs anywhere)")
+    steps(page, 1)
     plan(page, "4 pictures")
     run(page, served)
     assert card.get_attribute("open") is None, "it makes room for the pictures"
 
 
-def test_equal_arms_are_refused(page, served):
+def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_marked_everywhere(page, served):
     checkpoints(page, "Demo: coloured shapes (runs anywhere)")
     page.locator("#plan .wrong", has_text="'demo' is given twice: its pictures would be equal.").wait_for()
     choose(page, "Arm 2", "training/step_same")
     plan(page, "4 pictures")
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("alert").filter(has_text="demo and step_same hold the same").wait_for()
-
-
-def test_missing_tensors_are_refused_and_where_they_are_allowed_marked_everywhere(page, served):
-    checkpoints(page, "training/step_broken")
+    choose(page, "Arm 2", "training/step_broken")
     plan(page, "4 pictures")
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("alert").filter(has_text="3 missing").wait_for()
     page.get_by_role("button", name=re.compile("^EMA or raw, base")).click()
-    page.get_by_role("checkbox", name="Allow missing tensors").check()
-    page.wait_for_timeout(300)
+    with page.expect_response(
+        lambda answer: "predict" in answer.url
+    ):  # the plan is made anew: the page has heard of it
+        page.get_by_role("checkbox", name="Allow missing tensors").check()
     seen = run(page, served)
     marked = "incomplete: 3 tensors random"
     assert page.locator(".card .badge").inner_text() == marked
@@ -210,22 +218,28 @@ def test_missing_tensors_are_refused_and_where_they_are_allowed_marked_everywher
     assert len(missing) == 3 and "3 missing, random" in cells(page, "unet").nth(1).inner_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, served, scheme):
+@pytest.fixture(scope="module")
+def recorded(folder, served):
+    """Make a run of three arms, and return its name."""
+    config = Config(checkpoints=(folder,), runs=served[1])
+    variants = ["weights=raw", "training/step_024000; base=demo"]
+    done = finish(ask(config, "a large red star", variants=variants, steps=1, seeds="1,2", warmups=0), config)
+    pipelines.free()
+    return done.folder.name
+
+
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.full)])
+def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, served, recorded, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{served[0]}/?run={recorded}")
+    page.locator("#status", has_text="6 pictures made").wait_for()
     checkpoints(page, "training/step_024000", "training/step_same")
-    page.get_by_role("button", name="EMA beside raw").click()
     page.get_by_role("button", name="Inspect").click()
     page.locator(".weights").wait_for()
-    plan(page, "6 pictures")
-    choose(page, "Arm 3", "training/step_024000")
-    plan(page, "6 pictures")
-    run(page, served)
     cells(page, "unet").first.wait_for()
-    page.locator(".weights > summary").click()
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide <= 0
     found = Axe().run(page).response["violations"]

@@ -1,12 +1,17 @@
-"""The History tab in a real browser: list, search, open, side by side, links, delete, and whose runs they are."""
+"""The History tab in a real browser: list, search, open, side by side, links, delete; what a wrong link shows."""
 
+import html
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from comparer import history, past
-from helpers.pages import serving
-from helpers.run_folders import NAME, kept, spoil
+from comparer.config import Config
+from comparer.ui.page import Page
+from helpers.pages import serving, start
+from helpers.run_folders import kept, repeated, spoil
 from helpers.runs import until
 
 
@@ -14,10 +19,11 @@ from helpers.runs import until
 def runs(tmp_path_factory):
     """Sixty runs of known pictures; one is damaged, one speaks of another device."""
     runs = tmp_path_factory.mktemp("history") / "runs"
-    for number in range(60):
+    first = kept(runs, 1, "2026-11-01_120000_demo_000000", environment={"device_name": "Some GPU"})
+    for number in range(1, 60):
         day = number // 3 + 1
-        changes = {"environment": {"device_name": "Some GPU"}} if number == 0 else {}
-        kept(runs, day, f"2026-11-{day:02}_120000_demo_{number:06x}", **changes)
+        created = f"2026-11-{day:02}T12:00:00+00:00"
+        repeated(first, f"2026-11-{day:02}_120000_demo_{number:06x}", created=created, environment={})
     spoil(runs / "2026-11-19_120000_demo_000036", "cut")
     return runs
 
@@ -28,22 +34,33 @@ def address(runs):
         yield address
 
 
-@pytest.fixture
-def tab(chromium, address):
-    """Open the page; nothing may go elsewhere, nothing may be logged as an error, no script of a prompt may run."""
+@pytest.fixture(scope="module")
+def browser(chromium, address):
+    """Yield a tab; nothing may go elsewhere, nothing may be logged as an error, no script of a prompt may run."""
     context = chromium.new_context(viewport={"width": 1440, "height": 1000})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab, wrong = context.new_page(), []
     tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
     tab.on("pageerror", lambda e: wrong.append(str(e)))
     tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
-    tab.set_default_timeout(30_000)
-    tab.goto(address)
-    tab.get_by_role("button", name="Generate").wait_for()
-    yield tab
-    hurt = tab.evaluate("() => window.hurt")
+    tab.set_default_timeout(90_000)
+    yield tab, wrong
     context.close()
-    assert not wrong and hurt is None
+
+
+@pytest.fixture
+def tab(browser, address):
+    """Return the tab with the page open: as the test before left it, but for the search and what was chosen."""
+    tab, wrong = browser
+    wrong.clear()
+    if not tab.url.startswith(address):
+        tab.goto(address)
+        tab.get_by_role("button", name="Generate").wait_for()
+    elif tab.locator(".past").is_visible():
+        tab.get_by_label("Search the runs").fill("")
+        counted(tab, "60 runs")
+    yield tab
+    assert not wrong and tab.evaluate("() => window.hurt") is None
 
 
 def listed(tab):
@@ -74,6 +91,8 @@ def shown(tab, ends):
 
 
 def test_fifty_are_listed_newest_first_and_the_others_when_asked_for(tab):
+    loaded = []
+    tab.on("request", lambda request: loaded.append(request.url) if ".png" in request.url else None)
     rows = listed(tab)
     counted(tab, "60 runs")
     assert rows.count() == 50
@@ -86,18 +105,11 @@ def test_fifty_are_listed_newest_first_and_the_others_when_asked_for(tab):
     images = first.locator(".worst img")
     tab.wait_for_function("() => [...document.querySelectorAll('.worst img')].slice(0, 2).every(i => i.naturalWidth)")
     assert images.count() == 2 and images.first.get_attribute("loading") == "lazy"
+    tab.wait_for_timeout(1000)  # pictures far below would have come by then
+    assert 2 <= len(loaded) < 80 < tab.locator(".worst img").count()
     tab.get_by_role("button", name="Show more").click()
     until(lambda: rows.count() == 60)
-    assert not tab.get_by_role("button", name="Show more").is_visible()
-
-
-def test_pictures_far_below_are_not_loaded(tab):
-    asked = []
-    tab.on("request", lambda request: asked.append(request.url) if ".png" in request.url else None)
-    listed(tab)
-    tab.wait_for_function("() => [...document.querySelectorAll('.worst img')].slice(0, 2).every(i => i.naturalWidth)")
-    tab.wait_for_timeout(2000)
-    assert 2 <= len(asked) < 80 < 2 * tab.locator(".worst img").count()
+    assert tab.get_by_role("button", name="Show more").is_hidden()
 
 
 def test_every_word_is_searched_in_all_runs(tab):
@@ -115,18 +127,14 @@ def test_every_word_is_searched_in_all_runs(tab):
     counted(tab, "60 runs")
 
 
-def test_a_run_opens_as_it_was_and_is_found_again_by_its_address(tab, runs, address):
-    rows = listed(tab)
-    rows.nth(2).get_by_role("button", name=re.compile("^Open the run of 20 November")).click()
+def test_a_run_opens_as_it_was_and_is_named_in_the_address(tab):
+    row = listed(tab).nth(2)
+    name = row.locator("[data-name]").first.get_attribute("data-name")
+    row.get_by_role("button", name=re.compile("^Open the run of 20 November")).click()
     tab.locator("#status", has_text="Earlier run, 2026-11-20 12:00 UTC").wait_for()
-    name = rows.nth(2).locator("[data-name]").first.get_attribute("data-name")
     addressed(tab, f"?run={name}")
     assert tab.locator("#status", has_text="24 pictures made").is_visible()
     assert tab.locator(".card").count() == 5 and tab.locator("#all img").count() == 24
-    other = tab.context.new_page()
-    other.goto(tab.url)
-    other.locator("#status", has_text="24 pictures made").wait_for()
-    other.close()
 
 
 def test_the_worst_pair_opens_at_a_press(tab, runs):
@@ -140,7 +148,7 @@ def test_the_worst_pair_opens_at_a_press(tab, runs):
     addressed(tab, f"#pair={prompt}:{seed}&arm={arm}")
 
 
-def test_a_link_opens_its_pair_and_the_address_follows_what_is_chosen(tab, address):
+def test_a_link_opens_its_pair_and_the_address_follows_what_is_chosen_and_opens_again(tab, address):
     name = "2026-11-05_120000_demo_00000c"
     tab.goto(f"{address}/?run={name}&pair=1:17&arm=3")
     base, other = shown(tab, "seed 17")
@@ -153,45 +161,60 @@ def test_a_link_opens_its_pair_and_the_address_follows_what_is_chosen(tab, addre
     )
     assert chosen != "1:17"
     addressed(tab, f"/?run={name}#pair={chosen}&arm=3")
-
-
-def test_the_viewers_mode_stays_in_the_address_beside_the_run_and_opens_again(tab, address):
-    name = "2026-11-05_120000_demo_00000c"
-    tab.goto(f"{address}/?run={name}&pair=0:17&arm=2")
-    shown(tab, "seed 17")
-    tab.get_by_role("tab", name="Compare").click()
     tab.locator("#compare .stage[aria-busy=false]").wait_for()
     tab.locator("#compare").get_by_role("button", name="Slider", exact=True).click()
-    addressed(tab, "mode=slider")
-    assert f"?run={name}#pair=0:17&arm=2&mode=slider" in tab.evaluate("() => location.href")
-    link = tab.evaluate("() => location.href")
+    addressed(tab, f"?run={name}#pair={chosen}&arm=3&mode=slider")
+    link = tab.url
     other = tab.context.new_page()
-    other.set_default_timeout(30_000)
+    other.set_default_timeout(90_000)
     other.goto(link)
     other.locator("#compare .stage[aria-busy=false]").wait_for()
+    slider = other.locator("#compare").get_by_role("button", name="Slider", exact=True)
+    assert slider.get_attribute("aria-pressed") == "true"
     assert (
-        other.locator("#compare").get_by_role("button", name="Slider", exact=True).get_attribute("aria-pressed")
-        == "true"
+        other.locator("#compare .pane")
+        .get_attribute("aria-label")
+        .endswith(f"seed {chosen.split(':')[1]}; right of the line Brighter")
     )
     assert other.evaluate("() => location.href") == link
     other.close()
 
 
-@pytest.mark.parametrize("said", ["nope", "../runs", "%3Cscript%3E", "a/b/c", "2026-11-19_120000_demo_000036"])
-def test_a_wrong_link_says_so_and_nothing_else_happens(tab, address, said):
-    tab.goto(f"{address}/?run={said}&pair=0:3")
-    alert = tab.locator("#status [role=alert]")
-    alert.wait_for()
-    assert re.match("There is no run '|'2026-11-19_120000_demo_000036' holds no run: ", alert.inner_text())
-    assert not tab.locator("#pictures").is_visible()
+@pytest.fixture(scope="module")
+def handlers(runs):
+    """Return the page of this process, whose handlers can be asked without a browser."""
+    page = Page(Config(runs=runs))
+    page.build()
+    return page
+
+
+def arrived(handlers, last="", **said):
+    """Return what the page shows to whoever comes with this address, by component."""
+    return handlers.arrive(SimpleNamespace(query_params=said, session_hash="someone"), last, "")
+
+
+@pytest.mark.parametrize("said", ["nope", "../runs", "<script>", "a/b/c", "2026-11-19_120000_demo_000036"])
+def test_a_wrong_link_says_so_and_nothing_else_happens(handlers, said):
+    found = arrived(handlers, last="2026-11-05_120000_demo_00000c", run=said, pair="0:3")
+    assert list(found) == [handlers.out.status]
+    told = found[handlers.out.status]
+    named = html.escape(f"'{said}'")
+    why = f"{named} holds no run: " if said == "2026-11-19_120000_demo_000036" else f"There is no run {named}."
+    assert 'role="alert"' in told and why in told
 
 
 @pytest.mark.parametrize("pair", ["9:3", "0:4", "x", "0:3&arm=9", "0:3&arm=-1"])
-def test_a_link_to_a_pair_that_is_not_there_opens_the_run(tab, address, pair):
-    tab.goto(f"{address}/?run=2026-11-05_120000_demo_00000c&pair={pair}")
-    tab.locator("#status", has_text="24 pictures made").wait_for()
-    tab.locator(".card").nth(4).wait_for()
-    assert not tab.get_by_role("alert").count()
+def test_a_link_to_a_pair_that_is_not_there_opens_the_run(handlers, pair):
+    pair, _, arm = pair.partition("&arm=")
+    found = arrived(handlers, run="2026-11-05_120000_demo_00000c", pair=pair, **({"arm": arm} if arm else {}))
+    assert "24 pictures made" in found[handlers.out.status] and 'role="alert"' not in found[handlers.out.status]
+    assert '"pair":null' in found[handlers.out.pictures.compare] and '"arm":1' in found[handlers.out.pictures.compare]
+
+
+def test_a_wrong_link_is_told_on_the_page_and_no_picture_is_shown(tab, address):
+    tab.goto(f"{address}/?run=%3Cscript%3E&pair=0:3")
+    tab.locator("#status [role=alert]", has_text="There is no run '<script>'.").wait_for()
+    assert tab.locator("#pictures").is_hidden() and tab.locator("#status").count() == 1
 
 
 def test_a_link_is_copied(tab, address):
@@ -235,110 +258,69 @@ def test_a_damaged_run_says_why_and_can_only_be_deleted(tab):
     assert row.locator(".acts > *").all_inner_texts() == ["Delete"]
 
 
-def test_a_run_is_deleted_after_a_question_that_names_it(chromium, tmp_path):
-    for day in (1, 2, 3):
-        kept(tmp_path, day)
-    with serving(tmp_path) as address:
-        tab = chromium.new_context().new_page()
-        tab.set_default_timeout(30_000)
-        tab.goto(f"{address}/?run={NAME.format(day=2)}")
-        tab.locator("#status", has_text="24 pictures made").wait_for()
-        rows = listed(tab)
-        delete, dialog = rows.nth(1).get_by_role("button", name=re.compile("^Delete")), tab.get_by_role("dialog")
-        delete.click()
-        assert f"2 November 2026, 12:00 UTC, Demo: coloured shapes (runs anywhere) ({NAME.format(day=2)})" in (
-            dialog.inner_text()
-        )
-        assert "24 pictures" in dialog.inner_text()
-        dialog.get_by_role("button", name="Keep it").click()
-        delete.click()
-        tab.keyboard.press("Escape")
-        dialog.wait_for(state="hidden")
-        assert rows.count() == 3 and (tmp_path / NAME.format(day=2)).is_dir()
-        delete.click()
-        dialog.get_by_role("button", name="Delete").click()
-        tab.get_by_text("The run is deleted.").wait_for()
-        assert rows.count() == 2 and not (tmp_path / NAME.format(day=2)).exists()
-        tab.get_by_role("tab", name="Comparison").click()
-        tab.get_by_text("The run that was shown here is deleted.").wait_for()
-        assert not tab.locator("#pictures").is_visible() and "run=" not in tab.url
-        tab.goto(address)  # the browser has forgotten it, too
-        tab.get_by_text("See what an accelerator gives").wait_for()
-        tab.context.close()
+def test_a_run_is_deleted_after_a_question_that_names_it(tab, address, runs):
+    name = "2026-10-31_120000_demo_00ff00"
+    gone = kept(runs, name=name, created="2026-10-31T12:00:00+00:00")
+    tab.goto(f"{address}/?run={name}")
+    tab.locator("#status", has_text="24 pictures made").wait_for()
+    rows = listed(tab)
+    tab.get_by_label("Search the runs").fill(name)
+    counted(tab, "1 of 61 runs")
+    delete, dialog = rows.get_by_role("button", name=re.compile("^Delete")), tab.get_by_role("dialog")
+    delete.click()
+    assert f"31 October 2026, 12:00 UTC, Demo: coloured shapes (runs anywhere) ({name})" in dialog.inner_text()
+    assert "24 pictures" in dialog.inner_text()
+    dialog.get_by_role("button", name="Keep it").click()
+    dialog.wait_for(state="hidden")
+    delete.click()
+    tab.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert rows.count() == 1 and gone.is_dir()
+    delete.click()
+    dialog.get_by_role("button", name="Delete").click()
+    tab.get_by_text("The run is deleted.").wait_for()
+    assert rows.count() == 0 and not gone.exists() and len(past.entries(runs)) == 60
+    tab.get_by_role("tab", name="Comparison").click()
+    tab.get_by_text("The run that was shown here is deleted.").wait_for()
+    assert tab.locator("#pictures").is_hidden() and "run=" not in tab.url
+    tab.goto(address)  # the browser has forgotten it, too
+    tab.get_by_text("See what an accelerator gives").wait_for()
 
 
-def test_strangers_see_only_their_own_runs(chromium, tmp_path):
-    def run(seed):
-        tab = chromium.new_context().new_page()
-        tab.set_default_timeout(90_000)
-        tab.goto(address)
-        tab.get_by_role("spinbutton", name=re.compile("Steps")).fill("2")
-        tab.get_by_label("Seed").fill(seed)
-        tab.get_by_role("button", name="Generate").click()
-        tab.get_by_text("Finished.").wait_for()
-        return tab
-
-    with serving(tmp_path, "--public", "yes") as address:
-        one, other = run("1"), run("2")
-        assert len(past.entries(tmp_path)) == 2
-        rows = listed(one)
-        assert rows.count() == 1 and "seed 1" in rows.locator(".worst").get_attribute("aria-label")
-        name = rows.locator("[data-name]").first.get_attribute("data-name")
-        assert len(name.rsplit("_", 1)[1]) == 32
-        assert "seed 2" in listed(other).locator(".worst").get_attribute("aria-label")
-        # A link can be shared: it opens, but the run stays its maker's.
-        other.goto(f"{address}/?run={name}")
-        other.locator("#status", has_text="2 pictures made").wait_for()
-        assert not other.locator("#goon").is_visible()
-        more = other.get_by_role("button", name=re.compile(r"Run \d+ more seed"))
-        more.click()
-        other.get_by_text("This run is another visitor's").wait_for()
-        assert listed(other).count() == 1
-        # What the page of a stranger asks for, asked for another's run.
-        other.locator(".past .acts .danger").evaluate("(button, name) => { button.dataset.name = name }", name)
-        other.locator(".past .acts .danger").first.click()
-        other.get_by_role("dialog").get_by_role("button", name="Delete").click()
-        other.get_by_text("This run is another visitor's: only who made it can delete it.").wait_for()
-        assert (tmp_path / name / "run.json").is_file() and history.load(tmp_path / name).request.settings.seeds == (1,)
-        one.locator(".past .acts .danger").first.click()
-        one.get_by_role("dialog").get_by_role("button", name="Delete").click()
-        one.get_by_text("No runs yet.").wait_for()
-        assert [entry.name for entry in past.entries(tmp_path)] != [name] and not (tmp_path / name).exists()
-        one.context.close(), other.context.close()
-
-
-def test_a_run_is_gone_on_with_to_more_seeds_and_one_more_arm(chromium, tmp_path):
-    with serving(tmp_path) as address:
-        tab = chromium.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-        tab.set_default_timeout(90_000)
-        tab.goto(address)
-        tab.get_by_role("spinbutton", name=re.compile("Steps")).fill("3")
-        tab.get_by_label("Seed").fill("1")
-        tab.get_by_role("button", name="Generate").click()
-        tab.locator("#status", has_text="2 pictures made").wait_for()
-        listed(tab).get_by_role("button", name=re.compile("^Open the run")).click()
-        tab.get_by_role("button", name=re.compile("^Go on with this run")).click()
-        assert not tab.get_by_role("button", name="Finish it").is_visible()
-        tab.get_by_label("One more arm").fill("Tome(")
-        tab.get_by_role("button", name="Add the arm").click()
-        tab.get_by_role("alert").filter(has_text="'Tome(' is not an accelerator").wait_for()
-        tab.get_by_label("How many").fill("2")
-        tab.get_by_role("button", name="Run more seeds").click()
-        tab.locator("#status", has_text="6 pictures made").wait_for()
-        if not tab.get_by_label("One more arm").is_visible():
-            tab.get_by_role("button", name=re.compile("^Go on with this run")).click()
-        tab.get_by_label("One more arm").fill("ToMe(ratio=0.5)")
-        tab.get_by_role("button", name="Add the arm").click()
-        tab.locator("#status", has_text="9 pictures made").wait_for()
-        tab.context.close()
-    (entry,) = past.entries(tmp_path)
-    seen = history.load(tmp_path / entry.name)
-    assert seen.request.settings.seeds == (1, 2, 3) and len(entry.card.arms) == 3
+def test_a_run_is_gone_on_with_to_more_seeds_and_one_more_arm(page):
+    start(page, "1", "3")
+    page.locator("#status", has_text="2 pictures made").wait_for()
+    row = listed(page).first
+    row.get_by_role("button", name=re.compile("^Open the run")).click()
+    page.locator("#status", has_text="Earlier run").wait_for()
+    fold = page.get_by_role("button", name=re.compile("^Go on with this run"))
+    fold.click()
+    page.get_by_label("One more arm").fill("Tome(")
+    assert page.get_by_role("button", name="Finish it").is_hidden()
+    page.get_by_role("button", name="Add the arm").click()
+    page.get_by_role("alert").filter(has_text="'Tome(' is not an accelerator").wait_for()
+    page.get_by_label("How many").fill("2")
+    page.get_by_role("button", name="Run more seeds").click()
+    page.locator("#status", has_text="6 pictures made").wait_for()
+    if not page.get_by_label("One more arm").is_visible():
+        fold.click()
+    page.get_by_label("One more arm").fill("ToMe(ratio=0.5)")
+    page.get_by_role("button", name="Add the arm").click()
+    page.locator("#status", has_text="9 pictures made").wait_for()
+    picture = page.locator("#all img").first.get_attribute("src")
+    seen = history.load(Path(picture.split("file=")[1]).parent)
+    assert seen.request.settings.seeds == (1, 2, 3) and len(seen.shots) == 9
     assert [arm.name for arm in seen.request.arms][2] == "ToMe(ratio=0.5)"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(tab, scheme):
+FULL = pytest.mark.full
+
+
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [("light", 1440), ("dark", 390), pytest.param("light", 390, marks=FULL), pytest.param("dark", 1440, marks=FULL)],
+)
+def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(tab, address, scheme, width):
     from axe_playwright_python.sync_playwright import Axe
 
     def serious(when):
@@ -349,17 +331,17 @@ def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(tab, scheme):
         assert wide <= 0, when
 
     tab.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    tab.reload()
+    tab.set_viewport_size({"width": width, "height": 844})
+    tab.goto(address)
     rows = listed(tab)
-    serious("list")
+    tab.get_by_label("Search the runs").fill("2026-11-02")  # the other rows are like these
+    counted(tab, "3 of 60 runs")
     choose = rows.get_by_role("button", name=re.compile("beside another$"))
     choose.nth(0).click()
     tab.get_by_text("One run is chosen").wait_for()
     choose.nth(1).click()
     tab.get_by_role("region", name="Figures of two runs").wait_for()
-    serious("two")
-    tab.set_viewport_size({"width": 390, "height": 844})
-    serious("phone")
-    rows.nth(3).get_by_role("button", name=re.compile("^Delete")).click()
+    serious("list and two")
+    rows.nth(2).get_by_role("button", name=re.compile("^Delete")).click()
     tab.get_by_role("dialog").wait_for()
     serious("dialog")

@@ -1,6 +1,7 @@
-"""A public page: strangers see neither each other's runs nor this machine's folders."""
+"""A public page: strangers see neither each other's runs nor this machine's folders, and write into no other's run."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,10 +10,14 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
+from comparer import history, past
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.timing import pace
-from helpers.pages import serving
+from comparer.ui.page import Page
+from comparer.ui.take import KINDS
+from helpers.pages import serving, start
+from helpers.run_folders import kept
 from helpers.runs import PROMPT
 
 
@@ -36,6 +41,25 @@ def other(address, tmp_path_factory):
     """Another visitor's record."""
     client = Client(address, verbose=False, download_files=tmp_path_factory.mktemp("other"))
     return client.predict(f"{PROMPT}\na small blue circle on a white background", steps=2, api_name="/compare")
+
+
+@pytest.fixture(scope="module")
+def visitor(chromium, address):
+    """Return a function that opens the page in a browser of its own, as another visitor does."""
+    contexts = []
+
+    def opened():
+        context = chromium.new_context(viewport={"width": 1440, "height": 1000})
+        contexts.append(context)
+        tab = context.new_page()
+        tab.set_default_timeout(90_000)
+        tab.goto(address)
+        tab.get_by_role("button", name="Generate").wait_for()
+        return tab
+
+    yield opened
+    for context in contexts:
+        context.close()
 
 
 def get(address, path):
@@ -115,3 +139,95 @@ def test_waiting_strangers_learn_no_prompt(address, runs, other):
         assert re.fullmatch(r"1 ahead, now: demo, \d+ of 200 pictures", told["text"])
     finally:
         long.cancel()
+
+
+def listed(tab):
+    tab.get_by_role("tab", name="History").click()
+    tab.locator(".past .run").first.wait_for()
+    return tab.locator(".past .run")
+
+
+def files(folder):
+    """Return every file of a run folder with its bytes."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, runs):
+    one, other = visitor(), visitor()
+    for tab, seed in ((one, "1"), (other, "2")):
+        start(tab, seed, "1")
+        tab.get_by_text("Finished.").wait_for()
+    rows = listed(one)
+    assert rows.count() == 1 and "seed 1" in rows.locator(".worst").get_attribute("aria-label")
+    name = rows.locator("[data-name]").first.get_attribute("data-name")
+    assert len(name.rsplit("_", 1)[1]) == 32
+    assert "seed 2" in listed(other).locator(".worst").get_attribute("aria-label")
+    one.get_by_role("tab", name="Comparison").click()
+    assert one.locator("#take").is_visible() and one.locator("#goon").is_visible()
+    # A link can be shared: it opens, but the run stays its maker's.
+    with other.expect_request(lambda sent: "session_hash" in (sent.post_data or "")) as joined:
+        other.goto(f"{address}/?run={name}")
+    session = joined.value.post_data_json["session_hash"]
+    other.locator("#status", has_text="2 pictures made").wait_for()
+    assert other.locator("#take").is_hidden() and other.locator("#goon").is_hidden()
+    before = files(runs / name)
+    other.get_by_role("button", name=re.compile(r"Run \d+ more seed")).click()
+    other.get_by_text("This run is another visitor's").wait_for()
+    # What the page of a stranger asks for, asked for another's run.
+    component = other.evaluate("() => window.gradio_config.components.find(c => c.props.elem_id === 'kinds').id")
+    dependency = other.evaluate(
+        "id => window.gradio_config.dependencies.find(d => d.targets.some(([target]) => target === id)).id", component
+    )
+    for kind in KINDS:
+        asked = {"data": [True, None, str(runs / name), [], "", "", None, ["labels"], "full"],
+                 "event_data": {"take": kind}, "fn_index": dependency, "session_hash": session}  # fmt: skip
+        assert httpx.post(f"{address}/gradio_api/queue/join", json=asked).status_code == 200
+        with httpx.stream("GET", f"{address}/gradio_api/queue/data", params={"session_hash": session}) as answer:
+            told = next(line for line in answer.iter_lines() if "process_completed" in line)
+        assert '"success":true' in told and "href" not in told
+    assert files(runs / name) == before
+    assert listed(other).count() == 1
+    other.locator(".past .acts .danger").evaluate("(button, name) => { button.dataset.name = name }", name)
+    other.locator(".past .acts .danger").first.click()
+    other.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    other.get_by_text("This run is another visitor's: only who made it can delete it.").wait_for()
+    assert files(runs / name) == before and history.load(runs / name).request.settings.seeds == (1,)
+    listed(one).locator(".acts .danger").first.click()
+    one.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    one.get_by_text("No runs yet.").wait_for()
+    assert name not in [entry.name for entry in past.entries(runs)] and not (runs / name).exists()
+
+
+@dataclass
+class Press:
+    """A press on a button, as gradio hands it to a handler."""
+
+    _data: dict
+
+
+def exported(page, seen, kind):
+    """Press a button of "Take it with you" after ``seen`` was shown; return what the page says."""
+    take = page.out.take
+    options = [[0, 1], "", "", None, ["labels", "margins"], "reduced"]
+    state = [seen[component] for component in (take.allowed, page.out.comparison, page.out.folder)]
+    return list(take.take(Press({"take": kind}), *state, *options))
+
+
+def test_only_who_made_a_run_exports_into_it(tmp_path):
+    folder = kept(tmp_path)
+    past.claim(folder, "its maker's secret")
+    public, own = Page(Config(runs=tmp_path, public=True)), Page(Config(runs=tmp_path))
+    for page in (public, own):
+        page.build()
+    before = files(folder)
+    for secret in ("a stranger's", "", (folder / past.OWNER).read_text()):
+        seen = public.opened(folder.name, secret, {})
+        assert seen[public.out.take.column]["visible"] is False
+        assert [exported(public, seen, kind) for kind in KINDS] == [[]] * len(KINDS) and files(folder) == before
+    mine = public.opened(folder.name, "its maker's secret", {})
+    assert mine[public.out.take.column]["visible"] is True
+    made = {"grid": "grid.png", "report": "report.html", "tables": "pairs.csv", "record": "run.json"}
+    for kind, name in made.items():
+        assert f'download="{name}"' in exported(public, mine, kind)[-1] and (folder / name).is_file()
+    # A page that is not public has one visitor.
+    assert "download=" in exported(own, own.opened(folder.name, "", {}), "tables")[-1]
