@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.evidence import Evidence
 from comparer.planning import level_at
 from comparer.results import Comparison
 from comparer.statistics import Estimate, mean
+from comparer.text import shown
 
 FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
     "speedup": Evidence.speed_up,

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from comparer import history
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.results import Comparison
+from comparer.text import shown
 from comparer.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
 
 try:

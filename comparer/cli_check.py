@@ -12,11 +12,11 @@ from comparer import cli_inspect
 from comparer import describe as words
 from comparer.checkpoints.card import Card
 from comparer.config import add_arguments, from_arguments
-from comparer.errors import shown
 from comparer.events import Progress, Waiting
 from comparer.sanity.check import check
 from comparer.sanity.judge import TOLD
 from comparer.sanity.report import CALLED, MEASURES, REPORT, Report, measures, scores
+from comparer.text import printable, shown
 
 
 def add(commands: Any) -> None:
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
     else:
-        print("\n".join(map(cli_inspect.printable, describe(report))))
+        print("\n".join(map(printable, describe(report))))
     return report.judgement.exit_code
 
 

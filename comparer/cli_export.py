@@ -7,9 +7,10 @@ from typing import Any
 
 from comparer import history
 from comparer.config import add_arguments, from_arguments
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.export import chosen
 from comparer.results import Comparison
+from comparer.text import shown
 
 
 def add(commands: Any) -> None:

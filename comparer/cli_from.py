@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from comparer.config import Config
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.request import Request
 from comparer.restore import restore
+from comparer.text import shown
 
 EXCLUDED = (
     "prompt", "prompts", "accelerator", "all_five", "checkpoint", "variant", "negative_prompt", "sampler", "steps",

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from comparer import history, past, two
-from comparer.cli_inspect import columns, printable
+from comparer.cli_inspect import columns
 from comparer.config import add_arguments, from_arguments
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.past import Entry
 from comparer.results import Comparison
+from comparer.text import printable, shown
 
 
 def add(commands: Any) -> None:

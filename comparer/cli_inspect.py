@@ -15,9 +15,10 @@ from comparer.checkpoints.card import Card, Seen, make
 from comparer.checkpoints.fingerprint import Hashes
 from comparer.checkpoints.health import Distances
 from comparer.config import add_arguments, from_arguments
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
+from comparer.text import printable, shown
 
 CACHE = "cache/hashes.json"  # in the runs folder
 
@@ -134,11 +135,6 @@ def _part(each: Seen) -> Iterator[str]:
     if part.stripped:
         yield f"    taken off the names: {' '.join(part.stripped)}"
     yield f"    health: {words.health(each.health)}"
-
-
-def printable(line: str) -> str:
-    """Take out what could command a terminal: names come from files."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def _blocks(found: Distances) -> Iterator[str]:

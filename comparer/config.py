@@ -7,14 +7,33 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
 from comparer.option import Option
-from comparer.request import Limits
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may ask of this installation."""
+
+    size: int = 2048  # pixels a side
+    steps: int = 150
+    guidance: float = 30.0
+    pictures: int = 400  # of all arms together
+    prompts: int = 100
+    batch_size: int = 16
+    prompt: int = 2000  # characters
+    warmups: int = 10
+    repeats: int = 20
+    queue: int = 20  # comparisons that wait for their turn
+
+
+# What was made elsewhere, under other limits, can still be read.
+UNLIMITED = Limits(**dict.fromkeys((item.name for item in fields(Limits)), 10**9))
 
 
 @dataclass(frozen=True)

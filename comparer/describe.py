@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from comparer.checkpoints.card import Card, Curve, Read, Seen
 from comparer.checkpoints.health import Distances, Health
 from comparer.checkpoints.layout import Layout
-from comparer.errors import shown
+from comparer.text import shown
 
 HALVES = {"ema": "EMA", "raw": "raw"}
 NAMED = 3  # tensors that are named where many could be

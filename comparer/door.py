@@ -9,9 +9,10 @@ from comparer.accelerators import Accelerator, parse_stack, stack
 from comparer.checkpoints.find import resolve
 from comparer.compare import check
 from comparer.config import Config
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.request import ALSO, EQUAL_TIME, Arm, Request, Settings, fewer
+from comparer.text import shown
 from comparer.typed import parse_prompts, parse_seeds, parse_size
 from comparer.weights import NAMES, Weights
 from comparer.weights import parse as parse_weights

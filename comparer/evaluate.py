@@ -19,6 +19,7 @@ from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import unmade
 from comparer.sweep import Cell
+from comparer.text import slug
 from comparer.verdict import DEFAULT, Thresholds
 
 FILE = "evaluation.json"
@@ -46,7 +47,7 @@ class Evaluation:
 
     def at(self, number: int) -> Path:
         """Return the run folder of a cell."""
-        return self.folder / f"{number + 1:02}-{history.slug(self.cells[number].name or 'run')}"
+        return self.folder / f"{number + 1:02}-{slug(self.cells[number].name or 'run')}"
 
     def comparisons(self) -> list[Comparison | None]:
         """Load what has been made so far of every cell."""

@@ -9,12 +9,13 @@ from typing import Any
 from comparer.accelerators import parse_stack, stack
 from comparer.checkpoints.find import FILES, loose_names, names, resolve
 from comparer.checkpoints.fingerprint import Hashes
-from comparer.config import Config
-from comparer.errors import ComparerError, shown
+from comparer.config import UNLIMITED, Config
+from comparer.errors import ComparerError
 from comparer.export.a1111 import Parameters
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.samplers import SAMPLERS, canonical
-from comparer.request import UNLIMITED, Arm, Request, Settings
+from comparer.request import Arm, Request, Settings
+from comparer.text import shown
 from comparer.typed import parse_size
 from comparer.weights import parse as parse_weights
 

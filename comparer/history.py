@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from comparer import cards
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.export import png_text
 from comparer.results import Comparison
+from comparer.text import shown, slug
 
 NAME = r"\w[\w.-]{,199}"
 """What a run folder is called."""
@@ -126,12 +127,3 @@ def _check(seen: Comparison) -> None:
             raise ValueError("a picture is of no arm, prompt or call")
         if not cards.plain(shot.file):
             raise ValueError(f"'{shown(shot.file)}' is not a picture's name")
-
-
-def slug(text: str) -> str:
-    """Make a short name that every file system takes.
-
-    >>> slug("DeepCache(interval=3, branch=0)")
-    'deepcache-interval-3-branch-0'
-    """
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:48] or "x"

@@ -8,7 +8,8 @@ from comparer.held import apart, incomplete
 from comparer.results import Comparison
 from comparer.rival import rivalry
 from comparer.statistics import Estimate
-from comparer.verdict import DEFAULT, Thresholds, signed
+from comparer.text import signed
+from comparer.verdict import DEFAULT, Thresholds
 
 WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
 LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."

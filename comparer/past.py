@@ -15,9 +15,10 @@ from secrets import token_hex
 
 from comparer import cards, history
 from comparer.cards import Card
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.going import being_made
 from comparer.models.catalog import CATALOG
+from comparer.text import shown
 
 OWNER = "owner"  # a file in the run folder: whose run it is
 # As ``RunFolder.create`` names them.

@@ -11,7 +11,8 @@ from comparer import planning
 from comparer.evidence import Evidence
 from comparer.planning import HOPELESS, level_at
 from comparer.statistics import Estimate
-from comparer.verdict import NO_DIFFERENCE, PILOT, Verdict, about_intervals, counted, difference_text
+from comparer.text import counted
+from comparer.verdict import NO_DIFFERENCE, PILOT, Verdict, about_intervals, difference_text
 
 HIGHER, LOWER, OPEN = "Higher CLIP score", "Lower CLIP score", "Cannot tell which is better"
 

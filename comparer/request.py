@@ -6,14 +6,16 @@ what is allowed; the page, the API and the command line all come through this do
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.accelerators import to_json as accelerator_to_json
 from comparer.accelerators.base import Accelerator
-from comparer.errors import ComparerError, shown
+from comparer.config import UNLIMITED, Limits
+from comparer.errors import ComparerError
 from comparer.models import samplers
+from comparer.text import shown
 from comparer.weights import NAMES, Weights
 
 MAX_SEED = 2**32 - 1
@@ -27,26 +29,6 @@ ALSO = {
 """What can be measured on request, and what it takes."""
 EQUAL_TIME = next(iter(ALSO))
 NOISE_HELP = "where the starting noise is drawn: cpu, the same on every device and in every batch, or device"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one request may ask of this installation."""
-
-    size: int = 2048  # pixels a side
-    steps: int = 150
-    guidance: float = 30.0
-    pictures: int = 400  # of all arms together
-    prompts: int = 100
-    batch_size: int = 16
-    prompt: int = 2000  # characters
-    warmups: int = 10
-    repeats: int = 20
-    queue: int = 20  # comparisons that wait for their turn
-
-
-# What was made elsewhere, under other limits, can still be read.
-UNLIMITED = Limits(**dict.fromkeys((item.name for item in fields(Limits)), 10**9))
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from comparer.accelerators.base import Accelerator
-from comparer.config import Config
-from comparer.errors import ComparerError, Stopped, shown
-from comparer.request import UNLIMITED, Request, Settings
+from comparer.config import UNLIMITED, Config
+from comparer.errors import ComparerError, Stopped
+from comparer.request import Request, Settings
+from comparer.text import shown
 
 _FAILED = "Peak memory was not measured:"
 _POLL = 0.1  # seconds between two looks at ``stop``

@@ -14,12 +14,13 @@ from comparer import foreign
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.checkpoints.find import place, resolve
 from comparer.compare import check
-from comparer.config import Config
-from comparer.errors import ComparerError, shown
+from comparer.config import UNLIMITED, Config
+from comparer.errors import ComparerError
 from comparer.export import a1111, png_chunks
 from comparer.export.png_text import CHUNK
 from comparer.models.catalog import CATALOG
-from comparer.request import ALSO, UNLIMITED, Arm, Request, Settings
+from comparer.request import ALSO, Arm, Request, Settings
+from comparer.text import shown
 from comparer.weights import Weights
 
 LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB

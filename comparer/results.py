@@ -7,7 +7,7 @@ from typing import Any
 from comparer.accelerators import Report
 from comparer.conditions import Conditions
 from comparer.divergence import Divergence
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.evidence import Evidence
 from comparer.figures import Figures, average, geometric_mean, middle, share
 from comparer.likeness import Mean, Place, Similarity, mean, place
@@ -15,6 +15,7 @@ from comparer.preference import prefer
 from comparer.request import Request
 from comparer.shots import Call, NotRun, Scorer, Shot
 from comparer.statistics import Estimate, drift
+from comparer.text import shown
 from comparer.verdict import DEFAULT, Thresholds, Verdict, judge
 
 SCHEMA = 1

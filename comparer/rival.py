@@ -13,7 +13,8 @@ from comparer.planning import level_at
 from comparer.request import Settings
 from comparer.results import Comparison
 from comparer.statistics import Estimate, difference
-from comparer.verdict import WIDE, signed
+from comparer.text import signed
+from comparer.verdict import WIDE
 
 BETTER, WORSE, MIXED, OPEN = (
     "Fewer steps would not do as well",

@@ -11,8 +11,9 @@ from typing import Any
 
 from comparer.config import Config
 from comparer.door import ask
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.request import Request
+from comparer.text import shown
 from comparer.typed import read_prompts
 
 SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "guidance_rescale")

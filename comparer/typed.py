@@ -4,7 +4,8 @@ import random
 import re
 from pathlib import Path
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 
 def parse_prompts(text: str) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ from comparer.errors import ComparerError
 from comparer.evidence import Evidence
 from comparer.planning import HOPELESS, level_at
 from comparer.statistics import Estimate, difference, log_ratios, mean
+from comparer.text import counted, signed
 
 WORTH_IT, NOT_WORTH_IT, NO_DIFFERENCE, CANNOT_TELL = "Worth it", "Not worth it", "No difference", "Cannot tell"
 WIDE = 10  # times the figure: no speed-up is known to so little
@@ -267,13 +268,3 @@ def difference_text(found: Estimate) -> str:
         return f"CLIP {signed(found.value)}"
     spread = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
     return f"CLIP {signed(found.value)} ({'the same in every pair' if found.constant else spread})"
-
-
-def signed(score: float) -> str:
-    """Write a difference in points of CLIP score: "+0.30", "−0.12", "0.00"."""
-    return "0.00" if abs(score) < 0.005 else f"{score:+.2f}".replace("-", "−")
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: "1 pair", "2 pairs"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from comparer.planning import HOPELESS, POWER
 from comparer.statistics import LEVEL, Estimate, Interval, difference
-from comparer.verdict import CANNOT_TELL, counted, difference_text
+from comparer.text import counted
+from comparer.verdict import CANNOT_TELL, difference_text
 
 ARM, BASELINE, TIE, BAD = "arm", "baseline", "tie", "bad"
 SAME, OPPOSITE, OPEN = "same direction", "opposite", "cannot tell"

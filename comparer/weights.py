@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import PurePath
 from typing import Any
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 HALVES = ("ema", "raw")
 DTYPES = ("float32", "float16", "bfloat16")

@@ -11,12 +11,12 @@ import pytest
 from comparer import config as options
 from comparer.checkpoints.find import names, resolve
 from comparer.cli import main
-from comparer.config import OPTIONS, Config, add_arguments, from_arguments
+from comparer.config import OPTIONS, Config, Limits, add_arguments, from_arguments
 from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.readme import up_to_date
-from comparer.request import Limits, Request
+from comparer.request import Request
 from helpers.pages import serving
 from helpers.runs import PROMPT, ROOT
 

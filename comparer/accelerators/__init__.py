@@ -11,7 +11,8 @@ from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.deepcache import DeepCache
 from comparer.accelerators.tgate import TGATE
 from comparer.accelerators.tome import ToMe
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 LONGEST = 300  # characters of an arm: the fullest stack has fewer
 REGISTRY: dict[str, type[Accelerator]] = {kind.title: kind for kind in (DeepCache, ToMe, TGATE, GuidanceCutoff)}

@@ -5,8 +5,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.catalog import FAMILIES
+from comparer.text import shown
 
 
 def parameter(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from comparer.checkpoints.tensors import Tensor
-from comparer.errors import shown
+from comparer.text import shown
 
 UNKNOWN = "network"
 DENOISERS = ("unet", "transformer", "prior", UNKNOWN)

@@ -16,8 +16,9 @@ from typing import Any
 from comparer.checkpoints.components import class_of
 from comparer.checkpoints.layout import Part
 from comparer.checkpoints.tensors import Tensor
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
+from comparer.text import shown
 
 # In files, but no weights of the module: counters, and constants that the module makes itself.
 _BOOKKEEPING = re.compile(r"(^|\.)(position_ids|logit_scale|attn_mask|num_updates|decay)$")

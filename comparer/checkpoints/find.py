@@ -12,9 +12,10 @@ from comparer.checkpoints.folders import inside, never
 from comparer.checkpoints.read import Checkpoint, read_folder, with_config
 from comparer.checkpoints.sources import seen, sources
 from comparer.config import Config
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG, DEMO, Model
+from comparer.text import shown
 from comparer.weights import Weights
 
 FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.tensors import Tensor
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 CHUNK = 4 << 20  # bytes; larger ones read no faster
 PROBE = 4096  # first elements that tell most tensors' precision

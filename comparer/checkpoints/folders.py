@@ -8,7 +8,8 @@ from pathlib import Path
 
 from comparer.checkpoints.groups import half_of
 from comparer.checkpoints.tensors import ENDINGS, TORCH
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 # What training tools save beside the weights.
 _NEVER = (

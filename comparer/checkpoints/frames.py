@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from comparer.assets import ASSETS
 from comparer.checkpoints.layout import Layout
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.catalog import FAMILIES
 from comparer.models.libraries import prepare
+from comparer.text import shown
 
-CONFIGS = Path(__file__).parents[2] / "assets" / "configs"
+CONFIGS = ASSETS / "configs"
 TOKENIZER = CONFIGS / "tokenizer"
 EPSILON, V = "epsilon", "v_prediction"
 _FAMILIES = {"SD 1.x": "sd1", "SD 2.x": "sd2", "SDXL": "sdxl"}

@@ -7,7 +7,8 @@ from typing import Any
 from comparer.checkpoints.components import DENOISERS, Lora
 from comparer.checkpoints.groups import EMA, RAW, UNKNOWN
 from comparer.checkpoints.tensors import Tensor
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 FOLDER, ONE_BESIDE, COMPONENT, STEP = "diffusers folder", "one file beside configs", "component folder", "step folder"
 ORIGINAL, DICTIONARY, LORA, WEIGHTS = "original layout", "training dictionary", "LoRA", "weights"

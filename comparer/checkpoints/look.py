@@ -16,7 +16,8 @@ from comparer.checkpoints.folders import Weights
 from comparer.checkpoints.groups import BESIDE, EMA, RAW, UNKNOWN, Group, groups
 from comparer.checkpoints.layout import File, Layout, Part
 from comparer.checkpoints.tensors import ENDINGS, TORCH, Stored, Tensor, stored
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 STEPS = re.compile(r"(step|checkpoint|ckpt|epoch|iter|global_step)[_-]?\d+")  # outputs of training, no components
 

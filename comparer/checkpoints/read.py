@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models import hub, samplers
 from comparer.models.catalog import DEMO, FAMILIES, Family, Model
+from comparer.text import shown
 from comparer.weights import Weights
 
 # What every sampler knows; some other values fail in the middle of a run.

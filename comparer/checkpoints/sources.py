@@ -10,7 +10,8 @@ from comparer.checkpoints.layout import Layout, Part, choose, rivals
 from comparer.checkpoints.look import look
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 
 @dataclass(frozen=True)

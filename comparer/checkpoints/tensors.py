@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from comparer.errors import ComparerError, Refused, shown
+from comparer.errors import ComparerError, Refused
+from comparer.text import shown
 
 TORCH = (".bin", ".pt", ".pth", ".ckpt")
 ENDINGS = (".safetensors", *TORCH)

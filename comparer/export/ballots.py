@@ -1,7 +1,7 @@
 """A plot of the votes of a blind test as SVG text."""
 
 from comparer.export.drawing import EDGE, NAME, WIDTH, svg, text, wrapped
-from comparer.verdict import counted
+from comparer.text import counted
 from comparer.votes import Preference
 
 ACCENT = "var(--color-accent, #0d9488)"

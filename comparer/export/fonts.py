@@ -4,11 +4,12 @@ import struct
 import unicodedata
 from functools import cache
 from itertools import groupby
-from pathlib import Path
 
 from PIL import ImageFont
 
-FOLDER = Path(__file__).resolve().parents[2] / "assets" / "fonts"
+from comparer.assets import ASSETS
+
+FOLDER = ASSETS / "fonts"
 REGULAR, BOLD, FALLBACK = "DejaVuSans.ttf", "DejaVuSans-Bold.ttf", "DroidSansFallback.ttf"
 UNKNOWN = "□"  # drawn for a character that no font has
 

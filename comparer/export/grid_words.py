@@ -8,7 +8,7 @@ from comparer.held import incomplete
 from comparer.notes import loss
 from comparer.results import Comparison
 from comparer.shots import Shot
-from comparer.verdict import signed
+from comparer.text import signed
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
 RED = "#b42318"

@@ -8,7 +8,8 @@ import zlib
 from pathlib import Path
 from typing import BinaryIO
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
+from comparer.text import shown
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST = 8 << 20  # bytes of all wanted texts of a file together, unpacked

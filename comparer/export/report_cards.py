@@ -5,13 +5,13 @@ from html import escape
 from typing import Any
 
 from comparer.describe import HALVES, few
-from comparer.errors import shown
 from comparer.held import card, components, incomplete
 from comparer.html.cards import count, name
 from comparer.html.details import held
 from comparer.html.tables import table
 from comparer.request import ALSO, Request
 from comparer.results import Comparison
+from comparer.text import shown
 from comparer.verdict import Thresholds
 
 NOISE = {

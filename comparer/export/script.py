@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from comparer.accelerators.stack import label
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.export.script_ways import Asked, Way, way
 from comparer.export.script_weights import CANNOT, Loading, loading, plain
-from comparer.history import slug
 from comparer.models import samplers
 from comparer.models.catalog import FAMILIES, Family
 from comparer.request import Settings
 from comparer.results import Comparison
 from comparer.shots import Shot
+from comparer.text import shown, slug
 
 TEMPLATE = Path(__file__).with_suffix(".txt")
 LEAST_PSNR = 30  # dB; docs/exports.md says on what it was set

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG, FAMILIES
 from comparer.results import Comparison
+from comparer.text import shown
 from comparer.weights import DTYPES
 
 CANNOT = "The script cannot be written:"

@@ -7,7 +7,7 @@ from comparer.evaluate import Evaluation
 from comparer.export import plots, tables
 from comparer.export.tables import cell, line
 from comparer.results import Comparison
-from comparer.verdict import signed
+from comparer.text import signed
 
 SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"
 

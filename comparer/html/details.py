@@ -10,7 +10,7 @@ from comparer.html.tables import show, table
 from comparer.likeness import Mean
 from comparer.notes import interval, loss, ratio
 from comparer.results import Comparison
-from comparer.verdict import signed
+from comparer.text import signed
 
 STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
 

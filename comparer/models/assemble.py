@@ -14,8 +14,9 @@ from comparer.checkpoints.layout import Layout
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.build import Filled, build, refill
+from comparer.text import shown
 
 _ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")
 

@@ -13,7 +13,8 @@ from comparer.checkpoints.health import Health
 from comparer.checkpoints.read import read_json
 from comparer.checkpoints.sources import Source
 from comparer.checkpoints.tensors import reading
-from comparer.errors import Incomplete, shown
+from comparer.errors import Incomplete
+from comparer.text import shown
 
 NAMED = 3  # tensors that are named where many could be
 

@@ -1,9 +1,10 @@
 """The families and models this program knows, with the defaults their users expect. No torch."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-DEMO = Path(__file__).resolve().parents[2] / "assets" / "demo"
+from comparer.assets import ASSETS
+
+DEMO = ASSETS / "demo"
 
 
 @dataclass(frozen=True)

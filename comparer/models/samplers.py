@@ -4,8 +4,9 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.catalog import Family
+from comparer.text import shown
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from comparer.checkpoints.card import Card
 from comparer.checkpoints.components import COMPONENTS
 from comparer.checkpoints.layout import FOLDER, Part
 from comparer.checkpoints.read import read_json
-from comparer.errors import shown
 from comparer.sanity import structure
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
+from comparer.text import shown
 
 NAMED = 3  # tensors that are named where many could be
 OPTIONAL = ("safety_checker", "image_encoder")  # pictures are made without them

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparer.demo.networks import SCORER_NAME as DEMO
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.hub import SCORER, SCORER_FILE
+from comparer.text import shown
 
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 

@@ -11,7 +11,7 @@ from comparer.export.ballots import ballots
 from comparer.export.sealed import sealed
 from comparer.html.cards import name
 from comparer.results import Comparison
-from comparer.verdict import counted
+from comparer.text import counted
 from comparer.votes import ARM, BAD, BASELINE, CANNOT_TELL, TIE, Preference, Vote
 
 CHOICES = (

@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from comparer import blind, turns, viewer
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.results import Comparison
+from comparer.text import shown
 from comparer.ui import ballot
 from comparer.ui.arms import PRIVATE
 

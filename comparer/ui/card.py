@@ -5,9 +5,9 @@ from html import escape
 from comparer import describe as words
 from comparer.checkpoints.card import Card, Seen
 from comparer.checkpoints.health import Distances
-from comparer.errors import shown
 from comparer.export.curves import curve
 from comparer.html.tables import table
+from comparer.text import shown
 
 CONFIGS = {
     "pipeline": "Pipeline",

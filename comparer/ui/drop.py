@@ -9,9 +9,10 @@ from typing import Any
 import gradio as gr
 
 from comparer.config import Config
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.request import Arm, Request
 from comparer.restore import FOREIGN, GRID, PICTURE, RECORD, Restored, restore
+from comparer.text import shown
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls
 

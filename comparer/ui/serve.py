@@ -8,8 +8,9 @@ import gradio as gr
 
 from comparer import viewer
 from comparer.config import Config
-from comparer.errors import ComparerError, shown
+from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
+from comparer.text import shown
 from comparer.timing import pace
 from comparer.ui.page import ASSETS
 

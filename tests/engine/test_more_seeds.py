@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from comparer.request import Limits
+from comparer.config import Limits
 from comparer.results import Comparison
 from comparer.resume import extended, more_seeds
 from comparer.shots import Call, Shot

@@ -201,7 +201,7 @@ def test_one_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
 def test_an_evaluation_of_other_limits_is_refused(done):
     from dataclasses import replace
 
-    from comparer.request import Limits
+    from comparer.config import Limits
 
     with pytest.raises(ComparerError, match="at most"):
         evaluate.load(done, replace(Config(), limits=Limits(pictures=3)))

@@ -10,10 +10,11 @@ import pytest
 from comparer import history
 from comparer.cli import main
 from comparer.compare import compare
+from comparer.config import UNLIMITED
 from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models import pipelines
-from comparer.request import UNLIMITED, Arm, Request
+from comparer.request import Arm, Request
 from comparer.resume import extended
 from comparer.sweep import read_file
 from comparer.timing import memory

@@ -1,9 +1,10 @@
 """The tables of the page."""
 
 from comparer.accelerators import parse
+from comparer.config import UNLIMITED
 from comparer.html.tables import pairs_table
 from comparer.likeness import Similarity
-from comparer.request import UNLIMITED, Arm, Request, Settings
+from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
 

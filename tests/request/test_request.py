@@ -8,10 +8,10 @@ from time import monotonic
 import pytest
 
 from comparer.accelerators import parse_stack
-from comparer.config import Config
+from comparer.config import Config, Limits
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.request import Limits, Request
+from comparer.request import Request
 from comparer.typed import parse_prompts, parse_seeds, parse_size, read_prompts
 from helpers.runs import PROMPT, ask
 

@@ -12,14 +12,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from comparer.accelerators import parse, parse_stack
 from comparer.cli import main
-from comparer.config import Config
+from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.export import png_chunks
 from comparer.export.grid import GridOptions, save_grid
 from comparer.export.png_text import parameters_line, save_png, shot_texts
 from comparer.foreign import sampler
 from comparer.history import RunFolder, load
-from comparer.request import Arm, Limits, Request, Settings
+from comparer.request import Arm, Request, Settings
 from comparer.restore import FOREIGN, GRID, PICTURE, RECORD, restore
 from comparer.weights import Weights
 from helpers.hostile_texts import HOSTILE

@@ -9,10 +9,10 @@ import torch
 from safetensors.torch import save_file
 
 from comparer.accelerators import parse
-from comparer.config import Config
+from comparer.config import Config, Limits
 from comparer.door import FIVE, ask
 from comparer.models.catalog import DEMO
-from comparer.request import Arm, Limits, Settings
+from comparer.request import Arm, Settings
 from comparer.restore import FOREIGN, restore
 from comparer.ui.page import Page
 

@@ -12,7 +12,7 @@ from comparer.config import Config
 from comparer.door import ask
 from comparer.models import pipelines
 from comparer.models.catalog import DEMO
-from comparer.verdict import signed
+from comparer.text import signed
 from helpers.pages import serving
 from helpers.runs import finish, until
 

@@ -1,0 +1,41 @@
+"""Texts that every floor uses: quoting, counting, short names."""
+
+import re
+from typing import Any
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """Write what somebody gave, to be said in a sentence: on one line, cut, and without what is no Unicode.
+
+    >>> shown(3.0), shown(10**11), shown(0.25), shown("x" * 100, 3)
+    ('3', '100000000000', '0.25', 'xxx…')
+    """
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
+    text = value if isinstance(value, str) else str(value)
+    text = " ".join(text[: 2 * most + 2].encode("utf-8", "replace").decode().split("\n"))
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def slug(text: str) -> str:
+    """Make a short name that every file system takes.
+
+    >>> slug("DeepCache(interval=3, branch=0)")
+    'deepcache-interval-3-branch-0'
+    """
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.")[:48] or "x"
+
+
+def signed(score: float) -> str:
+    """Write a difference in points of CLIP score: "+0.30", "−0.12", "0.00"."""
+    return "0.00" if abs(score) < 0.005 else f"{score:+.2f}".replace("-", "−")
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: "1 pair", "2 pairs"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def printable(line: str) -> str:
+    """Take out what could command a terminal: names come from files."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
