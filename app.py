@@ -2,7 +2,7 @@
 
 import argparse
 
-from comparer.config import read_arguments
+from comparer.options import read_arguments
 from comparer.ui import page, serve
 
 parser = argparse.ArgumentParser(description="Serve Comparer's page.")

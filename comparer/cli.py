@@ -9,13 +9,14 @@ from comparer import cli_check, cli_continue, cli_evaluate, cli_export, cli_from
 from comparer.accelerators import REGISTRY, matrix
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.cli_run import draw, run
-from comparer.config import Config, add_arguments, from_arguments
+from comparer.config import Config
 from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
 from comparer.fetch import fetch
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
+from comparer.options import add_arguments, from_arguments
 from comparer.request import NOISE, NOISE_HELP, Request
 from comparer.typed import read_prompts
 

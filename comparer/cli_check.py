@@ -11,8 +11,8 @@ from typing import Any
 from comparer import cli_inspect
 from comparer import describe as words
 from comparer.checkpoints.card import Card
-from comparer.config import add_arguments, from_arguments
 from comparer.events import Progress, Waiting
+from comparer.options import add_arguments, from_arguments
 from comparer.sanity.check import check
 from comparer.sanity.judge import TOLD
 from comparer.sanity.report import CALLED, MEASURES, REPORT, Report, measures, scores

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from comparer import assertions, evaluate, sweep
-from comparer.config import Config, add_arguments, from_arguments
+from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.evaluate import Card, Evaluation
 from comparer.events import Finished, Progress
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
+from comparer.options import add_arguments, from_arguments
 from comparer.request import ALSO, NOISE, NOISE_HELP
 from comparer.scores.scorers import SCORERS
 from comparer.verdict import DEFAULT, Thresholds

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from comparer import history
-from comparer.config import add_arguments, from_arguments
 from comparer.errors import ComparerError
 from comparer.export import chosen
+from comparer.options import add_arguments, from_arguments
 from comparer.results import Comparison
 from comparer.text import shown
 

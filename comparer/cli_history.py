@@ -6,8 +6,8 @@ from typing import Any
 
 from comparer import history, past, two
 from comparer.cli_inspect import columns
-from comparer.config import add_arguments, from_arguments
 from comparer.errors import ComparerError
+from comparer.options import add_arguments, from_arguments
 from comparer.past import Entry
 from comparer.results import Comparison
 from comparer.text import printable, shown

@@ -14,10 +14,10 @@ from comparer.checkpoints.against import Half, Pair
 from comparer.checkpoints.card import Card, Seen, make
 from comparer.checkpoints.fingerprint import Hashes
 from comparer.checkpoints.health import Distances
-from comparer.config import add_arguments, from_arguments
 from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
+from comparer.options import add_arguments, from_arguments
 from comparer.text import printable, shown
 
 CACHE = "cache/hashes.json"  # in the runs folder

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from comparer.accelerators import REGISTRY, Accelerator, matrix
-from comparer.config import OPTIONS
 from comparer.models.catalog import CATALOG
+from comparer.options import OPTIONS
 
 
 def options() -> str:

@@ -11,10 +11,11 @@ import pytest
 from comparer import config as options
 from comparer.checkpoints.find import names, resolve
 from comparer.cli import main
-from comparer.config import OPTIONS, Config, Limits, add_arguments, from_arguments
+from comparer.config import Config, Limits
 from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models import samplers
+from comparer.options import OPTIONS, add_arguments, from_arguments
 from comparer.readme import up_to_date
 from comparer.request import Request
 from helpers.pages import serving
