@@ -18,11 +18,11 @@ from common import ROOT, table
 
 sys.path.insert(0, str(ROOT))
 
-from comparer.bootstrap import clip_loss
-from comparer.evidence import Evidence
-from comparer.planning import calls_for, level_at, power
-from comparer.statistics import Estimate, difference, drift, mean, speed_up, wilson
-from comparer.verdict import CANNOT_TELL, DEFAULT, WORTH_IT, judge
+from comparer.stats.bootstrap import clip_loss
+from comparer.stats.evidence import Evidence
+from comparer.stats.intervals import Estimate, difference, drift, mean, speed_up, wilson
+from comparer.stats.power import calls_for, level_at, power
+from comparer.stats.verdict import CANNOT_TELL, DEFAULT, WORTH_IT, judge
 
 RUNS = 1000
 PROMPTS, SEEDS = 8, 4

@@ -27,11 +27,11 @@ from comparer.accelerators.base import Accelerator, Report, denoiser_of, paramet
 from comparer.compare import Finished, compare
 from comparer.config import Config
 from comparer.models.catalog import FAMILIES
-from comparer.planning import power
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
-from comparer.statistics import log_ratios, wilson
-from comparer.verdict import CANNOT_TELL, NO_DIFFERENCE, NOT_WORTH_IT, WORTH_IT
+from comparer.stats.intervals import log_ratios, wilson
+from comparer.stats.power import power
+from comparer.stats.verdict import CANNOT_TELL, NO_DIFFERENCE, NOT_WORTH_IT, WORTH_IT
 
 SLOW_DOWN = 1.05  # what is planted: the whole call takes so many times as long
 CALL, EVALUATED, ADDED = "nanoseconds of the call", "nanoseconds evaluated", "nanoseconds added"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from comparer.errors import ComparerError
-from comparer.evidence import Evidence
-from comparer.planning import level_at
 from comparer.results import Comparison
-from comparer.statistics import Estimate, mean
+from comparer.stats.evidence import Evidence
+from comparer.stats.intervals import Estimate, mean
+from comparer.stats.power import level_at
 from comparer.text import shown
 
 FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {

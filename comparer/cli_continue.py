@@ -10,7 +10,7 @@ from comparer.door import with_arm
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.resume import extended
-from comparer.verdict import DEFAULT
+from comparer.stats.verdict import DEFAULT
 
 
 def add(commands: Any) -> None:

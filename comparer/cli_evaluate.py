@@ -17,7 +17,7 @@ from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
 from comparer.request import ALSO, NOISE, NOISE_HELP
 from comparer.scores.scorers import SCORERS
-from comparer.verdict import DEFAULT, Thresholds
+from comparer.stats.verdict import DEFAULT, Thresholds
 
 PROMPTS = DEMO.parent / "prompts"
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}

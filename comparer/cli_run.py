@@ -12,7 +12,7 @@ from comparer.held import incomplete
 from comparer.notes import judged, loss, notes
 from comparer.request import Request
 from comparer.results import Comparison
-from comparer.verdict import Thresholds
+from comparer.stats.verdict import Thresholds
 
 
 def run(request: Request, config: Config, options: argparse.Namespace, into: Path | None = None) -> int:

@@ -18,9 +18,9 @@ from comparer.events import Event, Finished
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import unmade
+from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.sweep import Cell
 from comparer.text import slug
-from comparer.verdict import DEFAULT, Thresholds
 
 FILE = "evaluation.json"
 

@@ -7,9 +7,9 @@ from comparer.demo.scenes import unknown_words
 from comparer.held import apart, incomplete
 from comparer.results import Comparison
 from comparer.rival import rivalry
-from comparer.statistics import Estimate
+from comparer.stats.intervals import Estimate
+from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import signed
-from comparer.verdict import DEFAULT, Thresholds
 
 WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
 LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."

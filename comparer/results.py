@@ -8,15 +8,15 @@ from comparer.accelerators import Report
 from comparer.conditions import Conditions
 from comparer.divergence import Divergence
 from comparer.errors import ComparerError
-from comparer.evidence import Evidence
 from comparer.figures import Figures, average, geometric_mean, middle, share
 from comparer.likeness import Mean, Place, Similarity, mean, place
-from comparer.preference import prefer
 from comparer.request import Request
 from comparer.shots import Call, NotRun, Scorer, Shot
-from comparer.statistics import Estimate, drift
+from comparer.stats.evidence import Evidence
+from comparer.stats.intervals import Estimate, drift
+from comparer.stats.preference import prefer
+from comparer.stats.verdict import DEFAULT, Thresholds, Verdict, judge
 from comparer.text import shown
-from comparer.verdict import DEFAULT, Thresholds, Verdict, judge
 
 SCHEMA = 1
 BY_ARM = ("conditions", "divergence", "resident", "reserved", "variants")

@@ -7,8 +7,8 @@ from dataclasses import replace
 from comparer.errors import ComparerError
 from comparer.request import EQUAL_TIME, Arm, Request, fewer
 from comparer.results import Comparison
+from comparer.stats.verdict import Thresholds
 from comparer.timing.pace import Left
-from comparer.verdict import Thresholds
 
 
 def continued(before: Comparison, request: Request) -> Comparison:

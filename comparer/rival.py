@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from comparer.models.samplers import evaluations
-from comparer.planning import level_at
 from comparer.request import Settings
 from comparer.results import Comparison
-from comparer.statistics import Estimate, difference
+from comparer.stats.intervals import Estimate, difference
+from comparer.stats.power import level_at
+from comparer.stats.verdict import WIDE
 from comparer.text import signed
-from comparer.verdict import WIDE
 
 BETTER, WORSE, MIXED, OPEN = (
     "Fewer steps would not do as well",

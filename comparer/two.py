@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from comparer.notes import interval, loss, ratio
-from comparer.planning import level_at
 from comparer.results import Comparison
-from comparer.verdict import difference_text
+from comparer.stats.power import level_at
+from comparer.stats.verdict import difference_text
 
 NOT_TESTED = (
     "Every pair lies within one run: each speed-up and each difference was measured side by side in its own run, and "

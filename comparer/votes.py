@@ -9,10 +9,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from comparer.planning import HOPELESS, POWER
-from comparer.statistics import LEVEL, Estimate, Interval, difference
+from comparer.stats.intervals import LEVEL, Estimate, Interval, difference
+from comparer.stats.power import HOPELESS, POWER
+from comparer.stats.verdict import CANNOT_TELL, difference_text
 from comparer.text import counted
-from comparer.verdict import CANNOT_TELL, difference_text
 
 ARM, BASELINE, TIE, BAD = "arm", "baseline", "tie", "bad"
 SAME, OPPOSITE, OPEN = "same direction", "opposite", "cannot tell"

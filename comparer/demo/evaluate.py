@@ -25,7 +25,7 @@ from comparer.demo import networks
 from comparer.demo.judge import Verdict, judge
 from comparer.demo.scenes import EXAMPLES, Scene, held_out, one_attribute_away, random_scene
 from comparer.models.catalog import CATALOG, DEMO
-from comparer.statistics import wilson
+from comparer.stats.intervals import wilson
 
 DRAWN = 1000  # scenes for the judge
 SCORED = 500  # scenes for the scorer

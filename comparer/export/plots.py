@@ -10,7 +10,7 @@ from statistics import median, median_low
 
 from comparer.divergence import Step
 from comparer.export.drawing import EDGE, GRID, GROUND, PAGE, SMALL, WIDTH, Row, chart, scale, svg, text, width, wrapped
-from comparer.statistics import Estimate
+from comparer.stats.intervals import Estimate
 
 ACCENT = "var(--color-accent, #0d9488)"
 RADII = 4.5, 3.5, 2.5, 1.5

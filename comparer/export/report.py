@@ -14,7 +14,7 @@ from comparer.html.cards import count, headline, name
 from comparer.html.details import latents, likeness, times, uncertainty
 from comparer.html.tables import arms_table, notes_list
 from comparer.results import SCHEMA, Comparison
-from comparer.verdict import DEFAULT, Thresholds
+from comparer.stats.verdict import DEFAULT, Thresholds
 
 HERE = Path(__file__).parent
 NO_MAP = "No difference map: the pictures in this report are reduced, and it would show what the reduction changed."

@@ -11,8 +11,8 @@ from comparer.html.details import held
 from comparer.html.tables import table
 from comparer.request import ALSO, Request
 from comparer.results import Comparison
+from comparer.stats.verdict import Thresholds
 from comparer.text import shown
-from comparer.verdict import Thresholds
 
 NOISE = {
     "cpu": "one CPU generator a picture: the same starting noise on every device, in every batch and in every arm",

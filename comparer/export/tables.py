@@ -14,8 +14,8 @@ from comparer import notes
 from comparer.figures import average
 from comparer.results import Comparison
 from comparer.shots import Call
+from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import signed
-from comparer.verdict import DEFAULT, Thresholds
 
 HEAD = (
     "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",

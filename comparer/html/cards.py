@@ -7,8 +7,8 @@ from comparer.held import incomplete
 from comparer.notes import likeness
 from comparer.results import Comparison
 from comparer.rival import rivalry
+from comparer.stats.verdict import DEFAULT, Thresholds, Verdict
 from comparer.text import signed
-from comparer.verdict import DEFAULT, Thresholds, Verdict
 
 
 def name(arm: str) -> str:

@@ -11,10 +11,10 @@ from urllib.parse import quote
 from comparer import past
 from comparer.cards import ArmCard
 from comparer.past import Entry
+from comparer.stats.verdict import WIDE
 from comparer.text import signed
 from comparer.ui import link
 from comparer.ui.results import name as broken
-from comparer.verdict import WIDE
 
 CHIPS = 8  # arms that are shown of one run
 WORDS = 160  # characters of a prompt

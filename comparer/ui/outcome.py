@@ -10,13 +10,13 @@ from comparer.events import Finished, Seen
 from comparer.html import tables
 from comparer.results import Comparison
 from comparer.resume import more_seeds
+from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.ui import results
 from comparer.ui.details import details
 from comparer.ui.goon import GoOn
 from comparer.ui.inspect import Inspect
 from comparer.ui.pictures import PLAIN, Pictures
 from comparer.ui.take import Take
-from comparer.verdict import DEFAULT, Thresholds
 
 
 class Outcome:

@@ -9,7 +9,7 @@ from comparer.config import Limits
 from comparer.results import Comparison
 from comparer.resume import extended, more_seeds
 from comparer.shots import Call, Shot
-from comparer.verdict import DEFAULT
+from comparer.stats.verdict import DEFAULT
 from helpers.runs import ask
 
 SEEDS, WAVE = tuple(range(8)), (-1.2, -0.8, -0.3, 0.0, 0.0, 0.3, 0.8, 1.2)

@@ -12,8 +12,8 @@ from comparer import assertions, evaluate, history
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.planning import level_at
-from comparer.statistics import mean
+from comparer.stats.intervals import mean
+from comparer.stats.power import level_at
 from helpers.killed import run_killed
 
 QUICK = ["--num-samples", "2", "--steps", "2", "--warmups", "0", "--repeats", "1", "--quiet"]

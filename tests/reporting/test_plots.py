@@ -9,7 +9,7 @@ import pytest
 
 from comparer.divergence import Step
 from comparer.export import drawing, plots
-from comparer.statistics import Estimate, Interval
+from comparer.stats.intervals import Estimate, Interval
 
 LONG = "DeepCache(interval=3)+T-GATE(gate_step=8)"
 STRANGE = [

@@ -22,7 +22,7 @@ from comparer.models.catalog import DEMO
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import NotRun, Scorer
-from comparer.verdict import Thresholds
+from comparer.stats.verdict import Thresholds
 from helpers.runs import ask, finish
 from helpers.viewer_runs import NAMES, SIZE, SPOT, STEP, comparison_in, of_arm, ready, screen
 from helpers.viewer_runs import ask as of_viewer

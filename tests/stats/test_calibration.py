@@ -207,7 +207,7 @@ def test_the_error_of_the_speed_ups_is_held_against_the_intervals(real):
 
 
 def test_the_predicted_power_is_that_of_the_observed_spread(real):
-    from comparer.planning import power
+    from comparer.stats.power import power
 
     spread = 0.1
     ratios = [math.exp(spread * x * math.sqrt(11 / 12)) for x in (1, -1) * 6]

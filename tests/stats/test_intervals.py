@@ -7,9 +7,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from comparer import planning
-from comparer.bootstrap import clip_loss
-from comparer.statistics import clustered_error, constant, difference, drift, mean, speed_up, t_quantile, wilson
+from comparer.stats import power
+from comparer.stats.bootstrap import clip_loss
+from comparer.stats.intervals import clustered_error, constant, difference, drift, mean, speed_up, t_quantile, wilson
 
 SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 
@@ -140,7 +140,7 @@ def test_what_is_not_finite_is_refused(wrong):
         (lambda: speed_up([([], [1.0])]), "one or more"),
         (lambda: mean([1.0, 2.0], level=1.0), "level of 1.0"),
         (lambda: mean([1.0, 2.0], [0]), "1 labels"),
-        (lambda: planning.level_at(0), "the first is 1"),
+        (lambda: power.level_at(0), "the first is 1"),
         (lambda: wilson(3, 2), "choose 0..2"),
     ],
 )
@@ -212,35 +212,35 @@ def test_where_the_clip_loss_is_undefined():
 
 
 def test_looks_together_keep_the_level():
-    spent = [1 - planning.level_at(look) for look in range(1, 60)]
+    spent = [1 - power.level_at(look) for look in range(1, 60)]
     assert sum(spent) == pytest.approx(0.05) and spent == sorted(spent, reverse=True)
-    assert planning.level_at(2, 0.9) == pytest.approx(0.975)
+    assert power.level_at(2, 0.9) == pytest.approx(0.975)
 
 
 @pytest.mark.parametrize(("d", "n"), [(0.2, 199), (0.5, 34), (0.8, 15)])
 def test_how_many_is_what_the_power_tables_have(d, n):
     """Pairs for 80 % at 5 %, two-sided, as G*Power has them for its small, medium and large effect."""
-    assert planning.calls_for(d, 1) == n
+    assert power.calls_for(d, 1) == n
 
 
 def test_how_many_more_is_what_is_missing():
     values = [0.3, 1.1, -0.4, 0.9, 0.1]
     spread = math.dist(values, [0.4] * 5) / 2
-    assert planning.more_values(values, 0) == planning.calls_for(0.4, spread) - 5
-    assert planning.more_values(values, 0, 0.99) > planning.more_values(values, 0)
-    assert planning.more_values(values, 0.4 - 1e-9) is None  # too near
-    assert planning.more_values(values, 0.5) is None  # on the wrong side
-    assert planning.more_values([1.0], 0) is planning.more_values([1.0, 1.0], 0) is None  # no spread known
+    assert power.more_values(values, 0) == power.calls_for(0.4, spread) - 5
+    assert power.more_values(values, 0, 0.99) > power.more_values(values, 0)
+    assert power.more_values(values, 0.4 - 1e-9) is None  # too near
+    assert power.more_values(values, 0.5) is None  # on the wrong side
+    assert power.more_values([1.0], 0) is power.more_values([1.0, 1.0], 0) is None  # no spread known
 
 
 def test_more_seeds_do_not_help_where_prompts_differ():
     apart = [v + d for v in (-1.0, 0.2, 1.1, 1.3) for d in (-0.01, 0.0, 0.01)]
     labels = [p for p in range(4) for _ in range(3)]
-    assert planning.more_inside(apart, labels, 0) is None
-    assert planning.more_clusters(apart, labels, 0) > 1
+    assert power.more_inside(apart, labels, 0) is None
+    assert power.more_clusters(apart, labels, 0) > 1
     alike = [v + d for v in (0.39, 0.4, 0.4, 0.41) for d in (-1.6, 0.0, 1.6)]
-    assert 1 < planning.more_inside(alike, labels, 0) < 100
-    assert planning.more_inside([], [], 0) is None
+    assert 1 < power.more_inside(alike, labels, 0) < 100
+    assert power.more_inside([], [], 0) is None
 
 
 def test_drift_is_welchs_test_and_silent_for_few():

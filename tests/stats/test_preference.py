@@ -8,18 +8,18 @@ import pytest
 
 from comparer import history
 from comparer.door import ask
-from comparer.evidence import Evidence
 from comparer.export.curves import curve
 from comparer.held import as_baseline, incomplete
 from comparer.notes import judged, notes
-from comparer.planning import level_at, more_values
-from comparer.preference import HIGHER, LOWER, OPEN, prefer
 from comparer.resume import extended, more_seeds
-from comparer.statistics import t_quantile
+from comparer.stats.evidence import Evidence
+from comparer.stats.intervals import t_quantile
+from comparer.stats.power import level_at, more_values
+from comparer.stats.preference import HIGHER, LOWER, OPEN, prefer
+from comparer.stats.verdict import DEFAULT, NO_DIFFERENCE
 from comparer.ui.details import details
 from comparer.ui.results import headline
 from comparer.ui.weights import Which
-from comparer.verdict import DEFAULT, NO_DIFFERENCE
 from comparer.weights import Weights, parse
 from helpers.runs import PROMPT, finish
 

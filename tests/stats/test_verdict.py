@@ -7,12 +7,12 @@ import pytest
 
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
-from comparer.evidence import Evidence
-from comparer.planning import level_at, more_clusters, more_values
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
-from comparer.verdict import Thresholds, judge
+from comparer.stats.evidence import Evidence
+from comparer.stats.power import level_at, more_clusters, more_values
+from comparer.stats.verdict import Thresholds, judge
 from helpers.runs import PROMPT, ask
 
 WAVE = [-1.2, -0.8, -0.3, 0.0, 0.0, 0.3, 0.8, 1.2]  # mean 0

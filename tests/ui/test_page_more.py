@@ -6,7 +6,7 @@ from comparer import history
 from comparer.config import Config
 from comparer.results import Comparison
 from comparer.resume import more_seeds
-from comparer.verdict import DEFAULT
+from comparer.stats.verdict import DEFAULT
 from helpers.equal_time_runs import pairs, seen
 from helpers.pages import opened
 from helpers.runs import ask, finish

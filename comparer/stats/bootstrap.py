@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from statistics import fmean
 
-from comparer.statistics import LEVEL, Estimate, Interval, difference, t_quantile
+from comparer.stats.intervals import LEVEL, Estimate, Interval, difference, t_quantile
 
 RESAMPLES = 10_000
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from comparer import bootstrap, statistics
-from comparer.statistics import LEVEL, Estimate
+from comparer.stats import bootstrap, intervals
+from comparer.stats.intervals import LEVEL, Estimate
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Evidence:
 
     def speed_up(self, level: float = LEVEL) -> Estimate:
         """Estimate baseline time / arm time over calls."""
-        return statistics.speed_up(self.calls, level)
+        return intervals.speed_up(self.calls, level)
 
     def clip_difference(self, level: float = LEVEL) -> Estimate:
         """Estimate the mean of the arm's CLIP score − the baseline's over shots, clustered by prompt."""
-        return statistics.difference(*self.scored(), level)
+        return intervals.difference(*self.scored(), level)
 
     def clip_loss(self, level: float = LEVEL) -> Estimate:
         """Estimate the share of the baseline's mean CLIP score that is lost."""

@@ -7,12 +7,12 @@ has left (``planning.level_at``).
 
 import math
 
-from comparer import planning
-from comparer.evidence import Evidence
-from comparer.planning import HOPELESS, level_at
-from comparer.statistics import Estimate
+from comparer.stats import power
+from comparer.stats.evidence import Evidence
+from comparer.stats.intervals import Estimate
+from comparer.stats.power import HOPELESS, level_at
+from comparer.stats.verdict import NO_DIFFERENCE, PILOT, Verdict, about_intervals, difference_text
 from comparer.text import counted
-from comparer.verdict import NO_DIFFERENCE, PILOT, Verdict, about_intervals, difference_text
 
 HIGHER, LOWER, OPEN = "Higher CLIP score", "Lower CLIP score", "Cannot tell which is better"
 
@@ -48,7 +48,7 @@ def _more(evidence: Evidence, clip: Estimate) -> tuple[int | None, int | None]:
         return (math.ceil((PILOT - 1) / evidence.prompt_count), None) if clip.n else (None, None)
     base, arm, prompts = evidence.scored()
     level, found = level_at(evidence.look + 1), []
-    for how in (planning.more_inside, planning.more_clusters):
+    for how in (power.more_inside, power.more_clusters):
         ways = (how([s * (a - b) for b, a in zip(base, arm, strict=True)], prompts, 0, level) for s in (1, -1))
         found.append(min((way for way in ways if way is not None), default=None))
     return found[0], found[1]

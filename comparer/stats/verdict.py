@@ -24,11 +24,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from comparer import planning
 from comparer.errors import ComparerError
-from comparer.evidence import Evidence
-from comparer.planning import HOPELESS, level_at
-from comparer.statistics import Estimate, difference, log_ratios, mean
+from comparer.stats import power
+from comparer.stats.evidence import Evidence
+from comparer.stats.intervals import Estimate, difference, log_ratios, mean
+from comparer.stats.power import HOPELESS, level_at
 from comparer.text import counted, signed
 
 WORTH_IT, NOT_WORTH_IT, NO_DIFFERENCE, CANNOT_TELL = "Worth it", "Not worth it", "No difference", "Cannot tell"
@@ -102,9 +102,9 @@ class _Claim:
         if self.shown(level):
             return 0
         if self.prompts is not None:
-            how = planning.more_inside if unit == "seeds" else planning.more_clusters
+            how = power.more_inside if unit == "seeds" else power.more_clusters
             return how(self.values, self.prompts, 0, level)
-        calls, asked = planning.more_values(self.values, 0, level), self.evidence
+        calls, asked = power.more_values(self.values, 0, level), self.evidence
         pictures = asked.prompt_count if unit == "seeds" else asked.seed_count
         more = None if calls is None else math.ceil(calls * asked.batch_size / pictures)
         return None if more is None or more > HOPELESS else more

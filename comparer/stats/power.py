@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
 from statistics import fmean
 
-from comparer.statistics import LEVEL, ROUNDING, clustered_error, t_quantile
+from comparer.stats.intervals import LEVEL, ROUNDING, clustered_error, t_quantile
 
 POWER = 0.8  # J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988: the usual choice
 HOPELESS = 1000  # more than that many more seeds, prompts or calls is no offer
