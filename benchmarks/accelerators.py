@@ -32,11 +32,11 @@ from comparer.accelerators.guard import guarded
 from comparer.accelerators.stack import why_not
 from comparer.errors import ComparerError
 from comparer.generate import generate
-from comparer.models import pipelines, samplers
+from comparer.models import samplers
 from comparer.models.catalog import FAMILIES
 from comparer.models.libraries import prepare
+from comparer.pipelines import loader, memory
 from comparer.request import Request, Settings
-from comparer.timing import memory
 from comparer.timing.clock import synchronise
 
 Stack = tuple[Accelerator, ...]
@@ -61,7 +61,7 @@ class Timed:
 class Bench:
     """Calls of one pipeline with the settings of the moment; the seconds of all recorded baseline calls."""
 
-    def __init__(self, loaded: pipelines.Loaded, settings: Settings) -> None:
+    def __init__(self, loaded: loader.Loaded, settings: Settings) -> None:
         self.loaded, self.settings = loaded, settings
         self.latents: Any = None
         self.baselines: list[float] = []
@@ -147,7 +147,7 @@ def short(stack: Stack) -> str:
     return " + ".join(parts) or "Baseline"
 
 
-def stacks(loaded: pipelines.Loaded, settings: Settings) -> list[Stack]:
+def stacks(loaded: loader.Loaded, settings: Settings) -> list[Stack]:
     """List the stacks that can serve these settings, and those of published figures."""
     checkpoint = loaded.checkpoint
     found = matrix.stacks(checkpoint.family.name, settings.steps)
@@ -157,17 +157,17 @@ def stacks(loaded: pipelines.Loaded, settings: Settings) -> list[Stack]:
     return [built for built in found if not why_not(built, request, checkpoint.family.name, checkpoint.denoiser)]
 
 
-def chosen(options: argparse.Namespace, device: str) -> Iterator[tuple[str, pipelines.Loaded]]:
+def chosen(options: argparse.Namespace, device: str) -> Iterator[tuple[str, loader.Loaded]]:
     """Yield a title and a pipeline, one at a time."""
     for name in options.architecture_only:
-        pipelines.empty()
+        loader.empty()
         yield f"{name}, {remark(name, device)}", native(name, device, options.dtype)
     if not options.architecture_only:
         with pipelines_of(options.families, device, demo=not options.families) as each:
             yield from each
 
 
-def measure(title: str, loaded: pipelines.Loaded, options: argparse.Namespace) -> dict[Key, float]:
+def measure(title: str, loaded: loader.Loaded, options: argparse.Namespace) -> dict[Key, float]:
     """Print the tables of one pipeline; return the speed-ups of the whole call."""
     model, found = loaded.checkpoint.model, {}
     size = options.size or model.size
@@ -209,7 +209,7 @@ def main() -> None:
     if options.published:
         return print(beside({}))
     prepare()
-    device, _ = pipelines.choose_device(options.device)
+    device, _ = loader.choose_device(options.device)
     print(f"{options.repeats} rounds; {machine(device)}; {load_average()}", flush=True)
     found: dict[Key, float] = {}
     for title, loaded in chosen(options, device):

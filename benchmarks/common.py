@@ -77,9 +77,9 @@ def pipelines_of(families: Sequence[str], device: str, demo: bool) -> Iterator[I
     """Yield (title, ``Loaded``) of the demo checkpoint and of a tiny pipeline of each family, one at a time."""
     from comparer.checkpoints.find import resolve
     from comparer.config import Config
-    from comparer.models import pipelines
     from comparer.models.architectures import save_tiny
     from comparer.models.libraries import prepare
+    from comparer.pipelines import loader
 
     prepare()
     from diffusers.utils import logging
@@ -90,10 +90,10 @@ def pipelines_of(families: Sequence[str], device: str, demo: bool) -> Iterator[I
 
         def each() -> Iterator[tuple[str, Any]]:
             if demo:
-                yield "demo", pipelines.load(resolve("demo", config), config)
+                yield "demo", loader.load(resolve("demo", config), config)
             for family in families:
                 name = str(save_tiny(family, Path(folder) / family))
-                yield f"tiny {family}", pipelines.load(resolve(name, config), config)
+                yield f"tiny {family}", loader.load(resolve(name, config), config)
 
         yield each()
 

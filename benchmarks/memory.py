@@ -26,8 +26,8 @@ from comparer.compare import Finished, compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.generate import generate
-from comparer.models import pipelines
 from comparer.models.catalog import CATALOG
+from comparer.pipelines import loader
 from comparer.request import Arm, Request, Settings
 from comparer.resident import peak_of_process, peak_resident
 
@@ -64,7 +64,7 @@ def inside(options: argparse.Namespace) -> dict[str, int]:
     else:
         real = not options.architecture_only
         loaded = (
-            pipelines.load(resolve(options.model, config), config)
+            loader.load(resolve(options.model, config), config)
             if real
             else native(options.model, options.device, "auto")
         )
@@ -115,7 +115,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.inside:
         return print(json.dumps(inside(argparse.Namespace(**json.loads(options.inside)))))
-    options.device, _ = pipelines.choose_device(options.device)
+    options.device, _ = loader.choose_device(options.device)
     if options.device == "mps":
         raise ComparerError("torch counts no peak on mps: choose --device cpu.")
     load, texts = load_average(), ["", *(options.accelerator or ACCELERATORS)]

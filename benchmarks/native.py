@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.read import Checkpoint
-from comparer.models import pipelines
 from comparer.models.architectures import SCHEDULE, native_config, tiny
 from comparer.models.catalog import CATALOG
+from comparer.pipelines import loader
 
 CLIP_L = {
     "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
@@ -29,7 +29,7 @@ T5_LAYERS = 24
 NAMES = tuple(name for name in CATALOG if name != "demo")
 
 
-def native(name: str, device: str, dtype: str) -> pipelines.Loaded:
+def native(name: str, device: str, dtype: str) -> loader.Loaded:
     """Build a published model's pipeline with random weights, on the device and in its usual type there.
 
     Args:
@@ -42,8 +42,8 @@ def native(name: str, device: str, dtype: str) -> pipelines.Loaded:
 
     kind, config = native_config(name)
     checkpoint = Checkpoint(CATALOG[name], Path(), config, None, ())
-    device, reason = pipelines.choose_device(device)
-    dtype, why = pipelines.choose_dtype(checkpoint, device, dtype)
+    device, reason = loader.choose_device(device)
+    dtype, why = loader.choose_dtype(checkpoint, device, dtype)
     family, pipe, usual = checkpoint.family.name, tiny(checkpoint.family.name), torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_default_dtype(getattr(torch, dtype))
@@ -59,7 +59,7 @@ def native(name: str, device: str, dtype: str) -> pipelines.Loaded:
     pipe.register_modules(**{part: module.eval() for part, module in parts.items()})
     pipe.set_progress_bar_config(disable=True)
     scheduler = dict(diffusers.DDIMScheduler(**SCHEDULE, clip_sample=False, steps_offset=1).config)
-    return pipelines.Loaded(checkpoint, pipe, scheduler, device, reason, dtype, why, "none", "whole")
+    return loader.Loaded(checkpoint, pipe, scheduler, device, reason, dtype, why, "none", "whole")
 
 
 def remark(name: str, device: str) -> str:

@@ -13,13 +13,14 @@ import time
 from common import PROMPT, alternate, arguments, center, load_average, machine, middle, pipelines_of, table
 
 from comparer.generate import generate
-from comparer.models import pipelines, samplers
+from comparer.models import samplers
 from comparer.models.catalog import FAMILIES
+from comparer.pipelines import loader
 from comparer.request import Settings
 from comparer.timing.clock import synchronise
 
 
-def row(title: str, loaded: pipelines.Loaded, pairs: int, steps: int) -> list[str]:
+def row(title: str, loaded: loader.Loaded, pairs: int, steps: int) -> list[str]:
     """Alternate the two; return a row: bare seconds, measured / bare, and all of ``generate`` / bare."""
     model = loaded.checkpoint.model
     settings = Settings(

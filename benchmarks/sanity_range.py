@@ -25,8 +25,8 @@ from comparer.checkpoints.find import resolve
 from comparer.checkpoints.look import look
 from comparer.checkpoints.tensors import reading
 from comparer.config import Config
-from comparer.models import pipelines
 from comparer.models.catalog import DEMO
+from comparer.pipelines import loader
 from comparer.sanity import structure
 from comparer.sanity.base import RANGE, base_of, settings_of
 from comparer.sanity.drawing import draw
@@ -50,7 +50,7 @@ def demo(work: Path) -> tuple[list[dict[str, Any]], list[Measures]]:
     settings, scorer = settings_of(checkpoint, base_of(checkpoint)), demo_scorer(DEMO / "scorer")
     prompts = (ROOT / "assets" / "prompts" / "demo.txt").read_text().splitlines()
     for half, variant in (("ema", None), ("raw", "non_ema")):
-        loaded = pipelines.load(replace(checkpoint, variant=variant), config)
+        loaded = loader.load(replace(checkpoint, variant=variant), config)
         for asked, seeds in ((settings, SEEDS), (replace(settings, prompts=tuple(prompts)), OTHERS)):
             for prompt, seed in [(p, seed) for seed in seeds for p in range(len(asked.prompts))]:
                 kept = work / f"{half}_{len(asked.prompts)}_{prompt}_{seed}.json"
@@ -93,7 +93,7 @@ def noise() -> tuple[list[Measures], list[Measures]]:
     import torch
 
     config = Config()
-    vae = pipelines.load(resolve("demo", config), config).pipe.vae
+    vae = loader.load(resolve("demo", config), config).pipe.vae
     torch.manual_seed(0)
     decoded = []
     for _ in range(NOISE):

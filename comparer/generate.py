@@ -17,9 +17,9 @@ from comparer.conditions import Conditions
 from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.catalog import Family
-from comparer.models.pipelines import Loaded
+from comparer.pipelines import memory
+from comparer.pipelines.loader import Loaded
 from comparer.request import Settings
-from comparer.timing import memory
 from comparer.timing.clock import Clock
 
 

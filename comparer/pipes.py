@@ -8,7 +8,7 @@ from comparer.checkpoints.fingerprint import Hashes
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.models.pipelines import Loaded
+from comparer.pipelines.loader import Loaded
 from comparer.request import Request
 from comparer.results import Comparison
 
@@ -51,10 +51,10 @@ class Pipes:
 
     def close(self) -> None:
         """Let go of what a run of several checkpoints held; the installation keeps so many, the baseline first."""
-        from comparer.models import pipelines
+        from comparer.pipelines import loader
 
         first, self.loaded = self.loaded.get(0), {}
-        pipelines.trim(self.config.keep, first)
+        loader.trim(self.config.keep, first)
 
     def of(self, arm: int, tell: Callable[[str], None], comparison: Comparison) -> Loaded:
         """Return an arm's pipeline; where it is not loaded, those of other blocks make way.
@@ -78,7 +78,7 @@ class Pipes:
         Raises:
             ComparerError: a run that goes on has other weights than it began with.
         """
-        from comparer.models.assemble import record
+        from comparer.pipelines.assemble import record
 
         hashes = Hashes(self.config.runs / "cache" / "hashes.json")
         for arm, loaded in self.loaded.items():
@@ -107,12 +107,12 @@ class Pipes:
         )
 
     def _load(self, arm: int, tell: Callable[[str], None]) -> None:
-        from comparer.models import pipelines
-        from comparer.models.assemble import configuration
+        from comparer.pipelines import loader
+        from comparer.pipelines.assemble import configuration
 
         checkpoint = self.checkpoints[arm]
         tell(f"Loading {checkpoint.model.title}")
-        loaded = self._as_loaded(arm) or pipelines.load(checkpoint, self.config, list(self.loaded.values()))
+        loaded = self._as_loaded(arm) or loader.load(checkpoint, self.config, list(self.loaded.values()))
         self.loaded[arm] = loaded
         values = tuple(
             (name, each.filled.named, configuration(each.module)) for name, each in loaded.components.items()
@@ -131,7 +131,7 @@ class Pipes:
     def _fits(self, arm: int) -> bool:
         """Say whether an arm's weights find room beside what is loaded; shared components that are known need none."""
         from comparer.checkpoints.sources import sources
-        from comparer.timing.memory import free
+        from comparer.pipelines.memory import free
 
         checkpoint, first = self.checkpoints[arm], self.loaded[0]
         dtype = checkpoint.weights.dtype or first.dtype

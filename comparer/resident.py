@@ -154,16 +154,16 @@ def _call(settings, accelerators, config, noise, items, threads) -> int:  # noqa
 
     from comparer.checkpoints.find import resolve
     from comparer.generate import generate
-    from comparer.models import pipelines
+    from comparer.pipelines import loader
 
     torch.set_num_threads(threads)
-    loaded = pipelines.load(resolve(settings.weights, config), config)
+    loaded = loader.load(resolve(settings.weights, config), config)
     generate(loaded, settings, items, accelerators, noise=noise)
     return peak_of_process()
 
 
 def _sentence(error: Exception) -> str:
-    from comparer.timing.memory import out_of_memory
+    from comparer.pipelines.memory import out_of_memory
 
     if isinstance(error, ComparerError):
         return str(error)

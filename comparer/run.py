@@ -17,12 +17,13 @@ from comparer.events import Emit, Event, Finished, Progress, Seen
 from comparer.fetch import reporter
 from comparer.history import RunFolder
 from comparer.models import samplers
+from comparer.pipelines import memory
 from comparer.pipes import Pipes
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import left, made_before
 from comparer.shots import Call, NotRun, Shot
-from comparer.timing import memory, pace
+from comparer.timing import pace
 
 
 class Run:
@@ -75,7 +76,7 @@ class Run:
     def _load(self) -> None:
         """Load the arms' pipelines and the scorer; a name that is kept here would keep a pipeline in memory."""
         self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
-        from comparer.models import pipelines, remarks
+        from comparer.pipelines import caveats, loader
         from comparer.scores import clip
 
         self.pipes.begin(lambda text: self._progress("loading", text, 0))
@@ -85,12 +86,12 @@ class Run:
         found = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set, self.request.scorer)
         self.scorer = None if isinstance(found, str) else found
         first = self.pipes.loaded[0]
-        before, now, said = self.comparison.environment, pipelines.environment(first), self.comparison.remarks
+        before, now, said = self.comparison.environment, loader.environment(first), self.comparison.remarks
         self.device, self.comparison.environment = first.device, now
         self.pipes.keep(self.comparison)
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
         self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
-        self.comparison.remarks = remarks.remarks(first, self.request.settings) + remarks.moved(before, now, said)
+        self.comparison.remarks = caveats.remarks(first, self.request.settings) + caveats.moved(before, now, said)
 
     def run(self) -> None:
         """Make everything; what is finished stays, however it ends."""
@@ -155,14 +156,14 @@ class Run:
 
     def _call(self, position: int, planned: pace.Planned) -> None:
         from comparer.generate import generate
-        from comparer.models import pipelines
-        from comparer.timing.memory import out_of_memory, remedies
+        from comparer.pipelines import loader
+        from comparer.pipelines.memory import out_of_memory, remedies
 
         if self.request.arms[planned.arm].like is not None and not self._chosen(planned.arm):
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
         if planned.kind == pace.WARM_UP and self.device.startswith("cuda"):
-            pipelines.empty()  # what other arms left reserved is not this one's
+            loader.empty()  # what other arms left reserved is not this one's
         text = pace.text(planned, self.request, len(self.comparison.batches))
         try:
             loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
@@ -198,7 +199,7 @@ class Run:
             self.pace.ended(position, monotonic() - self.began)
             self._keep(planned, output)
             return
-        pipelines.empty()  # outside the handler: the error's traceback held the call's tensors
+        loader.empty()  # outside the handler: the error's traceback held the call's tensors
         self._seen()
 
     def _fail(self, arm: int, reason: str) -> None:

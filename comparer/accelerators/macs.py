@@ -23,7 +23,7 @@ from comparer.models import samplers
 from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, FAMILIES
 from comparer.models.libraries import prepare
-from comparer.models.remarks import binned
+from comparer.pipelines.caveats import binned
 from comparer.request import Settings
 
 _stop: ContextVar[Callable[[], bool]] = ContextVar("stop")  # beside the cache: not part of the question

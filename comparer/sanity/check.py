@@ -177,12 +177,12 @@ class _Checking:
         return report
 
     def _half(self, half: str, checkpoint: Checkpoint, base: Base, settings: Settings, folder: Path) -> Half:
-        from comparer.models import pipelines
+        from comparer.pipelines import loader
         from comparer.sanity.drawing import draw
 
         called = {EMA: ", EMA", RAW: ", raw"}.get(half, "")
         self._progress("loading", f"Loading {checkpoint.model.title}{called}")
-        loaded = pipelines.load(checkpoint, self.config)
+        loaded = loader.load(checkpoint, self.config)
         made, pictures = [], []
         for prompt, seed in [(p, seed) for p in range(len(settings.prompts)) for seed in settings.seeds]:
             text = f"Picture {len(self.made) + len(made) + 1}{called}"

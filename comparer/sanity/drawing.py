@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from comparer.generate import generate
-from comparer.models.pipelines import Loaded
+from comparer.pipelines.loader import Loaded
 from comparer.request import Settings
 from comparer.sanity.pictures import measure
 

@@ -9,14 +9,15 @@ from comparer.accelerators.deepcache import DeepCache, branches
 from comparer.accelerators.guard import guarded
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
-from comparer.models import pipelines, samplers
+from comparer.models import samplers
+from comparer.pipelines import loader
 from helpers import tiny_pipelines as tiny
 from helpers.runs import PROMPT, ask, finish, pixels
 
 
 @pytest.fixture(scope="module")
 def loaded():
-    return pipelines.load(resolve("demo", Config()), Config(device="cpu"))
+    return loader.load(resolve("demo", Config()), Config(device="cpu"))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.errors import Stopped
 from comparer.generate import generate
-from comparer.models import pipelines
+from comparer.pipelines import loader
 from comparer.request import Request, Settings
 from helpers.runs import PROMPT
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, UNETS, ask, breaking, pipeline, run, same
@@ -140,7 +140,7 @@ def test_a_batch_of_four_against_four_singles(family, stack):
 )
 def test_on_the_demo_checkpoint(stack):
     """Through the program's own loader and call, to the decoded pictures."""
-    loaded = pipelines.load(resolve("demo", Config()), Config(device="cpu"))
+    loaded = loader.load(resolve("demo", Config()), Config(device="cpu"))
     settings = Settings((PROMPT, "a small green ring"), steps=5, guidance=4.0, width=96, negative_prompt="red")
 
     def pixels(stack, items=((0, 1), (1, 2)), **more):

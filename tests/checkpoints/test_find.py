@@ -14,8 +14,9 @@ from comparer.cli import main
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.models import hub, pipelines, samplers
+from comparer.models import hub, samplers
 from comparer.models.catalog import DEMO
+from comparer.pipelines import loader
 from helpers.runs import PROMPT, ask, finish, pixels
 
 
@@ -192,7 +193,7 @@ def test_damaged_weights_are_refused_when_they_are_loaded(part, weights, tmp_pat
     rewrite(path, {"half": content[: len(content) // 2], "empty": b"", "garbage": b"garbage" * 100}[weights])
     config = Config(checkpoints=(tmp_path / "models",))
     with pytest.raises(ComparerError, match="'models/m' could not be loaded: ") as refused:
-        pipelines.load(resolve("models/m", config), config)
+        loader.load(resolve("models/m", config), config)
     assert "\n" not in str(refused.value)
 
 
@@ -239,15 +240,15 @@ def test_the_raw_weights_are_others_than_the_averaged():
 
 
 def test_one_pipeline_is_kept_and_shared(installed):
-    first = pipelines.load(resolve("demo", installed), installed)
-    assert pipelines.load(resolve("demo", installed), installed) is first
-    other = pipelines.load(resolve("models/old", installed), installed)
-    assert other is not first and pipelines._kept == [other]
+    first = loader.load(resolve("demo", installed), installed)
+    assert loader.load(resolve("demo", installed), installed) is first
+    other = loader.load(resolve("models/old", installed), installed)
+    assert other is not first and loader._kept == [other]
     two = replace(installed, keep=2)
-    again = pipelines.load(resolve("demo", installed), two)
-    assert pipelines._kept == [other, again] and pipelines.load(resolve("models/old", installed), two) is other
-    pipelines.load(resolve("models/training/step_100", installed), two)
-    assert again not in pipelines._kept and len(pipelines._kept) == 2  # the longest unused made way
+    again = loader.load(resolve("demo", installed), two)
+    assert loader._kept == [other, again] and loader.load(resolve("models/old", installed), two) is other
+    loader.load(resolve("models/training/step_100", installed), two)
+    assert again not in loader._kept and len(loader._kept) == 2  # the longest unused made way
     assert (first.dtype, first.dtype_reason) == ("float32", "full precision on a CPU")
 
 
@@ -293,14 +294,14 @@ def test_a_model_of_the_hubs_cache_is_found_and_run(installed, monkeypatch, tmp_
 def test_replaced_weights_are_loaded_anew(installed):
     from safetensors.torch import load_file, save_file
 
-    one = pipelines.load(resolve("models/old", installed), installed)
-    assert pipelines.load(resolve("models/old", installed), installed) is one
+    one = loader.load(resolve("models/old", installed), installed)
+    assert loader.load(resolve("models/old", installed), installed) is one
     name, weight = next((name, value.clone()) for name, value in one.pipe.unet.state_dict().items())
     path = installed.checkpoints[0] / "old" / "unet" / "diffusion_pytorch_model.safetensors"
     weights = {name: 1.5 * value for name, value in load_file(path).items()}
     path.unlink()  # a link to the weights of others
     save_file(weights, path, {"format": "pt"})
-    other = pipelines.load(resolve("models/old", installed), installed)
+    other = loader.load(resolve("models/old", installed), installed)
     assert other is not one
     now = other.pipe.unet.state_dict()[name]
     assert np.allclose(now, 1.5 * weight, rtol=1e-2) and not np.allclose(now, weight, rtol=1e-2)
@@ -309,13 +310,13 @@ def test_replaced_weights_are_loaded_anew(installed):
 def test_the_first_model_is_gone_before_the_next_is_read(installed, monkeypatch):
     import weakref
 
-    read, alive = pipelines._from_files, []
-    first = weakref.ref(pipelines.load(resolve("models/old", installed), installed).pipe)
+    read, alive = loader._from_files, []
+    first = weakref.ref(loader.load(resolve("models/old", installed), installed).pipe)
 
     def watched(*arguments):
         alive.append(first() is not None)
         return read(*arguments)
 
-    monkeypatch.setattr(pipelines, "_from_files", watched)
-    pipelines.load(resolve("models/training/step_100", installed), installed)
+    monkeypatch.setattr(loader, "_from_files", watched)
+    loader.load(resolve("models/training/step_100", installed), installed)
     assert alive == [False]

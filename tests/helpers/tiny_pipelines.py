@@ -11,7 +11,7 @@ from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.architectures import tiny
 from comparer.models.catalog import Model
-from comparer.models.pipelines import Loaded
+from comparer.pipelines.loader import Loaded
 from comparer.request import Settings
 
 FAMILIES = ("sd1", "sd2", "sdxl", "pixart-alpha", "pixart-sigma")

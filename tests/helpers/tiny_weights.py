@@ -1,12 +1,12 @@
 """Weights of a tiny pipeline, changed, saved and compared."""
 
 from comparer.checkpoints.find import resolve
-from comparer.models import pipelines
+from comparer.pipelines import loader
 from comparer.weights import parse
 
 
 def load(text, config):
-    return pipelines.load(resolve(parse(text), config), config)
+    return loader.load(resolve(parse(text), config), config)
 
 
 def unet(home, name="other"):

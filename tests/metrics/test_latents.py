@@ -14,7 +14,8 @@ from comparer.config import Config
 from comparer.divergence import Divergence, Trace, diverge, trace
 from comparer.errors import ComparerError, Stopped
 from comparer.generate import generate
-from comparer.models import pipelines, samplers
+from comparer.models import samplers
+from comparer.pipelines import loader
 from helpers.runs import ask as request
 from helpers.runs import finish
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, ask, loaded, pipeline, scheduler
@@ -107,7 +108,7 @@ def test_each_picture_of_a_batch_has_its_own():
 
 def test_observing_changes_nothing_and_leaves_nothing_behind(config):
     """On the demo checkpoint: a trace between two calls; the latents end as the pictures do."""
-    pipe = pipelines.load(resolve("demo", config), config)
+    pipe = loader.load(resolve("demo", config), config)
     asked = request(steps=3)
     stack = parse_stack("DeepCache(interval=2)")
     first = generate(pipe, asked.settings, [(0, 0)], stack)
@@ -191,7 +192,7 @@ def test_where_conditions_differ_is_said():
 def test_the_arms_of_a_run_have_equal_pixels_where_their_latents_are_equal(config):
     """One step leaves DeepCache nothing to skip: no divergence, and the run's own pictures are equal."""
     done = finish(request("DeepCache", steps=1), config)
-    pipe = pipelines.load(resolve("demo", Config()), config)
+    pipe = loader.load(resolve("demo", Config()), config)
     asked = done.comparison.request
     base, arm = (trace(pipe, asked.settings, [(0, 0)], each.accelerators) for each in asked.arms)
     (found,) = diverge(base, arm)

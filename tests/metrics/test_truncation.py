@@ -3,7 +3,7 @@
 import pytest
 
 from comparer.models.catalog import DEMO
-from comparer.models.remarks import unread
+from comparer.pipelines.caveats import unread
 from comparer.scores import clip
 from comparer.scoring import record
 

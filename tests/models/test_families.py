@@ -15,9 +15,10 @@ from comparer.compare import Progress, compare
 from comparer.config import Config
 from comparer.door import ask
 from comparer.errors import ComparerError
-from comparer.models import pipelines, samplers
+from comparer.models import samplers
 from comparer.models.architectures import save_tiny
 from comparer.models.catalog import CATALOG, FAMILIES
+from comparer.pipelines import loader
 from comparer.weights import parse
 from helpers.runs import finish, pixels
 
@@ -31,7 +32,7 @@ def tiny(tmp_path_factory):
     for family in FAMILIES:
         save_tiny(family, root / family)
     yield root
-    pipelines.free()
+    loader.free()
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def test_every_sampler_on_every_family_and_the_bar_is_full_at_the_end(installed,
     total = next(event.total for event in events if isinstance(event, Progress))
     assert told == list(range(total + 1))
     assert len(events[-1].comparison.calls[0].steps) == total
-    scheduler = pipelines.load(resolve(f"tiny/{family}", installed), installed).pipe.scheduler
+    scheduler = loader.load(resolve(f"tiny/{family}", installed), installed).pipe.scheduler
     assert len(scheduler.timesteps) == samplers.evaluations(sampler, 3)
 
 
@@ -126,7 +127,7 @@ def test_stop_ends_within_a_step(installed, family):
         if len(made) == 5:
             stop.set()
 
-    denoiser = denoiser_of(pipelines.load(resolve(f"tiny/{family}", installed), installed).pipe)
+    denoiser = denoiser_of(loader.load(resolve(f"tiny/{family}", installed), installed).pipe)
     watching = denoiser.register_forward_pre_hook(watch)
     events = list(compare(request(installed, family, steps=30), installed, stop))
     watching.remove()
@@ -163,7 +164,7 @@ def test_what_the_model_does_not_read_is_shown(installed):
     prompt, negative = finish(asked, installed).comparison.remarks
     assert prompt.startswith("Prompt 1 is longer than the model's 77 tokens") and negative.startswith("The negative")
     lost = re.search("“(.+)”", prompt)[1]
-    tokenizer = pipelines.load(resolve("tiny/sdxl", installed), installed).pipe.tokenizer
+    tokenizer = loader.load(resolve("tiny/sdxl", installed), installed).pipe.tokenizer
     count = lambda text: len(tokenizer(text).input_ids) - 2  # noqa: E731
     assert long.endswith(lost) and count(lost) == count(long) - 75
 
@@ -202,8 +203,8 @@ def test_a_denoiser_alone_is_laid_over_the_pipeline_of_its_base(installed, tiny,
     save_tiny("pixart-sigma", tmp_path / "other", seed=5)
     copytree(tmp_path / "other" / "transformer", tmp_path / "alone" / "transformer")
     checkpoint = read_folder(tmp_path / "alone", "alone", base=tiny / "pixart-sigma")
-    pipe = pipelines.load(checkpoint, installed).pipe
-    whole = pipelines.load(read_folder(tmp_path / "other", "other"), installed).pipe
+    pipe = loader.load(checkpoint, installed).pipe
+    whole = loader.load(read_folder(tmp_path / "other", "other"), installed).pipe
     ours, theirs = (next(p.transformer.parameters()).detach().numpy() for p in (pipe, whole))
     assert np.array_equal(ours, theirs)
     read = {name: [file.name for file in source.files] for name, source in sources(checkpoint).items()}
@@ -217,7 +218,7 @@ def test_the_installations_dtype(installed, family, dtype):
 
     config = replace(installed, dtype=dtype, vae="tiling")
     done = finish(request(config, family, steps=2, seeds="1"), config)
-    pipe = pipelines.load(resolve(f"tiny/{family}", config), config).pipe
+    pipe = loader.load(resolve(f"tiny/{family}", config), config).pipe
     assert getattr(pipe, FAMILIES[family].denoiser).dtype == getattr(torch, dtype) and pipe.vae.use_tiling
     environment = done.comparison.environment
     assert (environment["dtype"], environment["dtype_reason"], environment["vae"]) == (dtype, "as asked for", "tiling")
@@ -227,7 +228,7 @@ def test_the_installations_dtype(installed, family, dtype):
 
 
 def test_the_dtype_of_a_gpu(installed):
-    reasons = {f: pipelines.choose_dtype(resolve(f"tiny/{f}", installed), "mps") for f in FAMILIES}
+    reasons = {f: loader.choose_dtype(resolve(f"tiny/{f}", installed), "mps") for f in FAMILIES}
     assert reasons["sdxl"] == ("float16", "half precision on a GPU")
     assert reasons["pixart-sigma"][0] == "bfloat16" and "overflows in float16" in reasons["pixart-sigma"][1]
 
@@ -256,7 +257,7 @@ def test_tensors_and_buffers_are_those_of_diffusers_own_loader(installed, tiny, 
     import diffusers
     import torch
 
-    ours = pipelines.load(resolve(parse(f"tiny/{family}; dtype={dtype}"), installed), installed)
+    ours = loader.load(resolve(parse(f"tiny/{family}; dtype={dtype}"), installed), installed)
     kind = getattr(diffusers, FAMILIES[family].pipeline)
     theirs = kind.from_pretrained(tiny / family, local_files_only=True, torch_dtype=getattr(torch, dtype))
     for name in ours.components:
@@ -270,9 +271,9 @@ def test_tensors_and_buffers_are_those_of_diffusers_own_loader(installed, tiny, 
 
 
 def test_a_sampler_that_cannot_begin_from_no_signal_is_said(installed):
-    from comparer.models.remarks import remarks
+    from comparer.pipelines.caveats import remarks
 
-    loaded = pipelines.load(resolve("tiny/sd1", installed), installed)
+    loaded = loader.load(resolve("tiny/sd1", installed), installed)
     loaded = replace(loaded, scheduler_config=loaded.scheduler_config | {"rescale_betas_zero_snr": True})
     settings = request(installed, "sd1").settings
     said = {name: remarks(loaded, replace(settings, sampler=name)) for name in ("DDIM", "PNDM")}

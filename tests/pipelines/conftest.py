@@ -3,8 +3,8 @@
 import pytest
 
 from comparer.config import Config
-from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
+from comparer.pipelines import loader
 from helpers.small import save_small
 
 
@@ -25,4 +25,4 @@ def home(tmp_path_factory):
 @pytest.fixture
 def config(home, tmp_path):
     yield Config(checkpoints=(home,), runs=tmp_path / "runs")
-    pipelines.free()
+    loader.free()

@@ -13,10 +13,10 @@ from comparer.cli_run import table
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
 from comparer.notes import notes
-from comparer.timing.memory import out_of_memory, peak, remedies, reserved, reset_peak
+from comparer.pipelines import loader
+from comparer.pipelines.memory import out_of_memory, peak, remedies, reserved, reset_peak
 from helpers import small
 from helpers.runs import ask, finish, pixels
 
@@ -42,7 +42,7 @@ def failing(real, error, when):
 @pytest.fixture
 def config(checkpoints, tmp_path):
     yield small.installed(checkpoints, tmp_path / "runs")
-    pipelines.free()
+    loader.free()
 
 
 @pytest.fixture(scope="module")
@@ -87,12 +87,12 @@ def test_the_arm_is_marked_and_the_rest_goes_on(sound, config, monkeypatch, kind
 
 
 def test_at_load_the_run_is_refused_and_the_next_works(config, monkeypatch):
-    pipelines.free()
+    loader.free()
     monkeypatch.setattr(StableDiffusionPipeline, "from_pretrained", failing(None, CUDA, 0))
     with pytest.raises(ComparerError, match=r"could not be loaded: out of memory \(needed about .* GB of .*; try"):
         finish(ask(), config)
     monkeypatch.undo()
-    assert not pipelines._kept and not config.runs.exists()
+    assert not loader._kept and not config.runs.exists()
     assert len(finish(ask(), config).comparison.shots) == 1
 
 
@@ -148,13 +148,13 @@ def test_reserved_is_the_allocators_own_figure(monkeypatch):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpus_allocator_takes_at_least_what_is_allocated():
-    pipelines.empty()
+    loader.empty()
     reset_peak("cuda")
     before = reserved("cuda")
     held = torch.ones(2**26, device="cuda")
     assert peak("cuda") >= held.nbytes and reserved("cuda") >= max(peak("cuda"), before)
     del held
-    pipelines.empty()
+    loader.empty()
     assert reserved("cuda") >= 2**28  # the peak stays until it is reset
     reset_peak("cuda")
     assert reserved("cuda") < before + 2**28

@@ -11,10 +11,10 @@ from comparer.checkpoints.find import local_names, loose_names, resolve
 from comparer.checkpoints.fingerprint import Hashes
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.models import pipelines
 from comparer.models.architectures import save_tiny
-from comparer.models.assemble import record
 from comparer.models.catalog import DEMO
+from comparer.pipelines import loader
+from comparer.pipelines.assemble import record
 from comparer.weights import parse
 from helpers.tiny_weights import load, save, unet
 
@@ -94,7 +94,7 @@ def test_links_do_not_lead_out_of_folders_called_snapshots(home, config, tmp_pat
     inside.symlink_to(secret)
     installed = Config(checkpoints=(root,), runs=tmp_path / "runs")
     with pytest.raises(ComparerError, match="outside the checkpoint folders"):
-        pipelines.load(resolve(parse("models/whole"), installed), installed)
+        loader.load(resolve(parse("models/whole"), installed), installed)
 
 
 def test_names_that_cannot_be_said_are_not_listed_and_a_folder_called_demo_is_not_the_demo(home, tmp_path):

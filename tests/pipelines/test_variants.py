@@ -13,11 +13,10 @@ from comparer.compare import compare
 from comparer.config import UNLIMITED
 from comparer.door import ask
 from comparer.errors import ComparerError
-from comparer.models import pipelines
+from comparer.pipelines import loader, memory
 from comparer.request import Arm, Request
 from comparer.resume import extended
 from comparer.sweep import read_file
-from comparer.timing import memory
 from comparer.weights import Weights, parse
 from helpers import small
 from helpers.runs import PROMPT, finish, pixels
@@ -30,7 +29,7 @@ QUICK = {"checkpoint": NAME, "size": SIZE, "steps": 2, "warmups": 0}
 def config(checkpoints, tmp_path):
     copytree(checkpoints / "small", tmp_path / NAME)
     yield small.installed(tmp_path / "m", tmp_path / "runs")
-    pipelines.free()
+    loader.free()
 
 
 def copied(config, name):
@@ -71,13 +70,13 @@ def test_equal_components_are_in_memory_once(config):
     weigh(copied(config, "late"), 1.01)
     request = ask(config, PROMPT, variants=["m/late", "weights=raw"], **QUICK)
     finish(request, replace(config, keep=3))
-    first, late, raw = (next(p for p in pipelines._kept if p.checkpoint.weights.text() == text)
+    first, late, raw = (next(p for p in loader._kept if p.checkpoint.weights.text() == text)
                         for text in (NAME, "m/late", f"{NAME}; weights=raw"))  # fmt: skip
     assert first.pipe.vae is late.pipe.vae is raw.pipe.vae  # of other files, with equal tensors
     assert first.pipe.text_encoder is late.pipe.text_encoder is not raw.pipe.text_encoder
     assert len({id(each.pipe.unet) for each in (first, late, raw)}) == 3
     finish(request, config)  # which keeps one
-    assert pipelines._kept == [first]
+    assert loader._kept == [first]
 
 
 def test_two_arms_that_hold_the_same_are_refused_before_anything_runs(config, tmp_path):
@@ -123,7 +122,7 @@ def test_each_block_is_gone_before_the_next_is_read(config, monkeypatch):
     import gc
     import weakref
 
-    read, pipes, alive = pipelines._from_files, [], []
+    read, pipes, alive = loader._from_files, [], []
 
     def watched(*arguments):
         gc.collect()
@@ -132,8 +131,8 @@ def test_each_block_is_gone_before_the_next_is_read(config, monkeypatch):
         pipes.append(weakref.ref(built.pipe))
         return built
 
-    pipelines.free()
-    monkeypatch.setattr(pipelines, "_from_files", watched)
+    loader.free()
+    monkeypatch.setattr(loader, "_from_files", watched)
     monkeypatch.setattr(memory, "free", lambda device: 1000)
     finish(ask(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK), config)
     assert alive == [0, 0, 0]

@@ -17,9 +17,9 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.export.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
 from comparer.export.script_ways import Asked, way
-from comparer.models import pipelines
 from comparer.models.catalog import DEMO, FAMILIES
 from comparer.models.samplers import SAMPLERS
+from comparer.pipelines import loader
 from comparer.request import Arm, Settings
 from helpers.runs import PROMPT, THREADS, ask, finish
 
@@ -83,7 +83,7 @@ def weights(tmp_path_factory):
     shutil.copytree(DEMO / "vae", folder / "vae")
     shutil.copy(DEMO / "unet" / "diffusion_pytorch_model.non_ema.safetensors", folder / "raw.safetensors")
     yield Config(runs=folder.parent / "runs", checkpoints=(folder,))
-    pipelines.free()
+    loader.free()
 
 
 def compared(config, variant, *accelerators):

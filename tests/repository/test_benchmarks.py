@@ -85,9 +85,9 @@ def test_the_architectures_are_as_large_as_the_published_ones(monkeypatch, name,
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     from native import native
 
-    from comparer.models import pipelines
+    from comparer.pipelines import loader
 
-    monkeypatch.setattr(pipelines, "choose_device", lambda wanted: ("meta", ""))
+    monkeypatch.setattr(loader, "choose_device", lambda wanted: ("meta", ""))
     loaded = native(name, "auto", "auto")
     family, parts = loaded.checkpoint.family, loaded.pipe.components
 

@@ -13,7 +13,7 @@ from comparer.accelerators import REGISTRY, to_json
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.models import pipelines
+from comparer.pipelines import loader
 from comparer.results import SCHEMA, Comparison
 from comparer.resume import extended
 from comparer.shots import NotRun
@@ -36,7 +36,7 @@ def saved(folder):
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     yield Config(runs=tmp_path_factory.mktemp("runs"))
-    pipelines.free()
+    loader.free()
 
 
 @pytest.fixture(scope="module")

@@ -213,10 +213,10 @@ def test_it_waits_for_its_turn_tells_how_far_it_is_and_stops(copy, config):
 
 
 def test_the_pipeline_is_left_as_it_was(copy, config):
-    from comparer.models import pipelines
+    from comparer.pipelines import loader
 
     checked(copy, config)
-    loaded = pipelines.load(resolve("demo", config), config)
+    loaded = loader.load(resolve("demo", config), config)
     assert not loaded.pipe.vae.decoder._forward_hooks and torch.isfinite(loaded.pipe.unet.conv_in.weight).all()
 
 

@@ -138,13 +138,13 @@ def test_the_plant_is_undone_after_an_error_too(real, denoiser):
 
 def test_the_plant_goes_through_a_real_comparison_and_leaves_nothing(real, config):
     from comparer.checkpoints.find import resolve
-    from comparer.models import pipelines
+    from comparer.pipelines import loader
 
     found = real.compared(Arm("Slower", (real.Slower(0.05),)), config, range(2), 2)
     counts = [call.reports["Slower"]["counts"] for call in found.calls if call.arm == 1]
     assert len(counts) == 2 and all(c[real.ADDED] >= 0.05 * c[real.EVALUATED] - 2 > 0 for c in counts)
     assert all(not call.reports for call in found.calls if call.arm == 0)
-    pipe = pipelines.load(resolve("demo", config), config).pipe
+    pipe = loader.load(resolve("demo", config), config).pipe
     assert not any(hooks(part) for part in denoiser_of(pipe).modules())
     assert "Slower" not in REGISTRY
 

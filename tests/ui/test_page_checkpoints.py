@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from comparer import history
 from comparer.config import Config
 from comparer.door import ask
-from comparer.models import pipelines
 from comparer.models.catalog import DEMO
+from comparer.pipelines import loader
 from comparer.text import signed
 from helpers.pages import serving
 from helpers.runs import finish, until
@@ -224,7 +224,7 @@ def recorded(folder, served):
     config = Config(checkpoints=(folder,), runs=served[1])
     variants = ["weights=raw", "training/step_024000; base=demo"]
     done = finish(ask(config, "a large red star", variants=variants, steps=1, seeds="1,2", warmups=0), config)
-    pipelines.free()
+    loader.free()
     return done.folder.name
 
 

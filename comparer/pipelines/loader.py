@@ -11,7 +11,7 @@ from comparer.checkpoints.read import Checkpoint, state
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
-from comparer.timing.memory import out_of_memory, remedies
+from comparer.pipelines.memory import out_of_memory, remedies
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _from_files(checkpoint: Checkpoint, dtype: str, device: str, config: Config)
     import diffusers
     from transformers.utils import logging
 
-    from comparer.models.assemble import pipeline
+    from comparer.pipelines.assemble import pipeline
 
     diffusers.utils.logging.disable_progress_bar()
     logging.disable_progress_bar()

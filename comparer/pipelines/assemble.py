@@ -15,7 +15,7 @@ from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
 from comparer.errors import ComparerError
-from comparer.models.build import Filled, build, refill
+from comparer.pipelines.build import Filled, build, refill
 from comparer.text import shown
 
 _ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")

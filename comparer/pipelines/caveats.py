@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from comparer.models import samplers
-from comparer.models.pipelines import Loaded
+from comparer.pipelines.loader import Loaded
 
 MOVED = "Gone on with under other conditions than it began"
 
