@@ -36,6 +36,7 @@ from comparer.models import samplers
 from comparer.models.catalog import FAMILIES
 from comparer.models.libraries import prepare
 from comparer.pipelines import loader, memory
+from comparer.pipelines.device import choose_device, empty
 from comparer.request import Request, Settings
 from comparer.timing.clock import synchronise
 
@@ -160,7 +161,7 @@ def stacks(loaded: loader.Loaded, settings: Settings) -> list[Stack]:
 def chosen(options: argparse.Namespace, device: str) -> Iterator[tuple[str, loader.Loaded]]:
     """Yield a title and a pipeline, one at a time."""
     for name in options.architecture_only:
-        loader.empty()
+        empty()
         yield f"{name}, {remark(name, device)}", native(name, device, options.dtype)
     if not options.architecture_only:
         with pipelines_of(options.families, device, demo=not options.families) as each:
@@ -209,7 +210,7 @@ def main() -> None:
     if options.published:
         return print(beside({}))
     prepare()
-    device, _ = loader.choose_device(options.device)
+    device, _ = choose_device(options.device)
     print(f"{options.repeats} rounds; {machine(device)}; {load_average()}", flush=True)
     found: dict[Key, float] = {}
     for title, loaded in chosen(options, device):

@@ -28,6 +28,7 @@ from comparer.errors import ComparerError
 from comparer.generate import generate
 from comparer.models.catalog import CATALOG
 from comparer.pipelines import loader
+from comparer.pipelines.device import choose_device
 from comparer.request import Arm, Request, Settings
 from comparer.resident import peak_of_process, peak_resident
 
@@ -115,7 +116,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.inside:
         return print(json.dumps(inside(argparse.Namespace(**json.loads(options.inside)))))
-    options.device, _ = loader.choose_device(options.device)
+    options.device, _ = choose_device(options.device)
     if options.device == "mps":
         raise ComparerError("torch counts no peak on mps: choose --device cpu.")
     load, texts = load_average(), ["", *(options.accelerator or ACCELERATORS)]

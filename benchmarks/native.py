@@ -12,6 +12,7 @@ from comparer.checkpoints.read import Checkpoint
 from comparer.models.architectures import SCHEDULE, native_config, tiny
 from comparer.models.catalog import CATALOG
 from comparer.pipelines import loader
+from comparer.pipelines.device import choose_device, choose_dtype
 
 CLIP_L = {
     "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
@@ -42,8 +43,8 @@ def native(name: str, device: str, dtype: str) -> loader.Loaded:
 
     kind, config = native_config(name)
     checkpoint = Checkpoint(CATALOG[name], Path(), config, None, ())
-    device, reason = loader.choose_device(device)
-    dtype, why = loader.choose_dtype(checkpoint, device, dtype)
+    device, reason = choose_device(device)
+    dtype, why = choose_dtype(checkpoint, device, dtype)
     family, pipe, usual = checkpoint.family.name, tiny(checkpoint.family.name), torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_default_dtype(getattr(torch, dtype))

@@ -60,6 +60,6 @@ def _half(config: Config) -> bool:
     """Say whether float16 weights will do: a GPU computes with them, and they are half as large."""
     if config.dtype != "auto" or config.device == "cpu":
         return config.dtype in ("float16", "bfloat16")
-    from comparer.pipelines.loader import choose_device
+    from comparer.pipelines.device import choose_device
 
     return choose_device(config.device)[0] != "cpu"

@@ -18,6 +18,8 @@ from comparer.fetch import reporter
 from comparer.history import RunFolder
 from comparer.models import samplers
 from comparer.pipelines import memory
+from comparer.pipelines.device import empty
+from comparer.pipelines.environment import environment
 from comparer.pipes import Pipes
 from comparer.request import Request
 from comparer.results import Comparison
@@ -76,7 +78,7 @@ class Run:
     def _load(self) -> None:
         """Load the arms' pipelines and the scorer; a name that is kept here would keep a pipeline in memory."""
         self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
-        from comparer.pipelines import caveats, loader
+        from comparer.pipelines import caveats
         from comparer.scores import clip
 
         self.pipes.begin(lambda text: self._progress("loading", text, 0))
@@ -86,7 +88,7 @@ class Run:
         found = clip.scorer_for(self.checkpoint, reporter(self.emit), self.stop.is_set, self.request.scorer)
         self.scorer = None if isinstance(found, str) else found
         first = self.pipes.loaded[0]
-        before, now, said = self.comparison.environment, loader.environment(first), self.comparison.remarks
+        before, now, said = self.comparison.environment, environment(first), self.comparison.remarks
         self.device, self.comparison.environment = first.device, now
         self.pipes.keep(self.comparison)
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
@@ -156,14 +158,13 @@ class Run:
 
     def _call(self, position: int, planned: pace.Planned) -> None:
         from comparer.generate import generate
-        from comparer.pipelines import loader
         from comparer.pipelines.memory import out_of_memory, remedies
 
         if self.request.arms[planned.arm].like is not None and not self._chosen(planned.arm):
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
         if planned.kind == pace.WARM_UP and self.device.startswith("cuda"):
-            loader.empty()  # what other arms left reserved is not this one's
+            empty()  # what other arms left reserved is not this one's
         text = pace.text(planned, self.request, len(self.comparison.batches))
         try:
             loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
@@ -199,7 +200,7 @@ class Run:
             self.pace.ended(position, monotonic() - self.began)
             self._keep(planned, output)
             return
-        loader.empty()  # outside the handler: the error's traceback held the call's tensors
+        empty()  # outside the handler: the error's traceback held the call's tensors
         self._seen()
 
     def _fail(self, arm: int, reason: str) -> None:

@@ -1,16 +1,14 @@
 """Load a checkpoint's pipeline, keep it, free it. Its weights serve every arm."""
 
-import gc
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.read import Checkpoint, state
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
+from comparer.pipelines.device import choose_device, choose_dtype, empty
 from comparer.pipelines.memory import out_of_memory, remedies
 
 
@@ -145,110 +143,3 @@ def free() -> None:
     """Let every kept pipeline go, and its memory with it."""
     _kept.clear()
     empty()
-
-
-def empty() -> None:
-    """Give back the memory that nothing refers to any more."""
-    gc.collect()
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    elif torch.backends.mps.is_available():
-        torch.mps.empty_cache()
-
-
-def choose_device(wanted: str = "auto") -> tuple[str, str]:
-    """Return the torch device and why it was chosen.
-
-    Raises:
-        ComparerError: the device does not exist on this machine.
-    """
-    import torch
-
-    there = ["cpu"]
-    if torch.backends.mps.is_available():
-        there.insert(0, "mps")
-    if torch.cuda.is_available():
-        there = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count())), *there]
-    if wanted == "auto":
-        return there[0], "the only device here" if len(there) == 1 else f"the fastest of {', '.join(there)}"
-    if wanted not in there:
-        raise ComparerError(f"There is no device '{wanted}' on this machine: choose auto or one of {', '.join(there)}.")
-    return wanted, "as asked for"
-
-
-def choose_dtype(checkpoint: Checkpoint, device: str, wanted: str = "auto") -> tuple[str, str]:
-    """Return the torch dtype's name and why: full precision on a CPU, the family's half on a GPU.
-
-    T5 keeps the layers that overflow in float16 in float32, as transformers loads it.
-    """
-    import torch
-
-    half = checkpoint.family.half
-    if wanted != "auto":
-        return wanted, "as asked for"
-    if device == "cpu":
-        return "float32", "full precision on a CPU"
-    if half == "bfloat16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported(including_emulation=False):
-        return "float32", f"this GPU has no bfloat16, and {checkpoint.family.title} overflows in float16"
-    if half == "bfloat16":
-        return half, f"half precision on a GPU; {checkpoint.family.title} overflows in float16"
-    return half, "half precision on a GPU"
-
-
-@cache
-def commit() -> str:
-    """Return the commit of this program, "+" behind it where files differ from it; "" without git or a checkout."""
-    import subprocess
-
-    told = ["git", "-C", str(Path(__file__).parents[2]), "describe", "--always", "--dirty=+", "--exclude=*"]
-    try:
-        return subprocess.run(told, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return ""
-
-
-def processor() -> str:
-    """Name the CPU, on which the last bits of a picture may depend."""
-    import platform
-
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # no Linux
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
-
-
-def environment(loaded: Loaded) -> dict:
-    """Describe the machine and the libraries, for ``run.json``."""
-    import platform
-    from importlib.metadata import version
-
-    import torch
-
-    on_cuda = loaded.device.startswith("cuda")
-    return {
-        "device": loaded.device,
-        "device_reason": loaded.device_reason,
-        "processor": processor(),
-        "device_name": torch.cuda.get_device_name(loaded.device) if on_cuda else f"{platform.machine()} CPU",
-        "dtype": loaded.dtype,
-        "dtype_reason": loaded.dtype_reason,
-        "offload": loaded.offload,
-        "vae": loaded.vae,
-        "threads": torch.get_num_threads(),
-        "tf32": torch.backends.cuda.matmul.allow_tf32 if on_cuda else None,
-        "attention": "torch scaled_dot_product_attention",
-        "comparer": commit(),
-        "python": platform.python_version(),
-        "system": platform.system(),
-        "versions": {
-            name: version(name)
-            for name in (
-                *("torch", "diffusers", "transformers", "open_clip_torch", "torchmetrics"),
-                *("DeepCache", "tomesd", "tgate"),
-            )
-        },
-    }

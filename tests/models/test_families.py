@@ -19,6 +19,7 @@ from comparer.models import samplers
 from comparer.models.architectures import save_tiny
 from comparer.models.catalog import CATALOG, FAMILIES
 from comparer.pipelines import loader
+from comparer.pipelines.device import choose_dtype
 from comparer.weights import parse
 from helpers.runs import finish, pixels
 
@@ -228,7 +229,7 @@ def test_the_installations_dtype(installed, family, dtype):
 
 
 def test_the_dtype_of_a_gpu(installed):
-    reasons = {f: loader.choose_dtype(resolve(f"tiny/{f}", installed), "mps") for f in FAMILIES}
+    reasons = {f: choose_dtype(resolve(f"tiny/{f}", installed), "mps") for f in FAMILIES}
     assert reasons["sdxl"] == ("float16", "half precision on a GPU")
     assert reasons["pixart-sigma"][0] == "bfloat16" and "overflows in float16" in reasons["pixart-sigma"][1]
 

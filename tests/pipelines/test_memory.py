@@ -16,6 +16,7 @@ from comparer.errors import ComparerError
 from comparer.models.architectures import save_tiny
 from comparer.notes import notes
 from comparer.pipelines import loader
+from comparer.pipelines.device import empty
 from comparer.pipelines.memory import out_of_memory, peak, remedies, reserved, reset_peak
 from helpers import small
 from helpers.runs import ask, finish, pixels
@@ -148,13 +149,13 @@ def test_reserved_is_the_allocators_own_figure(monkeypatch):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpus_allocator_takes_at_least_what_is_allocated():
-    loader.empty()
+    empty()
     reset_peak("cuda")
     before = reserved("cuda")
     held = torch.ones(2**26, device="cuda")
     assert peak("cuda") >= held.nbytes and reserved("cuda") >= max(peak("cuda"), before)
     del held
-    loader.empty()
+    empty()
     assert reserved("cuda") >= 2**28  # the peak stays until it is reset
     reset_peak("cuda")
     assert reserved("cuda") < before + 2**28
