@@ -33,7 +33,7 @@ from comparer.accelerators.stack import why_not
 from comparer.errors import ComparerError
 from comparer.generate import generate
 from comparer.models import samplers
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
 from comparer.pipelines import loader, memory
 from comparer.pipelines.device import choose_device, empty

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 from comparer.accelerators.base import Accelerator, Report, denoiser_of, parameter
 from comparer.compare import Finished, compare
 from comparer.config import Config
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.stats.intervals import log_ratios, wilson

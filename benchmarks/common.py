@@ -77,8 +77,8 @@ def pipelines_of(families: Sequence[str], device: str, demo: bool) -> Iterator[I
     """Yield (title, ``Loaded``) of the demo checkpoint and of a tiny pipeline of each family, one at a time."""
     from comparer.checkpoints.find import resolve
     from comparer.config import Config
-    from comparer.models.architectures import save_tiny
     from comparer.models.libraries import prepare
+    from comparer.models.tiny import save_tiny
     from comparer.pipelines import loader
 
     prepare()

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.read import Checkpoint
-from comparer.models.architectures import SCHEDULE, native_config, tiny
 from comparer.models.catalog import CATALOG
+from comparer.models.families.parts import SCHEDULE
+from comparer.models.tiny import native_config, tiny
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_device, choose_dtype
 

@@ -14,7 +14,7 @@ from common import PROMPT, alternate, arguments, center, load_average, machine, 
 
 from comparer.generate import generate
 from comparer.models import samplers
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 from comparer.pipelines import loader
 from comparer.request import Settings
 from comparer.timing.clock import synchronise

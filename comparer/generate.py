@@ -16,7 +16,7 @@ from comparer.accelerators.stack import accelerated
 from comparer.conditions import Conditions
 from comparer.errors import Stopped
 from comparer.models import samplers
-from comparer.models.catalog import Family
+from comparer.models.families.base import Family
 from comparer.pipelines import memory
 from comparer.pipelines.loader import Loaded
 from comparer.request import Settings

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from comparer.errors import ComparerError
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 from comparer.text import shown
 
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from comparer.accelerators.base import Accelerator, Report, no_guidance, parameter
 from comparer.accelerators.halves import one_half
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,10 @@ from comparer.accelerators.matrix import MODELS
 from comparer.accelerators.stack import accelerated
 from comparer.errors import Stopped
 from comparer.models import samplers
-from comparer.models.architectures import native_config
-from comparer.models.catalog import CATALOG, FAMILIES
+from comparer.models.catalog import CATALOG
+from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
+from comparer.models.tiny import native_config
 from comparer.pipelines.caveats import binned
 from comparer.request import Settings
 

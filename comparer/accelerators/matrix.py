@@ -5,8 +5,9 @@ from itertools import chain, combinations
 from string import ascii_letters
 
 from comparer.accelerators import REGISTRY, Accelerator, build_stack, stack
-from comparer.models.architectures import native_config
-from comparer.models.catalog import CATALOG, FAMILIES
+from comparer.models.catalog import CATALOG
+from comparer.models.families.base import FAMILIES
+from comparer.models.tiny import native_config
 from comparer.request import Request, Settings
 
 CONDITIONS = (("DDIM", 7.5), ("DDIM", 1.0), ("Heun", 7.5), ("Heun", 1.0))

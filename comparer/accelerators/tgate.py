@@ -9,7 +9,7 @@ from comparer.accelerators.base import Accelerator, Report, denoiser_of, no_guid
 from comparer.accelerators.deepcache import refresh
 from comparer.accelerators.halves import one_half
 from comparer.models import samplers
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 
 
 @dataclass(frozen=True)

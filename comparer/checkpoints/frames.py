@@ -11,7 +11,7 @@ from typing import Any
 from comparer.assets import ASSETS
 from comparer.checkpoints.layout import Layout
 from comparer.errors import ComparerError
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
 from comparer.text import shown
 

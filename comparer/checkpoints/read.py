@@ -7,7 +7,8 @@ from typing import Any
 
 from comparer.errors import ComparerError
 from comparer.models import hub, samplers
-from comparer.models.catalog import DEMO, FAMILIES, Family, Model
+from comparer.models.catalog import DEMO, Model
+from comparer.models.families.base import FAMILIES, Family
 from comparer.text import shown
 from comparer.weights import Weights
 

@@ -9,7 +9,7 @@ from comparer.errors import ComparerError
 from comparer.export.script_ways import Asked, Way, way
 from comparer.export.script_weights import CANNOT, Loading, loading, plain
 from comparer.models import samplers
-from comparer.models.catalog import FAMILIES, Family
+from comparer.models.families.base import FAMILIES, Family
 from comparer.request import Settings
 from comparer.results import Comparison
 from comparer.shots import Shot

@@ -8,7 +8,7 @@ from comparer.accelerators import Accelerator
 from comparer.errors import ComparerError
 from comparer.export.script_weights import CANNOT
 from comparer.models import samplers
-from comparer.models.catalog import Family
+from comparer.models.families.base import Family
 from comparer.request import Settings
 
 _GATES = {

@@ -6,7 +6,8 @@ from pathlib import PurePath
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.models.catalog import CATALOG, FAMILIES
+from comparer.models.catalog import CATALOG
+from comparer.models.families.base import FAMILIES
 from comparer.results import Comparison
 from comparer.text import shown
 from comparer.weights import DTYPES

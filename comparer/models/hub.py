@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from comparer.errors import ComparerError
-from comparer.models.catalog import FAMILIES, Model
+from comparer.models.catalog import Model
 from comparer.models.download import File, Job, OnProgress, bring, listing, measured, watched
+from comparer.models.families.base import FAMILIES
 
 # Where open_clip takes OpenAI's ViT-B/32 from, and what it calls every model's weights (a test compares).
 SCORER, SCORER_FILE = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.models.catalog import Family
+from comparer.models.families.base import Family
 from comparer.text import shown
 
 

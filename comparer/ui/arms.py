@@ -7,7 +7,7 @@ import gradio as gr
 
 from comparer.accelerators import REGISTRY, Accelerator, build, build_stack
 from comparer.door import FIVE
-from comparer.models.catalog import FAMILIES
+from comparer.models.families.base import FAMILIES
 from comparer.request import Request
 
 PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}

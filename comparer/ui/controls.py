@@ -13,9 +13,9 @@ from comparer.demo.scenes import EXAMPLES
 from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models import hub
-from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
+from comparer.models.tiny import native_config
 from comparer.request import NOISE, Request, Settings
 from comparer.scores.scorers import SCORERS
 from comparer.typed import parse_prompts, read_prompts

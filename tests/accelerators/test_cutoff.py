@@ -94,7 +94,7 @@ def test_why_not():
 def test_a_checkpoint_that_takes_guidance_as_an_input_is_refused(stack):
     """It is not evaluated in two halves: dropping one would drop a prompt."""
     from comparer.accelerators.stack import why_not
-    from comparer.models.architectures import native_config
+    from comparer.models.tiny import native_config
     from comparer.request import Request, Settings
 
     request = Request(Settings(("x",), guidance=7.5, steps=8))

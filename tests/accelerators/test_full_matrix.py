@@ -11,7 +11,7 @@ from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.macs import ratio
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.architectures import native_config
+from comparer.models.tiny import native_config
 from comparer.request import Arm, Request
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, UNETS, ask, pipeline, run, same
 

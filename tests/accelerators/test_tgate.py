@@ -65,7 +65,7 @@ def test_pixart_alpha_1024_halves_its_size_conditions_too():
     import tgate
 
     from comparer.accelerators.stack import accelerated
-    from comparer.models.architectures import tiny as build
+    from comparer.models.tiny import tiny as build
 
     pipe = build("pixart-alpha", sample_size=128, attention_head_dim=24, cross_attention_dim=48)
     settings = ask(prompts=PROMPTS[:2], width=96)

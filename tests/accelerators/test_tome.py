@@ -11,7 +11,7 @@ from comparer.accelerators.stack import accelerated
 from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
 from comparer.generate import generate
-from comparer.models.architectures import native_config
+from comparer.models.tiny import native_config
 from comparer.request import Arm, Request, Settings
 from helpers.tiny_pipelines import UNETS, loaded, pipeline, scheduler
 

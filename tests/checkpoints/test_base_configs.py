@@ -15,8 +15,8 @@ from comparer.checkpoints.layout import Layout, Part
 from comparer.checkpoints.look import look
 from comparer.checkpoints.tensors import Tensor
 from comparer.errors import ComparerError
-from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG
+from comparer.models.tiny import native_config
 from helpers import original_layout as original
 from helpers.components import UNETS, config_of, filled, models, write
 from helpers.runs import ROOT

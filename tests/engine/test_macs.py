@@ -9,8 +9,8 @@ from comparer.accelerators import parse
 from comparer.accelerators.macs import macs, ratio
 from comparer.accelerators.tome import ToMe
 from comparer.generate import generate
-from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG
+from comparer.models.tiny import native_config
 from comparer.request import Settings
 from helpers.tiny_pipelines import loaded
 

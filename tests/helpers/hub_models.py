@@ -1,8 +1,8 @@
 """Models of the catalogue, as repositories hold them."""
 
 from comparer.models import hub
-from comparer.models.architectures import save_tiny
 from comparer.models.catalog import CATALOG, DEMO
+from comparer.models.tiny import save_tiny
 
 SD, SDXL, SIGMA = CATALOG["sd-1.5"], CATALOG["sdxl"], CATALOG["pixart-sigma-512"]
 NEEDLESS = (

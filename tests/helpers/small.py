@@ -29,7 +29,7 @@ def save_small(folder):
     """Write the checkpoint; return the folder of checkpoints that it is in."""
     import torch
 
-    from comparer.models.architectures import tiny
+    from comparer.models.tiny import tiny
 
     home = folder / NAME
     for part in ("text_encoder", "tokenizer", "scheduler"):

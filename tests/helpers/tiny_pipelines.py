@@ -9,8 +9,8 @@ from comparer.accelerators.stack import accelerated
 from comparer.checkpoints.read import Checkpoint
 from comparer.errors import Stopped
 from comparer.models import samplers
-from comparer.models.architectures import tiny
 from comparer.models.catalog import Model
+from comparer.models.tiny import tiny
 from comparer.pipelines.loader import Loaded
 from comparer.request import Settings
 

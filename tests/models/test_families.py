@@ -16,8 +16,9 @@ from comparer.config import Config
 from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.architectures import save_tiny
-from comparer.models.catalog import CATALOG, FAMILIES
+from comparer.models.catalog import CATALOG
+from comparer.models.families.base import FAMILIES
+from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_dtype
 from comparer.weights import parse

@@ -3,7 +3,7 @@
 import pytest
 
 from comparer.config import Config
-from comparer.models.architectures import save_tiny
+from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from helpers.small import save_small
 

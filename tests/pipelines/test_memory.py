@@ -13,7 +13,7 @@ from comparer.cli_run import table
 from comparer.config import Config
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
-from comparer.models.architectures import save_tiny
+from comparer.models.tiny import save_tiny
 from comparer.notes import notes
 from comparer.pipelines import loader
 from comparer.pipelines.device import empty

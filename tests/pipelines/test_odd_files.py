@@ -11,8 +11,8 @@ from comparer.checkpoints.find import local_names, loose_names, resolve
 from comparer.checkpoints.fingerprint import Hashes
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.models.architectures import save_tiny
 from comparer.models.catalog import DEMO
+from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from comparer.pipelines.assemble import record
 from comparer.weights import parse

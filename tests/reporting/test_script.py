@@ -17,7 +17,8 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.export.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
 from comparer.export.script_ways import Asked, way
-from comparer.models.catalog import DEMO, FAMILIES
+from comparer.models.catalog import DEMO
+from comparer.models.families.base import FAMILIES
 from comparer.models.samplers import SAMPLERS
 from comparer.pipelines import loader
 from comparer.request import Arm, Settings

@@ -65,7 +65,7 @@ def test_the_cutoff_is_most_of_t_gates_saving():
     """As docs/accelerators.md says: without reuse of self-attention, T-GATE saves little more than guidance."""
     from comparer.accelerators import parse_stack
     from comparer.accelerators.macs import ratio
-    from comparer.models.architectures import native_config
+    from comparer.models.tiny import native_config
     from comparer.request import Settings
 
     settings, given = Settings(("x",), width=512, height=512, steps=25, guidance=7.5), native_config("sd-1.5")

@@ -8,8 +8,8 @@ from comparer.accelerators import matrix, stack
 from comparer.accelerators.base import denoiser_of
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.architectures import native_config
 from comparer.models.catalog import CATALOG
+from comparer.models.tiny import native_config
 from comparer.request import Arm
 from helpers import tiny_pipelines as tiny
 from helpers.tiny_pipelines import FAMILIES, UNETS, ask, run, same

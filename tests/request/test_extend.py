@@ -27,7 +27,7 @@ def test_a_later_arm_has_the_parameters_that_it_would_have_had_at_first(steps, c
 
 
 def test_a_later_arm_has_what_is_usual_for_the_family(tmp_path):
-    from comparer.models.architectures import save_tiny
+    from comparer.models.tiny import save_tiny
 
     save_tiny("pixart-alpha", tmp_path / "models" / "tiny")
     config = Config(checkpoints=(tmp_path / "models",), runs=tmp_path / "runs")

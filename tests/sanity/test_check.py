@@ -19,8 +19,8 @@ from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Progress
-from comparer.models.architectures import save_tiny
 from comparer.models.catalog import DEMO
+from comparer.models.tiny import save_tiny
 from comparer.request import Settings
 from comparer.sanity.base import EXAMPLES
 from comparer.sanity.check import check

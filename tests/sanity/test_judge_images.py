@@ -15,8 +15,8 @@ from comparer.checkpoints.card import make
 from comparer.checkpoints.look import look
 from comparer.checkpoints.read import read_folder
 from comparer.demo.evaluate import draw as scenes
-from comparer.models.architectures import save_tiny
 from comparer.models.catalog import CATALOG, DEMO
+from comparer.models.tiny import save_tiny
 from comparer.sanity import structure, weights
 from comparer.sanity.base import EXAMPLES, PHOTOS, Base, Range, base_of, settings_of
 from comparer.sanity.judge import BROKEN, HEALTHY, SUSPICIOUS, Config, Finding, Half, judge
