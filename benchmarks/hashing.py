@@ -18,10 +18,10 @@ from typing import Any
 
 from common import alternate, load_average, machine, middle, table
 
-from comparer.checkpoints import fingerprint, health
-from comparer.checkpoints.card import examine
-from comparer.checkpoints.fingerprint import CHUNK, sha256
-from comparer.checkpoints.tensors import ENDINGS, Tensor, stored
+from comparer.checkpoints.files.tensors import ENDINGS, Tensor, stored
+from comparer.checkpoints.inspection import fingerprint, health
+from comparer.checkpoints.inspection.card import examine
+from comparer.checkpoints.inspection.fingerprint import CHUNK, sha256
 
 # (float16 as float32) is what a converter leaves that widens: every tensor must be looked through to its end.
 KINDS = ("float16", "bfloat16", "float32", "float16 as float32")

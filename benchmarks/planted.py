@@ -110,7 +110,7 @@ def block_shuffled(folder: Path, rng: random.Random) -> None:
     """Shuffle the values of every tensor of one block of the U-Net."""
     import torch
 
-    from comparer.checkpoints.components import block_of
+    from comparer.checkpoints.files.components import block_of
 
     content = weights(folder, "unet")
     chosen = rng.choice([name for name in dict.fromkeys(map(block_of, content)) if "block" in name])

@@ -20,10 +20,10 @@ import numpy as np
 from common import ROOT, machine, table
 from PIL import Image
 
-from comparer.checkpoints.components import block_of
+from comparer.checkpoints.files.components import block_of
+from comparer.checkpoints.files.scan import look
+from comparer.checkpoints.files.tensors import reading
 from comparer.checkpoints.find import resolve
-from comparer.checkpoints.look import look
-from comparer.checkpoints.tensors import reading
 from comparer.config import Config
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader

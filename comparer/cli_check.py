@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from comparer import cli_inspect
-from comparer import describe as words
-from comparer.checkpoints.card import Card
+from comparer.checkpoints.inspection import describe as words
+from comparer.checkpoints.inspection.card import Card
 from comparer.events import Progress, Waiting
 from comparer.options import add_arguments, from_arguments
 from comparer.sanity.check import check

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from comparer import describe as words
-from comparer.checkpoints import against
-from comparer.checkpoints.against import Half, Pair
-from comparer.checkpoints.card import Card, Seen, make
-from comparer.checkpoints.fingerprint import Hashes
-from comparer.checkpoints.health import Distances
+from comparer.checkpoints.inspection import compare
+from comparer.checkpoints.inspection import describe as words
+from comparer.checkpoints.inspection.card import Card, Seen, make
+from comparer.checkpoints.inspection.compare import Half, Pair
+from comparer.checkpoints.inspection.fingerprint import Hashes
+from comparer.checkpoints.inspection.health import Distances
 from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
@@ -47,8 +47,8 @@ def run(options: argparse.Namespace) -> int:
     hashes = Hashes(config.runs / CACHE)
     try:
         cards = [make(_path(name), hashes) for name in (options.path, options.other or options.against) if name]
-        pairs = against.compare(*cards) if options.other else []
-        halves = against.halves(*cards) if options.against else []
+        pairs = compare.compare(*cards) if options.other else []
+        halves = compare.halves(*cards) if options.against else []
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
@@ -80,7 +80,7 @@ def _plain(cards: list[Card], pairs: list[Pair], halves: list[Half], options: ar
     if options.other:
         made["compared"] = [pair.to_json() for pair in pairs]
     if options.against:
-        made |= {"against": [asdict(half) for half in halves], "verdict": against.verdict(halves)}
+        made |= {"against": [asdict(half) for half in halves], "verdict": compare.verdict(halves)}
     return made
 
 
@@ -173,7 +173,7 @@ def _matched(halves: list[Half]) -> Iterator[str]:
         )
         for half in halves
     )
-    yield against.verdict(halves)
+    yield compare.verdict(halves)
 
 
 def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -7,6 +7,8 @@ from typing import Any
 from comparer import resume
 from comparer.accelerators import Accelerator, parse_stack, stack
 from comparer.checkpoints.find import resolve
+from comparer.checkpoints.spec import NAMES, Weights
+from comparer.checkpoints.spec import parse as parse_weights
 from comparer.compare import check
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -14,8 +16,6 @@ from comparer.models import samplers
 from comparer.request import ALSO, EQUAL_TIME, Arm, Request, Settings, fewer
 from comparer.text import shown
 from comparer.typed import parse_prompts, parse_seeds, parse_size
-from comparer.weights import NAMES, Weights
-from comparer.weights import parse as parse_weights
 
 FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
 """With the baseline, the five arms that people ask for most."""

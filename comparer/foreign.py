@@ -8,7 +8,8 @@ from typing import Any
 
 from comparer.accelerators import parse_stack, stack
 from comparer.checkpoints.find import FILES, loose_names, names, resolve
-from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.inspection.fingerprint import Hashes
+from comparer.checkpoints.spec import parse as parse_weights
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError
 from comparer.export.a1111 import Parameters
@@ -17,7 +18,6 @@ from comparer.models.samplers import SAMPLERS, canonical
 from comparer.request import Arm, Request, Settings
 from comparer.text import shown
 from comparer.typed import parse_size
-from comparer.weights import parse as parse_weights
 
 LORA = re.compile(r"<lora:([^:<>]+):(-?\d+(?:\.\d+)?)[^<>]*>", re.IGNORECASE)
 # The files that everybody has of models in the catalogue.

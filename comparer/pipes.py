@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from itertools import combinations
 
-from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError

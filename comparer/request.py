@@ -12,11 +12,11 @@ from typing import Any
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.accelerators import to_json as accelerator_to_json
 from comparer.accelerators.base import Accelerator
+from comparer.checkpoints.spec import NAMES, Weights
 from comparer.config import UNLIMITED, Limits
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.text import shown
-from comparer.weights import NAMES, Weights
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")

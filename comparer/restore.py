@@ -13,6 +13,7 @@ from typing import Any
 from comparer import foreign
 from comparer.accelerators import from_json as accelerator_from_json
 from comparer.checkpoints.find import place, resolve
+from comparer.checkpoints.spec import Weights
 from comparer.compare import check
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError
@@ -21,7 +22,6 @@ from comparer.export.png_text import CHUNK
 from comparer.models.catalog import CATALOG
 from comparer.request import ALSO, Arm, Request, Settings
 from comparer.text import shown
-from comparer.weights import Weights
 
 LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB
 MOST_PICTURES, MOST_ARMS = 1_000_000, 1_000

@@ -13,9 +13,9 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from comparer.checkpoints.components import class_of
-from comparer.checkpoints.layout import Part
-from comparer.checkpoints.tensors import Tensor
+from comparer.checkpoints.files.components import class_of
+from comparer.checkpoints.files.layout import Part
+from comparer.checkpoints.files.tensors import Tensor
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
 from comparer.text import shown

@@ -6,17 +6,17 @@ Nothing is read outside the installation's checkpoint folders, symbolic links re
 from dataclasses import replace
 from pathlib import Path
 
-from comparer.checkpoints import frames
-from comparer.checkpoints import layout as kinds
-from comparer.checkpoints.folders import inside, never
+from comparer.checkpoints import base_configs
+from comparer.checkpoints.files import layout as kinds
+from comparer.checkpoints.files.folders import inside, never
 from comparer.checkpoints.read import Checkpoint, read_folder, with_config
 from comparer.checkpoints.sources import seen, sources
+from comparer.checkpoints.spec import Weights
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG, DEMO, Model
 from comparer.text import shown
-from comparer.weights import Weights
 
 FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
@@ -106,10 +106,10 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
     if layout.kind == kinds.LORA:
         raise ComparerError(f"'{shown(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={shown(name)}'.")
     if layout.kind == kinds.ORIGINAL and not weights.base:
-        frame = frames.frame(layout.about)
-        found = read_folder(frame.folder, name, words=frames.TOKENIZER)
-        small = frame.family == "sd2" and frames.prediction(layout)[0] == frames.EPSILON
-        size = frames.SMALL if small else found.model.size
+        frame = base_configs.frame(layout.about)
+        found = read_folder(frame.folder, name, words=base_configs.TOKENIZER)
+        small = frame.family == "sd2" and base_configs.prediction(layout)[0] == base_configs.EPSILON
+        size = base_configs.SMALL if small else found.model.size
         return replace(found, model=replace(found.model, title=f"{Path(name).name} ({layout.about})", size=size))
     if weights.base:
         base = _base(weights.base, config)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from comparer.checkpoints.spec import Weights
 from comparer.errors import ComparerError
 from comparer.models import hub, samplers
 from comparer.models.catalog import DEMO, Model
 from comparer.models.families.base import FAMILIES, Family
 from comparer.text import shown
-from comparer.weights import Weights
 
 # What every sampler knows; some other values fail in the middle of a run.
 SCHEDULER = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from comparer.checkpoints.components import DENOISERS, UNKNOWN, class_of, component_of
-from comparer.checkpoints.layout import Layout, Part, choose, rivals
-from comparer.checkpoints.look import look
+from comparer.checkpoints.files.components import DENOISERS, UNKNOWN, class_of, component_of
+from comparer.checkpoints.files.layout import Layout, Part, choose, rivals
+from comparer.checkpoints.files.scan import look
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.errors import ComparerError

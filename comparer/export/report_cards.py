@@ -4,7 +4,7 @@ import shlex
 from html import escape
 from typing import Any
 
-from comparer.describe import HALVES, few
+from comparer.checkpoints.inspection.describe import HALVES, few
 from comparer.held import card, components, incomplete
 from comparer.html.cards import count, name
 from comparer.html.details import held

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from comparer.checkpoints.spec import DTYPES
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.models.families.base import FAMILIES
 from comparer.results import Comparison
 from comparer.text import shown
-from comparer.weights import DTYPES
 
 CANNOT = "The script cannot be written:"
 NAME = r"[A-Za-z_]\w*"

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints import frames
-from comparer.checkpoints.card import blob
-from comparer.checkpoints.components import head
-from comparer.checkpoints.layout import Layout
+from comparer.checkpoints import base_configs
+from comparer.checkpoints.files.components import head
+from comparer.checkpoints.files.layout import Layout
+from comparer.checkpoints.inspection.card import blob
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
@@ -75,13 +75,13 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     if family.name == "sdxl":
         extra["add_watermarker"] = False  # it would write into the pixels wherever its package happens to be
     modules = {name: component.module for name, component in made.items()}
-    builtin = frames.CONFIGS in frame.parents
+    builtin = base_configs.CONFIGS in frame.parents
     if builtin:
-        extra |= frames.frame_of(family.name).tokenizers()
+        extra |= base_configs.frame_of(family.name).tokenizers()
     pipe = getattr(diffusers, family.pipeline).from_pretrained(frame, **modules, **extra, local_files_only=True)
     scheduler, reason = dict(pipe.scheduler.config), "the scheduler's configuration"
     if builtin and checkpoint.over:
-        told, reason = frames.scheduler(seen(checkpoint.over, checkpoint.within), modules[family.denoiser])
+        told, reason = base_configs.scheduler(seen(checkpoint.over, checkpoint.within), modules[family.denoiser])
         scheduler |= told
     for file, weight in checkpoint.loras:
         _add_lora(pipe, file, weight, checkpoint)

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from comparer.checkpoints import convert
-from comparer.checkpoints.fingerprint import digest, fingerprint
-from comparer.checkpoints.health import Health
+from comparer.checkpoints.files.tensors import reading
+from comparer.checkpoints.inspection.fingerprint import digest, fingerprint
+from comparer.checkpoints.inspection.health import Health
 from comparer.checkpoints.read import read_json
 from comparer.checkpoints.sources import Source
-from comparer.checkpoints.tensors import reading
 from comparer.errors import Incomplete
 from comparer.text import shown
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.read import Checkpoint
+from comparer.checkpoints.spec import NAMES
 from comparer.demo.scenes import EXAMPLES
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.request import Settings
-from comparer.weights import NAMES
 
 SEEDS = (0, 1)
 RANGE = Path(__file__).with_name("demo.json")  # made by benchmarks/sanity_range.py

@@ -11,14 +11,15 @@ from statistics import fmean
 from time import monotonic
 from typing import Any
 
-from comparer.checkpoints.card import make
+from comparer.checkpoints.files.folders import never
+from comparer.checkpoints.files.tensors import ENDINGS
+from comparer.checkpoints.files.weight_sets import EMA, RAW
 from comparer.checkpoints.find import place, resolve
-from comparer.checkpoints.fingerprint import Hashes
-from comparer.checkpoints.folders import never
-from comparer.checkpoints.groups import EMA, RAW
+from comparer.checkpoints.inspection.card import make
+from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.read import Checkpoint
 from comparer.checkpoints.sources import seen, sources
-from comparer.checkpoints.tensors import ENDINGS
+from comparer.checkpoints.spec import Weights, parse
 from comparer.config import Config
 from comparer.errors import ComparerError, Incomplete, Refused, Stopped
 from comparer.events import Emit, Progress, Waiting, in_thread
@@ -32,7 +33,6 @@ from comparer.sanity.base import Base, base_of, settings_of
 from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
 from comparer.sanity.report import REPORT, Made, Report
 from comparer.turns import turn
-from comparer.weights import Weights, parse
 
 CACHE = "cache/hashes.json"  # in the runs folder, as the weights card's
 

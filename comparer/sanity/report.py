@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.card import Card
+from comparer.checkpoints.inspection.card import Card
 from comparer.request import Settings
 from comparer.sanity.base import Base
 from comparer.sanity.judge import Half, Judgement

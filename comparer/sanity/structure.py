@@ -9,8 +9,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from comparer.checkpoints.components import block_of
-from comparer.checkpoints.tensors import Tensor, reading
+from comparer.checkpoints.files.components import block_of
+from comparer.checkpoints.files.tensors import Tensor, reading
 
 STANDS_OUT = 1.2  # random matrices of 32 × 32 numbers stay below 1.1, larger ones nearer to 1
 LEAST, CUT = 32, 256  # rows and columns: fewer say little, more take long

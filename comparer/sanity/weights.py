@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from comparer.checkpoints import convert
-from comparer.checkpoints.card import Card
-from comparer.checkpoints.components import COMPONENTS
-from comparer.checkpoints.layout import FOLDER, Part
+from comparer.checkpoints.files.components import COMPONENTS
+from comparer.checkpoints.files.layout import FOLDER, Part
+from comparer.checkpoints.inspection.card import Card
 from comparer.checkpoints.read import read_json
 from comparer.sanity import structure
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding

@@ -2,9 +2,9 @@
 
 from html import escape
 
-from comparer import describe as words
-from comparer.checkpoints.card import Card, Seen
-from comparer.checkpoints.health import Distances
+from comparer.checkpoints.inspection import describe as words
+from comparer.checkpoints.inspection.card import Card, Seen
+from comparer.checkpoints.inspection.health import Distances
 from comparer.export.curves import curve
 from comparer.html.tables import table
 from comparer.text import shown

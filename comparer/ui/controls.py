@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from comparer.checkpoints.find import resolve, weight
+from comparer.checkpoints.spec import Weights
 from comparer.config import Config
 from comparer.demo.scenes import EXAMPLES
 from comparer.door import ask
@@ -23,7 +24,6 @@ from comparer.ui import plan
 from comparer.ui.arms import PRIVATE, Arms
 from comparer.ui.prompts import note, remarks, words
 from comparer.ui.weights import CHECKPOINTS, Variants, Which, over, whatever
-from comparer.weights import Weights
 
 ALSO_LABELS = {
     "equal-time": "Fewer steps in each arm's time",

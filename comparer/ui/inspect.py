@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from comparer import turns
-from comparer.checkpoints import card as cards
 from comparer.checkpoints.find import place, resolve
-from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.inspection import card as cards
+from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.models.catalog import CATALOG

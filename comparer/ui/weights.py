@@ -6,12 +6,12 @@ from typing import Any
 import gradio as gr
 
 from comparer.checkpoints.find import FILES, local_names, loose_names, names
+from comparer.checkpoints.spec import DTYPES, Weights
 from comparer.config import Config
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.request import Request
 from comparer.ui.arms import PRIVATE
-from comparer.weights import DTYPES, Weights
 
 ACCELERATORS, CHECKPOINTS = "accelerators", "checkpoints"
 ROWS = 5  # beside the baseline

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from comparer.checkpoints import convert, frames
-from comparer.checkpoints.components import split
-from comparer.checkpoints.layout import Layout, Part
-from comparer.checkpoints.look import look
-from comparer.checkpoints.tensors import Tensor
+from comparer.checkpoints import base_configs, convert
+from comparer.checkpoints.files.components import split
+from comparer.checkpoints.files.layout import Layout, Part
+from comparer.checkpoints.files.scan import look
+from comparer.checkpoints.files.tensors import Tensor
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.models.tiny import native_config
@@ -33,7 +33,7 @@ TEXTS = ("a cat on a mat", "Größe 3.5, 東京 — it's", "x" * 300, "", "two d
 
 def full_size(family):
     """Build a family's models on the meta device."""
-    frame = frames.frame(UNETS[family])
+    frame = base_configs.frame(UNETS[family])
     return SimpleNamespace(**{name: convert.module(frame.config(name)) for name in frame.models})
 
 
@@ -45,8 +45,8 @@ def test_the_models_are_as_large_as_the_published_ones(family):
     known = json.loads(json.dumps(native_config(model.name)[1]))
     config = json.loads(json.dumps(dict(pipe.unet.config)))
     assert {key: config[key] for key in known} == known
-    assert frames.frame(UNETS[family]).config("unet")["sample_size"] * 8 == model.size
-    index = json.loads((frames.frame(UNETS[family]).folder / "model_index.json").read_text())
+    assert base_configs.frame(UNETS[family]).config("unet")["sample_size"] * 8 == model.size
+    index = json.loads((base_configs.frame(UNETS[family]).folder / "model_index.json").read_text())
     assert index["_class_name"] == type(pipeline(family)).__name__
     for name, module in vars(pipe).items():
         assert index[name][1] == type(module).__name__
@@ -59,7 +59,7 @@ def test_files_of_full_size_fill_them(family):
     for component, tensors in split(listed).items():
         if component:
             part = Part(component, "", "", "x", "", (), "", True, tensors)
-            config = frames.frame(UNETS[family]).config(component)
+            config = base_configs.frame(UNETS[family]).config(component)
             wanted = getattr(pipe, component).state_dict()
             fit = convert.fit(part, config, getattr(pipe, component))
             assert not (fit.missing or fit.unexpected or fit.misshaped)
@@ -71,10 +71,10 @@ def test_the_vocabulary_is_the_one_that_open_clip_ships():
     from open_clip.tokenizer import SimpleTokenizer
 
     known = SimpleTokenizer()
-    vocabulary = json.loads((frames.TOKENIZER / "vocab.json").read_text(encoding="utf-8"))
+    vocabulary = json.loads((base_configs.TOKENIZER / "vocab.json").read_text(encoding="utf-8"))
     names = {"<start_of_text>": "<|startoftext|>", "<end_of_text>": "<|endoftext|>"}
     assert vocabulary == {names.get(token, token): number for token, number in known.encoder.items()}
-    version, *merges = (frames.TOKENIZER / "merges.txt").read_text(encoding="utf-8").splitlines()
+    version, *merges = (base_configs.TOKENIZER / "merges.txt").read_text(encoding="utf-8").splitlines()
     assert version.startswith("#version") and merges == [" ".join(pair) for pair in known.bpe_ranks]
 
 
@@ -83,7 +83,7 @@ def test_the_tokenizers_give_clips_numbers_and_pad_as_the_published_ones(family)
     from open_clip.tokenizer import SimpleTokenizer
 
     known = SimpleTokenizer()
-    built = frames.frame(UNETS[family]).tokenizers()
+    built = base_configs.frame(UNETS[family]).tokenizers()
     pads = {"sd1": {"tokenizer": 49407}, "sd2": {"tokenizer": 0}, "sdxl": {"tokenizer": 49407, "tokenizer_2": 0}}
     assert {name: tokenizer.pad_token_id for name, tokenizer in built.items()} == pads[family]
     for tokenizer in built.values():
@@ -98,7 +98,7 @@ def test_the_tokenizers_give_clips_numbers_and_pad_as_the_published_ones(family)
 def test_a_pipeline_of_one_file_makes_the_same_latents(family, tmp_path):
     pipe = pipeline(family)
     found = look(write(original.checkpoint(pipe), tmp_path / "x.safetensors"))
-    frame = frames.frame(found.about)
+    frame = base_configs.frame(found.about)
     assert (frame.family, set(frame.models)) == (family, set(models(pipe)))
     built = {n: filled(found.of(n)[0], config_of(model)) for n, model in models(pipe).items()}
     given = built | frame.tokenizers()
@@ -116,40 +116,44 @@ def layout(about, metadata=None, extra=()):
 
 
 def test_the_prediction_type_is_what_the_file_says_else_the_published_one():
-    assert [frames.prediction(layout(about))[0] for about in UNETS.values()] == ["epsilon", "v_prediction", "epsilon"]
-    assert all("nothing in the file" in frames.prediction(layout(about))[1] for about in UNETS.values())
-    assert frames.prediction(layout("SD 2.x", {"global_step": "875000"}))[0] == "epsilon"
-    assert frames.prediction(layout("SD 1.x", {"global_step": "875000"}))[1].startswith("nothing")
+    assert [base_configs.prediction(layout(about))[0] for about in UNETS.values()] == [
+        "epsilon",
+        "v_prediction",
+        "epsilon",
+    ]
+    assert all("nothing in the file" in base_configs.prediction(layout(about))[1] for about in UNETS.values())
+    assert base_configs.prediction(layout("SD 2.x", {"global_step": "875000"}))[0] == "epsilon"
+    assert base_configs.prediction(layout("SD 1.x", {"global_step": "875000"}))[1].startswith("nothing")
     for said, kind in (("v", "v_prediction"), ("Epsilon", "epsilon"), ("v_prediction", "v_prediction")):
         for about in UNETS.values():
-            found = frames.prediction(layout(about, {"modelspec.prediction_type": said}))
+            found = base_configs.prediction(layout(about, {"modelspec.prediction_type": said}))
             assert found == (kind, f"the file's metadata say '{said}'")
     with pytest.raises(ComparerError, match="'edm' in the file's metadata"):
-        frames.prediction(layout("SDXL", {"modelspec.prediction_type": "edm"}))
+        base_configs.prediction(layout("SDXL", {"modelspec.prediction_type": "edm"}))
     with pytest.raises(ComparerError, match="EDM's noise levels"):
-        frames.prediction(layout("SDXL", extra=("edm_mean", "edm_std")))
+        base_configs.prediction(layout("SDXL", extra=("edm_mean", "edm_std")))
     with pytest.raises(ComparerError, match="without its text encoder"):
-        frames.prediction(layout("Stable Diffusion"))
+        base_configs.prediction(layout("Stable Diffusion"))
 
 
 @pytest.mark.parametrize("ending", [".safetensors", ".ckpt"])
 def test_marks_and_metadata_come_from_the_file(ending, tmp_path):
     content = original.checkpoint(pipeline("sdxl")) | {"v_pred": torch.tensor([])}
     path = write(content, tmp_path / f"x{ending}")
-    assert frames.prediction(look(path)) == ("v_prediction", "the file has the mark 'v_pred'")
-    config, _ = frames.scheduler(look(path))
+    assert base_configs.prediction(look(path)) == ("v_prediction", "the file has the mark 'v_pred'")
+    config, _ = base_configs.scheduler(look(path))
     assert config["prediction_type"] == "v_prediction" and "rescale_betas_zero_snr" not in config
-    config, why = frames.scheduler(look(write(content | {"ztsnr": torch.tensor([])}, path)))
+    config, why = base_configs.scheduler(look(write(content | {"ztsnr": torch.tensor([])}, path)))
     assert (config["rescale_betas_zero_snr"], config["timestep_spacing"]) == (True, "trailing") and "ztsnr" in why
 
 
 def test_metadata_of_safetensors_and_counters_of_ckpt_are_kept(tmp_path):
     content = original.checkpoint(pipeline("sd2"))
     save_file(content, tmp_path / "x.safetensors", metadata={"modelspec.prediction_type": "epsilon"})
-    assert frames.prediction(look(tmp_path / "x.safetensors"))[0] == "epsilon"
+    assert base_configs.prediction(look(tmp_path / "x.safetensors"))[0] == "epsilon"
     for step, kind in ((875000, "epsilon"), (140000, "v_prediction")):
         torch.save({"state_dict": content, "global_step": step}, tmp_path / "x.ckpt")
-        assert frames.prediction(look(tmp_path / "x.ckpt"))[0] == kind
+        assert base_configs.prediction(look(tmp_path / "x.ckpt"))[0] == kind
 
 
 def test_a_unet_is_measured_where_nothing_says_what_it_predicts():
@@ -158,7 +162,7 @@ def test_a_unet_is_measured_where_nothing_says_what_it_predicts():
     from comparer.models.catalog import DEMO
 
     unet = UNet2DConditionModel.from_pretrained(str(DEMO / "unet"))  # predicts v
-    assert frames.measured(unet)[0] == "v_prediction"
+    assert base_configs.measured(unet)[0] == "v_prediction"
     alpha = DDIMScheduler.from_pretrained(str(DEMO / "scheduler")).alphas_cumprod[999]
 
     class Epsilon(torch.nn.Module):
@@ -173,11 +177,11 @@ def test_a_unet_is_measured_where_nothing_says_what_it_predicts():
             v = unet(x, timestep, encoder_hidden_states=encoder_hidden_states).sample
             return SimpleNamespace(sample=alpha.sqrt() * v + (1 - alpha).sqrt() * x)
 
-    assert frames.measured(Epsilon())[0] == "epsilon"
-    kind, why = frames.prediction(layout("SD 2.x"), Epsilon())
+    assert base_configs.measured(Epsilon())[0] == "epsilon"
+    kind, why = base_configs.prediction(layout("SD 2.x"), Epsilon())
     assert kind == "epsilon" and why.startswith("measured")
-    assert frames.prediction(layout("SD 2.x", {"modelspec.prediction_type": "v"}), Epsilon())[0] == "v_prediction"
-    assert frames.prediction(layout("SD 1.x"), unet)[0] == "epsilon"
+    assert base_configs.prediction(layout("SD 2.x", {"modelspec.prediction_type": "v"}), Epsilon())[0] == "v_prediction"
+    assert base_configs.prediction(layout("SD 1.x"), unet)[0] == "epsilon"
 
 
 def test_configurations_are_told_without_torch():

@@ -7,9 +7,9 @@ import torch
 from safetensors.torch import load_file
 
 from comparer.checkpoints import convert
-from comparer.checkpoints.layout import choose
-from comparer.checkpoints.look import look
-from comparer.checkpoints.tensors import reading
+from comparer.checkpoints.files.layout import choose
+from comparer.checkpoints.files.scan import look
+from comparer.checkpoints.files.tensors import reading
 from comparer.errors import ComparerError
 from helpers import original_layout as original
 from helpers.components import UNETS, config_of, filled, fitted, models, write

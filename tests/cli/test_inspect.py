@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from comparer.checkpoints.card import make
+from comparer.checkpoints.inspection.card import make
 from comparer.cli import main
 from comparer.models.catalog import DEMO
 from helpers.original_layout import original

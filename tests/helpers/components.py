@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from comparer.checkpoints import convert
-from comparer.checkpoints.tensors import reading
+from comparer.checkpoints.files.tensors import reading
 
 UNETS = {"sd1": "SD 1.x", "sd2": "SD 2.x", "sdxl": "SDXL"}
 

@@ -1,8 +1,8 @@
 """Weights of a tiny pipeline, changed, saved and compared."""
 
 from comparer.checkpoints.find import resolve
+from comparer.checkpoints.spec import parse
 from comparer.pipelines import loader
-from comparer.weights import parse
 
 
 def load(text, config):

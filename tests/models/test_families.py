@@ -11,6 +11,7 @@ import pytest
 
 from comparer.accelerators.base import denoiser_of
 from comparer.checkpoints.find import resolve
+from comparer.checkpoints.spec import parse
 from comparer.compare import Progress, compare
 from comparer.config import Config
 from comparer.door import ask
@@ -21,7 +22,6 @@ from comparer.models.families.base import FAMILIES
 from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_dtype
-from comparer.weights import parse
 from helpers.runs import finish, pixels
 
 U_NETS = ("sd1", "sd2", "sdxl")

@@ -5,7 +5,7 @@ from shutil import copy, copytree
 
 import pytest
 
-from comparer.checkpoints.look import look
+from comparer.checkpoints.files.scan import look
 from comparer.errors import ComparerError
 from helpers import original_layout as original
 from helpers.tiny_weights import holds, load, moved, prefixed, save, unet

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from comparer.checkpoints import convert, frames
+from comparer.checkpoints import base_configs, convert
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.sources import sources
 from comparer.errors import ComparerError
@@ -293,7 +293,10 @@ def test_a_file_of_full_size_finds_its_configurations_without_a_connection(tmp_p
     """Names and shapes of a whole SD 2.x in a header; its data are a hole in the file, which takes no room."""
     names = {"sd2": "SD 2.x"}
     pipe = SimpleNamespace(
-        **{name: convert.module(frames.frame(names["sd2"]).config(name)) for name in frames.frame(names["sd2"]).models}
+        **{
+            name: convert.module(base_configs.frame(names["sd2"]).config(name))
+            for name in base_configs.frame(names["sd2"]).models
+        }
     )
     path = sparse(original.checkpoint(pipe), tmp_path / "ck" / "v2.safetensors")
     found = resolve("ck/v2.safetensors", replace(config, checkpoints=(path.parent,)))

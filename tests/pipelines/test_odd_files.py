@@ -8,14 +8,14 @@ from shutil import copytree
 import pytest
 
 from comparer.checkpoints.find import local_names, loose_names, resolve
-from comparer.checkpoints.fingerprint import Hashes
+from comparer.checkpoints.inspection.fingerprint import Hashes
+from comparer.checkpoints.spec import parse
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from comparer.pipelines.assemble import record
-from comparer.weights import parse
 from helpers.tiny_weights import load, save, unet
 
 LAYER = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from comparer import history
+from comparer.checkpoints.spec import Weights, parse
 from comparer.cli import main
 from comparer.compare import compare
 from comparer.config import UNLIMITED
@@ -17,7 +18,6 @@ from comparer.pipelines import loader, memory
 from comparer.request import Arm, Request
 from comparer.resume import extended
 from comparer.sweep import read_file
-from comparer.weights import Weights, parse
 from helpers import small
 from helpers.runs import PROMPT, finish, pixels
 from helpers.small import NAME, SIZE

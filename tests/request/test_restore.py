@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from comparer.accelerators import parse, parse_stack
+from comparer.checkpoints.spec import Weights
 from comparer.cli import main
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
@@ -21,7 +22,6 @@ from comparer.foreign import sampler
 from comparer.history import RunFolder, load
 from comparer.request import Arm, Request, Settings
 from comparer.restore import FOREIGN, GRID, PICTURE, RECORD, restore
-from comparer.weights import Weights
 from helpers.hostile_texts import HOSTILE
 from helpers.noise_runs import compared
 from helpers.runs import ask, finish

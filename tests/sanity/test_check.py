@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from comparer.checkpoints.components import block_of
+from comparer.checkpoints.files.components import block_of
 from comparer.checkpoints.find import resolve
 from comparer.cli import main
 from comparer.config import Config

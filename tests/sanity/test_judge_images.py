@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from comparer.checkpoints.card import make
-from comparer.checkpoints.look import look
+from comparer.checkpoints.files.scan import look
+from comparer.checkpoints.inspection.card import make
 from comparer.checkpoints.read import read_folder
 from comparer.demo.evaluate import draw as scenes
 from comparer.models.catalog import CATALOG, DEMO

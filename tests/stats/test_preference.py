@@ -7,6 +7,7 @@ import gradio as gr
 import pytest
 
 from comparer import history
+from comparer.checkpoints.spec import Weights, parse
 from comparer.door import ask
 from comparer.export.curves import curve
 from comparer.held import as_baseline, incomplete
@@ -20,7 +21,6 @@ from comparer.stats.verdict import DEFAULT, NO_DIFFERENCE
 from comparer.ui.details import details
 from comparer.ui.results import headline
 from comparer.ui.weights import Which
-from comparer.weights import Weights, parse
 from helpers.runs import PROMPT, finish
 
 

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from comparer import turns
-from comparer.checkpoints.card import make
+from comparer.checkpoints.inspection.card import make
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import Stopped

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from comparer.checkpoints.layout import choose
-from comparer.checkpoints.look import look
+from comparer.checkpoints.files.layout import choose
+from comparer.checkpoints.files.scan import look
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
 from helpers.tiny_pipelines import pipeline

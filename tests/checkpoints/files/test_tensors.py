@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from comparer.checkpoints.groups import groups
-from comparer.checkpoints.tensors import Tensor, reading, stored
+from comparer.checkpoints.files.tensors import Tensor, reading, stored
+from comparer.checkpoints.files.weight_sets import groups
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
 from helpers.runs import ROOT
@@ -131,7 +131,7 @@ def test_a_torch_file_stays_on_the_disk_until_a_tensor_is_read(tmp_path):
     torch.save({name: torch.zeros(25_000_000) for name in "ab"}, tmp_path / "x.pt")
     code = (
         "import resource, sys; from pathlib import Path; import torch\n"
-        "from comparer.checkpoints.tensors import stored\n"
+        "from comparer.checkpoints.files.tensors import stored\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "found = stored(Path(sys.argv[1]))\n"
         "assert len(found.tensors) == 2\n"

@@ -9,12 +9,12 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from comparer.checkpoints import fingerprint as fingerprints
-from comparer.checkpoints.fingerprint import Hashes, digest, equal, in_common
-from comparer.checkpoints.health import check, distances
-from comparer.checkpoints.layout import choose
-from comparer.checkpoints.look import look
-from comparer.checkpoints.tensors import stored
+from comparer.checkpoints.files.layout import choose
+from comparer.checkpoints.files.scan import look
+from comparer.checkpoints.files.tensors import stored
+from comparer.checkpoints.inspection import fingerprint as fingerprints
+from comparer.checkpoints.inspection.fingerprint import Hashes, digest, equal, in_common
+from comparer.checkpoints.inspection.health import check, distances
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
 from helpers.original_layout import original

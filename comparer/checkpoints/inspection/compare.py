@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from comparer.checkpoints.card import Card, Seen
-from comparer.checkpoints.components import DENOISERS
-from comparer.checkpoints.fingerprint import digest, equal, in_common
-from comparer.checkpoints.groups import EMA, RAW
-from comparer.checkpoints.health import Distances, distances
-from comparer.checkpoints.tensors import reading
+from comparer.checkpoints.files.components import DENOISERS
+from comparer.checkpoints.files.tensors import reading
+from comparer.checkpoints.files.weight_sets import EMA, RAW
+from comparer.checkpoints.inspection.card import Card, Seen
+from comparer.checkpoints.inspection.fingerprint import digest, equal, in_common
+from comparer.checkpoints.inspection.health import Distances, distances
 
 BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 

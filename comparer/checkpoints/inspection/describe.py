@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from comparer.checkpoints.card import Card, Curve, Read, Seen
-from comparer.checkpoints.health import Distances, Health
-from comparer.checkpoints.layout import Layout
+from comparer.checkpoints.files.layout import Layout
+from comparer.checkpoints.inspection.card import Card, Curve, Read, Seen
+from comparer.checkpoints.inspection.health import Distances, Health
 from comparer.text import shown
 
 HALVES = {"ema": "EMA", "raw": "raw"}

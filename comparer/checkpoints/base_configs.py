@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.assets import ASSETS
-from comparer.checkpoints.layout import Layout
+from comparer.checkpoints.files.layout import Layout
 from comparer.errors import ComparerError
 from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare

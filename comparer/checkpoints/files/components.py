@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from comparer.checkpoints.tensors import Tensor
+from comparer.checkpoints.files.tensors import Tensor
 from comparer.text import shown
 
 UNKNOWN = "network"

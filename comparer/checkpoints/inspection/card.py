@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.components import head
-from comparer.checkpoints.fingerprint import Fingerprint, Hashes, digest, fingerprint
-from comparer.checkpoints.groups import EMA, RAW
-from comparer.checkpoints.health import Distances, Health, distances
-from comparer.checkpoints.layout import File, Layout, Part, choose
-from comparer.checkpoints.look import look
-from comparer.checkpoints.tensors import Tensor, reading
+from comparer.checkpoints.files.components import head
+from comparer.checkpoints.files.layout import File, Layout, Part, choose
+from comparer.checkpoints.files.scan import look
+from comparer.checkpoints.files.tensors import Tensor, reading
+from comparer.checkpoints.files.weight_sets import EMA, RAW
+from comparer.checkpoints.inspection.fingerprint import Fingerprint, Hashes, digest, fingerprint
+from comparer.checkpoints.inspection.health import Distances, Health, distances
 from comparer.errors import Stopped
 
 CURVE = 100  # values from which a list counts as a curve over timesteps

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from comparer.checkpoints.tensors import Stored, Tensor
+from comparer.checkpoints.files.tensors import Stored, Tensor
 
 EMA, RAW, UNKNOWN = "ema", "raw", ""
 BESIDE = "it stands beside the EMA half"

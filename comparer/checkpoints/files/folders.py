@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from comparer.checkpoints.groups import half_of
-from comparer.checkpoints.tensors import ENDINGS, TORCH
+from comparer.checkpoints.files.tensors import ENDINGS, TORCH
+from comparer.checkpoints.files.weight_sets import half_of
 from comparer.errors import ComparerError
 from comparer.text import shown
 

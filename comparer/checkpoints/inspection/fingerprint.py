@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.tensors import Tensor
+from comparer.checkpoints.files.tensors import Tensor
 from comparer.errors import ComparerError
 from comparer.text import shown
 
@@ -212,7 +212,7 @@ def of(tensors: Iterable[Tensor]) -> Fingerprint:
     Raises:
         ComparerError: one cannot be read.
     """
-    from comparer.checkpoints.tensors import reading
+    from comparer.checkpoints.files.tensors import reading
 
     listed = list(tensors)
     with reading(listed) as read:

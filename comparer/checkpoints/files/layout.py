@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.components import DENOISERS, Lora
-from comparer.checkpoints.groups import EMA, RAW, UNKNOWN
-from comparer.checkpoints.tensors import Tensor
+from comparer.checkpoints.files.components import DENOISERS, Lora
+from comparer.checkpoints.files.tensors import Tensor
+from comparer.checkpoints.files.weight_sets import EMA, RAW, UNKNOWN
 from comparer.errors import ComparerError
 from comparer.text import shown
 

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from comparer.checkpoints.components import block_of
-from comparer.checkpoints.fingerprint import ignored
-from comparer.checkpoints.tensors import Tensor, reading
+from comparer.checkpoints.files.components import block_of
+from comparer.checkpoints.files.tensors import Tensor, reading
+from comparer.checkpoints.inspection.fingerprint import ignored
 
 # The largest finite number of the dtypes that weights are run in.
 RANGES = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}

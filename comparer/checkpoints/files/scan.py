@@ -7,15 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints import folders
-from comparer.checkpoints import layout as kinds
-from comparer.checkpoints.components import COMPONENTS, DENOISERS, Lora, class_of, component_of, helper, lora, original
-from comparer.checkpoints.components import UNKNOWN as NETWORK
-from comparer.checkpoints.components import split as by_component
-from comparer.checkpoints.folders import Weights
-from comparer.checkpoints.groups import BESIDE, EMA, RAW, UNKNOWN, Group, groups
-from comparer.checkpoints.layout import File, Layout, Part
-from comparer.checkpoints.tensors import ENDINGS, TORCH, Stored, Tensor, stored
+from comparer.checkpoints.files import folders
+from comparer.checkpoints.files import layout as kinds
+from comparer.checkpoints.files.components import (
+    COMPONENTS,
+    DENOISERS,
+    Lora,
+    class_of,
+    component_of,
+    helper,
+    lora,
+    original,
+)
+from comparer.checkpoints.files.components import UNKNOWN as NETWORK
+from comparer.checkpoints.files.components import split as by_component
+from comparer.checkpoints.files.folders import Weights
+from comparer.checkpoints.files.layout import File, Layout, Part
+from comparer.checkpoints.files.tensors import ENDINGS, TORCH, Stored, Tensor, stored
+from comparer.checkpoints.files.weight_sets import BESIDE, EMA, RAW, UNKNOWN, Group, groups
 from comparer.errors import ComparerError
 from comparer.text import shown
 

@@ -1,0 +1,1 @@
+"""Inspection of weights: ``card.make``, ``compare.compare``, fingerprints and health."""
