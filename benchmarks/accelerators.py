@@ -26,9 +26,10 @@ from native import NAMES, native, remark
 from packages import applied, exists
 from published import PUBLISHED, Key, beside
 
-from comparer.accelerators import Accelerator, macs, matrix, parse_stack
+from comparer.accelerators import macs, matrix
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.guard import guarded
+from comparer.accelerators.registry import Accelerator, parse_stack
 from comparer.accelerators.stack import why_not
 from comparer.errors import ComparerError
 from comparer.generate import generate

@@ -18,8 +18,8 @@ from statistics import median
 from common import PROMPT, load_average, machine, table
 from native import NAMES, native, remark
 
-from comparer.accelerators import parse_stack
 from comparer.accelerators.base import Accelerator
+from comparer.accelerators.registry import parse_stack
 from comparer.accelerators.stack import label
 from comparer.checkpoints.find import resolve
 from comparer.compare import Finished, compare

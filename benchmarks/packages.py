@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from comparer.accelerators import Accelerator
 from comparer.accelerators.deepcache import DeepCache
+from comparer.accelerators.registry import Accelerator
 from comparer.accelerators.tgate import TGATE
 from comparer.accelerators.tome import ToMe, attention_downsamples
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from common import table
 
-from comparer.accelerators import Accelerator, parse_stack
+from comparer.accelerators.registry import Accelerator, parse_stack
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from comparer import cli_check, cli_continue, cli_evaluate, cli_export, cli_from, cli_history, cli_inspect
-from comparer.accelerators import REGISTRY, matrix
+from comparer.accelerators import matrix
+from comparer.accelerators.registry import REGISTRY
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.cli_run import draw, run
 from comparer.config import Config

@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from comparer import resume
-from comparer.accelerators import Accelerator, parse_stack, stack
+from comparer.accelerators import stack
+from comparer.accelerators.registry import Accelerator, parse_stack
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.spec import NAMES, Weights
 from comparer.checkpoints.spec import parse as parse_weights

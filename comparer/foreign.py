@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from comparer.accelerators import parse_stack, stack
+from comparer.accelerators import stack
+from comparer.accelerators.registry import parse_stack
 from comparer.checkpoints.find import FILES, loose_names, names, resolve
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.spec import parse as parse_weights

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from comparer.accelerators import REGISTRY, Accelerator, matrix
+from comparer.accelerators import matrix
+from comparer.accelerators.registry import REGISTRY, Accelerator
 from comparer.models.catalog import CATALOG
 from comparer.options import OPTIONS
 

@@ -9,9 +9,9 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from comparer.accelerators import from_json as accelerator_from_json
-from comparer.accelerators import to_json as accelerator_to_json
 from comparer.accelerators.base import Accelerator
+from comparer.accelerators.registry import from_json as accelerator_from_json
+from comparer.accelerators.registry import to_json as accelerator_to_json
 from comparer.checkpoints.spec import NAMES, Weights
 from comparer.config import UNLIMITED, Limits
 from comparer.errors import ComparerError

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer import foreign
-from comparer.accelerators import from_json as accelerator_from_json
+from comparer.accelerators.registry import from_json as accelerator_from_json
 from comparer.checkpoints.find import place, resolve
 from comparer.checkpoints.spec import Weights
 from comparer.compare import check

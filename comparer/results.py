@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from comparer.accelerators import Report
+from comparer.accelerators.registry import Report
 from comparer.conditions import Conditions
 from comparer.divergence import Divergence
 from comparer.errors import ComparerError

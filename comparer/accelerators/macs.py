@@ -14,9 +14,9 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from comparer.accelerators import TGATE, Accelerator, parse_stack
 from comparer.accelerators.base import no_guidance
 from comparer.accelerators.matrix import MODELS
+from comparer.accelerators.registry import TGATE, Accelerator, parse_stack
 from comparer.accelerators.stack import accelerated
 from comparer.errors import Stopped
 from comparer.models import samplers

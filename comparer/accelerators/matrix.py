@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, combinations
 from string import ascii_letters
 
-from comparer.accelerators import REGISTRY, Accelerator, build_stack, stack
+from comparer.accelerators import stack
+from comparer.accelerators.registry import REGISTRY, Accelerator, build_stack
 from comparer.models.catalog import CATALOG
 from comparer.models.families.base import FAMILIES
 from comparer.models.tiny import native_config

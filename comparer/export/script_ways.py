@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from comparer.accelerators import Accelerator
+from comparer.accelerators.registry import Accelerator
 from comparer.errors import ComparerError
 from comparer.export.script_weights import CANNOT
 from comparer.models import samplers

@@ -12,7 +12,7 @@ from dataclasses import fields
 
 import gradio as gr
 
-from comparer.accelerators import REGISTRY
+from comparer.accelerators.registry import REGISTRY
 from comparer.checkpoints.find import names, resolve
 from comparer.compare import compare
 from comparer.config import Config

@@ -5,7 +5,7 @@ from typing import Any
 
 import gradio as gr
 
-from comparer.accelerators import REGISTRY, Accelerator, build, build_stack
+from comparer.accelerators.registry import REGISTRY, Accelerator, build, build_stack
 from comparer.door import FIVE
 from comparer.models.families.base import FAMILIES
 from comparer.request import Request

@@ -2,8 +2,8 @@
 
 import pytest
 
-from comparer.accelerators import Report, parse_stack
 from comparer.accelerators.cutoff import GuidanceCutoff
+from comparer.accelerators.registry import Report, parse_stack
 from comparer.request import Request
 from helpers import tiny_pipelines as tiny
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, ask, run, same

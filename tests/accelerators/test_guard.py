@@ -8,9 +8,9 @@ import pytest
 import torch
 from accelerate import cpu_offload
 
-from comparer.accelerators import Accelerator, Report, parse_stack
 from comparer.accelerators.base import denoiser_of, parameter
 from comparer.accelerators.guard import guarded
+from comparer.accelerators.registry import Accelerator, Report, parse_stack
 from comparer.accelerators.stack import accelerated
 from comparer.errors import Stopped
 from helpers import tiny_pipelines as tiny

@@ -8,9 +8,9 @@ import functools
 import numpy as np
 import pytest
 
-from comparer.accelerators import parse_stack
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.macs import ratio
+from comparer.accelerators.registry import parse_stack
 from comparer.accelerators.stack import label, why_not
 from comparer.checkpoints.find import resolve
 from comparer.config import Config

@@ -9,9 +9,9 @@ import weakref
 
 import pytest
 
-from comparer.accelerators import build, parse_stack
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.deepcache import DeepCache
+from comparer.accelerators.registry import build, parse_stack
 from comparer.accelerators.stack import accelerated, why_not
 from comparer.accelerators.tgate import TGATE
 from comparer.errors import ComparerError

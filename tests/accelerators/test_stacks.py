@@ -2,10 +2,10 @@
 
 import pytest
 
-from comparer.accelerators import REGISTRY, build_stack, from_json, parse, parse_stack, to_json
 from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.deepcache import DeepCache
 from comparer.accelerators.matrix import stacks
+from comparer.accelerators.registry import REGISTRY, build_stack, from_json, parse, parse_stack, to_json
 from comparer.accelerators.stack import check, label, why_not
 from comparer.accelerators.tgate import TGATE
 from comparer.accelerators.tome import ToMe

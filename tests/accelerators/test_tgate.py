@@ -2,7 +2,7 @@
 
 import pytest
 
-from comparer.accelerators import Report
+from comparer.accelerators.registry import Report
 from comparer.accelerators.tgate import TGATE
 from comparer.errors import ComparerError
 from comparer.request import Request

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from comparer.accelerators import REGISTRY, Report, parse
 from comparer.accelerators.guard import guarded
+from comparer.accelerators.registry import REGISTRY, Report, parse
 from comparer.accelerators.stack import accelerated
 from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError

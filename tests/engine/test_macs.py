@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from comparer.accelerators import parse
 from comparer.accelerators.macs import macs, ratio
+from comparer.accelerators.registry import parse
 from comparer.accelerators.tome import ToMe
 from comparer.generate import generate
 from comparer.models.catalog import CATALOG

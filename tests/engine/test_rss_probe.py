@@ -10,7 +10,7 @@ import sys
 import psutil
 import pytest
 
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.request import Settings

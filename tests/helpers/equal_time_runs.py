@@ -1,6 +1,6 @@
 """A comparison with an equal-time arm, built from scores."""
 
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.likeness import Similarity
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison

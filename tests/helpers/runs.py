@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.compare import Finished, compare
 from comparer.request import Arm, Request, Settings
 

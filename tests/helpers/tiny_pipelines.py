@@ -3,8 +3,8 @@
 import functools
 from pathlib import Path
 
-from comparer.accelerators import parse_stack
 from comparer.accelerators.base import denoiser_of
+from comparer.accelerators.registry import parse_stack
 from comparer.accelerators.stack import accelerated
 from comparer.checkpoints.read import Checkpoint
 from comparer.errors import Stopped

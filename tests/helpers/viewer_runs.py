@@ -9,7 +9,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 from PIL import Image
 
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.likeness import Similarity
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison

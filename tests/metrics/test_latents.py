@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from comparer.accelerators import parse_stack
+from comparer.accelerators.registry import parse_stack
 from comparer.checkpoints.find import resolve
 from comparer.conditions import Conditions, differ
 from comparer.config import Config

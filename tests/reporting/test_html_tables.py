@@ -1,6 +1,6 @@
 """The tables of the page."""
 
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.config import UNLIMITED
 from comparer.html.tables import pairs_table
 from comparer.likeness import Similarity

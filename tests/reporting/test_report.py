@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.cli import _parser
 from comparer.config import Config, Limits
 from comparer.door import ask as door

@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from comparer import door
-from comparer.accelerators import REGISTRY, parse_stack
+from comparer.accelerators.registry import REGISTRY, parse_stack
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.export.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script

@@ -6,7 +6,8 @@ from dataclasses import fields
 
 import pytest
 
-from comparer.accelerators import REGISTRY, matrix
+from comparer.accelerators import matrix
+from comparer.accelerators.registry import REGISTRY
 from comparer.readme import PARTS, up_to_date
 from helpers.runs import ROOT
 
@@ -63,8 +64,8 @@ def test_the_multiply_accumulates_are_those_of_the_command(column, families):
 
 def test_the_cutoff_is_most_of_t_gates_saving():
     """As docs/accelerators.md says: without reuse of self-attention, T-GATE saves little more than guidance."""
-    from comparer.accelerators import parse_stack
     from comparer.accelerators.macs import ratio
+    from comparer.accelerators.registry import parse_stack
     from comparer.models.tiny import native_config
     from comparer.request import Settings
 

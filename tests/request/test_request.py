@@ -7,7 +7,7 @@ from time import monotonic
 
 import pytest
 
-from comparer.accelerators import parse_stack
+from comparer.accelerators.registry import parse_stack
 from comparer.config import Config, Limits
 from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError

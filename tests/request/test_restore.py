@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from comparer.accelerators import parse, parse_stack
+from comparer.accelerators.registry import parse, parse_stack
 from comparer.checkpoints.spec import Weights
 from comparer.cli import main
 from comparer.config import Config, Limits

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from comparer import door, history
-from comparer.accelerators import REGISTRY, to_json
+from comparer.accelerators.registry import REGISTRY, to_json
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError

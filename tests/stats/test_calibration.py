@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from comparer.accelerators import REGISTRY
 from comparer.accelerators.base import denoiser_of
+from comparer.accelerators.registry import REGISTRY
 from comparer.request import Arm
 from comparer.results import Call, Comparison, Shot
 from helpers.benchmark_output import benchmark, rows
@@ -150,7 +150,7 @@ def test_the_plant_goes_through_a_real_comparison_and_leaves_nothing(real, confi
 
 
 def test_an_arm_with_other_pictures_is_refused(real, config):
-    from comparer.accelerators import parse_stack
+    from comparer.accelerators.registry import parse_stack
 
     with pytest.raises(RuntimeError, match="Cutoff did not make the baseline's pictures"):
         real.compared(Arm("Cutoff", parse_stack("Guidance cutoff(after=0)")), config, [0], 2)

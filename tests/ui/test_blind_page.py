@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from comparer import blind, history
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.request import Arm
 from helpers.pages import serving
 from helpers.runs import PROMPT

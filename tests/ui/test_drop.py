@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from comparer.accelerators import parse
+from comparer.accelerators.registry import parse
 from comparer.config import Config, Limits
 from comparer.door import FIVE, ask
 from comparer.models.catalog import DEMO
