@@ -16,9 +16,9 @@ from common import PROMPT, load_average, machine, table
 
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
+from comparer.metrics import clip, scorers
+from comparer.metrics.similarity import MS_SSIM_SIDE, differences, opened, similarity
 from comparer.models.libraries import prepare
-from comparer.scores import clip, scorers
-from comparer.scores.similarity import MS_SSIM_SIDE, differences, opened, similarity
 
 
 def cost(work: Callable[[], Any], rounds: int) -> str:

@@ -43,7 +43,7 @@ Measures = dict[str, float]
 
 def demo(work: Path) -> tuple[list[dict[str, Any]], list[Measures]]:
     """Make the demo's pictures; return those of the check's prompts, with scores, and the measures of the others."""
-    from comparer.scores.clip import demo_scorer
+    from comparer.metrics.clip import demo_scorer
 
     config, own, others = Config(), [], []
     checkpoint = resolve("demo", config)

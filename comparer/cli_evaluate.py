@@ -12,11 +12,11 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.evaluate import Card, Evaluation
 from comparer.events import Finished, Progress
+from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
 from comparer.request import ALSO, NOISE, NOISE_HELP
-from comparer.scores.scorers import SCORERS
 from comparer.stats.verdict import DEFAULT, Thresholds
 
 PROMPTS = DEMO.parent / "prompts"

@@ -14,12 +14,12 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
 from comparer.going import hold
+from comparer.metrics import scorers
 from comparer.models import samplers
 from comparer.request import Request
 from comparer.results import Comparison
 from comparer.resume import continued
 from comparer.run import Run
-from comparer.scores import scorers
 from comparer.turns import turn
 
 __all__ = ["Finished", "Progress", "Seen", "Waiting", "check", "compare"]

@@ -6,10 +6,10 @@ from typing import Any
 
 from comparer.accelerators.registry import Report
 from comparer.conditions import Conditions
-from comparer.divergence import Divergence
 from comparer.errors import ComparerError
 from comparer.figures import Figures, average, geometric_mean, middle, share
-from comparer.likeness import Mean, Place, Similarity, mean, place
+from comparer.metrics.latents import Divergence
+from comparer.metrics.similarity_data import Mean, Place, Similarity, mean, place
 from comparer.request import Request
 from comparer.shots import Call, NotRun, Scorer, Shot
 from comparer.stats.evidence import Evidence

@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from comparer import beside, divergence, rival, scoring
+from comparer import beside, rival, scoring
 from comparer.checkpoints.read import Checkpoint
 from comparer.conditions import unlike
 from comparer.config import Config
@@ -16,6 +16,7 @@ from comparer.errors import ComparerError, Stopped
 from comparer.events import Emit, Event, Finished, Progress, Seen
 from comparer.fetch import reporter
 from comparer.history import RunFolder
+from comparer.metrics import latents
 from comparer.models import samplers
 from comparer.pipelines import memory
 from comparer.pipelines.device import empty
@@ -54,7 +55,7 @@ class Run:
         self.began = monotonic()
         self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
         self.again: dict[str, list[Any]] = {}  # file of a baseline's shot -> pictures of its further runs
-        self.traced: divergence.Trace | None = None  # the baseline's
+        self.traced: latents.Trace | None = None  # the baseline's
 
     @property
     def request(self) -> Request:
@@ -78,8 +79,8 @@ class Run:
     def _load(self) -> None:
         """Load the arms' pipelines and the scorer; a name that is kept here would keep a pipeline in memory."""
         self._progress("loading", f"Loading {self.checkpoint.model.title}", 0)
+        from comparer.metrics import clip
         from comparer.pipelines import caveats
-        from comparer.scores import clip
 
         self.pipes.begin(lambda text: self._progress("loading", text, 0))
         if len(self.pipes.blocks) > 1:
@@ -176,7 +177,7 @@ class Run:
         self.pace.begin(position, self.failed)
         self._progress(planned.kind, text, position)
         self.emit.settled()  # nobody draws what happened before while this call is timed
-        make: Callable[..., Any] = divergence.trace if planned.kind == pace.TRACE else generate
+        make: Callable[..., Any] = latents.trace if planned.kind == pace.TRACE else generate
         try:
             output = make(
                 loaded,
@@ -233,7 +234,7 @@ class Run:
             self.chosen_from.append((planned.arm, output.seconds, output.stages["denoising"]))
         elif planned.kind == pace.TRACE:
             if self.traced:
-                self.comparison.divergence[planned.arm] = divergence.diverge(self.traced, output)
+                self.comparison.divergence[planned.arm] = latents.diverge(self.traced, output)
                 self._seen()
             else:
                 self.traced = output

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparer.likeness import Mean
+from comparer.metrics.similarity_data import Mean
 from comparer.request import Settings
 from comparer.results import Comparison
 from comparer.shots import Scorer
@@ -20,7 +20,7 @@ def record(scorer: Any, prompts: tuple[str, ...]) -> Scorer:
 
 def not_available(settings: Settings, scorer: Any) -> tuple[str, ...]:
     """Say in a sentence each what of the likeness of two pictures cannot be had here, and what would bring it."""
-    from comparer.scores import similarity
+    from comparer.metrics import similarity
 
     return tuple(similarity.not_available(settings.width, settings.height, scorer).values())
 
@@ -34,7 +34,7 @@ def score(comparison: Comparison, folder: Path, scorer: Any, again: dict[str, li
         scorer: a ``ClipScorer``, or None.
         again: file of a baseline's shot -> pictures of its further runs, which are laid beside it and forgotten.
     """
-    from comparer.scores.similarity import opened, similarity
+    from comparer.metrics.similarity import opened, similarity
 
     shots, prompts = comparison.shots, comparison.request.settings.prompts
     if scorer:
@@ -54,7 +54,7 @@ def score(comparison: Comparison, folder: Path, scorer: Any, again: dict[str, li
 
 def distance(comparison: Comparison, folder: Path, scorer: Any) -> Mean | None:
     """Measure how much the baseline's pictures of one prompt differ from seed to seed; None with one seed."""
-    from comparer.scores.scale import seed_distance
+    from comparer.metrics.reference_scale import seed_distance
 
     by_prompt: dict[int, list[Path]] = {}
     for shot in comparison.shots:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from comparer.likeness import Similarity
+from comparer.metrics.similarity_data import Similarity
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median, median_low
 
-from comparer.divergence import Step
 from comparer.export.drawing import EDGE, GRID, GROUND, PAGE, SMALL, WIDTH, Row, chart, scale, svg, text, width, wrapped
+from comparer.metrics.latents import Step
 from comparer.stats.intervals import Estimate
 
 ACCENT = "var(--color-accent, #0d9488)"

@@ -7,7 +7,7 @@ from comparer.export import plots
 from comparer.held import HALVES, as_baseline, card, components
 from comparer.html.cards import name
 from comparer.html.tables import show, table
-from comparer.likeness import Mean
+from comparer.metrics.similarity_data import Mean
 from comparer.notes import interval, loss, ratio
 from comparer.results import Comparison
 from comparer.text import signed

@@ -208,7 +208,7 @@ class _Checking:
     def _scores(
         self, checkpoint: Checkpoint, base: Base, settings: Settings, pictures: list[Any]
     ) -> list[tuple[float, ...]]:
-        from comparer.scores import clip
+        from comparer.metrics import clip
 
         scorer = clip.scorer_for(checkpoint, reporter(self.emit), self.stop.is_set)
         if isinstance(scorer, str):

@@ -15,10 +15,10 @@ from comparer.config import Config
 from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.export.png_text import read_request
+from comparer.metrics.similarity import similarity
 from comparer.notes import judged, likeness, notes
 from comparer.order import AS_ASKED, LIKENESS, SCORE, ordered
 from comparer.results import Comparison
-from comparer.scores.similarity import similarity
 from comparer.timing import clock, pace
 from helpers.runs import PROMPT, finish
 from helpers.small import NAME, SIZE

@@ -1,7 +1,7 @@
 """A comparison with an equal-time arm, built from scores."""
 
 from comparer.accelerators.registry import parse
-from comparer.likeness import Similarity
+from comparer.metrics.similarity_data import Similarity
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Shot

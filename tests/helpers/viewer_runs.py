@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from comparer.accelerators.registry import parse
-from comparer.likeness import Similarity
+from comparer.metrics.similarity_data import Similarity
 from comparer.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Scorer, Shot

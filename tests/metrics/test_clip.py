@@ -10,10 +10,10 @@ import pytest
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.demo import scenes
+from comparer.metrics import clip
+from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
-from comparer.scores import clip
-from comparer.scores.scorers import SCORERS
 from helpers.runs import PROMPT, ask, finish
 
 

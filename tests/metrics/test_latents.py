@@ -11,9 +11,9 @@ from comparer.accelerators.registry import parse_stack
 from comparer.checkpoints.find import resolve
 from comparer.conditions import Conditions, differ
 from comparer.config import Config
-from comparer.divergence import Divergence, Trace, diverge, trace
 from comparer.errors import ComparerError, Stopped
 from comparer.generate import generate
+from comparer.metrics.latents import Divergence, Trace, diverge, trace
 from comparer.models import samplers
 from comparer.pipelines import loader
 from helpers.runs import ask as request

@@ -7,9 +7,9 @@ from statistics import fmean
 import pytest
 from PIL import Image
 
-from comparer.likeness import Similarity, mean, place
-from comparer.scores.scale import noise_floor, seed_distance
-from comparer.scores.similarity import similarity
+from comparer.metrics.reference_scale import noise_floor, seed_distance
+from comparer.metrics.similarity import similarity
+from comparer.metrics.similarity_data import Similarity, mean, place
 from helpers.runs import ask, finish
 
 PAIR = Similarity(False, 40, 4.0, 30.0, 0.88, None, 0.1, 0.9)

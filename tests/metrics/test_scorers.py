@@ -10,8 +10,8 @@ from PIL import Image
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.metrics import clip, scorers
 from comparer.models.catalog import DEMO
-from comparer.scores import clip, scorers
 from helpers.runs import PROMPT
 
 TINY = "tiny-clip-for-tests"

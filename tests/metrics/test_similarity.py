@@ -14,9 +14,9 @@ from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.demo import scenes
 from comparer.errors import ComparerError
-from comparer.scores import clip
-from comparer.scores import similarity as module
-from comparer.scores.similarity import MS_SSIM_SIDE, not_available, similarity
+from comparer.metrics import clip
+from comparer.metrics import similarity as module
+from comparer.metrics.similarity import MS_SSIM_SIDE, not_available, similarity
 from helpers.runs import ROOT
 
 
@@ -193,7 +193,7 @@ def test_what_ssim_cannot_tell_is_as_the_document_says():
 
 
 def test_the_document_lists_every_scorer_and_limit():
-    from comparer.scores.scorers import SCORERS
+    from comparer.metrics.scorers import SCORERS
 
     text = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8")
     for source in SCORERS.values():
@@ -208,7 +208,7 @@ def test_importing_it_brings_nothing_heavy():
     import sys
 
     script = (
-        "import sys, comparer.scores.similarity\n"
+        "import sys, comparer.metrics.similarity\n"
         "print([name for name in ('torch', 'torchmetrics', 'numpy', 'PIL', 'open_clip') if name in sys.modules])"
     )
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -2,9 +2,9 @@
 
 import pytest
 
+from comparer.metrics import clip
 from comparer.models.catalog import DEMO
 from comparer.pipelines.caveats import unread
-from comparer.scores import clip
 from comparer.scoring import record
 
 

@@ -17,11 +17,11 @@ from comparer.checkpoints.find import resolve
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
+from comparer.metrics import clip
+from comparer.metrics.scorers import DEMO as DEMO_SCORER
+from comparer.metrics.scorers import SCORERS
 from comparer.models import download, hub
 from comparer.models.catalog import DEMO
-from comparer.scores import clip
-from comparer.scores.scorers import DEMO as DEMO_SCORER
-from comparer.scores.scorers import SCORERS
 from helpers.hub_models import NEEDLESS, SD, SDXL, SIGMA
 from helpers.hub_server import Hub, serving
 from helpers.runs import ROOT, until

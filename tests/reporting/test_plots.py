@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from comparer.divergence import Step
 from comparer.export import drawing, plots
+from comparer.metrics.latents import Step
 from comparer.stats.intervals import Estimate, Interval
 
 LONG = "DeepCache(interval=3)+T-GATE(gate_step=8)"

@@ -12,7 +12,7 @@ from PIL import Image
 from comparer import cards, history, past, two
 from comparer.errors import ComparerError
 from comparer.going import being_made, hold
-from comparer.likeness import Similarity
+from comparer.metrics.similarity_data import Similarity
 from comparer.order import LIKENESS, SCORE
 from comparer.ui import entry as entries_html
 from comparer.ui import link

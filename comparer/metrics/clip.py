@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
+from comparer.metrics.scorers import DEFAULT, SCORERS, Source, choose
 from comparer.models.catalog import DEMO
 from comparer.models.download import OnProgress
 from comparer.models.hub import scorer_weights
 from comparer.models.libraries import prepare
-from comparer.scores.scorers import DEFAULT, SCORERS, Source, choose
 
 log = logging.getLogger(__name__)
 REMEMBERED = 4096  # embeddings: about 12 MB with ViT-L-14

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from comparer.likeness import Mean, mean
-from comparer.scores.similarity import similarity
+from comparer.metrics.similarity import similarity
+from comparer.metrics.similarity_data import Mean, mean
 
 
 def noise_floor(repeats: Sequence[Sequence[Any]], scorer: Any = None) -> Mean | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.likeness import Similarity
+from comparer.metrics.similarity_data import Similarity
 from comparer.models.libraries import prepare
 
 MS_SSIM_SIDE = 176

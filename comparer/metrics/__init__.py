@@ -1,0 +1,1 @@
+"""Metrics of images and latents: CLIP score, similarity of pairs, distance of latents."""
