@@ -26,7 +26,7 @@ from native import NAMES, native, remark
 from packages import applied, exists
 from published import PUBLISHED, Key, beside
 
-from comparer.accelerators import macs, matrix
+from comparer.accelerators import macs
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.guard import guarded
 from comparer.accelerators.registry import Accelerator, parse_stack
@@ -38,7 +38,8 @@ from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
 from comparer.pipelines import loader, memory
 from comparer.pipelines.device import choose_device, empty
-from comparer.request import Request, Settings
+from comparer.request import compatibility
+from comparer.request.request import Request, Settings
 from comparer.timing.clock import synchronise
 
 Stack = tuple[Accelerator, ...]
@@ -152,7 +153,7 @@ def short(stack: Stack) -> str:
 def stacks(loaded: loader.Loaded, settings: Settings) -> list[Stack]:
     """List the stacks that can serve these settings, and those of published figures."""
     checkpoint = loaded.checkpoint
-    found = matrix.stacks(checkpoint.family.name, settings.steps)
+    found = compatibility.stacks(checkpoint.family.name, settings.steps)
     asked = [p for p in PUBLISHED if (p.model, p.steps) == (checkpoint.model.name, settings.steps)]
     found += [built for item in asked if (built := item.accelerators()) not in found]
     request = Request(settings)

@@ -27,7 +27,7 @@ from comparer.accelerators.base import Accelerator, Report, denoiser_of, paramet
 from comparer.compare import Finished, compare
 from comparer.config import Config
 from comparer.models.families.base import FAMILIES
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.stats.intervals import log_ratios, wilson
 from comparer.stats.power import power

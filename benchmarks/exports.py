@@ -25,7 +25,7 @@ def made(folder: Path, rows: int, arms: int, pixels: int) -> None:
     from PIL import Image
 
     from comparer.history import RunFolder
-    from comparer.request import Arm, Request, Settings
+    from comparer.request.request import Arm, Request, Settings
     from comparer.results import Comparison
     from comparer.shots import Call, Shot
 

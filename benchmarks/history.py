@@ -28,7 +28,7 @@ PLACES = ("top left", "top right", "bottom left", "bottom right")
 def real(folder: Path) -> Path:
     """Make one run of five arms and 16 pairs."""
     from comparer.compare import compare
-    from comparer.door import FIVE, ask
+    from comparer.request.build import FIVE, ask
 
     config = Config(runs=folder)
     prompts = "\n".join(f"a large red star in the {place} on a blue background" for place in PLACES)

@@ -29,7 +29,7 @@ from comparer.generate import generate
 from comparer.models.catalog import CATALOG
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_device
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 from comparer.resident import peak_of_process, peak_resident
 
 ACCELERATORS = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")

@@ -16,7 +16,7 @@ from comparer.generate import generate
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES
 from comparer.pipelines import loader
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.timing.clock import synchronise
 
 

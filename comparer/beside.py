@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.results import Comparison
 
 log = logging.getLogger(__name__)

@@ -6,20 +6,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from comparer import cli_check, cli_continue, cli_evaluate, cli_export, cli_from, cli_history, cli_inspect
-from comparer.accelerators import matrix
 from comparer.accelerators.registry import REGISTRY
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.cli_run import draw, run
 from comparer.config import Config
-from comparer.door import FIVE, ask
 from comparer.errors import ComparerError
 from comparer.fetch import fetch
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
-from comparer.request import NOISE, NOISE_HELP, Request
-from comparer.typed import read_prompts
+from comparer.request import compatibility
+from comparer.request.build import FIVE, ask
+from comparer.request.parse import read_prompts
+from comparer.request.request import NOISE, NOISE_HELP, Request
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -175,7 +175,7 @@ def _checkpoints(options: argparse.Namespace) -> int:
 
 
 def _accelerators(options: argparse.Namespace) -> int:
-    print(matrix.text())
+    print(compatibility.text())
     return 0
 
 

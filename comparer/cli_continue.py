@@ -6,9 +6,9 @@ from typing import Any
 
 from comparer import history
 from comparer.cli_run import run
-from comparer.door import with_arm
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
+from comparer.request.build import with_arm
 from comparer.resume import extended
 from comparer.stats.verdict import DEFAULT
 

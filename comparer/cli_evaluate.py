@@ -16,7 +16,7 @@ from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
-from comparer.request import ALSO, NOISE, NOISE_HELP
+from comparer.request.request import ALSO, NOISE, NOISE_HELP
 from comparer.stats.verdict import DEFAULT, Thresholds
 
 PROMPTS = DEMO.parent / "prompts"

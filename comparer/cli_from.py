@@ -6,8 +6,8 @@ from pathlib import Path
 
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.request import Request
-from comparer.restore import restore
+from comparer.request.request import Request
+from comparer.request.restore import restore
 from comparer.text import shown
 
 EXCLUDED = (

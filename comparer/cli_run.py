@@ -10,7 +10,7 @@ from comparer.config import Config
 from comparer.events import Finished, Progress, Waiting
 from comparer.held import incomplete
 from comparer.notes import judged, loss, notes
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.results import Comparison
 from comparer.stats.verdict import Thresholds
 

@@ -16,7 +16,7 @@ from comparer.events import Emit, Event, Finished, Progress, Seen, Waiting, in_t
 from comparer.going import hold
 from comparer.metrics import scorers
 from comparer.models import samplers
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.results import Comparison
 from comparer.resume import continued
 from comparer.run import Run

@@ -15,7 +15,7 @@ from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Event, Finished
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.results import Comparison
 from comparer.resume import unmade
 from comparer.stats.verdict import DEFAULT, Thresholds

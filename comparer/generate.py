@@ -19,7 +19,7 @@ from comparer.models import samplers
 from comparer.models.families.base import Family
 from comparer.pipelines import memory
 from comparer.pipelines.loader import Loaded
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.timing.clock import Clock
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from comparer import cards
 from comparer.errors import ComparerError
-from comparer.export import png_text
+from comparer.request import png_write
 from comparer.results import Comparison
 from comparer.text import shown, slug
 
@@ -46,9 +46,9 @@ class RunFolder:
         request = comparison.request
         name = f"{arm}-{slug(request.arms[arm].name)}_p{prompt + 1:03}_s{seed}.png"
         card = comparison.card(arm)
-        texts = png_text.shot_texts(request, arm, prompt, seed, card["name"], comparison.model_hash(arm))
+        texts = png_write.shot_texts(request, arm, prompt, seed, card["name"], comparison.model_hash(arm))
         with self._written():
-            png_text.save_png(picture, self.path / name, texts)
+            png_write.save_png(picture, self.path / name, texts)
         return name
 
     def save(self, comparison: Comparison) -> None:

@@ -9,7 +9,7 @@ from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.pipelines.loader import Loaded
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.results import Comparison
 
 SPARE = 0.6  # share of the free memory that weights may take; calls take the rest

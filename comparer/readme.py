@@ -12,10 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from comparer.accelerators import matrix
 from comparer.accelerators.registry import REGISTRY, Accelerator
 from comparer.models.catalog import CATALOG
 from comparer.options import OPTIONS
+from comparer.request import compatibility
 
 
 def options() -> str:
@@ -133,7 +133,7 @@ def _range(schema: dict) -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "options": options,
     "models": models,
-    "matrix": lambda: f"```text\n{matrix.text()}\n```",
+    "matrix": lambda: f"```text\n{compatibility.text()}\n```",
     **{kind.__name__: partial(parameters, kind) for kind in REGISTRY.values()},
     "run-format": run_format,
     "macs": multiply_accumulates,

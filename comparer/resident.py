@@ -22,7 +22,7 @@ from tempfile import TemporaryFile
 from comparer.accelerators.base import Accelerator
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError, Stopped
-from comparer.request import Request, Settings
+from comparer.request.request import Request, Settings
 from comparer.text import shown
 
 _FAILED = "Peak memory was not measured:"

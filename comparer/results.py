@@ -10,7 +10,7 @@ from comparer.errors import ComparerError
 from comparer.figures import Figures, average, geometric_mean, middle, share
 from comparer.metrics.latents import Divergence
 from comparer.metrics.similarity_data import Mean, Place, Similarity, mean, place
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.shots import Call, NotRun, Scorer, Shot
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift

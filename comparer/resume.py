@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from comparer.errors import ComparerError
-from comparer.request import EQUAL_TIME, Arm, Request, fewer
+from comparer.request.request import EQUAL_TIME, Arm, Request, fewer
 from comparer.results import Comparison
 from comparer.stats.verdict import Thresholds
 from comparer.timing.pace import Left

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from comparer.models.samplers import evaluations
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.results import Comparison
 from comparer.stats.intervals import Estimate, difference
 from comparer.stats.power import level_at

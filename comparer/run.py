@@ -22,7 +22,7 @@ from comparer.pipelines import memory
 from comparer.pipelines.device import empty
 from comparer.pipelines.environment import environment
 from comparer.pipes import Pipes
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.results import Comparison
 from comparer.resume import left, made_before
 from comparer.shots import Call, NotRun, Shot

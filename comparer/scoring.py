@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.metrics.similarity_data import Mean
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.results import Comparison
 from comparer.shots import Scorer
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from comparer.config import Config
-from comparer.door import ask
 from comparer.errors import ComparerError
-from comparer.request import Request
+from comparer.request.build import ask
+from comparer.request.parse import read_prompts
+from comparer.request.request import Request
 from comparer.text import shown
-from comparer.typed import read_prompts
 
 SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "guidance_rescale")
 """Arguments of ``door.ask`` that may be lists."""

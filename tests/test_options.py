@@ -12,12 +12,12 @@ from comparer import config as options
 from comparer.checkpoints.find import names, resolve
 from comparer.cli import main
 from comparer.config import Config, Limits
-from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.options import OPTIONS, add_arguments, from_arguments
 from comparer.readme import up_to_date
-from comparer.request import Request
+from comparer.request.build import ask
+from comparer.request.request import Request
 from helpers.pages import serving
 from helpers.runs import PROMPT, ROOT
 

@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any
 
 from comparer.accelerators.base import no_guidance
-from comparer.accelerators.matrix import MODELS
 from comparer.accelerators.registry import TGATE, Accelerator, parse_stack
 from comparer.accelerators.stack import accelerated
 from comparer.errors import Stopped
@@ -25,7 +24,8 @@ from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
 from comparer.models.tiny import native_config
 from comparer.pipelines.caveats import binned
-from comparer.request import Settings
+from comparer.request.compatibility import MODELS
+from comparer.request.request import Settings
 
 _stop: ContextVar[Callable[[], bool]] = ContextVar("stop")  # beside the cache: not part of the question
 _one_at_a_time = threading.Lock()  # the denoiser is kept, and accelerators change it while they are applied

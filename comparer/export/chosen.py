@@ -1,8 +1,8 @@
 """What is taken of a comparison, as people type it: "1-3" prompts, "7,9" seeds."""
 
 from comparer.errors import ComparerError
-from comparer.request import Request
-from comparer.typed import parse_seeds
+from comparer.request.parse import parse_seeds
+from comparer.request.request import Request
 
 
 def rows(request: Request, prompts: str = "", seeds: str = "") -> tuple[tuple[int, int], ...] | None:

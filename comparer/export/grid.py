@@ -11,11 +11,12 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from comparer.errors import ComparerError
-from comparer.export import lettering, png_text
+from comparer.export import lettering
 from comparer.export.grid_layout import Layout, Page, TooLarge
 from comparer.export.grid_options import CELLS, MAX_PIXELS, GridOptions, cell_of, factor
 from comparer.export.grid_words import EMPTY, GREY, PAPER, RULE
 from comparer.export.lettering import Style
+from comparer.request import png_write
 from comparer.results import Comparison
 from comparer.shots import Shot
 
@@ -65,7 +66,7 @@ def save_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, 
     into = into or folder
     paths = [into / ("grid.png" if number == 1 else f"grid-{number}.png") for number in range(1, len(cut) + 1)]
     for number, (page, path) in enumerate(zip(cut, paths, strict=True), 1):
-        png_text.save_png(_paint(layout, page, folder), path, _texts(layout, number, len(cut)))
+        png_write.save_png(_paint(layout, page, folder), path, _texts(layout, number, len(cut)))
     for stale in into.glob("grid-*.png"):
         if re.fullmatch(r"grid-\d+\.png", stale.name) and stale not in paths:
             stale.unlink(missing_ok=True)
@@ -95,9 +96,9 @@ def _texts(layout: Layout, number: int, pages: int) -> dict[str, str]:
     comparison, arm, item = layout.comparison, layout.arms[0], layout.items[0]
     name = comparison.card(arm).get("name", comparison.request.settings.checkpoint)
     about = asdict(layout.options) | {"page": number, "pages": pages, "shown": list(layout.cell)}
-    data = json.loads(png_text.request_text(comparison.request)) | {"grid": about}
-    line = png_text.parameters_line(comparison.request, arm, *item, name, comparison.model_hash(arm))
-    return {"parameters": line, png_text.CHUNK: json.dumps(data)}
+    data = json.loads(png_write.request_text(comparison.request)) | {"grid": about}
+    line = png_write.parameters_line(comparison.request, arm, *item, name, comparison.model_hash(arm))
+    return {"parameters": line, png_write.CHUNK: json.dumps(data)}
 
 
 def _paint(layout: Layout, page: Page, folder: Path) -> Image.Image:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.request import Request, Settings
+from comparer.request.request import Request, Settings
 from comparer.text import shown
 
 MAX_PIXELS = 64_000_000  # of a page: what Pillow and browsers open without a warning, about 190 MB while it is drawn

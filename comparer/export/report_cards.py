@@ -9,7 +9,7 @@ from comparer.held import card, components, incomplete
 from comparer.html.cards import count, name
 from comparer.html.details import held
 from comparer.html.tables import table
-from comparer.request import ALSO, Request
+from comparer.request.request import ALSO, Request
 from comparer.results import Comparison
 from comparer.stats.verdict import Thresholds
 from comparer.text import shown

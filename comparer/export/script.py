@@ -10,7 +10,7 @@ from comparer.export.script_ways import Asked, Way, way
 from comparer.export.script_weights import CANNOT, Loading, loading, plain
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES, Family
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.results import Comparison
 from comparer.shots import Shot
 from comparer.text import shown, slug

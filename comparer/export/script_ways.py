@@ -9,7 +9,7 @@ from comparer.errors import ComparerError
 from comparer.export.script_weights import CANNOT
 from comparer.models import samplers
 from comparer.models.families.base import Family
-from comparer.request import Settings
+from comparer.request.request import Settings
 
 _GATES = {
     "sd1": "TgateSDLoader",

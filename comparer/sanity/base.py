@@ -9,7 +9,7 @@ from comparer.checkpoints.read import Checkpoint
 from comparer.checkpoints.spec import NAMES
 from comparer.demo.scenes import EXAMPLES
 from comparer.models.catalog import CATALOG, DEMO
-from comparer.request import Settings
+from comparer.request.request import Settings
 
 SEEDS = (0, 1)
 RANGE = Path(__file__).with_name("demo.json")  # made by benchmarks/sanity_range.py

@@ -27,7 +27,7 @@ from comparer.fetch import reporter
 from comparer.history import RunFolder
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.sanity import judge, weights
 from comparer.sanity.base import Base, base_of, settings_of
 from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
@@ -199,7 +199,7 @@ class _Checking:
         return Half(half, tuple(one.measures for one in made), own, tuple(scores), _effect(made, pictures))
 
     def _save(self, picture: Any, path: Path, settings: Settings, prompt: int, seed: int) -> None:
-        from comparer.export.png_text import save_png
+        from comparer.request.png_write import save_png
 
         texts = {"prompt": settings.prompts[prompt], "seed": str(seed), "checkpoint": self.name}
         with _written(path.parent):

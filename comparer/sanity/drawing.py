@@ -5,7 +5,7 @@ from typing import Any
 
 from comparer.generate import generate
 from comparer.pipelines.loader import Loaded
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.sanity.pictures import measure
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.inspection.card import Card
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.sanity.base import Base
 from comparer.sanity.judge import Half, Judgement
 from comparer.sanity.pictures import RULES

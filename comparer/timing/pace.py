@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from comparer.config import Config
-from comparer.request import Request, Settings
+from comparer.request.request import Request, Settings
 from comparer.results import Comparison
 
 log = logging.getLogger(__name__)

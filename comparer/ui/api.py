@@ -16,11 +16,11 @@ from comparer.accelerators.registry import REGISTRY
 from comparer.checkpoints.find import names, resolve
 from comparer.compare import compare
 from comparer.config import Config
-from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.events import Finished, Progress, Waiting
 from comparer.fetch import fetch
 from comparer.models.catalog import CATALOG
+from comparer.request.build import ask
 
 BEAT = 0.5  # seconds between two signs of life, at which gradio sees that a client left
 SHOWN = ("title", "family", "size", "steps", "guidance", "sampler")  # of a checkpoint

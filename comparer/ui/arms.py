@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 from comparer.accelerators.registry import REGISTRY, Accelerator, build, build_stack
-from comparer.door import FIVE
 from comparer.models.families.base import FAMILIES
-from comparer.request import Request
+from comparer.request.build import FIVE
+from comparer.request.request import Request
 
 PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 AT_FIRST = "DeepCache"

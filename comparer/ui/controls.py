@@ -11,15 +11,15 @@ from comparer.checkpoints.find import resolve, weight
 from comparer.checkpoints.spec import Weights
 from comparer.config import Config
 from comparer.demo.scenes import EXAMPLES
-from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.metrics.scorers import SCORERS
 from comparer.models import hub
 from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
 from comparer.models.tiny import native_config
-from comparer.request import NOISE, Request, Settings
-from comparer.typed import parse_prompts, read_prompts
+from comparer.request.build import ask
+from comparer.request.parse import parse_prompts, read_prompts
+from comparer.request.request import NOISE, Request, Settings
 from comparer.ui import plan
 from comparer.ui.arms import PRIVATE, Arms
 from comparer.ui.prompts import note, remarks, words

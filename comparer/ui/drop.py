@@ -10,8 +10,8 @@ import gradio as gr
 
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.request import Arm, Request
-from comparer.restore import FOREIGN, GRID, PICTURE, RECORD, Restored, restore
+from comparer.request.request import Arm, Request
+from comparer.request.restore import FOREIGN, GRID, PICTURE, RECORD, Restored, restore
 from comparer.text import shown
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls

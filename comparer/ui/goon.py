@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 from comparer.config import Config
-from comparer.door import with_arm
 from comparer.errors import ComparerError
-from comparer.request import Request
+from comparer.request.build import with_arm
+from comparer.request.request import Request
 from comparer.results import Comparison
 from comparer.resume import extended
 

@@ -10,7 +10,7 @@ from comparer.beside import count
 from comparer.compare import check
 from comparer.config import Config
 from comparer.errors import Stopped
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.timing import pace
 from comparer.ui import results
 

@@ -6,7 +6,7 @@ from html import escape
 from comparer.events import Progress, Waiting
 from comparer.html.cards import count, name
 from comparer.html.cards import headline as headline
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.results import Comparison
 from comparer.resume import left
 from comparer.timing import pace

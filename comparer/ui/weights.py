@@ -10,7 +10,7 @@ from comparer.checkpoints.spec import DTYPES, Weights
 from comparer.config import Config
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
-from comparer.request import Request
+from comparer.request.request import Request
 from comparer.ui.arms import PRIVATE
 
 ACCELERATORS, CHECKPOINTS = "accelerators", "checkpoints"

@@ -4,7 +4,7 @@ import pytest
 
 from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.registry import Report, parse_stack
-from comparer.request import Request
+from comparer.request.request import Request
 from helpers import tiny_pipelines as tiny
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, ask, run, same
 
@@ -95,7 +95,7 @@ def test_a_checkpoint_that_takes_guidance_as_an_input_is_refused(stack):
     """It is not evaluated in two halves: dropping one would drop a prompt."""
     from comparer.accelerators.stack import why_not
     from comparer.models.tiny import native_config
-    from comparer.request import Request, Settings
+    from comparer.request.request import Request, Settings
 
     request = Request(Settings(("x",), guidance=7.5, steps=8))
     _, config = native_config("sd-1.5")

@@ -6,13 +6,14 @@ from itertools import product
 
 import pytest
 
-from comparer.accelerators import matrix, stack
+from comparer.accelerators import stack
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.macs import ratio
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.tiny import native_config
-from comparer.request import Arm, Request
+from comparer.request import compatibility
+from comparer.request.request import Arm, Request
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, UNETS, ask, pipeline, run, same
 
 pytestmark = pytest.mark.full
@@ -23,8 +24,8 @@ SHAPES = {
 }
 CELLS = {True: [], False: []}
 for family, sampler, guidance in product(FAMILIES, samplers.SAMPLERS, (1.0, 7.5)):
-    asked, (_, config) = Request(ask(sampler=sampler, guidance=guidance)), native_config(matrix.MODELS[family])
-    for built in matrix.stacks(family, 4):
+    asked, (_, config) = Request(ask(sampler=sampler, guidance=guidance)), native_config(compatibility.MODELS[family])
+    for built in compatibility.stacks(family, 4):
         works = stack.why_not(built, asked, family, config) is None
         name = f"{family}, {stack.label(built, first=False)}, {sampler}, {guidance:g}"
         CELLS[works].append(pytest.param(family, built, sampler, guidance, id=name))

@@ -17,7 +17,7 @@ from comparer.config import Config
 from comparer.errors import Stopped
 from comparer.generate import generate
 from comparer.pipelines import loader
-from comparer.request import Request, Settings
+from comparer.request.request import Request, Settings
 from helpers.runs import PROMPT
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, UNETS, ask, breaking, pipeline, run, same
 
@@ -62,11 +62,11 @@ def baseline(family, number):
 
 
 def test_the_stacks_here_are_all_that_the_rules_allow():
-    from comparer.accelerators import matrix
+    from comparer.request import compatibility
 
     for family in FAMILIES:
         allowed = {
-            tuple(map(type, cell.accelerators)) for cell in matrix.published(family) if cell.reason is None
+            tuple(map(type, cell.accelerators)) for cell in compatibility.published(family) if cell.reason is None
         }  # fmt: skip
         assert {tuple(map(type, parse_stack(stack))) for where, stack in EVERY if where == family} == allowed
     for family, stack in EVERY:

@@ -15,7 +15,7 @@ from comparer.accelerators.registry import build, parse_stack
 from comparer.accelerators.stack import accelerated, why_not
 from comparer.accelerators.tgate import TGATE
 from comparer.errors import ComparerError
-from comparer.request import Request
+from comparer.request.request import Request
 from helpers import tiny_pipelines as tiny
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, UNETS, ask, run, same
 

@@ -4,13 +4,13 @@ import pytest
 
 from comparer.accelerators.cutoff import GuidanceCutoff
 from comparer.accelerators.deepcache import DeepCache
-from comparer.accelerators.matrix import stacks
 from comparer.accelerators.registry import REGISTRY, build_stack, from_json, parse, parse_stack, to_json
 from comparer.accelerators.stack import check, label, why_not
 from comparer.accelerators.tgate import TGATE
 from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
-from comparer.request import Arm, Request
+from comparer.request.compatibility import stacks
+from comparer.request.request import Arm, Request
 from helpers.tgate_package import by_the_package
 from helpers.tiny_pipelines import PROMPTS, UNETS, ask, run, same
 

@@ -5,7 +5,7 @@ import pytest
 from comparer.accelerators.registry import Report
 from comparer.accelerators.tgate import TGATE
 from comparer.errors import ComparerError
-from comparer.request import Request
+from comparer.request.request import Request
 from helpers import tiny_pipelines as tiny
 from helpers.tgate_package import by_the_package
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, ask, run, same

@@ -12,7 +12,7 @@ from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
 from comparer.generate import generate
 from comparer.models.tiny import native_config
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 from helpers.tiny_pipelines import UNETS, loaded, pipeline, scheduler
 
 PROMPTS = ("a red star", "two blue circles beside a lamp", "green")

@@ -12,11 +12,11 @@ import pytest
 from comparer.checkpoints.find import local_names, names, resolve
 from comparer.cli import main
 from comparer.config import Config
-from comparer.door import ask as ask_at_door
 from comparer.errors import ComparerError
 from comparer.models import hub, samplers
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
+from comparer.request.build import ask as ask_at_door
 from helpers.runs import PROMPT, ask, finish, pixels
 
 

@@ -15,7 +15,7 @@ from comparer import history
 from comparer.accelerators.deepcache import DeepCache
 from comparer.compare import Finished, Progress, Seen, Waiting, compare
 from comparer.errors import ComparerError
-from comparer.export.png_text import read_request
+from comparer.request.png_write import read_request
 from helpers.runs import PROMPT, ROOT, THREADS, finish, pixels
 from helpers.small import NAME, SIZE, ask
 

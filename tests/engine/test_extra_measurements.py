@@ -12,12 +12,12 @@ from PIL import Image
 from comparer import generate, history
 from comparer.compare import Finished, Seen, compare
 from comparer.config import Config
-from comparer.door import ask
 from comparer.errors import ComparerError
-from comparer.export.png_text import read_request
 from comparer.metrics.similarity import similarity
 from comparer.notes import judged, likeness, notes
 from comparer.order import AS_ASKED, LIKENESS, SCORE, ordered
+from comparer.request.build import ask
+from comparer.request.png_write import read_request
 from comparer.results import Comparison
 from comparer.timing import clock, pace
 from helpers.runs import PROMPT, finish

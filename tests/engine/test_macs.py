@@ -11,7 +11,7 @@ from comparer.accelerators.tome import ToMe
 from comparer.generate import generate
 from comparer.models.catalog import CATALOG
 from comparer.models.tiny import native_config
-from comparer.request import Settings
+from comparer.request.request import Settings
 from helpers.tiny_pipelines import loaded
 
 

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from comparer import door, history
+from comparer import history
 from comparer.cli import main
 from comparer.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
 from comparer.going import being_made
 from comparer.notes import notes
+from comparer.request import build
 from comparer.resume import continued, unmade, untraced
 from comparer.rival import rivalry
 from comparer.shots import NotRun
@@ -162,7 +163,7 @@ def test_a_killed_process_loses_nothing_finished(config, checkpoints, shared):
 def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
     request = replace(ask(ARM, seeds=(1, 2), batch_size=1), repeats=2, also=("divergence",))
     first = finish(request, config)
-    asked = door.with_arm(config, first.comparison.request, "ToMe(ratio=0.5)")
+    asked = build.with_arm(config, first.comparison.request, "ToMe(ratio=0.5)")
     last = finish_into(asked, config, first.folder).comparison
     assert [arm.name for arm in last.request.arms] == ["Baseline", ARM, "ToMe(ratio=0.5)"]
     before = first.comparison.calls
@@ -186,7 +187,7 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
 
 def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config, shared):
     first = kept(shared(1, 2), config)
-    asked, stop = door.with_arm(config, first.comparison.request, "DeepCache+T-GATE(gate_step=2)"), threading.Event()
+    asked, stop = build.with_arm(config, first.comparison.request, "DeepCache+T-GATE(gate_step=2)"), threading.Event()
     for event in compare(asked, config, stop, first.folder):
         if isinstance(event, Seen) and len(event.comparison.calls) == 4 + 3:
             stop.set()
@@ -201,9 +202,9 @@ def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config, shared):
 
 
 def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
-    asked = door.ask(config, PROMPT, NAME, [ARM], size=SIZE, steps=8, also=["equal-time"], warmups=0)
+    asked = build.ask(config, PROMPT, NAME, [ARM], size=SIZE, steps=8, also=["equal-time"], warmups=0)
     first = finish(asked, config)
-    last = finish_into(door.with_arm(config, first.comparison.request, "DeepCache(interval=4)"), config, first.folder)
+    last = finish_into(build.with_arm(config, first.comparison.request, "DeepCache(interval=4)"), config, first.folder)
     arms = last.comparison.request.arms
     assert [arm.like for arm in arms] == [None, None, 1, None, 3] and arms[2].steps and arms[4].steps
     assert {c.arm for c in last.comparison.calls if c.process == 1} == {0, 3, 4}
@@ -216,12 +217,12 @@ def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config, sh
     history.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
     record = (first.folder / "run.json").read_bytes()
     with pytest.raises(ComparerError, match="not the kept ones any more"):
-        finish_into(door.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
+        finish_into(build.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
     assert (first.folder / "run.json").read_bytes() == record and len(list(first.folder.glob("*.png"))) == 3
     with pytest.raises(ComparerError, match="Two arms have the same name"):
-        door.with_arm(config, first.comparison.request, ARM)
+        build.with_arm(config, first.comparison.request, ARM)
     with pytest.raises(ComparerError, match="The arm is empty"):
-        door.with_arm(config, first.comparison.request, " ")
+        build.with_arm(config, first.comparison.request, " ")
 
 
 def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, checkpoints, shared, capsys):

@@ -13,7 +13,7 @@ import pytest
 from comparer.accelerators.registry import parse
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.resident import peak_resident
 from helpers.probe import Probe
 from helpers.runs import PROMPT, ROOT, THREADS, until
@@ -148,7 +148,7 @@ def test_the_child_does_not_outlive_its_parent(tmp_path):
     text = f"import os, time; open({str(here)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     script = (
         "import sys; from comparer.config import Config; from comparer.resident import peak_resident\n"
-        "from helpers.probe import Probe; from comparer.request import Settings\n"
+        "from helpers.probe import Probe; from comparer.request.request import Settings\n"
         "peak_resident(Settings(('x',), steps=2, width=64, height=64), (Probe(sys.argv[1]),), Config())"
     )
     with subprocess.Popen([sys.executable, "-c", script, text], cwd=ROOT) as parent:

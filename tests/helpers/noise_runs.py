@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from comparer.accelerators.deepcache import DeepCache
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Scorer, Shot
 

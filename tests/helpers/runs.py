@@ -8,7 +8,7 @@ from time import monotonic
 
 from comparer.accelerators.registry import parse
 from comparer.compare import Finished, compare
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 
 THREADS = int(os.environ.get("COMPARER_TEST_THREADS", "1"))
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ from comparer.models import samplers
 from comparer.models.catalog import Model
 from comparer.models.tiny import tiny
 from comparer.pipelines.loader import Loaded
-from comparer.request import Settings
+from comparer.request.request import Settings
 
 FAMILIES = ("sd1", "sd2", "sdxl", "pixart-alpha", "pixart-sigma")
 UNETS = FAMILIES[:3]

@@ -11,7 +11,7 @@ from PIL import Image
 
 from comparer.accelerators.registry import parse
 from comparer.metrics.similarity_data import Similarity
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Scorer, Shot
 

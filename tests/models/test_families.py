@@ -14,7 +14,6 @@ from comparer.checkpoints.find import resolve
 from comparer.checkpoints.spec import parse
 from comparer.compare import Progress, compare
 from comparer.config import Config
-from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG
@@ -22,6 +21,7 @@ from comparer.models.families.base import FAMILIES
 from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_dtype
+from comparer.request.build import ask
 from helpers.runs import finish, pixels
 
 U_NETS = ("sd1", "sd2", "sdxl")

@@ -12,10 +12,10 @@ from comparer.checkpoints.spec import Weights, parse
 from comparer.cli import main
 from comparer.compare import compare
 from comparer.config import UNLIMITED
-from comparer.door import ask
 from comparer.errors import ComparerError
 from comparer.pipelines import loader, memory
-from comparer.request import Arm, Request
+from comparer.request.build import ask
+from comparer.request.request import Arm, Request
 from comparer.resume import extended
 from comparer.sweep import read_file
 from helpers import small

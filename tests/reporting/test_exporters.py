@@ -12,7 +12,7 @@ from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.export import chosen
-from comparer.export.png_text import read_request
+from comparer.request.png_write import read_request
 from helpers.pages import serving
 from helpers.runs import PROMPT, ask, finish
 

@@ -13,8 +13,8 @@ from comparer.errors import ComparerError
 from comparer.export import fonts, grid_words, lettering
 from comparer.export.grid import draw_grid, save_grid
 from comparer.export.lettering import Style
-from comparer.export.png_text import read_request
-from comparer.request import Arm
+from comparer.request.png_write import read_request
+from comparer.request.request import Arm
 from comparer.shots import Scorer
 from helpers.noise_runs import BASELINE, FAST, compared, places, said
 

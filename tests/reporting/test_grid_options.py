@@ -13,8 +13,8 @@ from PIL import Image
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
 from comparer.export.grid import GridOptions, draw_grid, save_grid
-from comparer.export.png_text import read_request
-from comparer.request import Arm
+from comparer.request.png_write import read_request
+from comparer.request.request import Arm
 from comparer.results import Comparison
 from helpers.noise_runs import BASELINE, FAST, compared, places, said
 from helpers.runs import ROOT

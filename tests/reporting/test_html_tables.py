@@ -4,7 +4,7 @@ from comparer.accelerators.registry import parse
 from comparer.config import UNLIMITED
 from comparer.html.tables import pairs_table
 from comparer.metrics.similarity_data import Similarity
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
 

@@ -13,13 +13,13 @@ from PIL import Image
 from comparer.accelerators.registry import parse
 from comparer.cli import _parser
 from comparer.config import Config, Limits
-from comparer.door import ask as door
 from comparer.errors import ComparerError
-from comparer.export.png_text import save_png
 from comparer.export.report import estimated_size, report, save_report
 from comparer.export.report_cards import command
 from comparer.models.catalog import DEMO
-from comparer.request import Arm, Request, Settings
+from comparer.request.build import ask as door
+from comparer.request.png_write import save_png
+from comparer.request.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import NotRun, Scorer
 from comparer.stats.verdict import Thresholds

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 import pytest
 
-from comparer import door
 from comparer.accelerators.registry import REGISTRY, parse_stack
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -21,7 +20,8 @@ from comparer.models.catalog import DEMO
 from comparer.models.families.base import FAMILIES
 from comparer.models.samplers import SAMPLERS
 from comparer.pipelines import loader
-from comparer.request import Arm, Settings
+from comparer.request import build
+from comparer.request.request import Arm, Settings
 from helpers.runs import PROMPT, THREADS, ask, finish
 
 HOSTILE = 'a \'blue\' """ring""" \\ {} {0} %s @load@ \U0001f600 \u202e\n"""\nimport os; os._exit(7)  # \\N{DASH}\r\\'
@@ -89,7 +89,7 @@ def weights(tmp_path_factory):
 
 def compared(config, variant, *accelerators):
     """Compare the demo with other weights."""
-    request = door.ask(config, PROMPT, variants=[variant], accelerators=accelerators, steps=2, warmups=0)
+    request = build.ask(config, PROMPT, variants=[variant], accelerators=accelerators, steps=2, warmups=0)
     return finish(request, config)
 
 

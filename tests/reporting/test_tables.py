@@ -8,7 +8,7 @@ import pytest
 
 from comparer.config import Config
 from comparer.export.tables import COLUMNS, save_tables
-from comparer.request import Arm
+from comparer.request.request import Arm
 from helpers.runs import PROMPT, ask, finish
 
 PROMPTS = (

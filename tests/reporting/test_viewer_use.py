@@ -6,7 +6,7 @@ import pytest
 
 from comparer import viewer
 from comparer.order import LIKENESS, SCORE
-from comparer.request import Request, Settings
+from comparer.request.request import Request, Settings
 from comparer.results import Comparison
 from helpers.viewer_runs import HOSTILE, PROMPTS, SIZE, ask, ready
 

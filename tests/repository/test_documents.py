@@ -6,9 +6,9 @@ from dataclasses import fields
 
 import pytest
 
-from comparer.accelerators import matrix
 from comparer.accelerators.registry import REGISTRY
 from comparer.readme import PARTS, up_to_date
+from comparer.request import compatibility
 from helpers.runs import ROOT
 
 DOCUMENTS = {
@@ -27,7 +27,7 @@ def test_every_part_has_its_place_and_the_matrix_two():
     text = "".join(DOCUMENTS.values())
     assert {name: text.count(f"<!-- {name} -->") for name in PARTS} == dict.fromkeys(PARTS, 1) | {"matrix": 2}
     assert all(text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") for name in PARTS)
-    assert all(matrix.text() in DOCUMENTS[name] for name in ("README.md", "docs/accelerators.md"))
+    assert all(compatibility.text() in DOCUMENTS[name] for name in ("README.md", "docs/accelerators.md"))
 
 
 @pytest.mark.parametrize("kind", REGISTRY.values(), ids=lambda kind: kind.title)
@@ -48,7 +48,7 @@ def test_what_was_changed_by_hand_is_put_right():
 
 @pytest.mark.parametrize(
     ("column", "families"),
-    [pytest.param(1, ["sd1"]), pytest.param(0, tuple(matrix.MODELS), marks=pytest.mark.full)],
+    [pytest.param(1, ["sd1"]), pytest.param(0, tuple(compatibility.MODELS), marks=pytest.mark.full)],
 )
 def test_the_multiply_accumulates_are_those_of_the_command(column, families):
     from comparer.accelerators.macs import table
@@ -67,7 +67,7 @@ def test_the_cutoff_is_most_of_t_gates_saving():
     from comparer.accelerators.macs import ratio
     from comparer.accelerators.registry import parse_stack
     from comparer.models.tiny import native_config
-    from comparer.request import Settings
+    from comparer.request.request import Settings
 
     settings, given = Settings(("x",), width=512, height=512, steps=25, guidance=7.5), native_config("sd-1.5")
     cut, gate = (

@@ -4,20 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from comparer.accelerators import matrix, stack
+from comparer.accelerators import stack
 from comparer.accelerators.base import denoiser_of
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG
 from comparer.models.tiny import native_config
-from comparer.request import Arm
+from comparer.request import compatibility
+from comparer.request.request import Arm
 from helpers import tiny_pipelines as tiny
 from helpers.tiny_pipelines import FAMILIES, UNETS, ask, run, same
 
 
 def tiny_cells(family):
     denoiser = dict(denoiser_of(tiny.pipeline(family)).config)
-    return denoiser, matrix.cells(family, denoiser, ask())
+    return denoiser, compatibility.cells(family, denoiser, ask())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -51,14 +52,14 @@ def test_every_cell_that_does_not_refuses(family):
             )
         assert str(told.value) == cell.reason
     assert len(refused) == len(cells) - (24 if family in UNETS else 3)
-    size = CATALOG[matrix.MODELS[family]].size
-    real = matrix.cells(family, native_config(matrix.MODELS[family])[1], ask(width=size, height=size))
+    size = CATALOG[compatibility.MODELS[family]].size
+    real = compatibility.cells(family, native_config(compatibility.MODELS[family])[1], ask(width=size, height=size))
     assert [cell.reason for cell in real] == [cell.reason for cell in cells]
 
 
 def test_the_printed_matrix():
     """Which cells work is written down here once more, by hand."""
-    printed = [line.rsplit(maxsplit=5) for line in matrix.text().split("\n\n")[0].splitlines()]
+    printed = [line.rsplit(maxsplit=5) for line in compatibility.text().split("\n\n")[0].splitlines()]
     families, *rows = printed
     assert families == list(FAMILIES)
     works = {label.strip(): ["".join("+" if mark == "+" else "-" for mark in marks) for marks in rest]
@@ -83,7 +84,7 @@ def test_the_printed_matrix():
 
 
 def test_every_mark_has_its_reason():
-    table, legend = matrix.text().split("\n\n")
+    table, legend = compatibility.text().split("\n\n")
     marks = {mark for line in table.splitlines()[1:] for word in line.rsplit(maxsplit=5)[1:] for mark in word}
     reasons = dict(line.split("  ", 1) for line in legend.splitlines()[2:])
     assert marks - {"+"} == set(reasons)

@@ -6,8 +6,8 @@ from sd_parsers import ParserManager
 
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.foreign import sampler
 from comparer.models.samplers import SAMPLERS
+from comparer.request.a1111 import sampler
 from helpers.hostile_texts import HOSTILE
 from helpers.runs import ask, finish
 

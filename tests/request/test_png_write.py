@@ -13,8 +13,8 @@ from comparer.accelerators.deepcache import DeepCache
 from comparer.checkpoints.spec import Weights
 from comparer.config import UNLIMITED
 from comparer.errors import ComparerError
-from comparer.export.png_text import parameters_line, read_request, request_text, save_png, shot_texts
-from comparer.request import Arm, Request, Settings
+from comparer.request.png_write import parameters_line, read_request, request_text, save_png, shot_texts
+from comparer.request.request import Arm, Request, Settings
 
 # As AUTOMATIC1111's reader finds the pairs of the last line.
 PAIR = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')

@@ -15,13 +15,13 @@ from comparer.checkpoints.spec import Weights
 from comparer.cli import main
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
-from comparer.export import png_chunks
 from comparer.export.grid import GridOptions, save_grid
-from comparer.export.png_text import parameters_line, save_png, shot_texts
-from comparer.foreign import sampler
 from comparer.history import RunFolder, load
-from comparer.request import Arm, Request, Settings
-from comparer.restore import FOREIGN, GRID, PICTURE, RECORD, restore
+from comparer.request import png_read
+from comparer.request.a1111 import sampler
+from comparer.request.png_write import parameters_line, save_png, shot_texts
+from comparer.request.request import Arm, Request, Settings
+from comparer.request.restore import FOREIGN, GRID, PICTURE, RECORD, restore
 from helpers.hostile_texts import HOSTILE
 from helpers.noise_runs import compared
 from helpers.runs import ask, finish
@@ -299,9 +299,9 @@ def test_a_repeated_text_is_not_unpacked_again_and_all_texts_share_one_limit(tmp
         path = tmp_path / "p.png"
         parts = (chunk(b"zTXt", key + b"\0\0" + zlib.compress(body)) for key, body in bodies)
         path.write_bytes(HEAD + b"".join(parts) + chunk(b"zTXt", b"a\0\0no zlib") + END)
-        return png_chunks.texts(path, ("a", "b"))
+        return png_read.texts(path, ("a", "b"))
 
-    half = bytes(png_chunks.MOST // 2)
+    half = bytes(png_read.MOST // 2)
     assert read((b"a", b"first"), (b"a", b"second"), (b"b", b"other")) == {"a": "first", "b": "other"}
     assert list(map(len, read((b"a", half), *[(b"a", half)] * 5, (b"b", half)).values())) == [len(half)] * 2
     for more in (b"x", half + b"x"):

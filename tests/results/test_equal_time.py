@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from comparer.errors import ComparerError
-from comparer.request import Request, Settings
+from comparer.request.request import Request, Settings
 from comparer.rival import BETTER, MIXED, OPEN, SLOW, WORSE, fewer_steps, rivalry
 from helpers.equal_time_runs import ARMS, pairs, seen
 

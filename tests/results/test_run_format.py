@@ -8,12 +8,13 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from comparer import door, history
+from comparer import history
 from comparer.accelerators.registry import REGISTRY, to_json
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.pipelines import loader
+from comparer.request import build
 from comparer.results import SCHEMA, Comparison
 from comparer.resume import extended
 from comparer.shots import NotRun
@@ -44,7 +45,7 @@ def full(config):
     """Everything that can be measured of two arms at once, for stacks, with repeats."""
     also = ["noise-floor", "divergence", "memory"]
     stack = ["DeepCache(interval=2)+T-GATE(gate_step=1)"]
-    request = door.ask(config, PROMPT, accelerators=stack, seeds="1,2", steps=3, repeats=2, batch_size=2, also=also)
+    request = build.ask(config, PROMPT, accelerators=stack, seeds="1,2", steps=3, repeats=2, batch_size=2, also=also)
     return finish(request, config)
 
 
@@ -67,10 +68,10 @@ def test_a_run_with_everything_keeps_to_it(full):
 
 
 def test_runs_of_other_kinds_keep_to_it(config):
-    variant = finish(door.ask(config, PROMPT, variants=["weights=raw"], steps=2, warmups=0), config)
+    variant = finish(build.ask(config, PROMPT, variants=["weights=raw"], steps=2, warmups=0), config)
     assert saved(variant.folder)["variants"] and faults(saved(variant.folder)) == []
     given = {"seeds": "1", "steps": 3, "warmups": 0, "also": ["equal-time"]}
-    first = finish(door.ask(config, PROMPT, accelerators=["DeepCache(interval=2)"], **given), config)
+    first = finish(build.ask(config, PROMPT, accelerators=["DeepCache(interval=2)"], **given), config)
     assert saved(first.folder)["request"]["arms"][2]["steps"] and faults(saved(first.folder)) == []
     *_, last = compare(extended(first.comparison.request, 1), config, into=first.folder)
     assert saved(last.folder)["process"] == 1 and faults(saved(last.folder)) == []

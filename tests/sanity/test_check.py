@@ -21,7 +21,7 @@ from comparer.errors import ComparerError
 from comparer.events import Progress
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
-from comparer.request import Settings
+from comparer.request.request import Settings
 from comparer.sanity.base import EXAMPLES
 from comparer.sanity.check import check
 from comparer.sanity.pictures import RULES

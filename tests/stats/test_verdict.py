@@ -7,7 +7,7 @@ import pytest
 
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
-from comparer.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings
 from comparer.results import Comparison
 from comparer.shots import Call, Shot
 from comparer.stats.evidence import Evidence

@@ -15,7 +15,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from comparer.export.png_text import read_request
+from comparer.request.png_write import read_request
 from comparer.ui.api import Api
 from helpers.pages import serving
 from helpers.runs import PROMPT, ROOT, until

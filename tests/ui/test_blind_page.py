@@ -12,7 +12,7 @@ from PIL import Image
 
 from comparer import blind, history
 from comparer.accelerators.registry import parse
-from comparer.request import Arm
+from comparer.request.request import Arm
 from helpers.pages import serving
 from helpers.runs import PROMPT
 from helpers.viewer_runs import comparison_in, of_arm

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 
 from comparer.accelerators.registry import parse
 from comparer.config import Config, Limits
-from comparer.door import FIVE, ask
 from comparer.models.catalog import DEMO
-from comparer.request import Arm, Settings
-from comparer.restore import FOREIGN, restore
+from comparer.request.build import FIVE, ask
+from comparer.request.request import Arm, Settings
+from comparer.request.restore import FOREIGN, restore
 from comparer.ui.page import Page
 
 ALL = ("equal-time", "noise-floor", "divergence", "memory")

@@ -9,8 +9,8 @@ from PIL import Image
 
 from comparer import history
 from comparer.config import Config
-from comparer.door import ask
-from comparer.export.png_text import save_png, shot_texts
+from comparer.request.build import ask
+from comparer.request.png_write import save_png, shot_texts
 from helpers.pages import drop, name_of, too_wide
 from helpers.runs import PROMPT
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from comparer import history
-from comparer.export.png_text import read_request
+from comparer.request.png_write import read_request
 from helpers.pages import name_of, opened, pictures, record_of, show, start, too_wide, watched
 
 

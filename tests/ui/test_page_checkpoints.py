@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from comparer import history
 from comparer.config import Config
-from comparer.door import ask
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
+from comparer.request.build import ask
 from comparer.text import signed
 from helpers.pages import serving
 from helpers.runs import finish, until

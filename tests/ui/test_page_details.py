@@ -7,7 +7,7 @@ import pytest
 
 from comparer import history
 from comparer.config import Config
-from comparer.request import fewer
+from comparer.request.request import fewer
 from helpers.pages import opened, watched
 from helpers.runs import ask, finish
 

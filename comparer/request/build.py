@@ -14,9 +14,9 @@ from comparer.compare import check
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.request import ALSO, EQUAL_TIME, Arm, Request, Settings, fewer
+from comparer.request.parse import parse_prompts, parse_seeds, parse_size
+from comparer.request.request import ALSO, EQUAL_TIME, Arm, Request, Settings, fewer
 from comparer.text import shown
-from comparer.typed import parse_prompts, parse_seeds, parse_size
 
 FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
 """With the baseline, the five arms that people ask for most."""

@@ -13,12 +13,12 @@ from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.spec import parse as parse_weights
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError
-from comparer.export.a1111 import Parameters
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.samplers import SAMPLERS, canonical
-from comparer.request import Arm, Request, Settings
+from comparer.request.a1111_text import Parameters
+from comparer.request.parse import parse_size
+from comparer.request.request import Arm, Request, Settings
 from comparer.text import shown
-from comparer.typed import parse_size
 
 LORA = re.compile(r"<lora:([^:<>]+):(-?\d+(?:\.\d+)?)[^<>]*>", re.IGNORECASE)
 # The files that everybody has of models in the catalogue.

@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK, PngImageFile, PngInfo
 
 from comparer.errors import ComparerError
-from comparer.request import Request
+from comparer.request.request import Request
 
 CHUNK = "comparer"
 NEGATIVE = "Negative prompt:"

@@ -9,7 +9,7 @@ from comparer.accelerators.registry import REGISTRY, Accelerator, build_stack
 from comparer.models.catalog import CATALOG
 from comparer.models.families.base import FAMILIES
 from comparer.models.tiny import native_config
-from comparer.request import Request, Settings
+from comparer.request.request import Request, Settings
 
 CONDITIONS = (("DDIM", 7.5), ("DDIM", 1.0), ("Heun", 7.5), ("Heun", 1.0))
 """A sampler of first and one of second order, each with guidance on and off."""

@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 
-from comparer.export.png_text import NEGATIVE
+from comparer.request.png_write import NEGATIVE
 
 LONGEST = 1 << 20  # characters
 # A1111's own, with bounds, so that no text takes long.

@@ -10,17 +10,17 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from comparer import foreign
 from comparer.accelerators.registry import from_json as accelerator_from_json
 from comparer.checkpoints.find import place, resolve
 from comparer.checkpoints.spec import Weights
 from comparer.compare import check
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError
-from comparer.export import a1111, png_chunks
-from comparer.export.png_text import CHUNK
 from comparer.models.catalog import CATALOG
-from comparer.request import ALSO, Arm, Request, Settings
+from comparer.request import a1111 as other_programs
+from comparer.request import a1111_text, png_read
+from comparer.request.png_write import CHUNK
+from comparer.request.request import ALSO, Arm, Request, Settings
 from comparer.text import shown
 
 LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB
@@ -59,8 +59,8 @@ def restore(path: Path, config: Config) -> Restored:
     """
     name = f"'{shown(path.name)}'"
     try:
-        if png_chunks.is_png(path):
-            texts = png_chunks.texts(path, (CHUNK, "parameters"))
+        if png_read.is_png(path):
+            texts = png_read.texts(path, (CHUNK, "parameters"))
             if CHUNK in texts:
                 return _ours(_parsed(texts[CHUNK], name), config, name, GRID)
             return _foreign(texts.get("parameters", ""), config, f"{name} carries no settings that can be read")
@@ -119,10 +119,10 @@ def _shot(data: dict, request: Request) -> tuple[int, int, int] | None:
 
 
 def _foreign(text: str, config: Config, otherwise: str) -> Restored:
-    found = a1111.read(text)
+    found = a1111_text.read(text)
     if found is None:
         raise ComparerError(f"{otherwise}: choose a picture, a grid or a run.json that Comparer made.")
-    request, missing = foreign.ask(found, config)
+    request, missing = other_programs.ask(found, config)
     told = [config.tell(ComparerError(each)) for each in missing]
     return Restored(request, FOREIGN, _few(told + unserved(request, config)))
 
