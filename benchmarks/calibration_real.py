@@ -28,7 +28,7 @@ from comparer.compare import Finished, compare
 from comparer.config import Config
 from comparer.models.families.base import FAMILIES
 from comparer.request.request import Arm, Request, Settings
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.stats.intervals import log_ratios, wilson
 from comparer.stats.power import power
 from comparer.stats.verdict import CANNOT_TELL, NO_DIFFERENCE, NOT_WORTH_IT, WORTH_IT

@@ -26,8 +26,8 @@ def made(folder: Path, rows: int, arms: int, pixels: int) -> None:
 
     from comparer.history import RunFolder
     from comparer.request.request import Arm, Request, Settings
-    from comparer.results import Comparison
-    from comparer.shots import Call, Shot
+    from comparer.results.comparison import Comparison
+    from comparer.results.records import Call, Shot
 
     draw = np.random.default_rng(0)
     settings = Settings(prompts=("noise",), width=pixels, height=pixels, seeds=tuple(range(rows)))

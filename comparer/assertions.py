@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from comparer.errors import ComparerError
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, mean
 from comparer.stats.power import level_at

@@ -7,7 +7,7 @@ from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 log = logging.getLogger(__name__)
 

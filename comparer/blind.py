@@ -19,7 +19,7 @@ from typing import Any
 
 from comparer import history
 from comparer.errors import ComparerError
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.text import shown
 from comparer.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
 

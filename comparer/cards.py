@@ -13,8 +13,8 @@ from types import UnionType
 from typing import Any, get_args, get_origin
 
 from comparer.accelerators.base import Accelerator
-from comparer.order import LIKENESS, SCORE, distance
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
+from comparer.results.sorting import LIKENESS, SCORE, distance
 
 FILE, RECORD = "card.json", "run.json"
 FORMAT = 1  # one more when what a card says of the same record changes

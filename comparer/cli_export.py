@@ -9,7 +9,7 @@ from comparer import history
 from comparer.errors import ComparerError
 from comparer.export import chosen
 from comparer.options import add_arguments, from_arguments
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.text import shown
 
 

@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from comparer import history, past, two
+from comparer import history, past
 from comparer.cli_inspect import columns
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.past import Entry
-from comparer.results import Comparison
+from comparer.results import side_by_side
+from comparer.results.comparison import Comparison
 from comparer.text import printable, shown
 
 
@@ -60,8 +61,8 @@ def describe(entry: Entry) -> list[str]:
 
 def _two(names: list[str], seen: list[Comparison]) -> list[str]:
     one, other = seen
-    lines = [*two.remarks(one, other), ""]
-    for part in two.parts(one, other):
+    lines = [*side_by_side.remarks(one, other), ""]
+    for part in side_by_side.parts(one, other):
         rows = [(part.title, *names)]
         rows += [(f"  {row.title}", *(_line(text) for text in (row.one, row.other))) for row in part.rows]
         lines += [*columns(rows), ""]

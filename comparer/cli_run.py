@@ -8,10 +8,10 @@ from typing import Any
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.events import Finished, Progress, Waiting
-from comparer.held import incomplete
-from comparer.notes import judged, loss, notes
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
+from comparer.results.loaded_weights import incomplete
+from comparer.results.notes import judged, loss, notes
 from comparer.stats.verdict import Thresholds
 
 

@@ -17,7 +17,7 @@ from comparer.going import hold
 from comparer.metrics import scorers
 from comparer.models import samplers
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.resume import continued
 from comparer.run import Run
 from comparer.turns import turn

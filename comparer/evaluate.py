@@ -16,7 +16,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Event, Finished
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.resume import unmade
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.sweep import Cell

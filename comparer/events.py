@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from comparer.errors import Stopped
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 Item = TypeVar("Item")
 

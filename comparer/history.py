@@ -13,7 +13,7 @@ from typing import Any
 from comparer import cards
 from comparer.errors import ComparerError
 from comparer.request import png_write
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.text import shown, slug
 
 NAME = r"\w[\w.-]{,199}"

@@ -10,7 +10,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.pipelines.loader import Loaded
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 SPARE = 0.6  # share of the free memory that weights may take; calls take the rest
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}

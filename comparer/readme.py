@@ -63,7 +63,7 @@ def multiply_accumulates() -> str:
 
 def run_format() -> str:
     """Write every field of ``run.json`` as Markdown, from its JSON Schema."""
-    schema = json.loads((Path(__file__).parent / "run.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((Path(__file__).parent / "results" / "run.schema.json").read_text(encoding="utf-8"))
     tables = [_fields("run.json", schema)]
     for name, each in schema["$defs"].items():
         if "oneOf" in each:  # docs/accelerators.md has their parameters

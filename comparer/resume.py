@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from comparer.errors import ComparerError
 from comparer.request.request import EQUAL_TIME, Arm, Request, fewer
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.stats.verdict import Thresholds
 from comparer.timing.pace import Left
 

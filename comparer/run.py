@@ -8,9 +8,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from comparer import beside, rival, scoring
+from comparer import beside, scoring
 from comparer.checkpoints.read import Checkpoint
-from comparer.conditions import unlike
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.events import Emit, Event, Finished, Progress, Seen
@@ -23,9 +22,11 @@ from comparer.pipelines.device import empty
 from comparer.pipelines.environment import environment
 from comparer.pipes import Pipes
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results import equal_time
+from comparer.results.comparison import Comparison
+from comparer.results.conditions import unlike
+from comparer.results.records import Call, NotRun, Shot
 from comparer.resume import left, made_before
-from comparer.shots import Call, NotRun, Shot
 from comparer.timing import pace
 
 
@@ -218,7 +219,7 @@ class Run:
             self._fail(number, "the arm whose time it takes was not run")
             return False
         least = self.checkpoint.family.min_steps
-        arm = replace(arm, steps=rival.fewer_steps(base, [s for s, _ in other], self.request.settings, least))
+        arm = replace(arm, steps=equal_time.fewer_steps(base, [s for s, _ in other], self.request.settings, least))
         arms = (*self.request.arms[:number], arm, *self.request.arms[number + 1 :])
         self.comparison.request = replace(self.request, arms=arms)
         self._count()

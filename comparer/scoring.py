@@ -6,8 +6,8 @@ from typing import Any
 
 from comparer.metrics.similarity_data import Mean
 from comparer.request.request import Settings
-from comparer.results import Comparison
-from comparer.shots import Scorer
+from comparer.results.comparison import Comparison
+from comparer.results.records import Scorer
 
 
 def record(scorer: Any, prompts: tuple[str, ...]) -> Scorer:

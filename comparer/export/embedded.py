@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from comparer.errors import ComparerError
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 FULL, REDUCED = "full", "reduced"
 KINDS = (FULL, REDUCED)

@@ -17,8 +17,8 @@ from comparer.export.grid_options import CELLS, MAX_PIXELS, GridOptions, cell_of
 from comparer.export.grid_words import EMPTY, GREY, PAPER, RULE
 from comparer.export.lettering import Style
 from comparer.request import png_write
-from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Shot
 
 __all__ = ["MAX_PIXELS", "GridOptions", "draw_grid", "pages", "save_grid"]
 ALL = GridOptions()

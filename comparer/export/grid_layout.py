@@ -9,8 +9,8 @@ from comparer.export import grid_words, lettering
 from comparer.export.grid_options import GridOptions
 from comparer.export.grid_words import GREY, INK, Line
 from comparer.export.lettering import Style
-from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Shot
 
 NARROWEST = 540  # pixels: so that a single column still leaves room for its prompt
 LABEL = 240  # pixels that a column with labels has at least

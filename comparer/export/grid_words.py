@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comparer.export.lettering import Style
-from comparer.held import incomplete
-from comparer.notes import loss
-from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.results.comparison import Comparison
+from comparer.results.loaded_weights import incomplete
+from comparer.results.notes import loss
+from comparer.results.records import Shot
 from comparer.text import signed
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"

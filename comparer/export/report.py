@@ -13,7 +13,7 @@ from comparer.export.report_sheet import sheet
 from comparer.html.cards import count, headline, name
 from comparer.html.details import latents, likeness, times, uncertainty
 from comparer.html.tables import arms_table, notes_list
-from comparer.results import SCHEMA, Comparison
+from comparer.results.comparison import SCHEMA, Comparison
 from comparer.stats.verdict import DEFAULT, Thresholds
 
 HERE = Path(__file__).parent

@@ -5,12 +5,12 @@ from html import escape
 from typing import Any
 
 from comparer.checkpoints.inspection.describe import HALVES, few
-from comparer.held import card, components, incomplete
 from comparer.html.cards import count, name
 from comparer.html.details import held
 from comparer.html.tables import table
 from comparer.request.request import ALSO, Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
+from comparer.results.loaded_weights import card, components, incomplete
 from comparer.stats.verdict import Thresholds
 from comparer.text import shown
 

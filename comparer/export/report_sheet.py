@@ -11,8 +11,8 @@ from pathlib import Path
 from comparer.export import embedded
 from comparer.html.cards import name, random_badge
 from comparer.html.tables import seen
-from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Shot
 
 SMALL = 256  # pixels: narrower pictures are enlarged without smoothing
 

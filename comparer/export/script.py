@@ -11,8 +11,8 @@ from comparer.export.script_weights import CANNOT, Loading, loading, plain
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES, Family
 from comparer.request.request import Settings
-from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Shot
 from comparer.text import shown, slug
 
 TEMPLATE = Path(__file__).with_suffix(".txt")

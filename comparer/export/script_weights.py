@@ -9,7 +9,7 @@ from comparer.checkpoints.spec import DTYPES
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.models.families.base import FAMILIES
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.text import shown
 
 CANNOT = "The script cannot be written:"

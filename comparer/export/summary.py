@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from comparer import notes
 from comparer.evaluate import Evaluation
 from comparer.export import plots, tables
 from comparer.export.tables import cell, line
-from comparer.results import Comparison
+from comparer.results import notes
+from comparer.results.comparison import Comparison
 from comparer.text import signed
 
 SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from comparer import notes
-from comparer.figures import average
-from comparer.results import Comparison
-from comparer.shots import Call
+from comparer.results import notes
+from comparer.results.comparison import Comparison
+from comparer.results.figures import average
+from comparer.results.records import Call
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import signed
 

@@ -3,10 +3,10 @@
 import re
 from html import escape
 
-from comparer.held import incomplete
-from comparer.notes import likeness
-from comparer.results import Comparison
-from comparer.rival import rivalry
+from comparer.results.comparison import Comparison
+from comparer.results.equal_time import rivalry
+from comparer.results.loaded_weights import incomplete
+from comparer.results.notes import likeness
 from comparer.stats.verdict import DEFAULT, Thresholds, Verdict
 from comparer.text import signed
 

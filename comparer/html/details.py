@@ -4,12 +4,12 @@ from html import escape
 from statistics import fmean
 
 from comparer.export import plots
-from comparer.held import HALVES, as_baseline, card, components
 from comparer.html.cards import name
 from comparer.html.tables import show, table
 from comparer.metrics.similarity_data import Mean
-from comparer.notes import interval, loss, ratio
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
+from comparer.results.loaded_weights import HALVES, as_baseline, card, components
+from comparer.results.notes import interval, loss, ratio
 from comparer.text import signed
 
 STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}

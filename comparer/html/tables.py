@@ -3,13 +3,13 @@
 from collections import defaultdict
 from html import escape
 
-from comparer.figures import share
-from comparer.held import incomplete
 from comparer.html.cards import name, unbroken
-from comparer.notes import loss, notes
-from comparer.order import ordered
-from comparer.results import Comparison
-from comparer.shots import Call, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.figures import share
+from comparer.results.loaded_weights import incomplete
+from comparer.results.notes import loss, notes
+from comparer.results.records import Call, Shot
+from comparer.results.sorting import ordered
 
 FEW = 8  # rows that are not folded away
 

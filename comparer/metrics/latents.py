@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from comparer.accelerators.base import Accelerator, denoiser_of
-from comparer.conditions import Conditions
 from comparer.errors import ComparerError
+from comparer.results.conditions import Conditions
 
 
 @dataclass(frozen=True)

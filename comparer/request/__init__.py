@@ -1,1 +1,1 @@
-"""Requests: ``build.ask`` builds one from typed values, ``restore.restore`` from a file; ``validate.check`` checks it."""
+"""Requests: ``request.Request``, built from typed values (``build``) or from a file (``restore``)."""

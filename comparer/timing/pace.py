@@ -14,7 +14,7 @@ from pathlib import Path
 
 from comparer.config import Config
 from comparer.request.request import Request, Settings
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 log = logging.getLogger(__name__)
 FILE, KEPT = "times.json", 2000

@@ -10,7 +10,7 @@ from comparer.blind import Session
 from comparer.export.ballots import ballots
 from comparer.export.sealed import sealed
 from comparer.html.cards import name
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.text import counted
 from comparer.votes import ARM, BAD, BASELINE, CANNOT_TELL, TIE, Preference, Vote
 

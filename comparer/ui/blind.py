@@ -8,7 +8,7 @@ import gradio as gr
 
 from comparer import blind, turns, viewer
 from comparer.errors import ComparerError
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.text import shown
 from comparer.ui import ballot
 from comparer.ui.arms import PRIVATE

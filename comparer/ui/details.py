@@ -1,7 +1,7 @@
 """What is folded away below the figures: every single time, how alike the pictures are, how the latents part."""
 
 from comparer.html.details import held, latents, likeness, times, uncertainty
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 
 def details(comparison: Comparison) -> str:

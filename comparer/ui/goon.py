@@ -9,7 +9,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.request.build import with_arm
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.resume import extended
 
 FINISH, SEEDS, ARM = "finish", "seeds", "arm"

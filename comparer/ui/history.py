@@ -7,10 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import history, past, two
+from comparer import history, past
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.past import Entry
+from comparer.results import side_by_side as two_runs
 from comparer.ui import entry, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.pictures import PLAIN
@@ -121,9 +122,9 @@ def side_by_side(chosen: Sequence[Entry], runs: Path) -> str:
             for row in part.rows
         )
         + "</tbody>"
-        for part in two.parts(one, other)
+        for part in two_runs.parts(one, other)
     )
-    said = "".join(f"<li>{escape(text)}</li>" for text in two.remarks(one, other))
+    said = "".join(f"<li>{escape(text)}</li>" for text in two_runs.remarks(one, other))
     return (
         '<section class="two" aria-label="Two runs side by side"><div><h2>Two runs side by side</h2>'
         f'<button type="button" data-do="close">Close</button></div><ul class="notes">{said}</ul>'

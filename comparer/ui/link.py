@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 
 def query(name: str, pair: tuple[int, int] | None = None, arm: int = 1) -> str:

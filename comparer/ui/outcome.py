@@ -8,7 +8,7 @@ from comparer import history
 from comparer.config import Config
 from comparer.events import Finished, Seen
 from comparer.html import tables
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.resume import more_seeds
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.ui import results

@@ -15,7 +15,7 @@ from comparer.errors import ComparerError
 from comparer.events import Finished, Seen, Waiting
 from comparer.going import being_made
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.resume import continued, extended, more_seeds
 from comparer.ui import api, link, results
 from comparer.ui.arms import PRIVATE

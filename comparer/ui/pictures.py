@@ -10,9 +10,9 @@ import gradio as gr
 from comparer import history, viewer
 from comparer.html import tables
 from comparer.html.cards import name
-from comparer.order import ordered
-from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Shot
+from comparer.results.sorting import ordered
 from comparer.ui import link
 from comparer.ui.arms import PRIVATE
 from comparer.ui.blind import Blind

@@ -3,7 +3,7 @@
 from html import escape
 
 from comparer.demo.scenes import COLOURS, KINDS, PLACES, RADII, unknown_words
-from comparer.notes import LITERAL, WEIGHTED
+from comparer.results.notes import LITERAL, WEIGHTED
 
 
 def remarks(prompt: str, negative: str, checkpoint: str) -> str:

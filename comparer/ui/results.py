@@ -7,7 +7,7 @@ from comparer.events import Progress, Waiting
 from comparer.html.cards import count, name
 from comparer.html.cards import headline as headline
 from comparer.request.request import Request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.resume import left
 from comparer.timing import pace
 

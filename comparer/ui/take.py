@@ -18,7 +18,7 @@ from comparer.export.grid import MAX_PIXELS, GridOptions, pages, save_grid
 from comparer.export.report import save_report
 from comparer.export.script import save_script
 from comparer.export.tables import save_tables
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.ui import link, results
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from comparer.held import card, components, incomplete
-from comparer.order import LIKENESS, ORDERS, SCORE, ordered
-from comparer.results import Comparison
-from comparer.shots import Shot
+from comparer.results.comparison import Comparison
+from comparer.results.loaded_weights import card, components, incomplete
+from comparer.results.records import Shot
+from comparer.results.sorting import LIKENESS, ORDERS, SCORE, ordered
 
 HERE = Path(__file__).parent
 SCRIPTS = ("difference", "images", "view", "gestures", "link", "pairs", "facts", "parts", "shown", "actions", "viewer")

@@ -14,11 +14,11 @@ from comparer.compare import Finished, Seen, compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.metrics.similarity import similarity
-from comparer.notes import judged, likeness, notes
-from comparer.order import AS_ASKED, LIKENESS, SCORE, ordered
 from comparer.request.build import ask
 from comparer.request.png_write import read_request
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
+from comparer.results.notes import judged, likeness, notes
+from comparer.results.sorting import AS_ASKED, LIKENESS, SCORE, ordered
 from comparer.timing import clock, pace
 from helpers.runs import PROMPT, finish
 from helpers.small import NAME, SIZE

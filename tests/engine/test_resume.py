@@ -10,11 +10,11 @@ from comparer.cli import main
 from comparer.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
 from comparer.going import being_made
-from comparer.notes import notes
 from comparer.request import build
+from comparer.results.equal_time import rivalry
+from comparer.results.notes import notes
+from comparer.results.records import NotRun
 from comparer.resume import continued, unmade, untraced
-from comparer.rival import rivalry
-from comparer.shots import NotRun
 from helpers.killed import run_killed
 from helpers.runs import PROMPT, finish, pixels
 from helpers.small import NAME, SIZE, ask, installed, kept

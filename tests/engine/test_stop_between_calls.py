@@ -4,7 +4,7 @@ import threading
 
 from comparer.compare import check
 from comparer.events import Emit, Finished, Progress, Seen
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.run import Run
 from helpers.runs import ask
 

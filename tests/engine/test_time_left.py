@@ -2,8 +2,8 @@
 
 import pytest
 
-from comparer.results import Comparison
-from comparer.shots import Call
+from comparer.results.comparison import Comparison
+from comparer.results.records import Call
 from comparer.timing import pace
 from comparer.timing.pace import Pace
 from helpers.runs import ask

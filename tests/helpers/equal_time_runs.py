@@ -3,8 +3,8 @@
 from comparer.accelerators.registry import parse
 from comparer.metrics.similarity_data import Similarity
 from comparer.request.request import Arm, Request, Settings
-from comparer.results import Comparison
-from comparer.shots import Call, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Call, Shot
 
 ARMS = (Arm("Baseline"), Arm("DeepCache", (parse("DeepCache"),)), Arm("Fewer", steps=10, like=1))
 

@@ -7,8 +7,8 @@ from PIL import Image
 
 from comparer.accelerators.deepcache import DeepCache
 from comparer.request.request import Arm, Request, Settings
-from comparer.results import Comparison
-from comparer.shots import Call, Scorer, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Call, Scorer, Shot
 
 BASELINE, FAST = Arm("Baseline"), Arm("DeepCache(interval=3, branch=0)", (DeepCache(),))
 

@@ -12,8 +12,8 @@ from PIL import Image
 from comparer.accelerators.registry import parse
 from comparer.metrics.similarity_data import Similarity
 from comparer.request.request import Arm, Request, Settings
-from comparer.results import Comparison
-from comparer.shots import Call, Scorer, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Call, Scorer, Shot
 
 SIZE, SPOT, STEP = 64, (41, 17), 3  # of the arm that differs: which pixel, and by how much in green
 NAMES = ("Baseline", "Same", "One pixel", "Brighter", "Mirrored", "Noise")

@@ -113,7 +113,7 @@ def test_a_longer_prompt_is_cut_with_its_end_token_kept(scorer, config):
     assert scorer.truncates(long) and not scorer.truncates(PROMPT)
     done = finish(ask(prompts=(PROMPT, long), steps=1), config)
     assert done.comparison.scorer.truncated == (1,)
-    from comparer.notes import notes
+    from comparer.results.notes import notes
 
     assert any("Prompt 2 is longer than the scorer's 32 tokens" in line for line in notes(done.comparison))
 

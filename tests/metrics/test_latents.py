@@ -9,13 +9,13 @@ import torch
 
 from comparer.accelerators.registry import parse_stack
 from comparer.checkpoints.find import resolve
-from comparer.conditions import Conditions, differ
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.generate import generate
 from comparer.metrics.latents import Divergence, Trace, diverge, trace
 from comparer.models import samplers
 from comparer.pipelines import loader
+from comparer.results.conditions import Conditions, differ
 from helpers.runs import ask as request
 from helpers.runs import finish
 from helpers.tiny_pipelines import FAMILIES, PROMPTS, ask, loaded, pipeline, scheduler

@@ -13,11 +13,11 @@ from comparer.cli_run import table
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.tiny import save_tiny
-from comparer.notes import notes
 from comparer.pipelines import loader
 from comparer.pipelines.device import empty
 from comparer.pipelines.memory import out_of_memory, peak, remedies, reserved, reset_peak
 from comparer.request.build import ask as ask_at_door
+from comparer.results.notes import notes
 from helpers import small
 from helpers.runs import ask, finish, pixels
 

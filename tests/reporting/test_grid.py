@@ -15,7 +15,7 @@ from comparer.export.grid import draw_grid, save_grid
 from comparer.export.lettering import Style
 from comparer.request.png_write import read_request
 from comparer.request.request import Arm
-from comparer.shots import Scorer
+from comparer.results.records import Scorer
 from helpers.noise_runs import BASELINE, FAST, compared, places, said
 
 STYLE = Style(17, "#000000")

@@ -15,7 +15,7 @@ from comparer.errors import ComparerError
 from comparer.export.grid import GridOptions, draw_grid, save_grid
 from comparer.request.png_write import read_request
 from comparer.request.request import Arm
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from helpers.noise_runs import BASELINE, FAST, compared, places, said
 from helpers.runs import ROOT
 

@@ -5,8 +5,8 @@ from comparer.config import UNLIMITED
 from comparer.html.tables import pairs_table
 from comparer.metrics.similarity_data import Similarity
 from comparer.request.request import Arm, Request, Settings
-from comparer.results import Comparison
-from comparer.shots import Call, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Call, Shot
 
 
 def large(prompts):

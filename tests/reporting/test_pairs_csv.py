@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from comparer.export.tables import rows
-from comparer.results import Comparison
-from comparer.shots import Call, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Call, Shot
 from helpers.runs import ask
 
 

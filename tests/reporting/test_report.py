@@ -20,8 +20,8 @@ from comparer.models.catalog import DEMO
 from comparer.request.build import ask as door
 from comparer.request.png_write import save_png
 from comparer.request.request import Arm, Request, Settings
-from comparer.results import Comparison
-from comparer.shots import NotRun, Scorer
+from comparer.results.comparison import Comparison
+from comparer.results.records import NotRun, Scorer
 from comparer.stats.verdict import Thresholds
 from helpers.runs import ask, finish
 from helpers.viewer_runs import NAMES, SIZE, SPOT, STEP, comparison_in, of_arm, ready, screen

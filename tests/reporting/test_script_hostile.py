@@ -7,7 +7,7 @@ import pytest
 
 from comparer.errors import ComparerError
 from comparer.export.script import script
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from helpers.runs import ROOT
 
 RECORD = ROOT / "tests" / "data" / "earlier_runs" / "likeness.json"

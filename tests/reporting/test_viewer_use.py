@@ -5,9 +5,9 @@ import re
 import pytest
 
 from comparer import viewer
-from comparer.order import LIKENESS, SCORE
 from comparer.request.request import Request, Settings
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
+from comparer.results.sorting import LIKENESS, SCORE
 from helpers.viewer_runs import HOSTILE, PROMPTS, SIZE, ask, ready
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from comparer.errors import ComparerError
 from comparer.request.request import Request, Settings
-from comparer.rival import BETTER, MIXED, OPEN, SLOW, WORSE, fewer_steps, rivalry
+from comparer.results.equal_time import BETTER, MIXED, OPEN, SLOW, WORSE, fewer_steps, rivalry
 from helpers.equal_time_runs import ARMS, pairs, seen
 
 

@@ -5,9 +5,9 @@ from itertools import count
 
 import pytest
 
-from comparer.notes import notes
-from comparer.results import Comparison
-from comparer.shots import Call, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.notes import notes
+from comparer.results.records import Call, Shot
 from helpers.runs import ask
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from comparer.notes import loss, notes
+from comparer.results.notes import loss, notes
 from helpers.runs import ask, finish
 
 

@@ -15,12 +15,12 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.pipelines import loader
 from comparer.request import build
-from comparer.results import SCHEMA, Comparison
+from comparer.results.comparison import SCHEMA, Comparison
+from comparer.results.records import NotRun
 from comparer.resume import extended
-from comparer.shots import NotRun
 from helpers.runs import PROMPT, ROOT, ask, finish
 
-RULES = json.loads((ROOT / "comparer" / "run.schema.json").read_text(encoding="utf-8"))
+RULES = json.loads((ROOT / "comparer" / "results" / "run.schema.json").read_text(encoding="utf-8"))
 EARLIER = sorted((ROOT / "tests" / "data" / "earlier_runs").glob("*.json"))
 
 

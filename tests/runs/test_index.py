@@ -9,11 +9,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from comparer import cards, history, past, two
+from comparer import cards, history, past
 from comparer.errors import ComparerError
 from comparer.going import being_made, hold
 from comparer.metrics.similarity_data import Similarity
-from comparer.order import LIKENESS, SCORE
+from comparer.results import side_by_side
+from comparer.results.sorting import LIKENESS, SCORE
 from comparer.ui import entry as entries_html
 from comparer.ui import link
 from helpers.run_folders import NAME, kept, spoil
@@ -340,23 +341,25 @@ def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(t
     settings = replace(other.request.settings, prompts=("only one", HOSTILE))
     arms = other.request.arms[:2]
     other = replace(other, request=replace(other.request, settings=settings, arms=arms))
-    found = {part.title: {row.title: row for row in part.rows} for part in two.parts(one, other)}
+    found = {part.title: {row.title: row for row in part.rows} for part in side_by_side.parts(one, other)}
     assert list(found)[:3] == ["Baseline", "Same", "One pixel"]
     assert found["One pixel"]["Arm"].other == "not in this run" and not found["One pixel"]["Speed-up"].same
     assert found["Same"]["Speed-up"].same and found["Same"]["Speed-up"].one == "1.07×, the same in all 4"
     assert found["Settings"]["Steps"].same and not found["Settings"]["Prompts"].same
     assert (found["Environment"]["torch"].one, found["Environment"]["torch"].other) == ("2.1", "2.2")
-    said = " ".join(two.remarks(one, other))
-    assert "The times are not comparable" in said and "of different pictures" in said and two.NOT_TESTED in said
-    alike = " ".join(two.remarks(one, one))
+    said = " ".join(side_by_side.remarks(one, other))
+    assert (
+        "The times are not comparable" in said and "of different pictures" in said and side_by_side.NOT_TESTED in said
+    )
+    alike = " ".join(side_by_side.remarks(one, one))
     assert "need not be the same machine" in alike and "different pictures" not in alike
 
 
 def test_scores_of_different_scorers_are_not_laid_beside_each_other_unsaid(tmp_path):
     one, other = (history.load(kept(tmp_path, day)) for day in (1, 2))
     said = "The CLIP scores are not comparable: they are of different scorers."
-    assert said not in two.remarks(one, other)
-    assert said in two.remarks(one, replace(other, scorer=replace(other.scorer, name="ViT-L-14/openai")))
+    assert said not in side_by_side.remarks(one, other)
+    assert said in side_by_side.remarks(one, replace(other, scorer=replace(other.scorer, name="ViT-L-14/openai")))
 
 
 @pytest.mark.parametrize("change", [{"steps": 9}, {"guidance_rescale": 0.5}, {"seeds": (3, 18)}, {"half": "raw"}])
@@ -364,10 +367,10 @@ def test_means_over_different_pictures_are_said_to_be(tmp_path, change):
     one = history.load(kept(tmp_path))
     settings = replace(one.request.settings, **change)
     other = replace(one, request=replace(one.request, settings=settings))
-    assert "of different pictures" in " ".join(two.remarks(one, other))
+    assert "of different pictures" in " ".join(side_by_side.remarks(one, other))
     order = replace(one.request.settings, prompts=one.request.settings.prompts[::-1], batch_size=4)
     shuffled = replace(one, request=replace(one.request, settings=order))
-    assert "of different pictures" not in " ".join(two.remarks(one, shuffled))
+    assert "of different pictures" not in " ".join(side_by_side.remarks(one, shuffled))
 
 
 def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, monkeypatch):
@@ -387,7 +390,7 @@ def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, 
     code, text = said("--search", "damaged")
     assert NAME.format(day=3) in text and one not in text
     code, text = said("--two", one, other)
-    assert code == 0 and two.NOT_TESTED in text and "1.07×, the same in all 4" in text
+    assert code == 0 and side_by_side.NOT_TESTED in text and "1.07×, the same in all 4" in text
     assert said("--two", one, "nope")[0] == 2
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115, PTH123
     code, text = said("--delete", one)

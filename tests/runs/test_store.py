@@ -7,7 +7,7 @@ import pytest
 from comparer import history
 from comparer.compare import Seen, compare
 from comparer.errors import ComparerError
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from helpers.runs import ask
 
 

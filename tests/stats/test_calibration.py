@@ -12,7 +12,7 @@ import pytest
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.registry import REGISTRY
 from comparer.request.request import Arm
-from comparer.results import Call, Comparison, Shot
+from comparer.results.comparison import Call, Comparison, Shot
 from helpers.benchmark_output import benchmark, rows
 from helpers.runs import ROOT, ask
 

@@ -9,9 +9,9 @@ import pytest
 from comparer import history
 from comparer.checkpoints.spec import Weights, parse
 from comparer.export.curves import curve
-from comparer.held import as_baseline, incomplete
-from comparer.notes import judged, notes
 from comparer.request.build import ask
+from comparer.results.loaded_weights import as_baseline, incomplete
+from comparer.results.notes import judged, notes
 from comparer.resume import extended, more_seeds
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import t_quantile

@@ -8,8 +8,8 @@ import pytest
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
 from comparer.request.request import Arm, Request, Settings
-from comparer.results import Comparison
-from comparer.shots import Call, Shot
+from comparer.results.comparison import Comparison
+from comparer.results.records import Call, Shot
 from comparer.stats.evidence import Evidence
 from comparer.stats.power import level_at, more_clusters, more_values
 from comparer.stats.verdict import Thresholds, judge
@@ -259,7 +259,7 @@ def test_a_comparison_judges_and_keeps_its_looks():
 
 
 def test_a_comparison_that_was_not_scored_says_why():
-    from comparer.shots import Scorer
+    from comparer.results.records import Scorer
 
     times = {(arm, seed): [(1 + seed / 1000) / (1 + arm)] for arm in (0, 1) for seed in range(8)}
     done = comparison(times, dict.fromkeys(times), scorer=Scorer(why_not="no scorer is there"))

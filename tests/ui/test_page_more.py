@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 from comparer import history
 from comparer.config import Config
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.resume import more_seeds
 from comparer.stats.verdict import DEFAULT
 from helpers.equal_time_runs import pairs, seen

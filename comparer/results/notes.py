@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 from comparer.demo.scenes import unknown_words
-from comparer.held import apart, incomplete
-from comparer.results import Comparison
-from comparer.rival import rivalry
+from comparer.results.comparison import Comparison
+from comparer.results.equal_time import rivalry
+from comparer.results.loaded_weights import apart, incomplete
 from comparer.stats.intervals import Estimate
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import signed

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 HALVES = {"ema": "EMA", "raw": "raw"}
 

@@ -1,6 +1,6 @@
 """In which order a comparison's pairs are looked at."""
 
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 
 AS_ASKED, SCORE, LIKENESS = "As asked", "Worst CLIP first", "Least alike first"
 ORDERS = (AS_ASKED, SCORE, LIKENESS)

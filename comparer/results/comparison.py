@@ -5,13 +5,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from comparer.accelerators.registry import Report
-from comparer.conditions import Conditions
 from comparer.errors import ComparerError
-from comparer.figures import Figures, average, geometric_mean, middle, share
 from comparer.metrics.latents import Divergence
 from comparer.metrics.similarity_data import Mean, Place, Similarity, mean, place
 from comparer.request.request import Request
-from comparer.shots import Call, NotRun, Scorer, Shot
+from comparer.results.conditions import Conditions
+from comparer.results.figures import Figures, average, geometric_mean, middle, share
+from comparer.results.records import Call, NotRun, Scorer, Shot
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift
 from comparer.stats.preference import prefer

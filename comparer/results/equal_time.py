@@ -10,7 +10,7 @@ from statistics import fmean
 
 from comparer.models.samplers import evaluations
 from comparer.request.request import Settings
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
 from comparer.stats.intervals import Estimate, difference
 from comparer.stats.power import level_at
 from comparer.stats.verdict import WIDE

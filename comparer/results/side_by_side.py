@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from comparer.notes import interval, loss, ratio
-from comparer.results import Comparison
+from comparer.results.comparison import Comparison
+from comparer.results.notes import interval, loss, ratio
 from comparer.stats.power import level_at
 from comparer.stats.verdict import difference_text
 
