@@ -24,10 +24,10 @@ def made(folder: Path, rows: int, arms: int, pixels: int) -> None:
     import numpy as np
     from PIL import Image
 
-    from comparer.history import RunFolder
     from comparer.request.request import Arm, Request, Settings
     from comparer.results.comparison import Comparison
     from comparer.results.records import Call, Shot
+    from comparer.runs.store import RunFolder
 
     draw = np.random.default_rng(0)
     settings = Settings(prompts=("noise",), width=pixels, height=pixels, seeds=tuple(range(rows)))
@@ -46,14 +46,14 @@ def made(folder: Path, rows: int, arms: int, pixels: int) -> None:
 
 
 def _measured(what: str, folder: Path, given: object, told: multiprocessing.Queue) -> None:
-    from comparer import history
     from comparer.export.grid import GridOptions, save_grid
     from comparer.export.report import save_report
+    from comparer.runs import store
 
     def peak() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
-    seen = history.load(folder)
+    seen = store.load(folder)
     before, begin = peak(), perf_counter()
     paths = [save_report(seen, folder, str(given))] if what == "report" else save_grid(seen, folder, GridOptions())
     seconds = perf_counter() - begin

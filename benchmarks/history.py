@@ -19,8 +19,8 @@ from time import perf_counter, sleep
 
 from common import ROOT, load_average
 
-from comparer import past
 from comparer.config import Config
+from comparer.runs import index
 
 PLACES = ("top left", "top right", "bottom left", "bottom right")
 
@@ -55,7 +55,7 @@ def copies(run: Path, runs: Path, number: int) -> None:
 def timed(runs: Path) -> float:
     """Return the seconds of one listing."""
     begin = perf_counter()
-    past.entries(runs)
+    index.entries(runs)
     return perf_counter() - begin
 
 
@@ -63,7 +63,7 @@ def on_the_page(runs: Path, rounds: int = 5) -> tuple[list[float], list[float], 
     """Return, of each opening in a browser: seconds until 50 runs are seen, seconds of a search, pictures loaded."""
     from playwright.sync_api import sync_playwright
 
-    port, names = "7990", [entry.name for entry in past.entries(runs)]
+    port, names = "7990", [entry.name for entry in index.entries(runs)]
     command = [sys.executable, "-u", "app.py", "--port", port, "--runs", str(runs)]
     server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:

@@ -17,9 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from comparer import history
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
+from comparer.runs import store
 from comparer.text import shown
 from comparer.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
 
@@ -212,7 +212,7 @@ def result(folder: Path) -> list[Preference]:
     Raises:
         ComparerError: the folder holds no run, or its votes cannot be read.
     """
-    sessions, comparison = load(folder), history.load(folder)
+    sessions, comparison = load(folder), store.load(folder)
     every = (judged(comparison, sessions, arm) for arm in range(1, len(comparison.request.arms)))
     return [each for each in every if each.votes]
 

@@ -4,12 +4,12 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from comparer import history
 from comparer.cli_run import run
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.request.build import with_arm
 from comparer.resume import extended
+from comparer.runs import store
 from comparer.stats.verdict import DEFAULT
 
 
@@ -36,12 +36,12 @@ def add(commands: Any) -> None:
 
 def _continue(options: argparse.Namespace) -> int:
     config = replace(from_arguments(options), own=True)
-    folder = history.given(options.run, config.runs)
+    folder = store.given(options.run, config.runs)
     if not 0 <= options.more_seeds <= config.limits.pictures:
         raise ComparerError(
             f"{options.more_seeds} more seeds are out of range: 0 to {config.limits.pictures} is allowed."
         )
-    request = replace(history.load(folder).request, limits=config.limits)
+    request = replace(store.load(folder).request, limits=config.limits)
     if options.more_seeds:
         request = extended(request, options.more_seeds)
     for arm in options.arm:

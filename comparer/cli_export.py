@@ -5,11 +5,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from comparer import history
 from comparer.errors import ComparerError
 from comparer.export import chosen
 from comparer.options import add_arguments, from_arguments
 from comparer.results.comparison import Comparison
+from comparer.runs import store
 from comparer.text import shown
 
 
@@ -49,8 +49,8 @@ def add(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    folder = history.given(options.run, from_arguments(options).runs)
-    seen = history.load(folder)
+    folder = store.given(options.run, from_arguments(options).runs)
+    seen = store.load(folder)
     nothing = not (options.grid or options.report or options.tables or options.script)
     for path in _made(seen, folder, options, nothing):
         print(path)

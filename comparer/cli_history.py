@@ -4,13 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from comparer import history, past
 from comparer.cli_inspect import columns
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
-from comparer.past import Entry
 from comparer.results import side_by_side
 from comparer.results.comparison import Comparison
+from comparer.runs import index, store
+from comparer.runs.index import Entry
 from comparer.text import printable, shown
 
 
@@ -34,11 +34,11 @@ def run(options: argparse.Namespace) -> int:
     """Do what is asked for; return the exit code."""
     runs = from_arguments(options).runs
     if options.two:
-        lines = _two(options.two, [history.load(history.find(runs, name)) for name in options.two])
+        lines = _two(options.two, [store.load(store.find(runs, name)) for name in options.two])
     elif options.delete:
         lines = _delete(runs, options.delete, options.yes)
     else:
-        found = past.search(past.entries(runs), options.search)
+        found = index.search(index.entries(runs), options.search)
         lines = [line for entry in found for line in describe(entry)] or ["There is no such run."]
     print("\n".join(map(printable, lines)))
     return 0
@@ -74,7 +74,7 @@ def _line(text: str) -> str:
 
 
 def _delete(runs: Path, name: str, yes: bool) -> list[str]:
-    found = past.entry(runs, name)
+    found = index.entry(runs, name)
     if not yes:
         asked = f"Delete {name} with its {found.card.pictures} pictures? It will be gone for good. [y/N] "
         try:
@@ -83,5 +83,5 @@ def _delete(runs: Path, name: str, yes: bool) -> list[str]:
             raise ComparerError("Nobody can be asked here: add --yes to delete the run.") from None
     if not yes:
         return ["Kept."]
-    past.delete(runs, name)
+    index.delete(runs, name)
     return [f"{name} is deleted."]

@@ -6,20 +6,20 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from comparer import history
 from comparer.accelerators import stack
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
-from comparer.going import hold
 from comparer.metrics import scorers
 from comparer.models import samplers
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.resume import continued
 from comparer.run import Run
+from comparer.runs import store
+from comparer.runs.lock import hold
 from comparer.turns import turn
 
 __all__ = ["Finished", "Progress", "Seen", "Waiting", "check", "compare"]
@@ -93,7 +93,7 @@ def compare(
 
         if into and (into / "run.json").is_file():
             keep(into)  # before it is read: nobody else may go on from what is read here
-            comparison = continued(history.load(into), request)
+            comparison = continued(store.load(into), request)
 
         def work(emit: Emit[Event]) -> None:
             run = Run(comparison, config, checkpoints, stop, emit, into, keep)

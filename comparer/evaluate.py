@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from comparer import history
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -18,6 +17,7 @@ from comparer.events import Event, Finished
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.resume import unmade
+from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.sweep import Cell
 from comparer.text import slug
@@ -52,7 +52,7 @@ class Evaluation:
     def comparisons(self) -> list[Comparison | None]:
         """Load what has been made so far of every cell."""
         paths = [self.at(number) for number in range(len(self.cells))]
-        return [history.load(path) if (path / "run.json").is_file() else None for path in paths]
+        return [store.load(path) if (path / "run.json").is_file() else None for path in paths]
 
     def run(self, config: Config) -> Iterator[tuple[int, Event]]:
         """Run every cell that is not finished; yield its number and what happens.

@@ -14,7 +14,6 @@ from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.events import Emit, Event, Finished, Progress, Seen
 from comparer.fetch import reporter
-from comparer.history import RunFolder
 from comparer.metrics import latents
 from comparer.models import samplers
 from comparer.pipelines import memory
@@ -27,6 +26,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.conditions import unlike
 from comparer.results.records import Call, NotRun, Shot
 from comparer.resume import left, made_before
+from comparer.runs.store import RunFolder
 from comparer.timing import pace
 
 

@@ -24,10 +24,10 @@ from comparer.config import Config
 from comparer.errors import ComparerError, Incomplete, Refused, Stopped
 from comparer.events import Emit, Progress, Waiting, in_thread
 from comparer.fetch import reporter
-from comparer.history import RunFolder
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG
 from comparer.request.request import Settings
+from comparer.runs.store import RunFolder
 from comparer.sanity import judge, weights
 from comparer.sanity.base import Base, base_of, settings_of
 from comparer.sanity.judge import BROKEN, Finding, Half, Judgement

@@ -8,9 +8,9 @@ from json import dumps
 from pathlib import Path
 from urllib.parse import quote
 
-from comparer import past
-from comparer.cards import ArmCard
-from comparer.past import Entry
+from comparer.runs import index
+from comparer.runs.card import ArmCard
+from comparer.runs.index import Entry
 from comparer.stats.verdict import WIDE
 from comparer.text import signed
 from comparer.ui import link
@@ -69,7 +69,7 @@ def _entry(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> s
     else:
         said = f"<h3>{escape(entry.title)}{state}</h3>{_prompts(card.prompts)}{_arms(card.arms)}"
         facts.append(f"{card.pictures} picture{'' if card.pictures == 1 else 's'}")
-    facts.append(_bytes(past.size(folder)))
+    facts.append(_bytes(index.size(folder)))
     return (
         f'<li class="run{" damaged" if card.damaged else ""}">{_pictures(entry, folder)}<div class="what">{said}</div>'
         f'<div class="side"><p>{"".join(f"<span>{fact}</span>" for fact in facts)}</p>'
@@ -152,7 +152,7 @@ def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> st
     number = entry.card.pictures
     made = f"Its {number} picture{'' if number == 1 else 's'} and its record" if not damaged else "Its folder"
     ask = f"{about[0].upper()}{about[1:]} ({entry.name}). {made} will be gone for good."
-    why = past.why_not_deleted(runs, entry, busy)
+    why = index.why_not_deleted(runs, entry, busy)
     off = f' disabled title="{escape(f"Not deleted from here: {why}")}"' if why else ""
     acts.append(
         f'<button type="button" data-do="delete" data-name="{name}" data-ask="{escape(ask)}" class="danger"{off} '

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import history, past
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.past import Entry
 from comparer.results import side_by_side as two_runs
+from comparer.runs import index, store
+from comparer.runs.index import Entry
 from comparer.ui import entry, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.pictures import PLAIN
@@ -77,8 +77,8 @@ class History:
 
     def listed(self, mine: str, words: str, number: int, chosen: Sequence[str], busy: set[str]) -> dict:
         """Draw the list of runs in which all words stand; on a public page of this visitor's runs alone."""
-        every = past.entries(self.config.runs, mine if self.config.public else None)
-        found = past.search(every, words or "")
+        every = index.entries(self.config.runs, mine if self.config.public else None)
+        found = index.search(every, words or "")
         return {
             self.list: entry.draw(found[:number], self.config.runs, chosen, busy) if found else "" if every else NONE,
             self.counted: _counted(len(found), len(every)),
@@ -92,7 +92,7 @@ class History:
         shown = ONE if chosen else ""
         if len(chosen) == 2:
             try:
-                shown = side_by_side([past.entry(self.config.runs, name) for name in chosen], self.config.runs)
+                shown = side_by_side([index.entry(self.config.runs, name) for name in chosen], self.config.runs)
             except ComparerError as error:
                 shown = results.failed(self.config.tell(error))
         return {self.two: shown, self.chosen: chosen, self.told: ""}
@@ -103,13 +103,13 @@ class History:
         Raises:
             ComparerError: it is not deleted, and why.
         """
-        past.delete(self.config.runs, name, busy, mine if self.config.public else None)
+        index.delete(self.config.runs, name, busy, mine if self.config.public else None)
         return results.told("The run is deleted.")
 
 
 def side_by_side(chosen: Sequence[Entry], runs: Path) -> str:
     """Draw two runs' figures in one table, equal rows dimmed, with what may be read from them."""
-    one, other = (history.load(history.find(runs, each.name)) for each in chosen)
+    one, other = (store.load(store.find(runs, each.name)) for each in chosen)
     head = "".join(
         f'<th scope="col">{escape(each.title)}<small>{escape(entry.when(each.card.created))}</small></th>'
         for each in chosen

@@ -4,12 +4,12 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import history
 from comparer.config import Config
 from comparer.events import Finished, Seen
 from comparer.html import tables
 from comparer.results.comparison import Comparison
 from comparer.resume import more_seeds
+from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.ui import results
 from comparer.ui.details import details
@@ -87,7 +87,7 @@ class Outcome:
             self.notes: tables.notes_list(comparison),
             self.comparison: comparison,
             self.folder: str(folder),
-            self.last: history.name(folder),
+            self.last: store.name(folder),
             self.again: gr.update(visible=ended),
             **self.goon.shown(comparison, offered and ended),
             **self.take.shown(comparison, offered and ended and bool(comparison.shots)),

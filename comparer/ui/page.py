@@ -8,15 +8,15 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import history, past
 from comparer.compare import compare
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.events import Finished, Seen, Waiting
-from comparer.going import being_made
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.resume import continued, extended, more_seeds
+from comparer.runs import index, store
+from comparer.runs.lock import being_made
 from comparer.ui import api, link, results
 from comparer.ui.arms import PRIVATE
 from comparer.ui.controls import Controls
@@ -158,7 +158,7 @@ class Page:
         return Path(folder)
 
     def _mine(self, folder: Path, owner: str) -> bool:
-        return not self.config.public or past.owns(folder, owner)
+        return not self.config.public or index.owns(folder, owner)
 
     def _run(
         self, request: gr.Request, owner: str, asking: Callable[[], tuple[Request, Path | None]], previous: str = ""
@@ -168,7 +168,7 @@ class Page:
         yield self._tell(results.told("Starting"), results.STARTING) | {self.out.previous: previous}
         try:
             asked, into = asking()
-            session.making = history.name(into) if into else ""
+            session.making = store.name(into) if into else ""
             yield from self._watched(session, self.sessions.owner(request, owner), asked, into)
         except ComparerError as error:
             yield self._tell(results.failed(self.config.tell(error)))
@@ -181,13 +181,13 @@ class Page:
 
     def _watched(self, session: Session, owner: str, asked: Request, into: Path | None) -> Iterator[dict]:
         """Run, and show what happens."""
-        kept = continued(history.load(into), asked) if into else None
+        kept = continued(store.load(into), asked) if into else None
         planned, drawn, number = results.announce(asked, kept), 0.0, 0
         for event in compare(asked, self.config, session.stop, into):
             if isinstance(event, Seen | Finished):
                 if self.config.public and not session.making:
-                    past.claim(event.folder, owner)
-                session.making = history.name(event.folder)
+                    index.claim(event.folder, owner)
+                session.making = store.name(event.folder)
             if isinstance(event, Seen | Finished) and not event.comparison.shots:
                 if isinstance(event, Finished):  # nothing to see: what was seen before stays
                     yield self._tell(results.ended(event.comparison))
@@ -262,8 +262,8 @@ class Page:
         Raises:
             ComparerError: there is no such run, or it is damaged.
         """
-        folder = history.find(self.config.runs, name)
-        seen = history.load(folder)
+        folder = store.find(self.config.runs, name)
+        seen = store.load(folder)
         going = being_made(folder)
         pair, arm = link.pair_of(seen, said)
         event, offered = Finished(seen, folder, None), not going and self._mine(folder, owner)
@@ -286,7 +286,7 @@ class Page:
             if data.get("do") == "delete":
                 said = tab.delete(owner, name, busy)
                 left = [each for each in chosen if each != name]
-                shown = folder and history.name(Path(folder)) == name
+                shown = folder and store.name(Path(folder)) == name
                 gone = self.out.cleared(results.told("The run that was shown here is deleted.")) if shown else {}
                 return gone | tab.listed(owner, words, number, left, busy) | tab.chose(left) | {tab.told: said}
         except ComparerError as error:

@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from comparer import history, viewer
+from comparer import viewer
 from comparer.html import tables
 from comparer.html.cards import name
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
 from comparer.results.sorting import ordered
+from comparer.runs import store
 from comparer.ui import link
 from comparer.ui.arms import PRIVATE
 from comparer.ui.blind import Blind
@@ -94,7 +95,7 @@ class Pictures:
             self.compare: viewer.fragment(shown),
             self.all: all_pictures(comparison, folder),
             self.table: tables.pairs_table(comparison),
-            self.address: link.query(history.name(folder)),
+            self.address: link.query(store.name(folder)),
             self.blind.arm: self.blind.arms(comparison),
             **({self.tabs: views} if first else {}),
         }

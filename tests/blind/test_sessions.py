@@ -17,8 +17,8 @@ from scipy.stats import binomtest, chisquare
 from comparer import blind
 from comparer.errors import ComparerError
 from comparer.export.sealed import sealed
-from comparer.history import RunFolder
 from comparer.request.png_write import save_png
+from comparer.runs.store import RunFolder
 from helpers.runs import ROOT
 from helpers.viewer_runs import comparison_in
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from comparer import history
 from comparer.accelerators.deepcache import DeepCache
 from comparer.compare import Finished, Progress, Seen, Waiting, compare
 from comparer.errors import ComparerError
 from comparer.request.png_write import read_request
+from comparer.runs import store
 from helpers.runs import PROMPT, ROOT, THREADS, finish, pixels
 from helpers.small import NAME, SIZE, ask
 
@@ -37,7 +37,7 @@ def test_a_run_folder_holds_everything(first):
     assert sorted(p.name for p in first.folder.glob("*.png")) == sorted(
         [s["file"] for s in record["shots"]] + ["grid.png"]
     )
-    assert history.load(first.folder) == first.comparison
+    assert store.load(first.folder) == first.comparison
     assert record["environment"]["device"] == "cpu" and record["environment"]["threads"] == THREADS
     assert set(record["checkpoint"]["files"]) == {
         "text_encoder/model.safetensors",
@@ -88,7 +88,7 @@ def test_the_same_request_gives_the_same_pixels_also_in_another_process(first, c
     command += ["--checkpoints", *config.checkpoints]
     subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(THREADS)}, check=True)
     (record,) = (tmp_path / "other").rglob("run.json")
-    other = history.load(record.parent).shots
+    other = store.load(record.parent).shots
     assert {(s.arm, s.seed, s.pixels) for s in other} == {(s.arm, s.seed, s.pixels) for s in first.comparison.shots}
     for shot in other:
         made, kept = (Image.open(folder / shot.file) for folder in (record.parent, first.folder))
@@ -151,7 +151,7 @@ def test_stop_keeps_finished_pictures_and_leaves_the_baseline_alone(first, confi
     assert isinstance(event, Finished) and event.comparison.state == "stopped"
     assert len(set(steps)) <= 2  # it ended within a step
     assert len(event.comparison.shots) == 3 and all(s.clip_score is not None for s in event.comparison.shots)
-    assert history.load(event.folder).state == "stopped"
+    assert store.load(event.folder).state == "stopped"
     assert event.grid.is_file()
     assert same(pixels(first), pixels(finish(first.comparison.request, config)))
 
@@ -164,7 +164,7 @@ def test_closing_the_generator_ends_the_run(config):
     run.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "comparer-run"]
     (folder,) = (path for path in config.runs.iterdir() if (path / "run.json").is_file())
-    kept = history.load(folder)
+    kept = store.load(folder)
     assert kept.state == "stopped" and len(kept.calls) == 1, "the second call was begun and not ended"
 
 
@@ -192,7 +192,7 @@ def test_a_crash_inside_an_accelerator_leaves_the_baseline_alone(first, config, 
     crashed = max(
         (p for p in config.runs.iterdir() if (p / "run.json").is_file()), key=lambda path: path.stat().st_mtime_ns
     )
-    assert history.load(crashed).state == "failed" and len(history.load(crashed).shots) == 1
+    assert store.load(crashed).state == "failed" and len(store.load(crashed).shots) == 1
     assert same(pixels(first), pixels(finish(first.comparison.request, config)))
 
 

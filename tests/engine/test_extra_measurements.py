@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from comparer import generate, history
+from comparer import generate
 from comparer.compare import Finished, Seen, compare
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -19,6 +19,7 @@ from comparer.request.png_write import read_request
 from comparer.results.comparison import Comparison
 from comparer.results.notes import judged, likeness, notes
 from comparer.results.sorting import AS_ASKED, LIKENESS, SCORE, ordered
+from comparer.runs import store
 from comparer.timing import clock, pace
 from helpers.runs import PROMPT, finish
 from helpers.small import NAME, SIZE
@@ -64,7 +65,7 @@ def test_the_fewer_steps_are_chosen_measured_and_written_into_their_pictures(don
 
 
 def test_what_was_found_survives_the_record(done):
-    assert history.load(done.folder) == done.comparison
+    assert store.load(done.folder) == done.comparison
     assert Comparison.from_json(done.comparison.to_json()) == done.comparison  # as the API hands it over, too
     old = json.loads((done.folder / "run.json").read_text())
     for name in ("conditions", "divergence", "resident", "reserved", "not_available", "seed_distance"):

@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from comparer import history
 from comparer.cli import main
 from comparer.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
-from comparer.going import being_made
 from comparer.request import build
 from comparer.results.equal_time import rivalry
 from comparer.results.notes import notes
 from comparer.results.records import NotRun
 from comparer.resume import continued, unmade, untraced
+from comparer.runs import store
+from comparer.runs.lock import being_made
 from helpers.killed import run_killed
 from helpers.runs import PROMPT, finish, pixels
 from helpers.small import NAME, SIZE, ask, installed, kept
@@ -51,7 +51,7 @@ def test_repeats_are_all_timed_and_pictures_kept_once(repeated):
     assert done.comparison.figures(1).pictures == 2
     assert len(done.comparison.call_pairs(1)) == 6
     assert "n = 2 calls of 3 repeats an arm" in notes(done.comparison)[0]
-    assert history.load(done.folder) == done.comparison
+    assert store.load(done.folder) == done.comparison
 
 
 @pytest.mark.parametrize("after", [1, 3, 4])
@@ -71,7 +71,7 @@ def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after,
     assert {c.process for c in last.comparison.calls[len(pairs) :]} == {1}, "a half-made pair is timed again"
     assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
     assert ("Made in 2 parts" in " ".join(notes(last.comparison))) == bool(pairs)  # else all of it in the second
-    assert last.comparison.looks == 1 and history.load(last.folder) == last.comparison
+    assert last.comparison.looks == 1 and store.load(last.folder) == last.comparison
 
 
 def test_more_seeds_and_prompts_continue_a_finished_run(config):
@@ -94,7 +94,7 @@ def test_another_question_is_refused(config, change, shared):
         finish_into(replace(request, settings=replace(request.settings, **change)), config, first.folder)
     with pytest.raises(ComparerError, match="cannot be continued"):
         finish_into(replace(request, repeats=2), config, first.folder)
-    assert history.load(first.folder) == first.comparison
+    assert store.load(first.folder) == first.comparison
 
 
 def finish_into(request, config, folder):
@@ -112,7 +112,7 @@ def test_a_batch_with_a_missing_repeat_is_made_again(repeated):
 def blanked(comparison, folder, arm):
     """Write a record as a process leaves it that is killed before an arm's last shot is scored."""
     shots = [replace(s, clip_score=None, similarity=None) if s.arm == arm else s for s in comparison.shots]
-    history.RunFolder(folder).save(replace(comparison, shots=shots, state="running"))
+    store.RunFolder(folder).save(replace(comparison, shots=shots, state="running"))
 
 
 def test_what_was_made_and_not_scored_before_a_kill_is_scored(config, shared):
@@ -125,7 +125,7 @@ def test_what_was_made_and_not_scored_before_a_kill_is_scored(config, shared):
 def test_latents_missing_after_a_kill_are_laid_beside_the_baselines(config):
     done = finish(replace(ask(ARM, "DeepCache(interval=3)"), also=("divergence",)), config)
     half = {1: done.comparison.divergence[1]}
-    history.RunFolder(done.folder).save(replace(done.comparison, divergence=half, state="running"))
+    store.RunFolder(done.folder).save(replace(done.comparison, divergence=half, state="running"))
     last = finish_into(done.comparison.request, config, done.folder)
     assert last.comparison.divergence == done.comparison.divergence and last.comparison.divergence[2]
     failed = replace(done.comparison, divergence=half, not_run=[NotRun(2, "out of memory")])
@@ -152,7 +152,7 @@ def test_a_killed_process_loses_nothing_finished(config, checkpoints, shared):
     asked += ["--accelerator", ARM, "--seeds", "1-3", "--warmups", 0, "--quiet"]
     run_killed(4, *asked, "--runs", config.runs, "--checkpoints", checkpoints)
     (path,) = config.runs.glob("*/run.json")
-    before = history.load(path.parent)
+    before = store.load(path.parent)
     assert before.state == "running" and len(before.calls) == 3
     last = finish_into(before.request, config, path.parent)
     assert last.comparison.state == "finished" and len(last.comparison.shots) == 6
@@ -182,7 +182,7 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
     said = " ".join(notes(last))
     assert "ToMe(ratio=0.5) came later" in said and "DeepCache(interval=2) came later" not in said
     assert "ratios are pooled" not in said
-    assert history.load(first.folder) == last
+    assert store.load(first.folder) == last
 
 
 def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config, shared):
@@ -214,7 +214,7 @@ def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
 def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config, shared):
     first = kept(shared(0), config)
     shots = [replace(shot, pixels="0" * 32) if shot.arm == 0 else shot for shot in first.comparison.shots]
-    history.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
+    store.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
     record = (first.folder / "run.json").read_bytes()
     with pytest.raises(ComparerError, match="not the kept ones any more"):
         finish_into(build.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
@@ -229,7 +229,7 @@ def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, check
     first = kept(shared(0), config)
     runs = ["--runs", str(config.runs), "--checkpoints", str(checkpoints), "--quiet"]
     assert main(["continue", first.folder.name, "--more-seeds", "1", "--arm", "ToMe(ratio=0.5)", *runs]) == 0
-    last = history.load(first.folder)
+    last = store.load(first.folder)
     assert {(s.arm, s.seed) for s in last.shots} == {(arm, seed) for arm in (0, 1, 2) for seed in (0, 1)}
     assert "ToMe(ratio=0.5) came later" in capsys.readouterr().out
     assert main(["continue", str(first.folder), "--arm", "ToMe(ratio=0.5)", *runs]) == 2
@@ -242,7 +242,7 @@ def test_a_run_that_goes_on_and_is_stopped_before_its_first_new_call_keeps_its_r
     first = kept(shared(1, 2), config)
     seen = first.comparison
     half = replace(seen, calls=seen.calls[:-1], shots=seen.shots[:-1], state="stopped")
-    history.RunFolder(first.folder).save(half)
+    store.RunFolder(first.folder).save(half)
     record, stop = (first.folder / "run.json").read_bytes(), threading.Event()
     seen = []
     for event in compare(half.request, config, stop, first.folder):

@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from comparer import assertions, evaluate, history
+from comparer import assertions, evaluate
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.runs import store
 from comparer.stats.intervals import mean
 from comparer.stats.power import level_at
 from helpers.killed import run_killed
@@ -35,7 +36,7 @@ def done(tmp_path_factory):
 def test_a_product_is_run_and_every_prompt_counts(done):
     record = json.loads((done / "evaluation.json").read_text())
     assert [cell["values"] for cell in record["cells"]] == [{"guidance": 1.0}, {"guidance": 3.0}]
-    runs = [history.load(path.parent) for path in sorted(done.glob("*/run.json"))]
+    runs = [store.load(path.parent) for path in sorted(done.glob("*/run.json"))]
     assert [run.request.settings.guidance for run in runs] == [1, 3]
     for one in runs:
         assert [len(batch) for batch in one.batches] == [4, 2] and len(one.shots) == 6 * 3
@@ -44,7 +45,7 @@ def test_a_product_is_run_and_every_prompt_counts(done):
 def test_pairs_has_a_row_for_every_pair(done):
     rows = list(csv.DictReader((done / "pairs.csv").open()))
     assert len(rows) == 2 * 2 * 6
-    one = history.load(sorted(done.glob("*/run.json"))[0].parent)
+    one = store.load(sorted(done.glob("*/run.json"))[0].parent)
     row, (base, other) = rows[0], one.pairs(1)[0]
     assert (row["cell"], row["arm"], row["seed"]) == ("guidance 1.0", "DeepCache(interval=2)", "1")
     assert row["prompt"] == one.request.settings.prompts[0] and row["identical"] == "no"
@@ -60,7 +61,7 @@ def test_the_summary_begins_with_a_card_and_has_every_verdict(done):
                  "| swept | guidance: 1.0, 3.0 |", "2 prompts × 3 seeds × 1 repeats, batches of 4", "keep / reject / repeat"):  # fmt: skip  # noqa: E501
         assert said in card, said
     for number, part in enumerate(text.split("\n## ")[1:]):
-        one = history.load(sorted(done.glob("*/run.json"))[number].parent)
+        one = store.load(sorted(done.glob("*/run.json"))[number].parent)
         assert part.startswith(f"Guidance {[1.0, 3.0][number]}") and "grid.png" in part
         assert all(one.verdict(arm).sentence.replace("|", "\\|") in part for arm in (1, 2))
 
@@ -77,7 +78,7 @@ def test_assertions_test_the_interval(done, capsys):
     assert run("--resume", done, "--quiet", "--assert", "speedup>=1000000000") == 1
     told = capsys.readouterr().err
     assert "guidance 1.0, DeepCache(interval=2): speedup>=1e+09 missed:" in told and told.count("missed") == 4
-    one = history.load(sorted(done.glob("*/run.json"))[0].parent)
+    one = store.load(sorted(done.glob("*/run.json"))[0].parent)
     estimate = one.evidence(1).speed_up(level_at(1))
     between = (estimate.interval.low + estimate.value) / 2  # the point meets it, the interval does not
     assert assertions.parse(f"speedup>={between:.6f}").miss(one, 1)
@@ -85,7 +86,7 @@ def test_assertions_test_the_interval(done, capsys):
 
 
 def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
-    one = history.load(sorted(done.glob("*/run.json"))[1].parent)
+    one = store.load(sorted(done.glob("*/run.json"))[1].parent)
     base, mine, prompts = one.evidence(1).scored()
     assert len(set(prompts)) == 2 and one.evidence(1).clip_loss().interval is None  # too few for the bootstrap
     for share in (-5.0, -0.5, 0.5, 0.99):
@@ -97,7 +98,7 @@ def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
 
 
 def test_the_same_pictures_have_lost_nothing_however_much_prompts_differ(done):
-    one = history.load(done / "01-guidance-1.0")
+    one = store.load(done / "01-guidance-1.0")
     bases = {(s.prompt, s.seed): s for s in one.shots if s.arm == 0}
     scored = {item: replace(shot, clip_score=20.0 + 60 * shot.prompt) for item, shot in bases.items()}
     shots = [replace(s, pixels=bases[s.prompt, s.seed].pixels) for s in one.shots]
@@ -130,7 +131,7 @@ def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
     rows = [line for line in summary.splitlines() if line.startswith("| guidance")]
     assert len(rows) == 2 * 2
     for number, path in enumerate(sorted(done.glob("*/run.json"))):
-        one = history.load(path.parent)
+        one = store.load(path.parent)
         for arm in (1, 2):
             assert one.verdict(arm).kind in rows[2 * number + arm - 1]
             assert f"{one.evidence(arm).speed_up().value:.2f}×" in rows[2 * number + arm - 1]
@@ -144,7 +145,7 @@ def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
 def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
     assert run(*QUICK, "--also", "divergence", "--also", "equal-time", "--out", tmp_path / "e") == 0
     (path,) = (tmp_path / "e").glob("*/run.json")
-    one = history.load(path.parent)
+    one = store.load(path.parent)
     assert one.request.wanted() == ("equal-time", "divergence") and one.divergence[1] and len(one.request.arms) == 3
     summary = (tmp_path / "e" / "summary.md").read_text()
     assert "01-run-latents.svg" in summary and "No fewer steps take this arm's time" in summary
@@ -152,7 +153,7 @@ def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
     assert "leave also out" in capsys.readouterr().err
     again = run(path, "--out", tmp_path / "again", "--quiet")  # a run.json asks for the same once more
     (other,) = (tmp_path / "again").glob("*/run.json")
-    assert again == 0 and history.load(other.parent).request.wanted() == one.request.wanted()
+    assert again == 0 and store.load(other.parent).request.wanted() == one.request.wanted()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +190,7 @@ def test_one_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
     """SIGKILL in the middle of the second cell's second call."""
     arguments = ["--num-samples", "2", "--steps", "2", "3", "--warmups", "0", "--repeats", "1", "--seeds", "1,2"]
     run_killed(8 + 2, "evaluate", *arguments, "--quiet", "--out", tmp_path / "e")
-    left = history.load(tmp_path / "e" / "02-steps-3")
+    left = store.load(tmp_path / "e" / "02-steps-3")
     assert (left.state, len(left.calls)) == ("running", 1)
     assert run("--resume", tmp_path / "e", "--quiet") == 0
     made = evaluate.load(tmp_path / "e", Config()).comparisons()

@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from shutil import copytree
 
-from comparer import history
+from comparer.runs import store
 from helpers.viewer_runs import comparison_in
 
 NAME = "2026-11-{day:02}_120000_demo_{day:06x}"
@@ -13,7 +13,7 @@ NAME = "2026-11-{day:02}_120000_demo_{day:06x}"
 
 def kept(runs, day=1, name="", **changes):
     """Write a run of six arms, two prompts and two seeds; return its folder."""
-    folder = history.RunFolder.at(runs / (name or NAME.format(day=day)))
+    folder = store.RunFolder.at(runs / (name or NAME.format(day=day)))
     seen = comparison_in(folder.path)
     folder.save(replace(seen, **{"created": f"2026-11-{day:02}T12:00:00+00:00"} | changes))
     return folder.path
@@ -24,7 +24,7 @@ def repeated(folder, name, **changes):
     again = copytree(folder, folder.with_name(name), copy_function=os.link)
     for written in (*again.glob("*.json"), *again.glob("thumb-*")):
         written.unlink()  # those would be changed in both
-    history.RunFolder(again).save(replace(history.load(folder), **changes))
+    store.RunFolder(again).save(replace(store.load(folder), **changes))
     return again
 
 

@@ -7,7 +7,6 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 
-from comparer import history
 from comparer.cli import main
 from comparer.cli_run import table
 from comparer.config import Config
@@ -18,6 +17,7 @@ from comparer.pipelines.device import empty
 from comparer.pipelines.memory import out_of_memory, peak, remedies, reserved, reset_peak
 from comparer.request.build import ask as ask_at_door
 from comparer.results.notes import notes
+from comparer.runs import store
 from helpers import small
 from helpers.runs import ask, finish, pixels
 
@@ -79,7 +79,7 @@ def test_the_arm_is_marked_and_the_rest_goes_on(sound, config, monkeypatch, kind
     made = pixels(done)
     assert {key for key in sound if key[0] != arm} <= made.keys() and len(made) < len(sound)
     assert all(np.array_equal(picture, sound[key]) for key, picture in made.items())
-    assert history.load(done.folder) == done.comparison
+    assert store.load(done.folder) == done.comparison
     name = request.arms[arm].name
     assert any(f"{name} was not run: out of memory" in line for line in notes(done.comparison))
     assert name in table(done.comparison)

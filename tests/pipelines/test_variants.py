@@ -7,7 +7,6 @@ from shutil import copytree
 import numpy as np
 import pytest
 
-from comparer import history
 from comparer.checkpoints.spec import Weights, parse
 from comparer.cli import main
 from comparer.compare import compare
@@ -17,6 +16,7 @@ from comparer.pipelines import loader, memory
 from comparer.request.build import ask
 from comparer.request.request import Arm, Request
 from comparer.resume import extended
+from comparer.runs import store
 from comparer.sweep import read_file
 from helpers import small
 from helpers.runs import PROMPT, finish, pixels
@@ -62,7 +62,7 @@ def test_ema_beside_raw_from_the_same_noise(config):
         ask(config, PROMPT, accelerators=[], seeds="1", **QUICK | {"checkpoint": f"{NAME}; weights=raw"}), config
     )
     assert np.array_equal(pixels(alone)[0, 0, 1], made[1, 0, 1])
-    assert history.load(done.folder) == done.comparison
+    assert store.load(done.folder) == done.comparison
     assert Request.from_json(json.loads(json.dumps(request.to_json()))) == replace(request, limits=UNLIMITED)
 
 
@@ -108,7 +108,7 @@ def test_arms_that_do_not_fit_run_in_blocks_and_the_result_says_so(config, monke
     seen = done.comparison
     assert seen.blocks == [[0], [1], [2], [3]] and seen.state == "finished"
     assert [call.arm for call in seen.calls] == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert set(seen.variants) == {1, 2, 3} and history.load(done.folder).blocks == seen.blocks
+    assert set(seen.variants) == {1, 2, 3} and store.load(done.folder).blocks == seen.blocks
     assert seen.variants[3]["dtype"] == "bfloat16"
     monkeypatch.undo()
     together = finish(request, config)
@@ -176,7 +176,7 @@ def test_a_run_goes_on_with_its_own_weights_only(config):
     weigh(folder, 1.01)  # it is trained on
     with pytest.raises(ComparerError, match="the weights are not those that it began with"):
         list(compare(extended(request, 2), config, into=done.folder))
-    assert len(history.load(done.folder).shots) == 4
+    assert len(store.load(done.folder).shots) == 4
 
 
 REFUSED = {

@@ -16,12 +16,12 @@ from comparer.cli import main
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.export.grid import GridOptions, save_grid
-from comparer.history import RunFolder, load
 from comparer.request import png_read
 from comparer.request.a1111 import sampler
 from comparer.request.png_write import parameters_line, save_png, shot_texts
 from comparer.request.request import Arm, Request, Settings
 from comparer.request.restore import FOREIGN, GRID, PICTURE, RECORD, restore
+from comparer.runs.store import RunFolder, load
 from helpers.hostile_texts import HOSTILE
 from helpers.noise_runs import compared
 from helpers.runs import ask, finish

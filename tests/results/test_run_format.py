@@ -8,7 +8,6 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from comparer import history
 from comparer.accelerators.registry import REGISTRY, to_json
 from comparer.compare import compare
 from comparer.config import Config
@@ -18,6 +17,7 @@ from comparer.request import build
 from comparer.results.comparison import SCHEMA, Comparison
 from comparer.results.records import NotRun
 from comparer.resume import extended
+from comparer.runs import store
 from helpers.runs import PROMPT, ROOT, ask, finish
 
 RULES = json.loads((ROOT / "comparer" / "results" / "run.schema.json").read_text(encoding="utf-8"))
@@ -130,7 +130,7 @@ def test_every_field_is_in_the_document():
 @pytest.mark.parametrize("path", EARLIER, ids=lambda path: path.stem)
 def test_an_earlier_run_opens_and_has_figures(path, tmp_path):
     (tmp_path / "run.json").write_bytes(path.read_bytes())
-    data, one = json.loads(path.read_text(encoding="utf-8")), history.load(tmp_path)
+    data, one = json.loads(path.read_text(encoding="utf-8")), store.load(tmp_path)
     assert one.request.arms[1].accelerators and len(one.pairs(1)) == len(one.request.items()) == 2
     assert one.figures(1).speed_up == pytest.approx(data["figures"][1]["speed_up"])
     assert one.figures(1).clip_loss == pytest.approx(data["figures"][1]["clip_loss"])
@@ -143,8 +143,8 @@ def test_a_later_run_is_refused_by_both_numbers_and_more_fields_are_not(full, tm
     with pytest.raises(
         ComparerError, match=f"has the format {SCHEMA + 1}, and this Comparer reads formats up to {SCHEMA}"
     ):
-        history.load(tmp_path)
+        store.load(tmp_path)
     more = deepcopy(saved(full.folder)) | {"votes": []}
     for inside in (more["calls"][0], more["shots"][0], more["shots"][1]["similarity"] or {}, more["scorer"]):
         inside["surprise"] = [1]
-    assert Comparison.from_json(more) == history.load(full.folder)
+    assert Comparison.from_json(more) == store.load(full.folder)

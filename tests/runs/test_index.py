@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from comparer import cards, history, past
 from comparer.errors import ComparerError
-from comparer.going import being_made, hold
 from comparer.metrics.similarity_data import Similarity
 from comparer.results import side_by_side
 from comparer.results.sorting import LIKENESS, SCORE
+from comparer.runs import card as run_card
+from comparer.runs import index, store
+from comparer.runs.lock import being_made, hold
 from comparer.ui import entry as entries_html
 from comparer.ui import link
 from helpers.run_folders import NAME, kept, spoil
@@ -23,49 +24,49 @@ from helpers.viewer_runs import HOSTILE, comparison_in
 
 
 def names(runs, **more):
-    return [entry.name for entry in past.entries(runs, **more)]
+    return [entry.name for entry in index.entries(runs, **more)]
 
 
 def test_runs_are_listed_newest_first_with_what_is_said_of_each(tmp_path):
     for day in (2, 3, 1):
         kept(tmp_path, day)
-    first, *_ = found = past.entries(tmp_path)
+    first, *_ = found = index.entries(tmp_path)
     assert [entry.name for entry in found] == [NAME.format(day=day) for day in (3, 2, 1)]
-    card, seen = first.card, history.load(tmp_path / first.name)
+    card, seen = first.card, store.load(tmp_path / first.name)
     assert (card.state, card.pictures, card.prompts) == ("finished", 24, seen.request.settings.prompts)
     for number, arm in enumerate(card.arms[1:], 1):
         verdict = seen.verdict(number)
         assert (arm.kind, arm.sentence, arm.value) == (verdict.kind, verdict.sentence, verdict.speed_up.value)
         assert (arm.low, arm.high) == (verdict.speed_up.interval.low, verdict.speed_up.interval.high)
     assert first.title == "Demo: coloured shapes (runs anywhere)"
-    assert past.entries(tmp_path / "nowhere") == []
+    assert index.entries(tmp_path / "nowhere") == []
 
 
 @pytest.mark.parametrize("order", [SCORE, LIKENESS])
 def test_the_worst_pair_is_the_one_that_lost_most(order, tmp_path):
-    folder = history.RunFolder.at(tmp_path / NAME.format(day=1))
+    folder = store.RunFolder.at(tmp_path / NAME.format(day=1))
     seen = comparison_in(folder.path)
     shots = [replace(shot, clip_score=25.0 if order == SCORE else None, similarity=None) for shot in seen.shots]
     at = next(n for n, s in enumerate(shots) if (s.arm, s.prompt, s.seed) == (3, 1, 17))
     alike = Similarity(False, 9, 1.0, 30.0, 0.5)
     shots[at] = replace(shots[at], **{"clip_score": 24.0} if order == SCORE else {"similarity": alike})
     folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", shots=shots))
-    (entry,) = past.entries(tmp_path)
+    (entry,) = index.entries(tmp_path)
     assert entry.card.worst == (3, 1, 17)
     assert entry.card.files == ("0-arm_p002_s17.png", "3-arm_p002_s17.png")
 
 
 def test_small_pictures_are_made_of_large_ones_alone(tmp_path):
-    folder = history.RunFolder.at(tmp_path / NAME.format(day=1))
+    folder = store.RunFolder.at(tmp_path / NAME.format(day=1))
     seen = comparison_in(folder.path)
     for shot in seen.shots:
         Image.new("RGB", (800, 400), (200, 30, 40)).save(folder.path / shot.file)
     settings = replace(seen.request.settings, width=800, height=400)
     folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", request=replace(seen.request, settings=settings)))
-    small = cards.read(folder.path, cards.key((folder.path / "run.json").stat())).thumbs
+    small = run_card.read(folder.path, run_card.key((folder.path / "run.json").stat())).thumbs
     assert [Image.open(folder.path / name).size for name in small] == [(192, 96)] * 2
     assert Image.open(folder.path / small[0]).getpixel((90, 40)) == pytest.approx((200, 30, 40), abs=4)
-    assert past.entries(kept(tmp_path / "other").parent)[0].card.thumbs == ()
+    assert index.entries(kept(tmp_path / "other").parent)[0].card.thumbs == ()
 
 
 SPOILT = ["cut", "gone", "a folder", "deep", "bytes", "a link", "empty", "no calls", "another way", "no date",
@@ -84,12 +85,12 @@ def test_no_odd_date_breaks_the_list(tmp_path):
         record = folder / "run.json"
         record.write_text(json.dumps(json.loads(record.read_text()) | {"created": created}))
         if number == 1:  # as an earlier version kept it
-            card = json.loads((folder / "card.json").read_text()) | {"of": cards.key(record.stat())}
+            card = json.loads((folder / "card.json").read_text()) | {"of": run_card.key(record.stat())}
             card["card"]["created"] = created
             (folder / "card.json").write_text(json.dumps(card))
     kept(tmp_path, name="9999-12-31_235959_demo_aaaaaa").joinpath("run.json").unlink()
     for _ in range(2):
-        listed = past.entries(tmp_path)
+        listed = index.entries(tmp_path)
         dates = {entry.name: entry.card.created for entry in listed if not entry.card.damaged}
         assert [dates[f"run-{number:02}"] for number in range(1, 7)] == ["2026-01-01T00:05:23+00:00"] * 6
         assert dates.pop("run-07") == "2026-01-01T00:00:00+00:00" and len(dates) == 6 and len(listed) == len(ODD) + 1
@@ -104,36 +105,36 @@ def test_a_damaged_run_is_listed_as_such_and_breaks_nothing_else(how, tmp_path):
     kept(runs, 1), kept(runs, 3)
     spoil(kept(runs, 2), how)
     for _ in range(2):  # also from the card that says so
-        newest, damaged, oldest = past.entries(runs)
+        newest, damaged, oldest = index.entries(runs)
         assert newest.card.state == oldest.card.state == "finished"
         assert damaged.name == NAME.format(day=2) and damaged.card.state == "damaged" and damaged.card.damaged
         assert str(tmp_path) not in damaged.card.damaged and len(damaged.card.damaged) < 500
     if how in ("a folder", "a link"):  # Comparer wrote none
         with pytest.raises(ComparerError, match="what Comparer did not write: 'run.json'"):
-            past.delete(runs, damaged.name)
+            index.delete(runs, damaged.name)
         return
-    past.delete(runs, damaged.name)
+    index.delete(runs, damaged.name)
     assert names(runs) == [newest.name, oldest.name] and not (runs / damaged.name).exists()
 
 
 def test_a_card_is_of_one_record_and_made_anew_for_another(tmp_path):
     folder = kept(tmp_path)
-    (before,) = past.entries(tmp_path)
+    (before,) = index.entries(tmp_path)
     data = json.loads((folder / "run.json").read_text())
     data["state"] = "stopped"
     (folder / "run.json").write_text(json.dumps(data))
-    (after,) = past.entries(tmp_path)
+    (after,) = index.entries(tmp_path)
     assert (before.card.state, after.card.state) == ("finished", "stopped")
 
 
 def test_a_record_of_the_same_length_is_another_when_it_was_written_later(tmp_path):
     folder = kept(tmp_path)
-    (before,), record = past.entries(tmp_path), folder / "run.json"
+    (before,), record = index.entries(tmp_path), folder / "run.json"
     text, written = record.read_text(), record.stat()
     record.write_text(text.replace("large red star", "small red star"))
     os.utime(record, ns=(written.st_atime_ns, written.st_mtime_ns + 1_000_000))
     assert record.stat().st_size == written.st_size
-    (after,) = past.entries(tmp_path)
+    (after,) = index.entries(tmp_path)
     assert [entry.card.prompts[0].split()[1] for entry in (before, after)] == ["large", "small"]
 
 
@@ -154,11 +155,11 @@ def test_a_record_of_the_same_length_is_another_when_it_was_written_later(tmp_pa
 )
 def test_a_broken_or_hostile_card_is_made_anew(change, tmp_path):
     folder = kept(tmp_path)
-    (whole,) = past.entries(tmp_path)
+    (whole,) = index.entries(tmp_path)
     text = (folder / "card.json").read_text()
     assert change(text) != text
     (folder / "card.json").write_text(change(text))
-    assert past.entries(tmp_path) == [whole]
+    assert index.entries(tmp_path) == [whole]
     assert (folder / "card.json").read_text() == text
 
 
@@ -166,7 +167,7 @@ def test_a_card_is_really_what_is_read(tmp_path):
     folder = kept(tmp_path)
     text = (folder / "card.json").read_text()
     (folder / "card.json").write_text(text.replace('"pictures": 24', '"pictures": 25'))
-    assert past.entries(tmp_path)[0].card.pictures == 25
+    assert index.entries(tmp_path)[0].card.pictures == 25
 
 
 def test_what_is_no_run_and_what_lies_behind_a_link_is_not_listed(tmp_path):
@@ -175,13 +176,13 @@ def test_what_is_no_run_and_what_lies_behind_a_link_is_not_listed(tmp_path):
     (runs / NAME.format(day=5)).symlink_to(outside)
     (runs / "cache").mkdir()
     (runs / "times.json").write_text("{}")
-    check = history.RunFolder.create(runs, "check-demo").path
+    check = store.RunFolder.create(runs, "check-demo").path
     (check / "check.json").write_text("{}")
     assert names(runs) == [mine.name]
     with pytest.raises(ComparerError, match="There is no run"):
-        history.find(runs, NAME.format(day=5))
+        store.find(runs, NAME.format(day=5))
     with pytest.raises(ComparerError, match="There is no run"):
-        past.delete(runs, NAME.format(day=5))
+        index.delete(runs, NAME.format(day=5))
     assert (outside / "run.json").is_file()
 
 
@@ -192,20 +193,20 @@ def test_runs_of_an_evaluation_are_found_and_stay(tmp_path):
     mine = kept(tmp_path)
     name = f"{parent.name}/01-steps-20"
     assert names(tmp_path) == [name, mine.name]
-    assert history.name(history.find(tmp_path, name)) == name
+    assert store.name(store.find(tmp_path, name)) == name
     with pytest.raises(ComparerError, match="part of an evaluation"):
-        past.delete(tmp_path, name)
+        index.delete(tmp_path, name)
     with pytest.raises(ComparerError, match="There is no run"):
-        past.delete(tmp_path, parent.name)
+        index.delete(tmp_path, parent.name)
 
 
 def test_a_run_that_is_being_made_is_not_deleted_and_one_that_was_cut_off_is(tmp_path):
     folder = kept(tmp_path, state="running")
     with hold(folder):
-        assert past.entries(tmp_path)[0].card.state == "running" and being_made(folder)
+        assert index.entries(tmp_path)[0].card.state == "running" and being_made(folder)
         with pytest.raises(ComparerError, match="it is being made"):
-            past.delete(tmp_path, folder.name)
-    held = "import sys, time, pathlib; from comparer.going import hold\nwith hold(pathlib.Path(sys.argv[1])): "
+            index.delete(tmp_path, folder.name)
+    held = "import sys, time, pathlib; from comparer.runs.lock import hold\nwith hold(pathlib.Path(sys.argv[1])): "
     command = [sys.executable, "-c", f"{held}print(1, flush=True); time.sleep(60)", str(folder)]
     other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     other.stdout.readline()
@@ -213,10 +214,10 @@ def test_a_run_that_is_being_made_is_not_deleted_and_one_that_was_cut_off_is(tmp
         pass
     other.kill()
     other.wait()
-    assert past.entries(tmp_path)[0].card.state == "cut off" and not being_made(folder)
+    assert index.entries(tmp_path)[0].card.state == "cut off" and not being_made(folder)
     with pytest.raises(ComparerError, match="it is being made"):  # this server knows better
-        past.delete(tmp_path, folder.name, busy={folder.name})
-    past.delete(tmp_path, folder.name)
+        index.delete(tmp_path, folder.name, busy={folder.name})
+    index.delete(tmp_path, folder.name)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -231,16 +232,16 @@ def test_deleting_reaches_nothing_but_runs(name, tmp_path):
     kept(tmp_path, name="outside")
     before = sorted(path for path in tmp_path.rglob("*"))
     with pytest.raises(ComparerError, match="There is no run"):
-        past.delete(runs, name)
+        index.delete(runs, name)
     assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
 def test_a_folder_of_somebody_elses_with_a_run_json_is_not_deleted(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "run.json").write_text('{"mine": true}')
-    assert past.entries(tmp_path)[0].card.state == "damaged"
+    assert index.entries(tmp_path)[0].card.state == "damaged"
     with pytest.raises(ComparerError, match="nothing says that this folder is Comparer's"):
-        past.delete(tmp_path, "thesis")
+        index.delete(tmp_path, "thesis")
     assert (tmp_path / "thesis" / "run.json").is_file()
 
 
@@ -252,7 +253,7 @@ def test_a_folder_with_anything_of_somebody_elses_is_not_deleted(tmp_path):
     def refused(named):
         before = sorted(tmp_path.rglob("*"))
         with pytest.raises(ComparerError, match=f"is not deleted: its folder holds what .* did not write: {named}"):
-            past.delete(tmp_path / "runs", folder.name)
+            index.delete(tmp_path / "runs", folder.name)
         assert sorted(tmp_path.rglob("*")) == before
 
     for name in ("more", "grid.png"):
@@ -267,7 +268,7 @@ def test_a_folder_with_anything_of_somebody_elses_is_not_deleted(tmp_path):
     (folder / "report.html").rmdir()
     for name in ("thesis.tex", "2024-photo.png", "0-notes_p1.png"):
         (folder / name).unlink()
-    past.delete(tmp_path / "runs", folder.name)
+    index.delete(tmp_path / "runs", folder.name)
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -276,14 +277,14 @@ def test_everything_that_is_written_into_a_run_can_be_deleted(tmp_path):
     from comparer.export.tables import save_tables
 
     folder = kept(tmp_path)
-    seen = replace(history.load(folder), checkpoint={"name": "demo"})
-    save_report(seen, folder), save_tables(seen, folder), past.claim(folder, "secret")
-    shot = history.RunFolder.at(folder).save_shot(seen, 1, 0, 3, Image.new("RGB", (8, 8)))
+    seen = replace(store.load(folder), checkpoint={"name": "demo"})
+    save_report(seen, folder), save_tables(seen, folder), index.claim(folder, "secret")
+    shot = store.RunFolder.at(folder).save_shot(seen, 1, 0, 3, Image.new("RGB", (8, 8)))
     others = ("blind.json", "grid.png", "grid-2.png", "thumb-1.jpg", "reproduce-1-same_p001_s3.py", "run.json.partial")
     for name in others:
         (folder / name).write_text("x")
     assert (folder / shot).is_file()
-    past.delete(tmp_path, folder.name)
+    index.delete(tmp_path, folder.name)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -312,10 +313,10 @@ def test_what_a_delete_left_is_removed_at_the_next_listing_and_nothing_else(tmp_
 def test_every_word_must_stand_somewhere_in_any_case(tmp_path):
     one = kept(tmp_path, 1, environment={"device_name": "Some GPU"}).name
     other = kept(tmp_path, 2).name
-    listed = past.entries(tmp_path)
+    listed = index.entries(tmp_path)
 
     def found(words):
-        return [entry.name for entry in past.search(listed, words)]
+        return [entry.name for entry in index.search(listed, words)]
 
     assert found("") == found("  ") == found("STAR blue") == found("tome") == [other, one]
     assert found("some gpu") == [one] and found("deepcache gpu") == [one] and found("gpu nowhere") == []
@@ -324,20 +325,20 @@ def test_every_word_must_stand_somewhere_in_any_case(tmp_path):
 
 def test_an_owner_sees_and_deletes_only_what_is_theirs(tmp_path):
     mine, other = kept(tmp_path, 1), kept(tmp_path, 2)
-    past.claim(mine, "secret"), past.claim(other, "another")
+    index.claim(mine, "secret"), index.claim(other, "another")
     assert names(tmp_path, owner="secret") == [mine.name] and names(tmp_path, owner="") == []
     assert names(tmp_path) == [other.name, mine.name]
     assert "secret" not in (mine / "owner").read_text()
     for owner in ("secret", "", (other / "owner").read_text()):
         with pytest.raises(ComparerError, match="another visitor's"):
-            past.delete(tmp_path, other.name, owner=owner)
-    past.delete(tmp_path, mine.name, owner="secret")
+            index.delete(tmp_path, other.name, owner=owner)
+    index.delete(tmp_path, mine.name, owner="secret")
     assert names(tmp_path) == [other.name]
 
 
 def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(tmp_path):
-    one = history.load(kept(tmp_path, 1, environment={"device_name": "A", "versions": {"torch": "2.1"}}))
-    other = history.load(kept(tmp_path, 2, environment={"device_name": "B", "versions": {"torch": "2.2"}}))
+    one = store.load(kept(tmp_path, 1, environment={"device_name": "A", "versions": {"torch": "2.1"}}))
+    other = store.load(kept(tmp_path, 2, environment={"device_name": "B", "versions": {"torch": "2.2"}}))
     settings = replace(other.request.settings, prompts=("only one", HOSTILE))
     arms = other.request.arms[:2]
     other = replace(other, request=replace(other.request, settings=settings, arms=arms))
@@ -356,7 +357,7 @@ def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(t
 
 
 def test_scores_of_different_scorers_are_not_laid_beside_each_other_unsaid(tmp_path):
-    one, other = (history.load(kept(tmp_path, day)) for day in (1, 2))
+    one, other = (store.load(kept(tmp_path, day)) for day in (1, 2))
     said = "The CLIP scores are not comparable: they are of different scorers."
     assert said not in side_by_side.remarks(one, other)
     assert said in side_by_side.remarks(one, replace(other, scorer=replace(other.scorer, name="ViT-L-14/openai")))
@@ -364,7 +365,7 @@ def test_scores_of_different_scorers_are_not_laid_beside_each_other_unsaid(tmp_p
 
 @pytest.mark.parametrize("change", [{"steps": 9}, {"guidance_rescale": 0.5}, {"seeds": (3, 18)}, {"half": "raw"}])
 def test_means_over_different_pictures_are_said_to_be(tmp_path, change):
-    one = history.load(kept(tmp_path))
+    one = store.load(kept(tmp_path))
     settings = replace(one.request.settings, **change)
     other = replace(one, request=replace(one.request, settings=settings))
     assert "of different pictures" in " ".join(side_by_side.remarks(one, other))
@@ -386,7 +387,7 @@ def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, 
 
     code, text = said()
     assert code == 0 and text.index(other) < text.index(one) and "damaged: Its run.json holds no run" in text
-    assert f"Same: {history.load(tmp_path / one).verdict(1).sentence}" in text
+    assert f"Same: {store.load(tmp_path / one).verdict(1).sentence}" in text
     code, text = said("--search", "damaged")
     assert NAME.format(day=3) in text and one not in text
     code, text = said("--two", one, other)

@@ -6,13 +6,13 @@ from statistics import fmean, stdev
 import gradio as gr
 import pytest
 
-from comparer import history
 from comparer.checkpoints.spec import Weights, parse
 from comparer.export.curves import curve
 from comparer.request.build import ask
 from comparer.results.loaded_weights import as_baseline, incomplete
 from comparer.results.notes import judged, notes
 from comparer.resume import extended, more_seeds
+from comparer.runs import store
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import t_quantile
 from comparer.stats.power import level_at, more_values
@@ -108,7 +108,7 @@ def test_what_the_arms_held_is_laid_beside_each_other(seen):
 
 
 def test_tensors_that_are_missing_mark_every_arm_that_has_these_weights(seen):
-    found = history.load(seen.folder)
+    found = store.load(seen.folder)
     found.variants[1]["components"]["unet"] |= {"missing": ["a", "b"], "misshaped": ["<c>"]}
     assert [incomplete(found, arm) for arm in range(3)] == ["", "incomplete: 3 tensors random", ""]
     assert any(line.startswith("demo, raw is incomplete: 3 tensors random.") for line in notes(found))
@@ -118,14 +118,14 @@ def test_tensors_that_are_missing_mark_every_arm_that_has_these_weights(seen):
 
 
 def test_arms_that_had_the_machine_alone_are_named(seen):
-    found = history.load(seen.folder)
+    found = store.load(seen.folder)
     assert not any("interleaved" in line for line in notes(replace(found, blocks=[[0, 1, 2]])))
     said = "The times of demo, bfloat16 were not interleaved with the baseline's: their weights did not fit in memory"
     assert any(line.startswith(said) for line in notes(replace(found, blocks=[[0, 1], [2]])))
 
 
 def test_records_of_before_components_were_counted_still_open(seen):
-    found = history.load(seen.folder)
+    found = store.load(seen.folder)
     old = replace(found, checkpoint={"name": "demo", "title": "Demo", "files": {"a": {"sha256": "1"}}}, variants={})
     assert incomplete(old, 0) == "" and "Which weights" not in details(old) and "Times" in details(old)
 

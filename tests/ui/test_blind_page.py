@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from comparer import blind, history
+from comparer import blind
 from comparer.accelerators.registry import parse
 from comparer.request.request import Arm
+from comparer.runs import store
 from helpers.pages import serving
 from helpers.runs import PROMPT
 from helpers.viewer_runs import comparison_in, of_arm
@@ -22,7 +23,7 @@ from helpers.viewer_runs import comparison_in, of_arm
 def made(tmp_path_factory):
     """Write a run of four pairs; yield the page's address and the run's folder."""
     runs = tmp_path_factory.mktemp("blind") / "runs"
-    folder = history.RunFolder.at(runs / "2026-11-01_120000_demo_000001")
+    folder = store.RunFolder.at(runs / "2026-11-01_120000_demo_000001")
     seen = comparison_in(folder.path, arms=2, prompts=(PROMPT,), seeds=(1, 2, 3, 4))
     for shot in seen.shots:
         Image.fromarray(of_arm(5 * shot.arm, 0, shot.seed)).save(folder.path / shot.file)
@@ -237,7 +238,7 @@ def test_nothing_but_the_pixels_tells_the_sides_apart(opened, folder):
     """One flat and one noisy picture, whose files differ tenfold: what the browser gets does not depend on the side."""
     tab = opened()
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), np.uint8)
-    files = {shot.arm: folder / shot.file for shot in history.load(folder).shots if shot.seed == 1}
+    files = {shot.arm: folder / shot.file for shot in store.load(folder).shots if shot.seed == 1}
     before = {path: path.read_bytes() for path in files.values()}
     Image.fromarray(noise).save(files[0])
     Image.new("RGB", (128, 128), "teal").save(files[1])

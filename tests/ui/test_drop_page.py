@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 from PIL import Image
 
-from comparer import history
 from comparer.config import Config
 from comparer.request.build import ask
 from comparer.request.png_write import save_png, shot_texts
+from comparer.runs import store
 from helpers.pages import drop, name_of, too_wide
 from helpers.runs import PROMPT
 
@@ -41,7 +41,7 @@ def test_a_dropped_picture_grid_and_record_ask_for_the_same_again(page, served_r
     stop = page.get_by_role("button", name="Stop")
     stop.dispatch_event("click")  # unless it has ended
     page.wait_for_function("stop => stop.disabled", arg=stop.element_handle())
-    made = history.load(folder)
+    made = store.load(folder)
     arms = [(arm.name, arm.accelerators, arm.like) for arm in asked.arms]
     assert made.request.settings == asked.settings and made.request.also == asked.also
     assert [(arm.name, arm.accelerators, arm.like) for arm in made.request.arms] == arms

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from comparer import history, past
 from comparer.config import Config
+from comparer.runs import index, store
 from comparer.ui.page import Page
 from comparer.ui.take import KINDS
 from helpers.run_folders import NAME, kept
@@ -17,7 +17,7 @@ MINE, OTHERS = "a" * 32, "b" * 32
 def page(tmp_path_factory):
     """Build a public page over a run that somebody made."""
     runs = tmp_path_factory.mktemp("runs")
-    past.claim(kept(runs), MINE)
+    index.claim(kept(runs), MINE)
     built = Page(Config(runs=runs, public=True))
     built.build()
     return built
@@ -30,7 +30,7 @@ def pressed(page, kind, owner):
     opened = page.opened(folder.name, owner, {})
     values = [[0, 1], "", "", None, ["labels"], "full"]
     event = SimpleNamespace(_data={"take": kind, "pair": "0:3", "arm": 1})
-    told = list(take.take(event, opened[take.allowed], history.load(folder), str(folder), *values))
+    told = list(take.take(event, opened[take.allowed], store.load(folder), str(folder), *values))
     new = {path.name for path in folder.iterdir()} - before
     for name in new:
         (folder / name).unlink()

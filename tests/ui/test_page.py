@@ -6,8 +6,8 @@ import re
 import pytest
 from PIL import Image
 
-from comparer import history
 from comparer.request.png_write import read_request
+from comparer.runs import store
 from helpers.pages import name_of, opened, pictures, record_of, show, start, too_wide, watched
 
 
@@ -83,7 +83,7 @@ def test_stop_keeps_what_is_finished_and_the_next_one_runs(page, served_runs):
     page.get_by_text(re.compile(r"Stopped\. \d+ of 40 pictures")).wait_for()
     pictures(page)
     made = int(re.search(r"(\d+) of 40", page.locator("#status").inner_text())[1])
-    seen = history.load(served_runs / name_of(page))
+    seen = store.load(served_runs / name_of(page))
     assert 2 <= made < 40 and len(seen.shots) == made and seen.state == "stopped"
     start(page, "5", "2")
     page.get_by_text("Finished.").wait_for()
@@ -146,9 +146,9 @@ def test_a_second_tab_waits_and_a_tab_that_is_closed_makes_way(page, server, ser
     third.goto(server)
     third.get_by_text("Running in another tab; reload to see more.").wait_for()
     page.close()
-    made = len(history.load(served_runs / name).shots)
+    made = len(store.load(served_runs / name).shots)
     other.get_by_text("Finished.").wait_for()
-    seen = history.load(served_runs / name)
+    seen = store.load(served_runs / name)
     assert seen.state == "stopped" and made <= len(seen.shots) <= made + 2 < 40  # the pair under way at most
     third.goto(f"{server}/?run={name}")  # what was made is found
     third.get_by_text(f"Stopped. {len(seen.shots)} of 40 pictures").wait_for()

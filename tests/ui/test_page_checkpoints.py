@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from comparer import history
 from comparer.config import Config
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
 from comparer.request.build import ask
+from comparer.runs import store
 from comparer.text import signed
 from helpers.pages import serving
 from helpers.runs import finish, until
@@ -86,10 +86,10 @@ def run(page, served):
     before = set(served[1].glob("*/run.json"))
     page.get_by_role("button", name="Generate").click()
     (record,) = until(lambda: set(served[1].glob("*/run.json")) - before)
-    until(lambda: history.load(record.parent).state == "finished")
+    until(lambda: store.load(record.parent).state == "finished")
     page.locator("#going .going").wait_for(state="detached")
     page.get_by_text("Finished.").wait_for()
-    return history.load(record.parent)
+    return store.load(record.parent)
 
 
 def cells(page, row):

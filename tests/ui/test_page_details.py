@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from comparer import history
 from comparer.config import Config
 from comparer.request.request import fewer
+from comparer.runs import store
 from helpers.pages import opened, watched
 from helpers.runs import ask, finish
 
@@ -40,7 +40,7 @@ def test_the_card_says_whether_fewer_steps_would_do(seen):
 
 def test_every_time_is_shown_with_the_stages(seen):
     tab, folder = seen
-    comparison = history.load(folder)
+    comparison = store.load(folder)
     assert not tab.get_by_role("table", name="Seconds a picture").is_visible()  # folded away
     tab.locator("summary", has_text="Times").click()
     table = tab.get_by_role("table", name="Seconds a picture")
@@ -54,7 +54,7 @@ def test_every_time_is_shown_with_the_stages(seen):
 
 def test_every_figure_has_its_interval_its_median_and_its_worst(seen):
     tab, folder = seen
-    evidence = history.load(folder).evidence(1)
+    evidence = store.load(folder).evidence(1)
     tab.locator("summary", has_text="How sure the figures are").click()
     table = tab.get_by_role("table", name="95 % intervals")
     table.wait_for()
@@ -82,7 +82,7 @@ def test_nothing_is_cut_off(seen, width):
 
 def test_likeness_and_what_it_is_measured_against(seen):
     tab, folder = seen
-    comparison = history.load(folder)
+    comparison = store.load(folder)
     tab.locator("summary", has_text="How alike").click()
     table = tab.get_by_role("table", name="How alike, on average").locator("tbody tr")
     table.first.wait_for()
@@ -102,7 +102,7 @@ def test_the_latents_are_a_plot(seen):
 
 def test_the_worst_pair_comes_first_on_demand(seen):
     tab, folder = seen
-    comparison = history.load(folder)
+    comparison = store.load(folder)
     _, worst = min(comparison.pairs(1), key=lambda pair: pair[1].similarity.ssim)
     tab.get_by_role("tab", name="Compare").click()
     tab.get_by_label("Order").select_option("Least alike first")

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from comparer import history, past
 from comparer.config import Config
+from comparer.runs import index, store
 from comparer.ui.page import Page
 from helpers.pages import serving, start
 from helpers.run_folders import kept, repeated, spoil
@@ -141,7 +141,7 @@ def test_the_worst_pair_opens_at_a_press(tab, runs):
     row = listed(tab).first
     assert row.locator("button.worst").get_attribute("aria-label").startswith("Open the worst pair: ")
     row.locator("button.worst").click()
-    card = past.entries(runs)[0].card
+    card = index.entries(runs)[0].card
     arm, prompt, seed = card.worst
     base, other = shown(tab, f"seed {seed}")
     assert other.startswith(f"{card.arms[arm].name}: ") and card.prompts[prompt] in base
@@ -279,7 +279,7 @@ def test_a_run_is_deleted_after_a_question_that_names_it(tab, address, runs):
     delete.click()
     dialog.get_by_role("button", name="Delete").click()
     tab.get_by_text("The run is deleted.").wait_for()
-    assert rows.count() == 0 and not gone.exists() and len(past.entries(runs)) == 60
+    assert rows.count() == 0 and not gone.exists() and len(index.entries(runs)) == 60
     tab.get_by_role("tab", name="Comparison").click()
     tab.get_by_text("The run that was shown here is deleted.").wait_for()
     assert tab.locator("#pictures").is_hidden() and "run=" not in tab.url
@@ -308,7 +308,7 @@ def test_a_run_is_gone_on_with_to_more_seeds_and_one_more_arm(page):
     page.get_by_role("button", name="Add the arm").click()
     page.locator("#status", has_text="9 pictures made").wait_for()
     picture = page.locator("#all img").first.get_attribute("src")
-    seen = history.load(Path(picture.split("file=")[1]).parent)
+    seen = store.load(Path(picture.split("file=")[1]).parent)
     assert seen.request.settings.seeds == (1, 2, 3) and len(seen.shots) == 9
     assert [arm.name for arm in seen.request.arms][2] == "ToMe(ratio=0.5)"
 

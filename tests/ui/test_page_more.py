@@ -2,10 +2,10 @@
 
 from types import SimpleNamespace
 
-from comparer import history
 from comparer.config import Config
 from comparer.results.comparison import Comparison
 from comparer.resume import more_seeds
+from comparer.runs import store
 from comparer.stats.verdict import DEFAULT
 from helpers.equal_time_runs import pairs, seen
 from helpers.pages import opened
@@ -17,7 +17,7 @@ def test_a_press_runs_the_seeds_that_would_settle_it(blank, server, served_runs)
     page = opened(blank, server, run)
     page.get_by_role("button", name="Run 3 more seeds").click()  # one call shows no spread
     page.locator("#status", has_text="8 pictures made").wait_for()
-    comparison = history.load(run.folder)
+    comparison = store.load(run.folder)
     assert comparison.request.settings.seeds == (1, 2, 3, 4) and comparison.looks == 2
 
 

@@ -10,9 +10,9 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from comparer import history, past
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.runs import index, store
 from comparer.timing import pace
 from comparer.ui.page import Page
 from comparer.ui.take import KINDS
@@ -191,11 +191,11 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
     other.locator(".past .acts .danger").first.click()
     other.get_by_role("dialog").get_by_role("button", name="Delete").click()
     other.get_by_text("This run is another visitor's: only who made it can delete it.").wait_for()
-    assert files(runs / name) == before and history.load(runs / name).request.settings.seeds == (1,)
+    assert files(runs / name) == before and store.load(runs / name).request.settings.seeds == (1,)
     listed(one).locator(".acts .danger").first.click()
     one.get_by_role("dialog").get_by_role("button", name="Delete").click()
     one.get_by_text("No runs yet.").wait_for()
-    assert name not in [entry.name for entry in past.entries(runs)] and not (runs / name).exists()
+    assert name not in [entry.name for entry in index.entries(runs)] and not (runs / name).exists()
 
 
 @dataclass
@@ -215,12 +215,12 @@ def exported(page, seen, kind):
 
 def test_only_who_made_a_run_exports_into_it(tmp_path):
     folder = kept(tmp_path)
-    past.claim(folder, "its maker's secret")
+    index.claim(folder, "its maker's secret")
     public, own = Page(Config(runs=tmp_path, public=True)), Page(Config(runs=tmp_path))
     for page in (public, own):
         page.build()
     before = files(folder)
-    for secret in ("a stranger's", "", (folder / past.OWNER).read_text()):
+    for secret in ("a stranger's", "", (folder / index.OWNER).read_text()):
         seen = public.opened(folder.name, secret, {})
         assert seen[public.out.take.column]["visible"] is False
         assert [exported(public, seen, kind) for kind in KINDS] == [[]] * len(KINDS) and files(folder) == before

@@ -13,11 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from secrets import token_hex
 
-from comparer import cards, history
-from comparer.cards import Card
 from comparer.errors import ComparerError
-from comparer.going import being_made
 from comparer.models.catalog import CATALOG
+from comparer.runs import card as run_card
+from comparer.runs import store
+from comparer.runs.card import Card
+from comparer.runs.lock import being_made
 from comparer.text import shown
 
 OWNER = "owner"  # a file in the run folder: whose run it is
@@ -172,13 +173,15 @@ def _digest(owner: str) -> str:
 
 def _names(runs: Path) -> Iterator[str]:
     for folder in _inside(runs):
-        if not folder.is_dir(follow_symlinks=False) or not re.fullmatch(history.NAME, folder.name, re.ASCII):
+        if not folder.is_dir(follow_symlinks=False) or not re.fullmatch(store.NAME, folder.name, re.ASCII):
             continue
-        if _there(folder.path, cards.RECORD):
+        if _there(folder.path, run_card.RECORD):
             yield folder.name
         elif _there(folder.path, "evaluation.json"):
-            cells = [cell for cell in _inside(Path(folder.path)) if re.fullmatch(history.NAME, cell.name, re.ASCII)]
-            cells = [cell for cell in cells if cell.is_dir(follow_symlinks=False) and _there(cell.path, cards.RECORD)]
+            cells = [cell for cell in _inside(Path(folder.path)) if re.fullmatch(store.NAME, cell.name, re.ASCII)]
+            cells = [
+                cell for cell in cells if cell.is_dir(follow_symlinks=False) and _there(cell.path, run_card.RECORD)
+            ]
             yield from (f"{folder.name}/{cell.name}" for cell in cells)
         elif _MADE.fullmatch(folder.name) and not any(_there(folder.path, name) for name in _OTHERS):
             yield folder.name
@@ -198,14 +201,14 @@ def _there(folder: str, name: str) -> bool:
 
 def _card(folder: Path) -> Card:
     try:
-        record = (folder / cards.RECORD).lstat()
+        record = (folder / run_card.RECORD).lstat()
     except OSError as error:
         gone = isinstance(error, FileNotFoundError)
-        return cards.damaged("There is no run.json in it." if gone else f"{error.strerror}.", _when(folder))
+        return run_card.damaged("There is no run.json in it." if gone else f"{error.strerror}.", _when(folder))
     if not stat.S_ISREG(record.st_mode):
-        return cards.damaged("Its run.json is not a file.", _when(folder))
-    of = cards.key(record)
-    card = cards.read(folder, of) or _made(folder, record)
+        return run_card.damaged("Its run.json is not a file.", _when(folder))
+    of = run_card.key(record)
+    card = run_card.read(folder, of) or _made(folder, record)
     return replace(card, state="cut off") if card.state == "running" and not being_made(folder) else card
 
 
@@ -220,15 +223,15 @@ def _when(folder: Path) -> float:
 
 def _made(folder: Path, record: os.stat_result) -> Card:
     try:
-        comparison = history.load(folder)
-        card = cards.made(comparison)
+        comparison = store.load(folder)
+        card = run_card.made(comparison)
         if not card.created:
             raise ValueError(f"'{shown(comparison.created)}' is not a date")
     except ComparerError as error:
         why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
-        card = cards.damaged(f"Its run.json holds no run: {shown(why, 300)}", _when(folder))
+        card = run_card.damaged(f"Its run.json holds no run: {shown(why, 300)}", _when(folder))
     except Exception as error:  # a record of anybody's: whatever is wrong in it must not hide the others
         why = f"Its run.json contradicts itself: {type(error).__name__}: {shown(error, 300)}"
-        card = cards.damaged(why, _when(folder))
-    cards.write(folder, card, cards.key(record))
+        card = run_card.damaged(why, _when(folder))
+    run_card.write(folder, card, run_card.key(record))
     return card

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from comparer import cards
 from comparer.errors import ComparerError
 from comparer.request import png_write
 from comparer.results.comparison import Comparison
+from comparer.runs import card as run_card
 from comparer.text import shown, slug
 
 NAME = r"\w[\w.-]{,199}"
@@ -57,11 +57,11 @@ class RunFolder:
         text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n"
         with self._written():
             partial.write_text(text, encoding="utf-8")
-            partial.replace(self.path / cards.RECORD)
+            partial.replace(self.path / run_card.RECORD)
             if comparison.state != "running":
-                card = cards.made(comparison)
-                card = replace(card, thumbs=cards.thumbs(self.path, card))
-                cards.write(self.path, card, cards.key((self.path / cards.RECORD).stat()))
+                card = run_card.made(comparison)
+                card = replace(card, thumbs=run_card.thumbs(self.path, card))
+                run_card.write(self.path, card, run_card.key((self.path / run_card.RECORD).stat()))
 
     @contextmanager
     def _written(self) -> Iterator[None]:
@@ -81,8 +81,8 @@ def find(runs: Path, name: Any) -> Path:
     known = isinstance(name, str) and re.fullmatch(f"{NAME}(/{NAME})?", name, re.ASCII)
     folder = runs / name if known else runs
     within = folder.parent == runs or (folder.parent / "evaluation.json").is_file()
-    linked = any(path.is_symlink() for path in (folder.parent, folder, folder / cards.RECORD) if path != runs)
-    if not known or linked or not within or not (folder / cards.RECORD).is_file():
+    linked = any(path.is_symlink() for path in (folder.parent, folder, folder / run_card.RECORD) if path != runs)
+    if not known or linked or not within or not (folder / run_card.RECORD).is_file():
         raise ComparerError(f"There is no run '{shown(name)}'.")
     return folder
 
@@ -93,7 +93,7 @@ def given(text: str, runs: Path) -> Path:
     Raises:
         ComparerError: there is no such run.
     """
-    return Path(text) if (Path(text) / cards.RECORD).is_file() else find(runs, text)
+    return Path(text) if (Path(text) / run_card.RECORD).is_file() else find(runs, text)
 
 
 def name(folder: Path) -> str:
@@ -108,7 +108,7 @@ def load(path: Path) -> Comparison:
         ComparerError: it holds no run.
     """
     try:
-        seen = Comparison.from_json(json.loads((path / cards.RECORD).read_text(encoding="utf-8")))
+        seen = Comparison.from_json(json.loads((path / run_card.RECORD).read_text(encoding="utf-8")))
         _check(seen)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ComparerError(f"'{path.name}' holds no run: {error}.") from error
@@ -125,5 +125,5 @@ def _check(seen: Comparison) -> None:
     for shot in seen.shots:
         if shot.arm not in arms or shot.prompt not in prompts or shot.call not in calls:
             raise ValueError("a picture is of no arm, prompt or call")
-        if not cards.plain(shot.file):
+        if not run_card.plain(shot.file):
             raise ValueError(f"'{shown(shot.file)}' is not a picture's name")
