@@ -46,8 +46,8 @@ def made(folder: Path, rows: int, arms: int, pixels: int) -> None:
 
 
 def _measured(what: str, folder: Path, given: object, told: multiprocessing.Queue) -> None:
-    from comparer.export.grid import GridOptions, save_grid
-    from comparer.export.report import save_report
+    from comparer.reporting.grid.draw import GridOptions, save_grid
+    from comparer.reporting.report.report import save_report
     from comparer.runs import store
 
     def peak() -> int:

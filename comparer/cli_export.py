@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.export import chosen
 from comparer.options import add_arguments, from_arguments
+from comparer.reporting.grid import selection
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.text import shown
@@ -58,16 +58,16 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _made(seen: Comparison, folder: Path, options: argparse.Namespace, everything: bool) -> list[Path]:
-    from comparer.export.grid import GridOptions, save_grid
-    from comparer.export.report import save_report
-    from comparer.export.script import save_script
-    from comparer.export.tables import save_tables
+    from comparer.reporting.grid.draw import GridOptions, save_grid
+    from comparer.reporting.report.report import save_report
+    from comparer.reporting.script.script import save_script
+    from comparer.reporting.tables import save_tables
 
     made: list[Path] = []
     if options.grid or everything:
         grid = GridOptions(
             _arms(options.arms),
-            chosen.rows(seen.request, options.prompts, options.seeds),
+            selection.rows(seen.request, options.prompts, options.seeds),
             options.transpose,
             options.cell,
             not options.no_labels,

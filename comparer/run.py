@@ -124,7 +124,7 @@ class Run:
             return  # stopped before the first picture
         grid = None
         if self.comparison.shots:
-            from comparer.export.grid import save_grid
+            from comparer.reporting.grid.draw import save_grid
 
             grid, *_ = save_grid(self.comparison, self.folder.path)
         pace.remember(self.comparison, self.config)

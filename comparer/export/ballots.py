@@ -1,6 +1,6 @@
 """A plot of the votes of a blind test as SVG text."""
 
-from comparer.export.drawing import EDGE, NAME, WIDTH, svg, text, wrapped
+from comparer.reporting.plots.svg import EDGE, NAME, WIDTH, svg, text, wrapped
 from comparer.text import counted
 from comparer.votes import Preference
 

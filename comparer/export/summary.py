@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from comparer.evaluate import Evaluation
-from comparer.export import plots, tables
-from comparer.export.tables import cell, line
+from comparer.reporting import tables
+from comparer.reporting.plots import charts
+from comparer.reporting.tables import cell, line
 from comparer.results import notes
 from comparer.results.comparison import Comparison
 from comparer.text import signed
@@ -54,15 +55,15 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
             speed.append((label, evidence.speed_up()))
             clip.append((label, evidence.clip_difference()))
         folder = evaluation.at(number).name
-        drawn[f"{folder}-{TIMES}"] = plots.times(comparison.times())
-        drawn[f"{folder}-{LATENTS}"] = plots.divergence(
+        drawn[f"{folder}-{TIMES}"] = charts.times(comparison.times())
+        drawn[f"{folder}-{LATENTS}"] = charts.divergence(
             [(comparison.request.arms[arm].name, found[0].steps) for arm, found in comparison.divergence.items()]
         )
     if speed:
-        drawn[SPEED] = plots.intervals(speed, "Speed-up", notes.ratio, evaluation.thresholds.speed_up, 1)
+        drawn[SPEED] = charts.intervals(speed, "Speed-up", notes.ratio, evaluation.thresholds.speed_up, 1)
     if any(estimate.value is not None for _, estimate in clip):
-        drawn[CLIP] = plots.intervals(clip, "CLIP score, arm − baseline", signed, None, 0)
-    return {name: plots.standalone(svg) for name, svg in drawn.items() if svg}
+        drawn[CLIP] = charts.intervals(clip, "CLIP score, arm − baseline", signed, None, 0)
+    return {name: charts.standalone(svg) for name, svg in drawn.items() if svg}
 
 
 def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:

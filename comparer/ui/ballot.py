@@ -5,11 +5,11 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from comparer import viewer
 from comparer.blind import Session
 from comparer.export.ballots import ballots
 from comparer.export.sealed import sealed
-from comparer.html.cards import name
+from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
 from comparer.text import counted
 from comparer.votes import ARM, BAD, BASELINE, CANNOT_TELL, TIE, Preference, Vote

@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import blind, turns, viewer
+from comparer import blind, turns
 from comparer.errors import ComparerError
+from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
 from comparer.text import shown
 from comparer.ui import ballot

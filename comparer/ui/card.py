@@ -5,8 +5,8 @@ from html import escape
 from comparer.checkpoints.inspection import describe as words
 from comparer.checkpoints.inspection.card import Card, Seen
 from comparer.checkpoints.inspection.health import Distances
-from comparer.export.curves import curve
-from comparer.html.tables import table
+from comparer.reporting.html.tables import table
+from comparer.reporting.plots.curves import curve
 from comparer.text import shown
 
 CONFIGS = {

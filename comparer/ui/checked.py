@@ -4,7 +4,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from comparer.html.tables import table
+from comparer.reporting.html.tables import table
 from comparer.sanity.report import CALLED, MEASURES, Made, Report, measures, scores
 from comparer.ui import card as cards
 

@@ -1,6 +1,6 @@
 """What is folded away below the figures: every single time, how alike the pictures are, how the latents part."""
 
-from comparer.html.details import held, latents, likeness, times, uncertainty
+from comparer.reporting.html.details import held, latents, likeness, times, uncertainty
 from comparer.results.comparison import Comparison
 
 

@@ -6,7 +6,7 @@ import gradio as gr
 
 from comparer.config import Config
 from comparer.events import Finished, Seen
-from comparer.html import tables
+from comparer.reporting.html import tables
 from comparer.results.comparison import Comparison
 from comparer.resume import more_seeds
 from comparer.runs import store

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from comparer import viewer
-from comparer.html import tables
-from comparer.html.cards import name
+from comparer.reporting.html import tables
+from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
 from comparer.results.sorting import ordered

@@ -4,8 +4,7 @@ from collections import Counter
 from html import escape
 
 from comparer.events import Progress, Waiting
-from comparer.html.cards import count, name
-from comparer.html.cards import headline as headline
+from comparer.reporting.html.verdict_cards import count, name
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.resume import left

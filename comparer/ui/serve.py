@@ -6,10 +6,10 @@ import threading
 
 import gradio as gr
 
-from comparer import viewer
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
+from comparer.reporting.viewer import viewer
 from comparer.text import shown
 from comparer.timing import pace
 from comparer.ui.page import ASSETS

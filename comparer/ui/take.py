@@ -12,12 +12,12 @@ import gradio as gr
 from comparer import turns
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.export import chosen
-from comparer.export.embedded import FULL, REDUCED
-from comparer.export.grid import MAX_PIXELS, GridOptions, pages, save_grid
-from comparer.export.report import save_report
-from comparer.export.script import save_script
-from comparer.export.tables import save_tables
+from comparer.reporting.grid import selection
+from comparer.reporting.grid.draw import MAX_PIXELS, GridOptions, pages, save_grid
+from comparer.reporting.report.embed import FULL, REDUCED
+from comparer.reporting.report.report import save_report
+from comparer.reporting.script.script import save_script
+from comparer.reporting.tables import save_tables
 from comparer.results.comparison import Comparison
 from comparer.ui import link, results
 
@@ -135,7 +135,7 @@ class Take:
         """Make the files that ``data`` asks for and return their paths."""
         kind = data["take"]
         if kind == "grid":
-            rows = chosen.rows(seen.request, prompts, seeds)
+            rows = selection.rows(seen.request, prompts, seeds)
             around = {name: name in look for name in ("labels", "margins", "transpose")}
             asked = GridOptions(tuple(arms), rows, cell=cell, **around)
             if (number := pages(seen, asked)) > PAGES:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from comparer import viewer
+from comparer.reporting.viewer import viewer
 from helpers.runs import ROOT
 
 # ImageData as the web's standard has it: node has none.

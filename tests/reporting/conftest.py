@@ -2,9 +2,9 @@
 
 import pytest
 
-from comparer import viewer
-from comparer.export import lettering
-from comparer.export.lettering import Style
+from comparer.reporting.grid import text
+from comparer.reporting.grid.text import Style
+from comparer.reporting.viewer import viewer
 from helpers.viewer_runs import PROMPTS, comparison_in, ready, served
 
 
@@ -46,6 +46,6 @@ def opened(chromium, site):
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, float, str, Style]]:
     """List every line that is drawn, with its place."""
     lines: list[tuple[float, float, str, Style]] = []
-    draw = lettering.draw
-    monkeypatch.setattr(lettering, "draw", lambda picture, *line: (lines.append(line), draw(picture, *line))[1])
+    draw = text.draw
+    monkeypatch.setattr(text, "draw", lambda picture, *line: (lines.append(line), draw(picture, *line))[1])
     return lines

@@ -11,7 +11,7 @@ from PIL import Image
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.export import chosen
+from comparer.reporting.grid import selection
 from comparer.request.png_write import read_request
 from helpers.pages import serving
 from helpers.runs import PROMPT, ask, finish
@@ -113,8 +113,8 @@ def test_the_command_line_takes_the_same(run, capsys):
 
 def test_rows_are_chosen_as_people_write_them(run):
     request = run.comparison.request
-    assert chosen.rows(request) is None and chosen.rows(request, "2-3") == ((1, 5), (2, 5))
-    assert chosen.rows(request, " 4 ,1", "5") == ((0, 5), (3, 5))
+    assert selection.rows(request) is None and selection.rows(request, "2-3") == ((1, 5), (2, 5))
+    assert selection.rows(request, " 4 ,1", "5") == ((0, 5), (3, 5))
     for prompts, seeds, told in (("6", "", "no prompt 6"), ("", "4", "no seed 4"), ("-1", "", "numbers, such as")):
         with pytest.raises(ComparerError, match=told):
-            chosen.rows(request, prompts, seeds)
+            selection.rows(request, prompts, seeds)

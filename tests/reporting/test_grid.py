@@ -10,9 +10,10 @@ from PIL import Image
 
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
-from comparer.export import fonts, grid_words, lettering
-from comparer.export.grid import draw_grid, save_grid
-from comparer.export.lettering import Style
+from comparer.reporting.grid import fonts, labels
+from comparer.reporting.grid import text as lettering
+from comparer.reporting.grid.draw import draw_grid, save_grid
+from comparer.reporting.grid.text import Style
 from comparer.request.png_write import read_request
 from comparer.request.request import Arm
 from comparer.results.records import Scorer
@@ -87,14 +88,14 @@ def test_what_was_not_scored_has_no_score(tmp_path: Path, drawn: list) -> None:
     [(1.6243, "1.62× as fast"), (1.0049, "1.00×, no faster"), (0.996, "1.00×, no faster"), (0.8, "0.80×, slower")],
 )
 def test_speed_ups_are_not_flattered(ratio: float, text: str) -> None:
-    assert grid_words.format_speed_up(ratio) == text
+    assert labels.format_speed_up(ratio) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.01234, "0.0123 s"), (0.4, "0.40 s"), (2.345, "2.35 s"), (83.2, "83.20 s")]
 )
 def test_seconds(seconds: float, text: str) -> None:
-    assert grid_words.format_seconds(seconds) == text
+    assert labels.format_seconds(seconds) == text
 
 
 def test_a_lost_picture_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
-from comparer.export.grid import GridOptions, draw_grid, save_grid
+from comparer.reporting.grid.draw import GridOptions, draw_grid, save_grid
 from comparer.request.png_write import read_request
 from comparer.request.request import Arm
 from comparer.results.comparison import Comparison

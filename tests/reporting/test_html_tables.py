@@ -2,8 +2,8 @@
 
 from comparer.accelerators.registry import parse
 from comparer.config import UNLIMITED
-from comparer.html.tables import pairs_table
 from comparer.metrics.similarity_data import Similarity
+from comparer.reporting.html.tables import pairs_table
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot

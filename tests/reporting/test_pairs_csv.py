@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from comparer.export.tables import rows
+from comparer.reporting.tables import rows
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot
 from helpers.runs import ask

@@ -7,8 +7,9 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from comparer.export import drawing, plots
 from comparer.metrics.latents import Step
+from comparer.reporting.plots import charts
+from comparer.reporting.plots import svg as drawing
 from comparer.stats.intervals import Estimate, Interval
 
 LONG = "DeepCache(interval=3)+T-GATE(gate_step=8)"
@@ -82,14 +83,14 @@ def estimate(low, value, high):
 
 def test_every_time_is_a_dot_at_its_seconds():
     measured = [("Baseline", [0.9, 1.0, 0.95]), ("Fast", [0.25, 0.5, 0.3, 0.26])]
-    root = tree(plots.times(measured))
+    root = tree(charts.times(measured))
     for row, (_, seconds) in zip(rows(root), measured, strict=True):
         for (x, _), time in zip(dots(row), sorted(seconds), strict=True):
             assert x == pytest.approx(drawing.EDGE + time * (drawing.WIDTH - 2 * drawing.EDGE), abs=0.01)
 
 
 def test_the_ticks_of_times_start_at_0_and_stand_where_their_dots_do():
-    root = tree(plots.times([("Baseline", [0.2, 0.4, 0.6, 0.83])]))
+    root = tree(charts.times([("Baseline", [0.2, 0.4, 0.6, 0.83])]))
     at = places(root)
     assert words(root)[2:-1] == ["0", "0.2", "0.4", "0.6", "0.8"]
     for (x, _), tick in zip(dots(root)[:3], ("0.2", "0.4", "0.6"), strict=True):
@@ -97,7 +98,7 @@ def test_the_ticks_of_times_start_at_0_and_stand_where_their_dots_do():
 
 
 def test_the_median_is_marked_and_written_beside_its_share_of_the_baselines():
-    root = tree(plots.times([("Baseline", [1.0, 1.2, 0.8]), ("Fast", [0.4, 0.9, 0.5, 0.6])]))
+    root = tree(charts.times([("Baseline", [1.0, 1.2, 0.8]), ("Fast", [0.4, 0.9, 0.5, 0.6])]))
     base, fast = rows(root)
     assert words(base)[1] == "median 1.000 s" and words(fast)[1] == "median 0.550 s · 55 % of the baseline"
     (stroke,) = paths(fast)
@@ -109,7 +110,7 @@ def test_the_median_is_marked_and_written_beside_its_share_of_the_baselines():
 
 @pytest.mark.parametrize("count", [1, 2, 7, 200])
 def test_equal_times_can_be_counted(count):
-    root = tree(plots.times([("Baseline", [0.5] * count), ("Fast", [0.3])]))
+    root = tree(charts.times([("Baseline", [0.5] * count), ("Fast", [0.3])]))
     found, radius = dots(rows(root)[0]), float(next(root.iter("circle")).get("r"))
     heights = sorted(y for _, y in found)
     assert len(found) == count and len({x for x, _ in found}) == 1
@@ -118,7 +119,7 @@ def test_equal_times_can_be_counted(count):
 
 def test_dots_lie_on_no_other_dot_and_rows_in_the_picture():
     near = [0.5 + number % 17 * 0.003 for number in range(60)]
-    root = tree(plots.times([("Baseline", [0.9]), ("Near", near)]))
+    root = tree(charts.times([("Baseline", [0.9]), ("Near", near)]))
     found, radius = dots(rows(root)[1]), float(next(root.iter("circle")).get("r"))
     assert len(found) == 60
     for number, (x, y) in enumerate(found):
@@ -129,7 +130,7 @@ def test_dots_lie_on_no_other_dot_and_rows_in_the_picture():
 
 
 def test_an_arm_without_times_is_named():
-    root = tree(plots.times([("Baseline", []), ("Fast", [0.5]), ("Late", [])]))
+    root = tree(charts.times([("Baseline", []), ("Fast", [0.5]), ("Late", [])]))
     assert [words(row) for row in rows(root)] == [
         ["Baseline", "no times"],
         ["Fast", "median 0.500 s"],
@@ -138,14 +139,14 @@ def test_an_arm_without_times_is_named():
 
 
 def test_times_of_zero_are_drawn_without_a_share():
-    root = tree(plots.times([("Baseline", [0.0, 0.0]), ("Fast", [0.0])]))
+    root = tree(charts.times([("Baseline", [0.0, 0.0]), ("Fast", [0.0])]))
     assert len(dots(root)) == 3 and words(rows(root)[1])[1] == "median 0.000 s"
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -0.1])
 def test_times_that_are_none_are_refused(wrong):
     with pytest.raises(ValueError):
-        plots.times([("Baseline", [1.0]), ("Fast", [0.5, wrong])])
+        charts.times([("Baseline", [1.0]), ("Fast", [0.5, wrong])])
 
 
 # --- divergence ------------------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def lines(root):
 
 def test_marks_stand_at_their_step_and_distance_and_are_filled_where_work_was_skipped():
     distances = (0.0, 0.1, 0.2, 0.05, 0.4)
-    root = tree(plots.divergence([(LONG, steps(*distances, skipped=(2, 4, 5)))]))
+    root = tree(charts.divergence([(LONG, steps(*distances, skipped=(2, 4, 5)))]))
     (line,) = lines(root)
     marks = [mark for mark in line.iter("path") if mark.get("class")]
     assert [mark.get("class") for mark in marks] == ["full", "skipped", "full", "skipped", "skipped"]
@@ -183,7 +184,7 @@ def lines_parent(root):
 
 @pytest.mark.parametrize("gap", [None, float("nan"), float("inf")])
 def test_a_distance_that_is_not_known_breaks_the_line(gap):
-    root = tree(plots.divergence([("Fast", steps(0.1, 0.2, gap, 0.3, 0.4))]))
+    root = tree(charts.divergence([("Fast", steps(0.1, 0.2, gap, 0.3, 0.4))]))
     (line,) = lines(root)
     assert re.sub(r"[\d. ]", "", paths(line)[0].get("d")) == "MLML"
     assert len([mark for mark in line.iter("path") if mark.get("class")]) == 4
@@ -191,17 +192,17 @@ def test_a_distance_that_is_not_known_breaks_the_line(gap):
 
 def test_lines_differ_in_colour_dashes_and_shape():
     arms = [(f"Arm {number}", steps(0.1, 0.2 + number / 10)) for number in range(4)]
-    drawn = lines(tree(plots.divergence(arms)))
+    drawn = lines(tree(charts.divergence(arms)))
     for look in ("stroke", "stroke-dasharray"):
         assert len({paths(line)[0].get(look) for line in drawn}) == 4
     assert len({paths(line, "full")[0].get("d") for line in drawn}) == 4
     many = [(f"Arm {number}", steps(0.1, 0.2)) for number in range(20)]
-    drawn = lines(tree(plots.divergence(many)))
+    drawn = lines(tree(charts.divergence(many)))
     assert len({(paths(line)[0].get("stroke"), paths(line, "full")[0].get("d")) for line in drawn}) == 20
 
 
 def test_the_key_names_the_arms_and_says_what_the_marks_mean():
-    root = tree(plots.divergence([(LONG, steps(0.1, 0.2, skipped=(2,))), ("Gone", steps(None, None))]))
+    root = tree(charts.divergence([(LONG, steps(0.1, 0.2, skipped=(2,))), ("Gone", steps(None, None))]))
     assert {LONG, "Gone", "work skipped in the step", "full step", "sampler step"} <= set(words(root))
     told = root.find("desc").text
     assert f"{LONG}: 20 % in step 2, at most 20 % in step 2; work skipped in 1 of 2 steps." in told
@@ -212,10 +213,10 @@ def test_the_key_names_the_arms_and_says_what_the_marks_mean():
     "distances", [(0.0,), (0.3,), (0.0, 0.0), (0.2, 0.2), (1e-17, 2e-17), (50.0, 70.0), (0.1,) * 200]
 )
 def test_divergences_of_any_size_stay_in_the_picture(distances):
-    root = tree(plots.divergence([("Fast", steps(*distances))]))
+    root = tree(charts.divergence([("Fast", steps(*distances))]))
     marks = [translation(mark) for mark in paths(lines(root)[0], "full")]
     assert len(marks) == len(distances)
-    assert all(drawing.EDGE < x <= drawing.WIDTH - drawing.EDGE and 0 <= y <= plots.TALL for x, y in marks)
+    assert all(drawing.EDGE < x <= drawing.WIDTH - drawing.EDGE and 0 <= y <= charts.TALL for x, y in marks)
     numbered = [int(text) for text in words(root) if text.isdigit()]
     assert numbered[0] == 1 and len(numbered) == len(set(numbered)) <= 7
 
@@ -237,7 +238,7 @@ def ticks(root):
 
 def test_points_intervals_and_lines_stand_at_their_values():
     given = [("One", estimate(1.4, 1.6, 1.9)), ("Two", estimate(0.5, 1.0, 2.5))]
-    root = tree(plots.intervals(given, "Speed-up", "{:.2f}×", threshold=1.2, neutral=1.0))
+    root = tree(charts.intervals(given, "Speed-up", "{:.2f}×", threshold=1.2, neutral=1.0))
     for row, (_, found) in zip(rows(root), given, strict=True):
         ((x, _),) = dots(row)
         assert value_at(x, root) == pytest.approx(found.value, abs=0.01)
@@ -256,7 +257,7 @@ def test_points_intervals_and_lines_stand_at_their_values():
 
 def test_lines_over_the_height_pass_no_text():
     given = [(LONG, estimate(1.4, 1.6, 1.9)), (f"{LONG} of two lines", Estimate()), ("Two", estimate(0.5, 1.0, 2.5))]
-    root = tree(plots.intervals(given, "Speed-up", "{:.2f}×", threshold=1.2, neutral=1.0))
+    root = tree(charts.intervals(given, "Speed-up", "{:.2f}×", threshold=1.2, neutral=1.0))
     written = [float(text.get("y")) for text in root.iter("text")]
     for path in (path for path in root if path.tag == "path"):
         for _, start, end in zip(*[iter(numbers(path))] * 3, strict=True):
@@ -272,7 +273,7 @@ def passes(path, y):
 
 def test_a_form_may_be_a_function():
     root = tree(
-        plots.intervals([("One", estimate(0.01, 0.02, 0.03))], "CLIP loss", lambda share: f"{100 * share:.1f} %")
+        charts.intervals([("One", estimate(0.01, 0.02, 0.03))], "CLIP loss", lambda share: f"{100 * share:.1f} %")
     )
     assert words(rows(root)[0])[1] == "2.0 % (1.0 % to 3.0 %)" and words(root)[-1] == "CLIP loss, 95 % interval"
     assert list(ticks(root)) == ["1.0 %", "1.5 %", "2.0 %", "2.5 %", "3.0 %"]
@@ -284,7 +285,7 @@ def test_what_is_undefined_is_written():
         ("Point", Estimate(1.5, None, "one call has no spread")),
         ("All", estimate(1.0, 1.2, 1.4)),
     ]
-    root = tree(plots.intervals(given, "Speed-up", "{:.2f}×"))
+    root = tree(charts.intervals(given, "Speed-up", "{:.2f}×"))
     none, point, whole = rows(root)
     assert words(none) == ["None", "undefined"] and not dots(none) and not paths(none)
     assert words(point) == ["Point", "1.50×"] and len(dots(point)) == 1 and not paths(point, "interval")
@@ -298,37 +299,37 @@ def test_a_huge_interval_ends_in_arrows_and_squashes_no_other():
     small = [
         (f"Arm {number}", estimate(1.5 + number / 10, 1.6 + number / 10, 1.7 + number / 10)) for number in range(4)
     ]
-    root = tree(plots.intervals([*small, ("Huge", estimate(-8.0, 1.7, 12.0))], "Speed-up", "{:.2f}×", neutral=1.0))
+    root = tree(charts.intervals([*small, ("Huge", estimate(-8.0, 1.7, 12.0))], "Speed-up", "{:.2f}×", neutral=1.0))
     *others, huge = rows(root)
     assert len(paths(huge, "beyond")) == 2 and not any(paths(row, "beyond") for row in others)
     start, _, end = numbers(paths(huge, "interval")[0])
-    assert (start, end) == (plots.ASIDE, drawing.WIDTH - plots.ASIDE)
+    assert (start, end) == (charts.ASIDE, drawing.WIDTH - charts.ASIDE)
     for row in others:
         start, _, end = numbers(paths(row, "interval")[0])
         assert end - start > 40
     assert words(huge)[1] == "1.70× (-8.00× to 12.00×)"
-    one_sided = tree(plots.intervals([*small, ("Huge", estimate(1.5, 1.7, 12.0))], "Speed-up", "{:.2f}×"))
+    one_sided = tree(charts.intervals([*small, ("Huge", estimate(1.5, 1.7, 12.0))], "Speed-up", "{:.2f}×"))
     assert len(paths(rows(one_sided)[-1], "beyond")) == 1
 
 
 def test_an_interval_that_is_as_wide_as_the_others_is_whole():
     given = [("One", estimate(-8.0, 1.7, 12.0)), ("Two", estimate(-6.0, 2.0, 10.0))]
-    root = tree(plots.intervals(given, "Difference", "{:.2f} "))
+    root = tree(charts.intervals(given, "Difference", "{:.2f} "))
     assert not any(paths(row, "beyond") for row in rows(root))
-    alone = tree(plots.intervals(given[:1], "Difference", "{:.2f} ", threshold=1.0, neutral=1.1))
+    alone = tree(charts.intervals(given[:1], "Difference", "{:.2f} ", threshold=1.0, neutral=1.1))
     assert not paths(rows(alone)[0], "beyond")
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -3.0, 1e-12, 1e12])
 def test_one_value_without_spread_stands_in_the_middle(value):
-    root = tree(plots.intervals([("One", estimate(value, value, value))], "Any", "{:g}"))
+    root = tree(charts.intervals([("One", estimate(value, value, value))], "Any", "{:g}"))
     ((x, _),) = dots(root)
     assert x == pytest.approx(drawing.WIDTH / 2) and 2 <= len(ticks(root)) <= 7
 
 
 def test_sixty_rows_stand_below_each_other_between_two_axes():
     given = [(f"guidance 4, steps {number}: {LONG}", estimate(1.0, 1.1 + number / 100, 2.0)) for number in range(60)]
-    root = tree(plots.intervals(given, "Speed-up", "{:.2f}×", 1.05, 1.0))
+    root = tree(charts.intervals(given, "Speed-up", "{:.2f}×", 1.05, 1.0))
     heights = [translation(row.find("g"))[1] for row in rows(root)]
     assert len(heights) == 60 and all(b - a > 50 for a, b in zip(heights, heights[1:], strict=False))
     assert words(root).count("1.20×") == 2 and heights[-1] < height(root) - 40
@@ -340,7 +341,7 @@ def test_estimates_that_are_no_numbers_are_refused(wrong, where):
     parts = {"low": 1.0, "value": 1.1, "high": 1.2, "threshold": 1.05, "neutral": 1.0} | {where: wrong}
     found = estimate(parts["low"], parts["value"], parts["high"])
     with pytest.raises(ValueError, match="not a finite number"):
-        plots.intervals([("One", found)], "Any", "{}", parts["threshold"], parts["neutral"])
+        charts.intervals([("One", found)], "Any", "{}", parts["threshold"], parts["neutral"])
 
 
 # --- all -------------------------------------------------------------------------------------------------------
@@ -348,9 +349,9 @@ def test_estimates_that_are_no_numbers_are_refused(wrong, where):
 
 def all_three(name):
     return (
-        plots.times([("Baseline", [1.0]), (name, [0.5, 0.6])]),
-        plots.divergence([(name, steps(0.1, 0.2, 0.3, skipped=(2,)))]),
-        plots.intervals([(name, estimate(1.0, 1.1, 1.2)), (name, Estimate(why_not=name))], name, "{:.2f}×", 1.05, 1.0),
+        charts.times([("Baseline", [1.0]), (name, [0.5, 0.6])]),
+        charts.divergence([(name, steps(0.1, 0.2, 0.3, skipped=(2,)))]),
+        charts.intervals([(name, estimate(1.0, 1.1, 1.2)), (name, Estimate(why_not=name))], name, "{:.2f}×", 1.05, 1.0),
     )
 
 
@@ -358,7 +359,7 @@ def all_three(name):
 def test_any_name_makes_a_well_formed_picture(name):
     for svg in all_three(name or "-"):
         tree(svg)
-        ET.fromstring(plots.standalone(svg).encode())
+        ET.fromstring(charts.standalone(svg).encode())
     for svg in all_three(name)[:2]:
         tree(svg)
 
@@ -371,7 +372,7 @@ def test_names_are_written_as_they_are():
 
 @pytest.mark.parametrize("name", STRANGE[8:12], ids=range(4))
 def test_long_names_are_cut_and_told_whole(name):
-    shown = [text for text in words(rows(tree(plots.times([(name, [1.0])])))[0]) if text[0] == name[0] or "…" in text]
+    shown = [text for text in words(rows(tree(charts.times([(name, [1.0])])))[0]) if text[0] == name[0] or "…" in text]
     assert len(shown) == 2 and shown[1].endswith("…")
     assert all(drawing.width(text, drawing.NAME) <= drawing.WIDTH - 2 * drawing.EDGE for text in shown)
     for svg in all_three(name):
@@ -380,31 +381,31 @@ def test_long_names_are_cut_and_told_whole(name):
 
 def test_a_name_of_two_lines_is_whole_and_breaks_between_words():
     name = f"guidance 4, steps 20, DPM++ 2M Karras: {LONG}"
-    shown = words(rows(tree(plots.times([(name, [1.0])])))[0])[:2]
+    shown = words(rows(tree(charts.times([(name, [1.0])])))[0])[:2]
     assert " ".join(shown) == name
-    assert words(rows(tree(plots.times([(LONG, [1.0])])))[0])[0] == LONG
+    assert words(rows(tree(charts.times([(LONG, [1.0])])))[0])[0] == LONG
 
 
 @pytest.mark.parametrize(
-    "svg", [plots.times([]), plots.times([("a", [])]), plots.divergence([]), plots.intervals([], "a", "{}")]
+    "svg", [charts.times([]), charts.times([("a", [])]), charts.divergence([]), charts.intervals([], "a", "{}")]
 )
 def test_nothing_makes_nothing(svg):
-    assert svg == plots.standalone(svg) == ""
+    assert svg == charts.standalone(svg) == ""
 
 
 def test_divergences_of_nothing_make_nothing():
-    assert plots.divergence([("Fast", [])]) == plots.divergence([("Fast", steps(None, float("nan")))]) == ""
+    assert charts.divergence([("Fast", [])]) == charts.divergence([("Fast", steps(None, float("nan")))]) == ""
 
 
 def test_estimates_of_nothing_are_rows_without_an_axis():
-    root = tree(plots.intervals([("Fast", Estimate())], "Speed-up", "{:.2f}×"))
+    root = tree(charts.intervals([("Fast", Estimate())], "Speed-up", "{:.2f}×"))
     assert words(root) == ["Fast", "undefined", "Speed-up"] and not dots(root)
 
 
 def test_a_file_of_its_own_takes_nothing_from_a_page():
     for svg in all_three("Fast"):
         assert "var(--color-accent, #" in svg or "var(--body-background-fill, #" in svg
-        alone = plots.standalone(svg)
+        alone = charts.standalone(svg)
         root = ET.fromstring(alone)
         assert root.tag == "{http://www.w3.org/2000/svg}svg" and "var(" not in alone and "max-width" not in alone
         assert "prefers-color-scheme:dark" in root.find("{*}style").text
@@ -414,7 +415,7 @@ def test_a_file_of_its_own_takes_nothing_from_a_page():
 
 def test_a_name_is_the_same_on_a_page_and_in_a_file():
     name = 'fill="var(--color-accent, #0d9488)" ' + drawing.PAGE + ">"
-    alone = ET.fromstring(plots.standalone(plots.times([(name, [1.0])])))
+    alone = ET.fromstring(charts.standalone(charts.times([(name, [1.0])])))
     assert alone.find("{*}desc").text.startswith(f"{name}: median")
 
 
@@ -429,5 +430,5 @@ def test_ticks_are_round_and_few_and_inside(low, high):
 
 def test_it_is_all_plain():
     heavy = "('torch', 'gradio', 'matplotlib', 'numpy')"
-    code = f"import sys, comparer.export.plots; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, comparer.reporting.plots.charts; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

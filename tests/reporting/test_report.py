@@ -14,9 +14,9 @@ from comparer.accelerators.registry import parse
 from comparer.cli import _parser
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
-from comparer.export.report import estimated_size, report, save_report
-from comparer.export.report_cards import command
 from comparer.models.catalog import DEMO
+from comparer.reporting.report.report import estimated_size, report, save_report
+from comparer.reporting.report.sections import command
 from comparer.request.build import ask as door
 from comparer.request.png_write import save_png
 from comparer.request.request import Arm, Request, Settings

@@ -14,12 +14,12 @@ import pytest
 from comparer.accelerators.registry import REGISTRY, parse_stack
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.export.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
-from comparer.export.script_ways import Asked, way
 from comparer.models.catalog import DEMO
 from comparer.models.families.base import FAMILIES
 from comparer.models.samplers import SAMPLERS
 from comparer.pipelines import loader
+from comparer.reporting.script.accelerators import Asked, way
+from comparer.reporting.script.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
 from comparer.request import build
 from comparer.request.request import Arm, Settings
 from helpers.runs import PROMPT, THREADS, ask, finish

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from comparer.errors import ComparerError
-from comparer.export.script import script
+from comparer.reporting.script.script import script
 from comparer.results.comparison import Comparison
 from helpers.runs import ROOT
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from comparer.config import Config
-from comparer.export.tables import COLUMNS, save_tables
+from comparer.reporting.tables import COLUMNS, save_tables
 from comparer.request.request import Arm
 from helpers.runs import PROMPT, ask, finish
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from comparer import viewer
+from comparer.reporting.viewer import viewer
 from comparer.request.request import Request, Settings
 from comparer.results.comparison import Comparison
 from comparer.results.sorting import LIKENESS, SCORE

@@ -15,7 +15,7 @@ from comparer.checkpoints.spec import Weights
 from comparer.cli import main
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
-from comparer.export.grid import GridOptions, save_grid
+from comparer.reporting.grid.draw import GridOptions, save_grid
 from comparer.request import png_read
 from comparer.request.a1111 import sampler
 from comparer.request.png_write import parameters_line, save_png, shot_texts

@@ -273,8 +273,8 @@ def test_a_folder_with_anything_of_somebody_elses_is_not_deleted(tmp_path):
 
 
 def test_everything_that_is_written_into_a_run_can_be_deleted(tmp_path):
-    from comparer.export.report import save_report
-    from comparer.export.tables import save_tables
+    from comparer.reporting.report.report import save_report
+    from comparer.reporting.tables import save_tables
 
     folder = kept(tmp_path)
     seen = replace(store.load(folder), checkpoint={"name": "demo"})

@@ -7,7 +7,7 @@ import gradio as gr
 import pytest
 
 from comparer.checkpoints.spec import Weights, parse
-from comparer.export.curves import curve
+from comparer.reporting.plots.curves import curve
 from comparer.request.build import ask
 from comparer.results.loaded_weights import as_baseline, incomplete
 from comparer.results.notes import judged, notes

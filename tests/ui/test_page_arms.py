@@ -6,8 +6,8 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
-from comparer.html.cards import headline
-from comparer.html.tables import notes_list
+from comparer.reporting.html.tables import notes_list
+from comparer.reporting.html.verdict_cards import headline
 from comparer.ui.page import Page
 from helpers.hub_server import Hub
 from helpers.hub_server import serving as serving_hub

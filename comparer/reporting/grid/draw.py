@@ -11,11 +11,11 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from comparer.errors import ComparerError
-from comparer.export import lettering
-from comparer.export.grid_layout import Layout, Page, TooLarge
-from comparer.export.grid_options import CELLS, MAX_PIXELS, GridOptions, cell_of, factor
-from comparer.export.grid_words import EMPTY, GREY, PAPER, RULE
-from comparer.export.lettering import Style
+from comparer.reporting.grid import text
+from comparer.reporting.grid.labels import EMPTY, GREY, PAPER, RULE
+from comparer.reporting.grid.layout import Layout, Page, TooLarge
+from comparer.reporting.grid.options import CELLS, MAX_PIXELS, GridOptions, cell_of, factor
+from comparer.reporting.grid.text import Style
 from comparer.request import png_write
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
@@ -112,10 +112,10 @@ def _paint(layout: Layout, page: Page, folder: Path) -> Image.Image:
             continue
         canvas.rectangle((x, y, x + width - 1, y + height - 1), fill=EMPTY, outline=RULE)
         style = Style(layout.px(14), GREY)
-        if layout.options.labels and (gap := width - lettering.width("not made", style)) > 0:
-            lettering.draw(picture, x + gap / 2, y + (height - style.line) / 2, "not made", style)
+        if layout.options.labels and (gap := width - text.width("not made", style)) > 0:
+            text.draw(picture, x + gap / 2, y + (height - style.line) / 2, "not made", style)
     for x, y, line, style in page.texts:
-        lettering.draw(picture, x, y, line, style)
+        text.draw(picture, x, y, line, style)
     return picture
 
 

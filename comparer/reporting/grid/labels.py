@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from comparer.export.lettering import Style
+from comparer.reporting.grid.text import Style
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import loss

@@ -14,7 +14,7 @@ from comparer.results.loaded_weights import card, components, incomplete
 from comparer.results.records import Shot
 from comparer.results.sorting import LIKENESS, ORDERS, SCORE, ordered
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "static"
 SCRIPTS = ("difference", "images", "view", "gestures", "link", "pairs", "facts", "parts", "shown", "actions", "viewer")
 """In the order in which they are joined: each uses what stands before it."""
 STAGES = {"text": "Text (s)", "denoising": "Denoising (s)", "decoding": "Decoding (s)"}

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from pathlib import Path
 
-from comparer import __version__, viewer
+from comparer import __version__
 from comparer.errors import ComparerError
-from comparer.export import embedded, report_cards
-from comparer.export.drawing import PAGE
-from comparer.export.embedded import FULL, KINDS, QUALITY, WIDEST
-from comparer.export.report_sheet import sheet
-from comparer.html.cards import count, headline, name
-from comparer.html.details import latents, likeness, times, uncertainty
-from comparer.html.tables import arms_table, notes_list
+from comparer.reporting.html.details import latents, likeness, times, uncertainty
+from comparer.reporting.html.tables import arms_table, notes_list
+from comparer.reporting.html.verdict_cards import count, headline, name
+from comparer.reporting.plots.svg import PAGE
+from comparer.reporting.report import embed
+from comparer.reporting.report import sections as report_sections
+from comparer.reporting.report.embed import FULL, KINDS, QUALITY, WIDEST
+from comparer.reporting.report.image_sheet import sheet
+from comparer.reporting.viewer import viewer
 from comparer.results.comparison import SCHEMA, Comparison
 from comparer.stats.verdict import DEFAULT, Thresholds
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent / "static"
 NO_MAP = "No difference map: the pictures in this report are reduced, and it would show what the reduction changed."
 SHEET = "pictures", "Every picture", ""
 BASE, EACH = 80_000, 2_100  # bytes of a report besides its pictures: about so many, and so many more a picture
@@ -60,8 +62,8 @@ def estimated_size(comparison: Comparison, folder: Path, pictures: str = FULL) -
         ComparerError: as ``save_report``.
     """
     _known(pictures)
-    files = list(dict.fromkeys(embedded.different(comparison, folder).values()))
-    return BASE + EACH * len(comparison.shots) + embedded.length(files, pictures)
+    files = list(dict.fromkeys(embed.different(comparison, folder).values()))
+    return BASE + EACH * len(comparison.shots) + embed.length(files, pictures)
 
 
 def _known(pictures: str) -> None:
@@ -72,7 +74,7 @@ def _known(pictures: str) -> None:
 def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thresholds) -> Iterator[str]:
     """Write the report piece by piece, for all pictures at once may not fit into memory."""
     _known(pictures)
-    files = embedded.different(comparison, folder)
+    files = embed.different(comparison, folder)
     code, look = f"{viewer.script()};\n{_beside('js')}", f"{viewer.style()}\n{_beside('css')}"
     sections, folds = _sections(comparison), _folds(comparison, thresholds)
     parts: dict[str, Iterable[str]] = {
@@ -121,10 +123,10 @@ def _sections(comparison: Comparison) -> list[tuple[str, str, str]]:
 def _folds(comparison: Comparison, thresholds: Thresholds) -> list[tuple[str, str, str]]:
     """List (id, title, HTML) of what is folded away, as far as it is known."""
     found = [
-        ("experiment", "Experiment card", report_cards.experiment(comparison, thresholds)),
-        ("environment", "Environment", report_cards.environment(comparison)),
-        ("weights", "Weights card", report_cards.weights(comparison)),
-        ("reproduce", "How to make it again", report_cards.reproduce(comparison)),
+        ("experiment", "Experiment card", report_sections.experiment(comparison, thresholds)),
+        ("environment", "Environment", report_sections.environment(comparison)),
+        ("weights", "Weights card", report_sections.weights(comparison)),
+        ("reproduce", "How to make it again", report_sections.reproduce(comparison)),
     ]
     return [each for each in found if each[2]]
 
@@ -173,7 +175,7 @@ def _not_run(comparison: Comparison) -> str:
 def _viewer(comparison: Comparison, files: dict[str, Path], pictures: str) -> str:
     """Write the viewer, whose pictures are those of the sheet: "#picture-1" is the address of an image there."""
     shown = viewer.data(comparison, ".")
-    numbers = embedded.numbers(files)
+    numbers = embed.numbers(files)
     for pair in shown["pairs"]:
         for shot in filter(None, pair["shots"]):
             shot["url"] = f"#{numbers[shot['file']]}"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from comparer.export.drawing import EDGE, GRID, SMALL, WIDTH, scale, svg, text, width, wrapped
+from comparer.reporting.plots.svg import EDGE, GRID, SMALL, WIDTH, scale, svg, text, width, wrapped
 
 ACCENT = "var(--color-accent, #0d9488)"
 TALL = 160  # units of the vertical axis

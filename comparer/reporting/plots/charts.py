@@ -8,8 +8,22 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median, median_low
 
-from comparer.export.drawing import EDGE, GRID, GROUND, PAGE, SMALL, WIDTH, Row, chart, scale, svg, text, width, wrapped
 from comparer.metrics.latents import Step
+from comparer.reporting.plots.svg import (
+    EDGE,
+    GRID,
+    GROUND,
+    PAGE,
+    SMALL,
+    WIDTH,
+    Row,
+    chart,
+    scale,
+    svg,
+    text,
+    width,
+    wrapped,
+)
 from comparer.stats.intervals import Estimate
 
 ACCENT = "var(--color-accent, #0d9488)"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from comparer.export import embedded
-from comparer.html.cards import name, random_badge
-from comparer.html.tables import seen
+from comparer.reporting.html.tables import seen
+from comparer.reporting.html.verdict_cards import name, random_badge
+from comparer.reporting.report import embed
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
 
@@ -27,7 +27,7 @@ def sheet(comparison: Comparison, files: dict[str, Path], kind: str) -> Iterator
     """
     arms, settings = comparison.request.arms, comparison.request.settings
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
-    numbers, held = embedded.numbers(files), set[str]()
+    numbers, held = embed.numbers(files), set[str]()
     head = "".join(
         f'<th scope="col">{name(arm.name)}{random_badge(comparison, number)}</th>' for number, arm in enumerate(arms)
     )
@@ -69,6 +69,6 @@ def _cell(
         yield f'data-same="{number}">'
     else:
         held.add(number)
-        yield f'id="{number}" src="{embedded.data_uri(files[shot.file], kind)}">'
+        yield f'id="{number}" src="{embed.data_uri(files[shot.file], kind)}">'
     same = " · identical" if base and shot.arm and numbers[base.file] == number else ""
     yield f"</a><p>{seen(shot, [comparison.calls[shot.call]], whole=not same)}{same}</p></td>"

@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from comparer.checkpoints.inspection.describe import HALVES, few
-from comparer.html.cards import count, name
-from comparer.html.details import held
-from comparer.html.tables import table
+from comparer.reporting.html.details import held
+from comparer.reporting.html.tables import table
+from comparer.reporting.html.verdict_cards import count, name
 from comparer.request.request import ALSO, Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete

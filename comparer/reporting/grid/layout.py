@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from comparer.errors import ComparerError
-from comparer.export import grid_words, lettering
-from comparer.export.grid_options import GridOptions
-from comparer.export.grid_words import GREY, INK, Line
-from comparer.export.lettering import Style
+from comparer.reporting.grid import labels
+from comparer.reporting.grid import text as lettering
+from comparer.reporting.grid.labels import GREY, INK, Line
+from comparer.reporting.grid.options import GridOptions
+from comparer.reporting.grid.text import Style
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
 
@@ -63,8 +64,8 @@ class Layout:
         self.page_width = self.width + 2 * self.margin
         self.total = 1
         self.wrapped: dict[tuple[str, Style, float], list[str]] = {}
-        self.told = {arm: grid_words.name(comparison, arm) for arm in self.arms}
-        self.seen = {arm: (grid_words.beside if options.transpose else grid_words.seen)(comparison, arm)
+        self.told = {arm: labels.name(comparison, arm) for arm in self.arms}
+        self.seen = {arm: (labels.beside if options.transpose else labels.seen)(comparison, arm)
                      for arm in self.arms} if options.labels else {}  # fmt: skip
 
     def px(self, size: float) -> int:
@@ -114,11 +115,11 @@ class Layout:
         if self.pad:
             page.bottom += self.px(16)
         left, limit = self.margin + self.pad, self.width - 2 * self.pad
-        self._write(page, left, grid_words.title(self.comparison), limit)
+        self._write(page, left, labels.title(self.comparison), limit)
         page.bottom += self.px(5)
         for line in self._facts(limit):
             self._write(page, left, line, limit)
-        for line in grid_words.below_title(self.comparison, number, self.total):
+        for line in labels.below_title(self.comparison, number, self.total):
             self._write(page, left, line, limit if line.style.bold else self._measure())
         page.bottom += self.px(34)
         if self.options.transpose:
@@ -130,7 +131,7 @@ class Layout:
     def _facts(self, limit: int) -> list[Line]:
         """Write the facts with dots between them; a fact stays whole wherever a line can hold it."""
         style, lines = Style(13, GREY), [""]
-        for fact in grid_words.facts(self.comparison, self.shown()):
+        for fact in labels.facts(self.comparison, self.shown()):
             joined = f"{lines[-1]} · {fact}" if lines[-1] else fact
             if lines[-1] and lettering.width(joined, self._scaled(style)) > limit:
                 lines.append(fact)
@@ -180,7 +181,7 @@ class Layout:
             shot = self.comparison.shot(arm, prompt, seed)
             page.shots.append((self._x(column), top, shot))
             if self.options.labels and shot:
-                line = Line(grid_words.caption(self.comparison, shot), Style(14, INK), 7)
+                line = Line(labels.caption(self.comparison, shot), Style(14, INK), 7)
                 under.append((self._x(column), self.column, [line]))
         self._beside(page, under)
         return page
@@ -213,7 +214,7 @@ class Layout:
         page = Page(y)
         if self.options.labels:
             self._rule(page, 30, 16)
-            self._write(page, self.margin + self.pad, grid_words.footer(self.comparison, self.arms), self._measure())
+            self._write(page, self.margin + self.pad, labels.footer(self.comparison, self.arms), self._measure())
             page.bottom += self.px(16) if self.pad else 0
         page.bottom = round(page.bottom + self.margin * (0.8 if self.options.labels else 1))
         return page

@@ -6,9 +6,9 @@ from typing import Any
 
 from comparer.accelerators.registry import Accelerator
 from comparer.errors import ComparerError
-from comparer.export.script_weights import CANNOT
 from comparer.models import samplers
 from comparer.models.families.base import Family
+from comparer.reporting.script.weights import CANNOT
 from comparer.request.request import Settings
 
 _GATES = {

@@ -6,10 +6,10 @@ from typing import Any
 
 from comparer.accelerators.stack import label
 from comparer.errors import ComparerError
-from comparer.export.script_ways import Asked, Way, way
-from comparer.export.script_weights import CANNOT, Loading, loading, plain
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES, Family
+from comparer.reporting.script.accelerators import Asked, Way, way
+from comparer.reporting.script.weights import CANNOT, Loading, loading, plain
 from comparer.request.request import Settings
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot

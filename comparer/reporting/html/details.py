@@ -3,10 +3,10 @@
 from html import escape
 from statistics import fmean
 
-from comparer.export import plots
-from comparer.html.cards import name
-from comparer.html.tables import show, table
 from comparer.metrics.similarity_data import Mean
+from comparer.reporting.html.tables import show, table
+from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.plots import charts
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import HALVES, as_baseline, card, components
 from comparer.results.notes import interval, loss, ratio
@@ -81,7 +81,7 @@ def uncertainty(comparison: Comparison) -> str:
     if not rows:
         return ""
     plot = ("CLIP difference", signed, None, 0) if about_scores else ("Speed-up", ratio, None, 1)
-    return plots.intervals(drawn, *plot) + table("95 % intervals", head, rows)
+    return charts.intervals(drawn, *plot) + table("95 % intervals", head, rows)
 
 
 def times(comparison: Comparison) -> str:
@@ -104,7 +104,7 @@ def times(comparison: Comparison) -> str:
                 *(f"{value:.3f}" for value in stages),
             ]
         )
-    return plots.times(comparison.times()) + table("Seconds a picture", head, rows)
+    return charts.times(comparison.times()) + table("Seconds a picture", head, rows)
 
 
 def likeness(comparison: Comparison) -> str:
@@ -159,4 +159,4 @@ def latents(comparison: Comparison) -> str:
         "<p>Distance from the baseline's latents, relative to their length: "
         f'<span dir="auto">{prompt}</span>, seed {first.seed}.</p>'
     )
-    return about + plots.divergence(arms)
+    return about + charts.divergence(arms)

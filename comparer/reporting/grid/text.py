@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from comparer.export import fonts
+from comparer.reporting.grid import fonts
 
 LEADING = 1.45  # line height / font size
 FINER = 4  # letters are drawn this many times larger and reduced: even weights and spaces, whatever the size

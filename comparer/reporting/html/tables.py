@@ -3,7 +3,7 @@
 from collections import defaultdict
 from html import escape
 
-from comparer.html.cards import name, unbroken
+from comparer.reporting.html.verdict_cards import name, unbroken
 from comparer.results.comparison import Comparison
 from comparer.results.figures import share
 from comparer.results.loaded_weights import incomplete

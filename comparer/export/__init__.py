@@ -1,1 +1,0 @@
-"""What leaves the program: pictures that carry their settings, and the grid."""

@@ -1,0 +1,1 @@
+"""The comparison grid: ``draw.save_grid`` writes it as PNG pages."""

@@ -1,0 +1,1 @@
+"""HTML of a run, for the page and the report: tables, verdict cards, details."""

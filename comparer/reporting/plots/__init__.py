@@ -1,0 +1,1 @@
+"""Plots as SVG: ``charts`` draws them, ``curves`` the latents' distances."""

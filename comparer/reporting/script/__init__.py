@@ -1,0 +1,1 @@
+"""The script: ``script.script`` writes a run as a plain diffusers script."""

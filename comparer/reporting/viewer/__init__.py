@@ -1,0 +1,1 @@
+"""The compare viewer: ``viewer.data`` and ``viewer.html`` for the page and the report."""
