@@ -26,13 +26,14 @@ from native import NAMES, native, remark
 from packages import applied, exists
 from published import PUBLISHED, Key, beside
 
-from comparer.accelerators import macs
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.guard import guarded
 from comparer.accelerators.registry import Accelerator, parse_stack
 from comparer.accelerators.stack import why_not
+from comparer.engine import macs
+from comparer.engine.clock import synchronise
+from comparer.engine.generate import generate
 from comparer.errors import ComparerError
-from comparer.generate import generate
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
@@ -40,7 +41,6 @@ from comparer.pipelines import loader, memory
 from comparer.pipelines.device import choose_device, empty
 from comparer.request import compatibility
 from comparer.request.request import Request, Settings
-from comparer.timing.clock import synchronise
 
 Stack = tuple[Accelerator, ...]
 SEED = 1

@@ -1,7 +1,7 @@
 """The part ``real`` of calibration.py: real comparisons whose truth is known, on the demo checkpoint and a CPU.
 
 Half compare the baseline with itself, half with itself made slower by a known share, in turns, all through
-``comparer.compare.compare``. The plant is an accelerator of this file alone: the product cannot name it, so a run
+``comparer.engine.compare.compare``. The plant is an accelerator of this file alone: the product cannot name it, so a run
 folder with it is written as any other and cannot be read back. Run folders are temporary.
 """
 
@@ -24,8 +24,8 @@ from common import PROMPT, ROOT, load_average, machine, table
 sys.path.insert(0, str(ROOT))
 
 from comparer.accelerators.base import Accelerator, Report, denoiser_of, parameter
-from comparer.compare import Finished, compare
 from comparer.config import Config
+from comparer.engine.compare import Finished, compare
 from comparer.models.families.base import FAMILIES
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.comparison import Comparison

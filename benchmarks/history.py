@@ -27,7 +27,7 @@ PLACES = ("top left", "top right", "bottom left", "bottom right")
 
 def real(folder: Path) -> Path:
     """Make one run of five arms and 16 pairs."""
-    from comparer.compare import compare
+    from comparer.engine.compare import compare
     from comparer.request.build import FIVE, ask
 
     config = Config(runs=folder)

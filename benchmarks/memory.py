@@ -22,15 +22,15 @@ from comparer.accelerators.base import Accelerator
 from comparer.accelerators.registry import parse_stack
 from comparer.accelerators.stack import label
 from comparer.checkpoints.find import resolve
-from comparer.compare import Finished, compare
 from comparer.config import Config
+from comparer.engine.compare import Finished, compare
+from comparer.engine.generate import generate
+from comparer.engine.rss_probe import peak_of_process, peak_resident
 from comparer.errors import ComparerError
-from comparer.generate import generate
 from comparer.models.catalog import CATALOG
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_device
 from comparer.request.request import Arm, Request, Settings
-from comparer.resident import peak_of_process, peak_resident
 
 ACCELERATORS = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
 MIB = 2**20

@@ -12,12 +12,12 @@ import time
 
 from common import PROMPT, alternate, arguments, center, load_average, machine, middle, pipelines_of, table
 
-from comparer.generate import generate
+from comparer.engine.clock import synchronise
+from comparer.engine.generate import generate
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES
 from comparer.pipelines import loader
 from comparer.request.request import Settings
-from comparer.timing.clock import synchronise
 
 
 def row(title: str, loaded: loader.Loaded, pairs: int, steps: int) -> list[str]:

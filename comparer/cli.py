@@ -10,8 +10,8 @@ from comparer.accelerators.registry import REGISTRY
 from comparer.checkpoints.find import loose_names, names, resolve, weight
 from comparer.cli_run import draw, run
 from comparer.config import Config
+from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
-from comparer.fetch import fetch
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.samplers import SAMPLERS

@@ -11,7 +11,7 @@ from typing import Any
 from comparer import cli_inspect
 from comparer.checkpoints.inspection import describe as words
 from comparer.checkpoints.inspection.card import Card
-from comparer.events import Progress, Waiting
+from comparer.engine.events import Progress, Waiting
 from comparer.options import add_arguments, from_arguments
 from comparer.sanity.check import check
 from comparer.sanity.judge import TOLD

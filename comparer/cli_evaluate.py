@@ -9,9 +9,9 @@ from typing import Any
 
 from comparer import assertions, evaluate, sweep
 from comparer.config import Config
+from comparer.engine.events import Finished, Progress
 from comparer.errors import ComparerError
 from comparer.evaluate import Card, Evaluation
-from comparer.events import Finished, Progress
 from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS

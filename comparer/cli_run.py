@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from comparer.compare import compare
 from comparer.config import Config
-from comparer.events import Finished, Progress, Waiting
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished, Progress, Waiting
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import incomplete

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from comparer.compare import compare
 from comparer.config import Config
+from comparer.engine.compare import compare
+from comparer.engine.events import Event, Finished
+from comparer.engine.resume import unmade
 from comparer.errors import ComparerError
-from comparer.events import Event, Finished
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
-from comparer.resume import unmade
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.sweep import Cell

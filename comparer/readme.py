@@ -56,7 +56,7 @@ def _say(value: object) -> str:
 
 def multiply_accumulates() -> str:
     """Write the table of what the stacks save; it takes half a minute."""
-    from comparer.accelerators.macs import table
+    from comparer.engine.macs import table
 
     return table()
 

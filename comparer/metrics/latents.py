@@ -83,7 +83,7 @@ def trace(
 
     Arguments and errors as for ``generate``.
     """
-    from comparer.generate import generate
+    from comparer.engine.generate import generate
 
     latents: list[Any] = []
     evaluations: list[int] = []

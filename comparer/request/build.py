@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from comparer import resume
 from comparer.accelerators import stack
 from comparer.accelerators.registry import Accelerator, parse_stack
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.spec import NAMES, Weights
 from comparer.checkpoints.spec import parse as parse_weights
-from comparer.compare import check
 from comparer.config import Config
+from comparer.engine import resume
+from comparer.engine.compare import check
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size

@@ -13,8 +13,8 @@ from typing import Any
 from comparer.accelerators.registry import from_json as accelerator_from_json
 from comparer.checkpoints.find import place, resolve
 from comparer.checkpoints.spec import Weights
-from comparer.compare import check
 from comparer.config import UNLIMITED, Config
+from comparer.engine.compare import check
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.request import a1111 as other_programs

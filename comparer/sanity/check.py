@@ -21,9 +21,10 @@ from comparer.checkpoints.read import Checkpoint
 from comparer.checkpoints.sources import seen, sources
 from comparer.checkpoints.spec import Weights, parse
 from comparer.config import Config
+from comparer.engine.events import Emit, Progress, Waiting, in_thread
+from comparer.engine.fetch import reporter
+from comparer.engine.queue import turn
 from comparer.errors import ComparerError, Incomplete, Refused, Stopped
-from comparer.events import Emit, Progress, Waiting, in_thread
-from comparer.fetch import reporter
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG
 from comparer.request.request import Settings
@@ -32,7 +33,6 @@ from comparer.sanity import judge, weights
 from comparer.sanity.base import Base, base_of, settings_of
 from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
 from comparer.sanity.report import REPORT, Made, Report
-from comparer.turns import turn
 
 CACHE = "cache/hashes.json"  # in the runs folder, as the weights card's
 

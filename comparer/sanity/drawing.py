@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from comparer.generate import generate
+from comparer.engine.generate import generate
 from comparer.pipelines.loader import Loaded
 from comparer.request.request import Settings
 from comparer.sanity.pictures import measure

@@ -14,11 +14,11 @@ import gradio as gr
 
 from comparer.accelerators.registry import REGISTRY
 from comparer.checkpoints.find import names, resolve
-from comparer.compare import compare
 from comparer.config import Config
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished, Progress, Waiting
+from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
-from comparer.events import Finished, Progress, Waiting
-from comparer.fetch import fetch
 from comparer.models.catalog import CATALOG
 from comparer.request.build import ask
 

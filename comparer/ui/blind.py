@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import blind, turns
+from comparer import blind
+from comparer.engine import queue
 from comparer.errors import ComparerError
 from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
@@ -66,7 +67,7 @@ class Blind:
         """Do what was pressed; return what is shown then, and the session that goes on."""
         what = data["act"]
         if what == "begin":
-            if seen.state == "running" and turns.busy():
+            if seen.state == "running" and queue.busy():
                 raise ComparerError("The run is still going, and encoding pictures would spoil its times: wait.")
             return self._pair(seen, folder, blind.begin(folder, seen, arm, _seed(data.get("seed")), judge))
         if what == "resume" and (open_ := blind.unfinished(blind.load(folder), judge, arm)):

@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import turns
 from comparer.checkpoints.find import place, resolve
 from comparer.checkpoints.inspection import card as cards
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.config import Config
+from comparer.engine import queue
 from comparer.errors import ComparerError, Stopped
 from comparer.models.catalog import CATALOG
 from comparer.ui import card as drawing
@@ -57,10 +57,10 @@ class Inspect:
             Stopped: somebody is measured.
         """
         path, within = self._path(name)
-        with turns.aside() as free:
+        with queue.aside() as free:
             if not free:
                 raise Stopped
-            return cards.make(path, Hashes(self.config.runs / "cache" / "hashes.json"), within, turns.busy)
+            return cards.make(path, Hashes(self.config.runs / "cache" / "hashes.json"), within, queue.busy)
 
     def _path(self, name: str) -> tuple[Path, tuple[Path, ...]]:
         """Return where it is, and the folders that may be read for it."""

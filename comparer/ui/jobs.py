@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from time import monotonic
 
 from comparer.config import Config
+from comparer.engine.events import Progress
+from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
-from comparer.events import Progress
-from comparer.fetch import fetch
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.sanity.check import check

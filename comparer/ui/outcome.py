@@ -5,10 +5,10 @@ from typing import Any
 import gradio as gr
 
 from comparer.config import Config
-from comparer.events import Finished, Seen
+from comparer.engine.events import Finished, Seen
+from comparer.engine.resume import more_seeds
 from comparer.reporting.html import tables
 from comparer.results.comparison import Comparison
-from comparer.resume import more_seeds
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.ui import results

@@ -8,13 +8,13 @@ from typing import Any
 
 import gradio as gr
 
-from comparer.compare import compare
 from comparer.config import Config
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished, Seen, Waiting
+from comparer.engine.resume import continued, extended, more_seeds
 from comparer.errors import ComparerError
-from comparer.events import Finished, Seen, Waiting
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
-from comparer.resume import continued, extended, more_seeds
 from comparer.runs import index, store
 from comparer.runs.lock import being_made
 from comparer.ui import api, link, results

@@ -5,19 +5,18 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import turns
-from comparer.beside import count
-from comparer.compare import check
 from comparer.config import Config
+from comparer.engine import eta, queue
+from comparer.engine.beside import count
+from comparer.engine.compare import check
 from comparer.errors import Stopped
 from comparer.request.request import Request
-from comparer.timing import pace
 from comparer.ui import results
 
 
 def plan(request: Request, config: Config) -> str:
     """Say what Generate would make and how long it would take."""
-    seconds = pace.estimate(request, config)
+    seconds = eta.estimate(request, config)
     took = "the first run tells how long it takes" if seconds is None else f"about {results.duration(seconds)}"
     return f'<p class="plan">{escape(results.announce(request))}; {took}.</p>'
 
@@ -28,7 +27,7 @@ def work(request: Request, config: Config) -> Any:
         return ""
     checkpoints = check(request, config)
     try:
-        with turns.aside() as free:
-            return results.expected(request, count(checkpoints, request, turns.busy)) if free else gr.skip()
+        with queue.aside() as free:
+            return results.expected(request, count(checkpoints, request, queue.busy)) if free else gr.skip()
     except Stopped:
         return gr.skip()

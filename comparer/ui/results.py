@@ -3,12 +3,12 @@
 from collections import Counter
 from html import escape
 
-from comparer.events import Progress, Waiting
+from comparer.engine import eta
+from comparer.engine.events import Progress, Waiting
+from comparer.engine.resume import left
 from comparer.reporting.html.verdict_cards import count, name
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
-from comparer.resume import left
-from comparer.timing import pace
 
 HEAD = "<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side and honestly measured.</p>"
 EMPTY = (
@@ -21,8 +21,8 @@ EMPTY = (
 
 def announce(request: Request, kept: Comparison | None = None) -> str:
     """Say what will be made; ``kept`` is what stays of a run that goes on."""
-    kinds = Counter(call.kind for call in pace.plan(request, left(kept) if kept else None))
-    calls, warm = kinds[pace.TIMED], kinds[pace.WARM_UP]
+    kinds = Counter(call.kind for call in eta.plan(request, left(kept) if kept else None))
+    calls, warm = kinds[eta.TIMED], kinds[eta.WARM_UP]
     more = kinds.total() - calls - warm
     pictures = len(request.arms) * len(request.items()) - (len(kept.shots) if kept else 0)
     planned = f"{count(pictures, 'picture')} in {count(calls, 'timed call')}"

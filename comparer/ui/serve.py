@@ -7,11 +7,11 @@ import threading
 import gradio as gr
 
 from comparer.config import Config
+from comparer.engine import eta
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
 from comparer.reporting.viewer import viewer
 from comparer.text import shown
-from comparer.timing import pace
 from comparer.ui.page import ASSETS
 
 
@@ -34,7 +34,7 @@ def launch(demo: gr.Blocks, config: Config) -> None:
         css_paths=[ASSETS / "style.css", ASSETS / "blind.css"],
         head=f"<style>{viewer.style()}</style>",  # gradio drops the container queries of its own css
         allowed_paths=[str(config.runs.resolve())],
-        blocked_paths=[str(path.resolve()) for path in (*config.checkpoints, config.runs / pace.FILE)],
+        blocked_paths=[str(path.resolve()) for path in (*config.checkpoints, config.runs / eta.FILE)],
         auth=list(config.auth) or None,
         mcp_server=config.mcp,
         max_threads=40 + config.limits.queue,  # a page that waits holds one

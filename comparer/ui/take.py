@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from comparer import turns
 from comparer.config import Config
+from comparer.engine import queue
 from comparer.errors import ComparerError
 from comparer.reporting.grid import selection
 from comparer.reporting.grid.draw import MAX_PIXELS, GridOptions, pages, save_grid
@@ -117,10 +117,10 @@ class Take:
         data = event._data or {}
         if not allowed or seen is None or data.get("take") not in KINDS:
             return
-        yield results.told("Waiting for a comparison that is measured" if turns.busy() else "Writing")
+        yield results.told("Waiting for a comparison that is measured" if queue.busy() else "Writing")
         try:
             # Beside a comparison that is measured it would spoil the times.
-            with turns.turn(lambda *_: None, lambda: False, self.config.limits.queue, lambda: "an export"):
+            with queue.turn(lambda *_: None, lambda: False, self.config.limits.queue, lambda: "an export"):
                 made = self.made(data, seen, Path(folder), *options)
             yield _links(made)
         except ComparerError as error:

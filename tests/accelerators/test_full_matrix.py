@@ -8,7 +8,7 @@ import pytest
 
 from comparer.accelerators import stack
 from comparer.accelerators.base import denoiser_of
-from comparer.accelerators.macs import ratio
+from comparer.engine.macs import ratio
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.tiny import native_config

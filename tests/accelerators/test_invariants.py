@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from comparer.accelerators.base import denoiser_of
-from comparer.accelerators.macs import ratio
 from comparer.accelerators.registry import parse_stack
 from comparer.accelerators.stack import label, why_not
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
+from comparer.engine.generate import generate
+from comparer.engine.macs import ratio
 from comparer.errors import Stopped
-from comparer.generate import generate
 from comparer.pipelines import loader
 from comparer.request.request import Request, Settings
 from helpers.runs import PROMPT

@@ -9,8 +9,8 @@ from comparer.accelerators.guard import guarded
 from comparer.accelerators.registry import REGISTRY, Report, parse
 from comparer.accelerators.stack import accelerated
 from comparer.accelerators.tome import ToMe
+from comparer.engine.generate import generate
 from comparer.errors import ComparerError
-from comparer.generate import generate
 from comparer.models.tiny import native_config
 from comparer.request.request import Arm, Request, Settings
 from helpers.tiny_pipelines import UNETS, loaded, pipeline, scheduler

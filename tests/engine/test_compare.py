@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from comparer.accelerators.deepcache import DeepCache
-from comparer.compare import Finished, Progress, Seen, Waiting, compare
+from comparer.engine.compare import Finished, Progress, Seen, Waiting, compare
 from comparer.errors import ComparerError
 from comparer.request.png_write import read_request
 from comparer.runs import store

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from comparer import generate
-from comparer.compare import Finished, Seen, compare
 from comparer.config import Config
+from comparer.engine import clock, eta, generate
+from comparer.engine.compare import Finished, Seen, compare
 from comparer.errors import ComparerError
 from comparer.metrics.similarity import similarity
 from comparer.request.build import ask
@@ -20,7 +20,6 @@ from comparer.results.comparison import Comparison
 from comparer.results.notes import judged, likeness, notes
 from comparer.results.sorting import AS_ASKED, LIKENESS, SCORE, ordered
 from comparer.runs import store
-from comparer.timing import clock, pace
 from helpers.runs import PROMPT, finish
 from helpers.small import NAME, SIZE
 
@@ -96,7 +95,7 @@ def test_the_baseline_made_again_is_the_noise_floor(done):
 
 def test_repeats_are_a_noise_floor_without_a_further_run(config):
     request = quickly(config, also=["noise-floor"], repeats=2, steps=2, seeds="1")
-    assert not [call for call in pace.plan(request) if call.kind == pace.AGAIN]
+    assert not [call for call in eta.plan(request) if call.kind == eta.AGAIN]
     noise = finish(request, config).comparison.noise_floor()
     assert (noise.pairs, noise.identical) == (1, 1)
 
@@ -138,11 +137,11 @@ def test_what_a_gpu_had_reserved_is_told(done):
 
 
 def test_untimed_calls_are_counted_in_the_plan(config):
-    kinds = [call.kind for call in pace.plan(quickly(config, warmups=1))]
-    assert [kinds.count(kind) for kind in (pace.WARM_UP, pace.CHOICE, pace.TIMED, pace.AGAIN, pace.TRACE)] == [
+    kinds = [call.kind for call in eta.plan(quickly(config, warmups=1))]
+    assert [kinds.count(kind) for kind in (eta.WARM_UP, eta.CHOICE, eta.TIMED, eta.AGAIN, eta.TRACE)] == [
         3, 4, 6, 2, 2,
     ]  # fmt: skip
-    assert kinds.index(pace.CHOICE) == 2  # the fewer steps are chosen before their own warm-up
+    assert kinds.index(eta.CHOICE) == 2  # the fewer steps are chosen before their own warm-up
 
 
 def test_a_run_stopped_on_the_way_goes_on_with_the_steps_it_chose(config):

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from comparer.accelerators.macs import macs, ratio
 from comparer.accelerators.registry import parse
 from comparer.accelerators.tome import ToMe
-from comparer.generate import generate
+from comparer.engine.generate import generate
+from comparer.engine.macs import macs, ratio
 from comparer.models.catalog import CATALOG
 from comparer.models.tiny import native_config
 from comparer.request.request import Settings
@@ -140,7 +140,7 @@ def test_it_is_quick_enough_for_the_page():
 def test_the_module_imports_without_torch():
     import subprocess
 
-    script = "import sys, comparer.accelerators.macs, comparer.accelerators.tome; assert 'torch' not in sys.modules"
+    script = "import sys, comparer.engine.macs, comparer.accelerators.tome; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from comparer.config import Limits
+from comparer.engine.resume import extended, more_seeds
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot
-from comparer.resume import extended, more_seeds
 from comparer.stats.verdict import DEFAULT
 from helpers.runs import ask
 

@@ -6,8 +6,8 @@ from queue import SimpleQueue
 
 import pytest
 
+from comparer.engine.queue import aside, busy, turn
 from comparer.errors import ComparerError
-from comparer.turns import aside, busy, turn
 
 
 def never():
@@ -107,7 +107,7 @@ def test_what_goes_on_aside_ends_before_anybody_is_measured():
 
 
 def test_nobody_works_on_an_event_when_the_next_call_is_timed():
-    from comparer.events import in_thread
+    from comparer.engine.events import in_thread
 
     stop, drawing, overlaps = threading.Event(), threading.Event(), []
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from comparer.cli import main
-from comparer.compare import Finished, Seen, compare
+from comparer.engine.compare import Finished, Seen, compare
+from comparer.engine.resume import continued, unmade, untraced
 from comparer.errors import ComparerError
 from comparer.request import build
 from comparer.results.equal_time import rivalry
 from comparer.results.notes import notes
 from comparer.results.records import NotRun
-from comparer.resume import continued, unmade, untraced
 from comparer.runs import store
 from comparer.runs.lock import being_made
 from helpers.killed import run_killed

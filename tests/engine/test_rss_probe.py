@@ -12,9 +12,9 @@ import pytest
 
 from comparer.accelerators.registry import parse
 from comparer.config import Config
+from comparer.engine.rss_probe import peak_resident
 from comparer.errors import ComparerError, Stopped
 from comparer.request.request import Settings
-from comparer.resident import peak_resident
 from helpers.probe import Probe
 from helpers.runs import PROMPT, ROOT, THREADS, until
 
@@ -131,7 +131,7 @@ def test_stop_kills_the_child(late):
     stopped = []
 
     def stop():
-        (child,) = [c for c in psutil.Process().children() if "comparer.resident" in c.cmdline()]
+        (child,) = [c for c in psutil.Process().children() if "comparer.engine.rss_probe" in c.cmdline()]
         if not late or child.memory_info().rss > 350 * MB:
             stopped.append(child)
         return bool(stopped)
@@ -147,7 +147,7 @@ def test_the_child_does_not_outlive_its_parent(tmp_path):
     here = tmp_path / "child"
     text = f"import os, time; open({str(here)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     script = (
-        "import sys; from comparer.config import Config; from comparer.resident import peak_resident\n"
+        "import sys; from comparer.config import Config; from comparer.engine.rss_probe import peak_resident\n"
         "from helpers.probe import Probe; from comparer.request.request import Settings\n"
         "peak_resident(Settings(('x',), steps=2, width=64, height=64), (Probe(sys.argv[1]),), Config())"
     )

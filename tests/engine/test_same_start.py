@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from comparer.accelerators.base import denoiser_of
-from comparer.generate import generate
+from comparer.engine.generate import generate
 from helpers.runs import ask, finish, pixels
 from helpers.tiny_pipelines import PROMPTS, loaded
 from helpers.tiny_pipelines import ask as settings

@@ -2,10 +2,10 @@
 
 import threading
 
-from comparer.compare import check
-from comparer.events import Emit, Finished, Progress, Seen
+from comparer.engine.compare import check
+from comparer.engine.events import Emit, Finished, Progress, Seen
+from comparer.engine.runner import Run
 from comparer.results.comparison import Comparison
-from comparer.run import Run
 from helpers.runs import ask
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
+from comparer.engine import eta
+from comparer.engine.eta import Pace
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call
-from comparer.timing import pace
-from comparer.timing.pace import Pace
 from helpers.runs import ask
 
 STEPS = 4
@@ -20,12 +20,12 @@ def request_():
 def known(request_, config):
     """Keep that the baseline's call takes 8 s and the arm's 4 s."""
     calls = [Call(arm, 0, 1, seconds, {"denoising": seconds - 1}, ()) for arm, seconds in ((0, 8.0), (1, 4.0))]
-    pace.remember(Comparison(request_, calls=calls), config)
+    eta.remember(Comparison(request_, calls=calls), config)
     return config
 
 
 def pace_of(request, config):
-    return Pace(request, config, STEPS, pace.plan(request))
+    return Pace(request, config, STEPS, eta.plan(request))
 
 
 def test_the_time_left_falls_with_every_step_of_a_call(request_, known):

@@ -7,7 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from comparer.accelerators.registry import parse
-from comparer.compare import Finished, compare
+from comparer.engine.compare import Finished, compare
 from comparer.request.request import Arm, Request, Settings
 
 THREADS = int(os.environ.get("COMPARER_TEST_THREADS", "1"))

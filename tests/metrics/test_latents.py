@@ -10,8 +10,8 @@ import torch
 from comparer.accelerators.registry import parse_stack
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
+from comparer.engine.generate import generate
 from comparer.errors import ComparerError, Stopped
-from comparer.generate import generate
 from comparer.metrics.latents import Divergence, Trace, diverge, trace
 from comparer.models import samplers
 from comparer.pipelines import loader

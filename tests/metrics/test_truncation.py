@@ -2,10 +2,10 @@
 
 import pytest
 
+from comparer.engine.scoring import record
 from comparer.metrics import clip
 from comparer.models.catalog import DEMO
 from comparer.pipelines.caveats import unread
-from comparer.scoring import record
 
 
 @pytest.fixture(scope="module")

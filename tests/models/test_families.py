@@ -12,8 +12,8 @@ import pytest
 from comparer.accelerators.base import denoiser_of
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.spec import parse
-from comparer.compare import Progress, compare
 from comparer.config import Config
+from comparer.engine.compare import Progress, compare
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG

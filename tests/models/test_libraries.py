@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 
-from comparer.timing.clock import Clock
+from comparer.engine.clock import Clock
 from comparer.ui.serve import free_port
 from helpers.runs import ROOT
 

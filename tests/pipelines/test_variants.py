@@ -9,13 +9,13 @@ import pytest
 
 from comparer.checkpoints.spec import Weights, parse
 from comparer.cli import main
-from comparer.compare import compare
 from comparer.config import UNLIMITED
+from comparer.engine.compare import compare
+from comparer.engine.resume import extended
 from comparer.errors import ComparerError
 from comparer.pipelines import loader, memory
 from comparer.request.build import ask
 from comparer.request.request import Arm, Request
-from comparer.resume import extended
 from comparer.runs import store
 from comparer.sweep import read_file
 from helpers import small

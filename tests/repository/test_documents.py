@@ -51,7 +51,7 @@ def test_what_was_changed_by_hand_is_put_right():
     [pytest.param(1, ["sd1"]), pytest.param(0, tuple(compatibility.MODELS), marks=pytest.mark.full)],
 )
 def test_the_multiply_accumulates_are_those_of_the_command(column, families):
-    from comparer.accelerators.macs import table
+    from comparer.engine.macs import table
 
     def rows(text):
         return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
@@ -64,8 +64,8 @@ def test_the_multiply_accumulates_are_those_of_the_command(column, families):
 
 def test_the_cutoff_is_most_of_t_gates_saving():
     """As docs/accelerators.md says: without reuse of self-attention, T-GATE saves little more than guidance."""
-    from comparer.accelerators.macs import ratio
     from comparer.accelerators.registry import parse_stack
+    from comparer.engine.macs import ratio
     from comparer.models.tiny import native_config
     from comparer.request.request import Settings
 

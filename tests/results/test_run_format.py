@@ -9,14 +9,14 @@ import jsonschema
 import pytest
 
 from comparer.accelerators.registry import REGISTRY, to_json
-from comparer.compare import compare
 from comparer.config import Config
+from comparer.engine.compare import compare
+from comparer.engine.resume import extended
 from comparer.errors import ComparerError
 from comparer.pipelines import loader
 from comparer.request import build
 from comparer.results.comparison import SCHEMA, Comparison
 from comparer.results.records import NotRun
-from comparer.resume import extended
 from comparer.runs import store
 from helpers.runs import PROMPT, ROOT, ask, finish
 

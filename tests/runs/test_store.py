@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from comparer.compare import Seen, compare
+from comparer.engine.compare import Seen, compare
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
 from comparer.runs import store

@@ -17,8 +17,9 @@ from comparer.checkpoints.files.components import block_of
 from comparer.checkpoints.find import resolve
 from comparer.cli import main
 from comparer.config import Config
+from comparer.engine.events import Progress
+from comparer.engine.queue import turn
 from comparer.errors import ComparerError
-from comparer.events import Progress
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
 from comparer.request.request import Settings
@@ -26,7 +27,6 @@ from comparer.sanity.base import EXAMPLES
 from comparer.sanity.check import check
 from comparer.sanity.pictures import RULES
 from comparer.sanity.report import REPORT, Report
-from comparer.turns import turn
 from helpers.runs import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -7,11 +7,11 @@ import gradio as gr
 import pytest
 
 from comparer.checkpoints.spec import Weights, parse
+from comparer.engine.resume import extended, more_seeds
 from comparer.reporting.plots.curves import curve
 from comparer.request.build import ask
 from comparer.results.loaded_weights import as_baseline, incomplete
 from comparer.results.notes import judged, notes
-from comparer.resume import extended, more_seeds
 from comparer.runs import store
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import t_quantile

@@ -4,10 +4,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from comparer import turns
 from comparer.checkpoints.inspection.card import make
 from comparer.cli import main
 from comparer.config import Config
+from comparer.engine import queue
 from comparer.errors import Stopped
 from comparer.models.catalog import DEMO
 from comparer.ui.inspect import BUSY, Inspect
@@ -21,7 +21,7 @@ def told(config, name):
 
 
 def test_nothing_is_read_beside_a_measurement(config):
-    with turns.turn(lambda *_: None, lambda: False, 1, lambda: "a run") as mine:
+    with queue.turn(lambda *_: None, lambda: False, 1, lambda: "a run") as mine:
         assert mine and BUSY in told(config, "demo")
     assert "Weights card of <b>demo</b>" in told(config, "demo")
     with pytest.raises(Stopped):

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 from comparer.config import Config
+from comparer.engine.resume import more_seeds
 from comparer.results.comparison import Comparison
-from comparer.resume import more_seeds
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT
 from helpers.equal_time_runs import pairs, seen

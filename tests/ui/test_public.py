@@ -11,9 +11,9 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from comparer.config import Config
+from comparer.engine import eta
 from comparer.errors import ComparerError
 from comparer.runs import index, store
-from comparer.timing import pace
 from comparer.ui.page import Page
 from comparer.ui.take import KINDS
 from helpers.pages import serving, start
@@ -80,12 +80,12 @@ def test_nothing_lists_or_guesses_the_runs_of_others(address, runs, other):
         runs, f"{runs}/", runs / folder, f"{runs}/{folder}/", f"{runs}/{folder}/.", f"{runs}/*/run.json",
         runs / known / "run.json", runs / (known + "0" * 32) / "run.json", runs / (known + "*") / picture,
         runs / f"{known}????????????????????????????????" / "grid.png", f"{runs}/{folder}/../", runs / "run.json",
-        runs / pace.FILE, f"{runs}/{folder}/../{pace.FILE}",
+        runs / eta.FILE, f"{runs}/{folder}/../{eta.FILE}",
         runs.parent / "secret.txt", f"{runs}/../secret.txt", f"{runs}/{folder}/../../secret.txt",
         runs.parent / "models" / "broken" / "model_index.json", "runs", "/etc/passwd", "README.md", "app.py",
         "comparer/config.py", "/proc/self/environ", f"file://{runs}/{folder}/run.json",
     ]  # fmt: skip
-    assert (runs / pace.FILE).is_file()
+    assert (runs / eta.FILE).is_file()
     for path in tries:
         answer = get(address, path)
         assert answer.status_code >= 400, path

@@ -27,7 +27,7 @@ def count(
     Raises:
         Stopped: ``stop`` said so.
     """
-    from comparer.accelerators.macs import macs
+    from comparer.engine.macs import macs
 
     return tuple(
         macs(
@@ -72,7 +72,7 @@ def resident(
     Raises:
         Stopped: ``stop`` said so.
     """
-    from comparer.resident import peak_resident
+    from comparer.engine.rss_probe import peak_resident
 
     request, items = comparison.request, comparison.batches[0]
     for number, arm in enumerate(request.arms):

@@ -13,6 +13,7 @@ from typing import Any
 
 from comparer.accelerators.base import Accelerator, denoiser_of
 from comparer.accelerators.stack import accelerated
+from comparer.engine.clock import Clock
 from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.families.base import Family
@@ -20,7 +21,6 @@ from comparer.pipelines import memory
 from comparer.pipelines.loader import Loaded
 from comparer.request.request import Settings
 from comparer.results.conditions import Conditions
-from comparer.timing.clock import Clock
 
 
 @dataclass(frozen=True)

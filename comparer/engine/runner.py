@@ -8,26 +8,25 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from comparer import beside, scoring
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
+from comparer.engine import beside, eta, scoring
+from comparer.engine.events import Emit, Event, Finished, Progress, Seen
+from comparer.engine.fetch import reporter
+from comparer.engine.pool import Pipes
+from comparer.engine.resume import left, made_before
 from comparer.errors import ComparerError, Stopped
-from comparer.events import Emit, Event, Finished, Progress, Seen
-from comparer.fetch import reporter
 from comparer.metrics import latents
 from comparer.models import samplers
 from comparer.pipelines import memory
 from comparer.pipelines.device import empty
 from comparer.pipelines.environment import environment
-from comparer.pipes import Pipes
 from comparer.request.request import Request
 from comparer.results import equal_time
 from comparer.results.comparison import Comparison
 from comparer.results.conditions import unlike
 from comparer.results.records import Call, NotRun, Shot
-from comparer.resume import left, made_before
 from comparer.runs.store import RunFolder
-from comparer.timing import pace
 
 
 class Run:
@@ -51,7 +50,7 @@ class Run:
         self.steps = self._marks(0)
         self._plan()
         # What a run that goes on makes anew is dropped from its record with the first new call, and not before.
-        self.waits = bool(comparison.calls) and any(call.kind == pace.TIMED for call in self.plan)
+        self.waits = bool(comparison.calls) and any(call.kind == eta.TIMED for call in self.plan)
         self.failed = {failure.arm for failure in comparison.not_run}
         self.began = monotonic()
         self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
@@ -65,8 +64,8 @@ class Run:
 
     def _plan(self) -> None:
         done = self.comparison
-        self.plan = pace.plan(done.request, left(done), self.pipes.blocks)
-        self.pace = pace.Pace(done.request, self.config, self.steps, self.plan)
+        self.plan = eta.plan(done.request, left(done), self.pipes.blocks)
+        self.pace = eta.Pace(done.request, self.config, self.steps, self.plan)
 
     def _marks(self, arm: int) -> int:
         settings = self.request.settings_of(arm)
@@ -127,7 +126,7 @@ class Run:
             from comparer.reporting.grid.draw import save_grid
 
             grid, *_ = save_grid(self.comparison, self.folder.path)
-        pace.remember(self.comparison, self.config)
+        eta.remember(self.comparison, self.config)
         self.emit(Finished(self.comparison, self.folder.path, grid))
 
     def _save(self) -> RunFolder:
@@ -148,7 +147,7 @@ class Run:
         for position, planned in enumerate(self.plan):
             if self.stop.is_set():
                 raise Stopped
-            untraceable = planned.kind == pace.TRACE and planned.arm and self.traced is None
+            untraceable = planned.kind == eta.TRACE and planned.arm and self.traced is None
             if planned.arm not in self.failed and not untraceable:
                 self._call(position, planned)
             after = self.plan[position + 1 :][:1]
@@ -158,16 +157,16 @@ class Run:
                 self._progress("scoring", "Scoring", position + 1)
                 self._score()
 
-    def _call(self, position: int, planned: pace.Planned) -> None:
-        from comparer.generate import generate
+    def _call(self, position: int, planned: eta.Planned) -> None:
+        from comparer.engine.generate import generate
         from comparer.pipelines.memory import out_of_memory, remedies
 
         if self.request.arms[planned.arm].like is not None and not self._chosen(planned.arm):
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
-        if planned.kind == pace.WARM_UP and self.device.startswith("cuda"):
+        if planned.kind == eta.WARM_UP and self.device.startswith("cuda"):
             empty()  # what other arms left reserved is not this one's
-        text = pace.text(planned, self.request, len(self.comparison.batches))
+        text = eta.text(planned, self.request, len(self.comparison.batches))
         try:
             loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
         except ComparerError as error:
@@ -178,7 +177,7 @@ class Run:
         self.pace.begin(position, self.failed)
         self._progress(planned.kind, text, position)
         self.emit.settled()  # nobody draws what happened before while this call is timed
-        make: Callable[..., Any] = latents.trace if planned.kind == pace.TRACE else generate
+        make: Callable[..., Any] = latents.trace if planned.kind == eta.TRACE else generate
         try:
             output = make(
                 loaded,
@@ -194,7 +193,7 @@ class Run:
             if not told:
                 raise
             told += f"; try {remedies(self.config, self.device, self.request.settings)}"
-            if planned.kind in (pace.AGAIN, pace.TRACE):
+            if planned.kind in (eta.AGAIN, eta.TRACE):
                 self.comparison.remarks.append(f"{text}: {told}.")
             else:
                 self._fail(planned.arm, told)
@@ -225,21 +224,21 @@ class Run:
         self._count()
         return True
 
-    def _keep(self, planned: pace.Planned, output: Any) -> None:
+    def _keep(self, planned: eta.Planned, output: Any) -> None:
         """Keep what a call gave, by what it was for."""
-        if planned.kind == pace.WARM_UP:
+        if planned.kind == eta.WARM_UP:
             reserved = memory.reserved(self.device)
             if reserved is not None:
                 self.comparison.reserved.setdefault(planned.arm, reserved)
-        elif planned.kind == pace.CHOICE:
+        elif planned.kind == eta.CHOICE:
             self.chosen_from.append((planned.arm, output.seconds, output.stages["denoising"]))
-        elif planned.kind == pace.TRACE:
+        elif planned.kind == eta.TRACE:
             if self.traced:
                 self.comparison.divergence[planned.arm] = latents.diverge(self.traced, output)
                 self._seen()
             else:
                 self.traced = output
-        elif planned.kind == pace.AGAIN:
+        elif planned.kind == eta.AGAIN:
             self._again(planned.items, output.pictures)
         elif why := unlike(
             self.comparison.conditions, planned.arm, output.conditions, self.request.arms[planned.arm].steps
@@ -249,7 +248,7 @@ class Run:
         else:
             self._timed(planned, output)
 
-    def _timed(self, planned: pace.Planned, output: Any) -> None:
+    def _timed(self, planned: eta.Planned, output: Any) -> None:
         arm, number = planned.arm, len(self.comparison.calls)
         pixels = tuple(sha256(picture.tobytes()).hexdigest()[:32] for picture in output.pictures)
         call = Call(

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 
 from comparer.config import Config
+from comparer.engine.events import Progress, in_thread
 from comparer.errors import ComparerError
-from comparer.events import Progress, in_thread
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.download import OnProgress

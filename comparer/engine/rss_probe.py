@@ -1,7 +1,7 @@
 """Peak memory of an arm on a CPU: one untimed call in a fresh process, and the most that this process held.
 
 A CPU counts no allocations, and in the process that compares, nothing could be told apart: libraries, page, scorer
-and the arms before share it. So a child (``python -m comparer.resident``) loads the pipeline as the program does,
+and the arms before share it. So a child (``python -m comparer.engine.rss_probe``) loads the pipeline as the program does,
 makes one call and says its peak. It imports no gradio and no open_clip.
 """
 
@@ -103,9 +103,9 @@ def _child(job: bytes, answer, said, stop: Callable[[], bool]) -> int:  # noqa: 
     It inherits the working directory, which names of checkpoints may be relative to, but imports nothing from there.
     It sees no GPU, whose driver would take memory of its own.
     """
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
+    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
     with subprocess.Popen(
-        [sys.executable, "-P", "-m", "comparer.resident"],
+        [sys.executable, "-P", "-m", "comparer.engine.rss_probe"],
         env=os.environ | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": ""},
         stdin=subprocess.PIPE,
         stdout=answer,
@@ -153,7 +153,7 @@ def _call(settings, accelerators, config, noise, items, threads) -> int:  # noqa
     import torch
 
     from comparer.checkpoints.find import resolve
-    from comparer.generate import generate
+    from comparer.engine.generate import generate
     from comparer.pipelines import loader
 
     torch.set_num_threads(threads)

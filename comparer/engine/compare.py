@@ -10,17 +10,17 @@ from comparer.accelerators import stack
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
+from comparer.engine.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
+from comparer.engine.queue import turn
+from comparer.engine.resume import continued
+from comparer.engine.runner import Run
 from comparer.errors import ComparerError
-from comparer.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
 from comparer.metrics import scorers
 from comparer.models import samplers
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
-from comparer.resume import continued
-from comparer.run import Run
 from comparer.runs import store
 from comparer.runs.lock import hold
-from comparer.turns import turn
 
 __all__ = ["Finished", "Progress", "Seen", "Waiting", "check", "compare"]
 

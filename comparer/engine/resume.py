@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from comparer.engine.eta import Left
 from comparer.errors import ComparerError
 from comparer.request.request import EQUAL_TIME, Arm, Request, fewer
 from comparer.results.comparison import Comparison
 from comparer.stats.verdict import Thresholds
-from comparer.timing.pace import Left
 
 
 def continued(before: Comparison, request: Request) -> Comparison:
