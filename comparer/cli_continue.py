@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from comparer.cli_run import run
-from comparer.engine.resume import extended
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.request.build import with_arm
+from comparer.request.extend import extended
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT
 

@@ -8,7 +8,7 @@ operations. Text encoding and decoding are outside.
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
@@ -17,6 +17,8 @@ from typing import Any
 from comparer.accelerators.base import no_guidance
 from comparer.accelerators.registry import TGATE, Accelerator, parse_stack
 from comparer.accelerators.stack import accelerated
+from comparer.checkpoints.read import Checkpoint
+from comparer.engine.beside import log
 from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG
@@ -25,7 +27,8 @@ from comparer.models.libraries import prepare
 from comparer.models.tiny import native_config
 from comparer.pipelines.caveats import binned
 from comparer.request.compatibility import MODELS
-from comparer.request.request import Settings
+from comparer.request.request import Request, Settings
+from comparer.results.comparison import Comparison
 
 _stop: ContextVar[Callable[[], bool]] = ContextVar("stop")  # beside the cache: not part of the question
 _one_at_a_time = threading.Lock()  # the denoiser is kept, and accelerators change it while they are applied
@@ -246,3 +249,44 @@ STACKS = {
 
 if __name__ == "__main__":
     print(table())
+
+
+def count(
+    checkpoints: Sequence[Checkpoint], request: Request, stop: Callable[[], bool] = lambda: False
+) -> tuple[int, ...]:
+    """Count every arm's multiply-accumulates of the denoiser for one picture, without weights.
+
+    Args:
+        checkpoints: of every arm.
+        request: what is asked for.
+        stop: ends it when it returns true.
+
+    An arm whose fewer steps are not chosen yet is counted with all of them.
+
+    Raises:
+        Stopped: ``stop`` said so.
+    """
+    from comparer.engine.macs import macs
+
+    return tuple(
+        macs(
+            its.denoiser["_class_name"], its.denoiser, request.settings_of(number), arm.accelerators,
+            its.model.family, stop,
+        )
+        for number, (arm, its) in enumerate(zip(request.arms, checkpoints, strict=True))
+    )  # fmt: skip
+
+
+def count_all(comparison: Comparison, checkpoints: Sequence[Checkpoint], stop: Callable[[], bool]) -> None:
+    """Keep every arm's multiply-accumulates, or a remark where they cannot be counted.
+
+    Raises:
+        Stopped: ``stop`` said so.
+    """
+    try:
+        comparison.macs = count(checkpoints, comparison.request, stop)
+    except Stopped:
+        raise
+    except Exception as error:  # of a denoiser that diffusers loads and the counter does not know
+        log.warning("multiply-accumulates were not counted", exc_info=True)
+        comparison.remarks.append(f"Multiply-accumulates were not counted: {type(error).__name__}: {error}.")

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from comparer.engine.eta import Left
+from comparer.engine.schedule import Left
 from comparer.errors import ComparerError
-from comparer.request.request import EQUAL_TIME, Arm, Request, fewer
+from comparer.request.request import Arm, Request
 from comparer.results.comparison import Comparison
 from comparer.stats.verdict import Thresholds
 
@@ -116,13 +116,6 @@ def untraced(comparison: Comparison) -> tuple[list[int], list[tuple[int, int]]]:
     return (sorted(left) if "divergence" in comparison.request.also else []), comparison.batches[0]
 
 
-def extended(request: Request, seeds: int) -> Request:
-    """Return the request with so many seeds more, counted on from its largest."""
-    known = request.settings.seeds
-    after = range(max(known) + 1, max(known) + 1 + seeds)
-    return replace(request, settings=replace(request.settings, seeds=(*known, *after)))
-
-
 def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
     """Return how many more seeds would probably settle the arm that needs fewest; 0 where that is too many to run."""
     arms = [number for number, arm in enumerate(seen.request.arms) if number and arm.like is None]
@@ -131,18 +124,6 @@ def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
     settings, limits = seen.request.settings, seen.request.limits
     pictures = len(settings.prompts) * (len(settings.seeds) + needed) * len(seen.request.arms)
     return needed if pictures <= limits.pictures else 0
-
-
-def with_arm(request: Request, arm: Arm) -> Request:
-    """Return the request with one more arm behind the others; the baseline with fewer steps beside it, if others have.
-
-    Raises:
-        ComparerError: the request may not have this arm.
-    """
-    arms = [*request.arms, arm]
-    if EQUAL_TIME in request.wanted() and arm.accelerators:
-        arms.append(fewer(len(arms) - 1, arm))
-    return replace(request, arms=tuple(arms))
 
 
 def _question(request: Request) -> tuple:

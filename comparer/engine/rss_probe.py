@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from comparer.accelerators.base import Accelerator
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError, Stopped
 from comparer.request.request import Request, Settings
+from comparer.results.comparison import Comparison
 from comparer.text import shown
 
 _FAILED = "Peak memory was not measured:"
@@ -174,3 +175,38 @@ def _sentence(error: Exception) -> str:
 
 if __name__ == "__main__":
     _serve()
+
+
+def resident(
+    comparison: Comparison,
+    config: Config,
+    skipped: Collection[int],
+    stop: Callable[[], bool],
+    tell: Callable[[str], None],
+) -> None:
+    """Measure every arm's peak memory that is not known yet, each in a process of its own.
+
+    Args:
+        comparison: gets what is found, and a remark where it could not be.
+        config: the installation's choices.
+        skipped: arms that are not run.
+        stop: ends it when it returns true.
+        tell: is told of every arm when its turn comes.
+
+    Raises:
+        Stopped: ``stop`` said so.
+    """
+    from comparer.engine.rss_probe import peak_resident
+
+    request, items = comparison.request, comparison.batches[0]
+    for number, arm in enumerate(request.arms):
+        if number in skipped or number in comparison.resident:
+            continue
+        tell(f"Peak memory, in a process of its own: {arm.name}")
+        settings = request.settings_of(number)
+        try:
+            comparison.resident[number] = peak_resident(
+                settings, arm.accelerators, config, noise=request.noise, items=items, stop=stop
+            )
+        except ComparerError as error:
+            comparison.remarks.append(f"The peak memory of {arm.name} was not measured: {error}")

@@ -10,11 +10,16 @@ from typing import Any
 
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
-from comparer.engine import beside, eta, scoring
+from comparer.engine import eta, scoring
 from comparer.engine.events import Emit, Event, Finished, Progress, Seen
 from comparer.engine.fetch import reporter
+from comparer.engine.macs import count_all
 from comparer.engine.pool import Pipes
 from comparer.engine.resume import left, made_before
+from comparer.engine.rss_probe import resident
+from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, Planned, plan
+from comparer.engine.schedule import text as call_text
+from comparer.engine.trace import trace
 from comparer.errors import ComparerError, Stopped
 from comparer.metrics import latents
 from comparer.models import samplers
@@ -50,7 +55,7 @@ class Run:
         self.steps = self._marks(0)
         self._plan()
         # What a run that goes on makes anew is dropped from its record with the first new call, and not before.
-        self.waits = bool(comparison.calls) and any(call.kind == eta.TIMED for call in self.plan)
+        self.waits = bool(comparison.calls) and any(call.kind == TIMED for call in self.plan)
         self.failed = {failure.arm for failure in comparison.not_run}
         self.began = monotonic()
         self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
@@ -64,7 +69,7 @@ class Run:
 
     def _plan(self) -> None:
         done = self.comparison
-        self.plan = eta.plan(done.request, left(done), self.pipes.blocks)
+        self.plan = plan(done.request, left(done), self.pipes.blocks)
         self.pace = eta.Pace(done.request, self.config, self.steps, self.plan)
 
     def _marks(self, arm: int) -> int:
@@ -147,7 +152,7 @@ class Run:
         for position, planned in enumerate(self.plan):
             if self.stop.is_set():
                 raise Stopped
-            untraceable = planned.kind == eta.TRACE and planned.arm and self.traced is None
+            untraceable = planned.kind == TRACE and planned.arm and self.traced is None
             if planned.arm not in self.failed and not untraceable:
                 self._call(position, planned)
             after = self.plan[position + 1 :][:1]
@@ -157,16 +162,16 @@ class Run:
                 self._progress("scoring", "Scoring", position + 1)
                 self._score()
 
-    def _call(self, position: int, planned: eta.Planned) -> None:
+    def _call(self, position: int, planned: Planned) -> None:
         from comparer.engine.generate import generate
         from comparer.pipelines.memory import out_of_memory, remedies
 
         if self.request.arms[planned.arm].like is not None and not self._chosen(planned.arm):
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
-        if planned.kind == eta.WARM_UP and self.device.startswith("cuda"):
+        if planned.kind == WARM_UP and self.device.startswith("cuda"):
             empty()  # what other arms left reserved is not this one's
-        text = eta.text(planned, self.request, len(self.comparison.batches))
+        text = call_text(planned, self.request, len(self.comparison.batches))
         try:
             loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
         except ComparerError as error:
@@ -177,7 +182,7 @@ class Run:
         self.pace.begin(position, self.failed)
         self._progress(planned.kind, text, position)
         self.emit.settled()  # nobody draws what happened before while this call is timed
-        make: Callable[..., Any] = latents.trace if planned.kind == eta.TRACE else generate
+        make: Callable[..., Any] = trace if planned.kind == TRACE else generate
         try:
             output = make(
                 loaded,
@@ -193,7 +198,7 @@ class Run:
             if not told:
                 raise
             told += f"; try {remedies(self.config, self.device, self.request.settings)}"
-            if planned.kind in (eta.AGAIN, eta.TRACE):
+            if planned.kind in (AGAIN, TRACE):
                 self.comparison.remarks.append(f"{text}: {told}.")
             else:
                 self._fail(planned.arm, told)
@@ -224,21 +229,21 @@ class Run:
         self._count()
         return True
 
-    def _keep(self, planned: eta.Planned, output: Any) -> None:
+    def _keep(self, planned: Planned, output: Any) -> None:
         """Keep what a call gave, by what it was for."""
-        if planned.kind == eta.WARM_UP:
+        if planned.kind == WARM_UP:
             reserved = memory.reserved(self.device)
             if reserved is not None:
                 self.comparison.reserved.setdefault(planned.arm, reserved)
-        elif planned.kind == eta.CHOICE:
+        elif planned.kind == CHOICE:
             self.chosen_from.append((planned.arm, output.seconds, output.stages["denoising"]))
-        elif planned.kind == eta.TRACE:
+        elif planned.kind == TRACE:
             if self.traced:
                 self.comparison.divergence[planned.arm] = latents.diverge(self.traced, output)
                 self._seen()
             else:
                 self.traced = output
-        elif planned.kind == eta.AGAIN:
+        elif planned.kind == AGAIN:
             self._again(planned.items, output.pictures)
         elif why := unlike(
             self.comparison.conditions, planned.arm, output.conditions, self.request.arms[planned.arm].steps
@@ -248,7 +253,7 @@ class Run:
         else:
             self._timed(planned, output)
 
-    def _timed(self, planned: eta.Planned, output: Any) -> None:
+    def _timed(self, planned: Planned, output: Any) -> None:
         arm, number = planned.arm, len(self.comparison.calls)
         pixels = tuple(sha256(picture.tobytes()).hexdigest()[:32] for picture in output.pictures)
         call = Call(
@@ -287,7 +292,7 @@ class Run:
         """Measure every arm's peak memory on a CPU, where that was asked for."""
         if "memory" not in self.request.also or self.device != "cpu":
             return
-        beside.resident(
+        resident(
             self.comparison, self.config, self.failed, self.stop.is_set,
             lambda text: self._progress("memory", text, len(self.plan)),
         )  # fmt: skip
@@ -296,7 +301,7 @@ class Run:
     def _count(self) -> None:
         if len(self.request.arms) > 1:
             self._progress("counting", "Counting multiply-accumulates", 0)
-            beside.count_all(self.comparison, self.checkpoints, self.stop.is_set)
+            count_all(self.comparison, self.checkpoints, self.stop.is_set)
 
     def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
         left = self.pace.left(step, monotonic() - self.began)

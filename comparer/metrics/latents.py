@@ -5,11 +5,9 @@ the noise that the timed calls have, and ``diverge`` lays two of them side by si
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from comparer.accelerators.base import Accelerator, denoiser_of
 from comparer.errors import ComparerError
 from comparer.results.conditions import Conditions
 
@@ -67,45 +65,6 @@ class Divergence:
         """Build it from ``to_json``'s data."""
         steps = tuple(Step(**step | {"skipped": tuple(step["skipped"])}) for step in data["steps"])
         return cls(data["prompt"], data["seed"], steps)
-
-
-def trace(
-    loaded: Any,
-    settings: Any,
-    items: list[tuple[int, int]],
-    accelerators: tuple[Accelerator, ...] = (),
-    *,
-    noise: str = "cpu",
-    on_step: Callable[[int], None] = lambda step: None,
-    stop: Callable[[], bool] = lambda: False,
-) -> Trace:
-    """Make one batch's pictures once more and keep its latents after each step; its times mean nothing.
-
-    Arguments and errors as for ``generate``.
-    """
-    from comparer.engine.generate import generate
-
-    latents: list[Any] = []
-    evaluations: list[int] = []
-    made = 0
-
-    def count(*_: Any) -> None:
-        nonlocal made
-        made += 1
-
-    def keep(seen: Any) -> None:
-        latents.append(seen.detach().cpu().clone())
-        evaluations.append(made)
-
-    counter = denoiser_of(loaded.pipe).register_forward_pre_hook(count)
-    try:
-        output = generate(
-            loaded, settings, items, accelerators, noise=noise, on_step=on_step, stop=stop, observe=keep
-        )  # fmt: skip
-    finally:
-        counter.remove()
-    schedules = {name: report["schedule"] for name, report in output.reports.items() if report["schedule"]}
-    return Trace(tuple(items), tuple(latents), tuple(evaluations), schedules, output.conditions)
 
 
 def diverge(baseline: Trace, other: Trace) -> list[Divergence]:

@@ -10,12 +10,12 @@ from comparer.checkpoints.find import resolve
 from comparer.checkpoints.spec import NAMES, Weights
 from comparer.checkpoints.spec import parse as parse_weights
 from comparer.config import Config
-from comparer.engine import resume
-from comparer.engine.compare import check
 from comparer.errors import ComparerError
 from comparer.models import samplers
+from comparer.request.extend import with_arm as extended_with_arm
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size
 from comparer.request.request import ALSO, EQUAL_TIME, Arm, Request, Settings, fewer
+from comparer.request.validate import check
 from comparer.text import shown
 
 FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
@@ -154,7 +154,7 @@ def with_arm(config: Config, request: Request, text: str) -> Request:
         family = resolve(settings.weights, config).model.family
         built = parse_stack(text, lambda kind: kind.usual(family, settings.steps))
         arm = Arm(stack.label(built), built)
-    asked = resume.with_arm(replace(request, limits=config.limits), arm)
+    asked = extended_with_arm(replace(request, limits=config.limits), arm)
     check(asked, config)
     return asked
 

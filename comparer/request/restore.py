@@ -14,13 +14,13 @@ from comparer.accelerators.registry import from_json as accelerator_from_json
 from comparer.checkpoints.find import place, resolve
 from comparer.checkpoints.spec import Weights
 from comparer.config import UNLIMITED, Config
-from comparer.engine.compare import check
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.request import a1111 as other_programs
 from comparer.request import a1111_text, png_read
 from comparer.request.png_write import CHUNK
 from comparer.request.request import ALSO, Arm, Request, Settings
+from comparer.request.validate import check
 from comparer.text import shown
 
 LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB

@@ -6,9 +6,9 @@ from typing import Any
 import gradio as gr
 
 from comparer.config import Config
-from comparer.engine.resume import extended
 from comparer.errors import ComparerError
 from comparer.request.build import with_arm
+from comparer.request.extend import extended
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 

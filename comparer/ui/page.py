@@ -11,8 +11,9 @@ import gradio as gr
 from comparer.config import Config
 from comparer.engine.compare import compare
 from comparer.engine.events import Finished, Seen, Waiting
-from comparer.engine.resume import continued, extended, more_seeds
+from comparer.engine.resume import continued, more_seeds
 from comparer.errors import ComparerError
+from comparer.request.extend import extended
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.runs import index, store

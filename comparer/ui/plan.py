@@ -7,10 +7,10 @@ import gradio as gr
 
 from comparer.config import Config
 from comparer.engine import eta, queue
-from comparer.engine.beside import count
-from comparer.engine.compare import check
+from comparer.engine.macs import count
 from comparer.errors import Stopped
 from comparer.request.request import Request
+from comparer.request.validate import check
 from comparer.ui import results
 
 

@@ -3,9 +3,9 @@
 from collections import Counter
 from html import escape
 
-from comparer.engine import eta
 from comparer.engine.events import Progress, Waiting
 from comparer.engine.resume import left
+from comparer.engine.schedule import TIMED, WARM_UP, plan
 from comparer.reporting.html.verdict_cards import count, name
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
@@ -21,8 +21,8 @@ EMPTY = (
 
 def announce(request: Request, kept: Comparison | None = None) -> str:
     """Say what will be made; ``kept`` is what stays of a run that goes on."""
-    kinds = Counter(call.kind for call in eta.plan(request, left(kept) if kept else None))
-    calls, warm = kinds[eta.TIMED], kinds[eta.WARM_UP]
+    kinds = Counter(call.kind for call in plan(request, left(kept) if kept else None))
+    calls, warm = kinds[TIMED], kinds[WARM_UP]
     more = kinds.total() - calls - warm
     pictures = len(request.arms) * len(request.items()) - (len(kept.shots) if kept else 0)
     planned = f"{count(pictures, 'picture')} in {count(calls, 'timed call')}"

@@ -6,20 +6,21 @@ import pytest
 
 from comparer.engine import eta
 from comparer.engine.compare import Progress, compare
+from comparer.engine.schedule import plan
 from helpers.runs import finish
 from helpers.small import ask
 
 
 def test_the_plan_warms_every_shape_and_alternates():
     request = ask("DeepCache(interval=2)", seeds=(1, 2, 3), batch_size=2, warmups=1)
-    assert [(call.arm, call.batch, len(call.items)) for call in eta.plan(request)] == [
+    assert [(call.arm, call.batch, len(call.items)) for call in plan(request)] == [
         (0, -1, 1), (1, -1, 1), (0, -1, 2), (1, -1, 2), (0, 0, 2), (1, 0, 2), (1, 1, 1), (0, 1, 1),
     ]  # fmt: skip
 
 
 def test_repeats_alternate_too():
     request = replace(ask("DeepCache(interval=2)", seeds=(1, 2)), repeats=3)
-    calls = [(call.arm, call.batch, call.repeat) for call in eta.plan(request)]
+    calls = [(call.arm, call.batch, call.repeat) for call in plan(request)]
     assert [arm for arm, _, _ in calls] == [0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0]
     assert [(batch, repeat) for arm, batch, repeat in calls if arm == 1] == [
         (0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2),

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from comparer.config import Config
-from comparer.engine import clock, eta, generate
+from comparer.engine import clock, generate
 from comparer.engine.compare import Finished, Seen, compare
+from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, plan
 from comparer.errors import ComparerError
 from comparer.metrics.similarity import similarity
 from comparer.request.build import ask
@@ -95,7 +96,7 @@ def test_the_baseline_made_again_is_the_noise_floor(done):
 
 def test_repeats_are_a_noise_floor_without_a_further_run(config):
     request = quickly(config, also=["noise-floor"], repeats=2, steps=2, seeds="1")
-    assert not [call for call in eta.plan(request) if call.kind == eta.AGAIN]
+    assert not [call for call in plan(request) if call.kind == AGAIN]
     noise = finish(request, config).comparison.noise_floor()
     assert (noise.pairs, noise.identical) == (1, 1)
 
@@ -137,11 +138,11 @@ def test_what_a_gpu_had_reserved_is_told(done):
 
 
 def test_untimed_calls_are_counted_in_the_plan(config):
-    kinds = [call.kind for call in eta.plan(quickly(config, warmups=1))]
-    assert [kinds.count(kind) for kind in (eta.WARM_UP, eta.CHOICE, eta.TIMED, eta.AGAIN, eta.TRACE)] == [
+    kinds = [call.kind for call in plan(quickly(config, warmups=1))]
+    assert [kinds.count(kind) for kind in (WARM_UP, CHOICE, TIMED, AGAIN, TRACE)] == [
         3, 4, 6, 2, 2,
     ]  # fmt: skip
-    assert kinds.index(eta.CHOICE) == 2  # the fewer steps are chosen before their own warm-up
+    assert kinds.index(CHOICE) == 2  # the fewer steps are chosen before their own warm-up
 
 
 def test_a_run_stopped_on_the_way_goes_on_with_the_steps_it_chose(config):

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from comparer.config import Limits
-from comparer.engine.resume import extended, more_seeds
+from comparer.engine.resume import more_seeds
+from comparer.request.extend import extended
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot
 from comparer.stats.verdict import DEFAULT

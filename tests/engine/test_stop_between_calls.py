@@ -2,9 +2,9 @@
 
 import threading
 
-from comparer.engine.compare import check
 from comparer.engine.events import Emit, Finished, Progress, Seen
 from comparer.engine.runner import Run
+from comparer.request.validate import check
 from comparer.results.comparison import Comparison
 from helpers.runs import ask
 

@@ -4,6 +4,7 @@ import pytest
 
 from comparer.engine import eta
 from comparer.engine.eta import Pace
+from comparer.engine.schedule import plan
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call
 from helpers.runs import ask
@@ -25,7 +26,7 @@ def known(request_, config):
 
 
 def pace_of(request, config):
-    return Pace(request, config, STEPS, eta.plan(request))
+    return Pace(request, config, STEPS, plan(request))
 
 
 def test_the_time_left_falls_with_every_step_of_a_call(request_, known):

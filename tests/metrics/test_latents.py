@@ -11,8 +11,9 @@ from comparer.accelerators.registry import parse_stack
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.engine.generate import generate
+from comparer.engine.trace import trace
 from comparer.errors import ComparerError, Stopped
-from comparer.metrics.latents import Divergence, Trace, diverge, trace
+from comparer.metrics.latents import Divergence, Trace, diverge
 from comparer.models import samplers
 from comparer.pipelines import loader
 from comparer.results.conditions import Conditions, differ

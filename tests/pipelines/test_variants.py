@@ -11,10 +11,10 @@ from comparer.checkpoints.spec import Weights, parse
 from comparer.cli import main
 from comparer.config import UNLIMITED
 from comparer.engine.compare import compare
-from comparer.engine.resume import extended
 from comparer.errors import ComparerError
 from comparer.pipelines import loader, memory
 from comparer.request.build import ask
+from comparer.request.extend import extended
 from comparer.request.request import Arm, Request
 from comparer.runs import store
 from comparer.sweep import read_file

@@ -3,8 +3,8 @@
 import pytest
 
 from comparer.config import Config
-from comparer.engine.resume import extended
 from comparer.request import build
+from comparer.request.extend import extended
 from helpers.runs import PROMPT, ask
 
 

@@ -11,10 +11,10 @@ import pytest
 from comparer.accelerators.registry import REGISTRY, to_json
 from comparer.config import Config
 from comparer.engine.compare import compare
-from comparer.engine.resume import extended
 from comparer.errors import ComparerError
 from comparer.pipelines import loader
 from comparer.request import build
+from comparer.request.extend import extended
 from comparer.results.comparison import SCHEMA, Comparison
 from comparer.results.records import NotRun
 from comparer.runs import store

@@ -7,9 +7,10 @@ import gradio as gr
 import pytest
 
 from comparer.checkpoints.spec import Weights, parse
-from comparer.engine.resume import extended, more_seeds
+from comparer.engine.resume import more_seeds
 from comparer.reporting.plots.curves import curve
 from comparer.request.build import ask
+from comparer.request.extend import extended
 from comparer.results.loaded_weights import as_baseline, incomplete
 from comparer.results.notes import judged, notes
 from comparer.runs import store

@@ -1,0 +1,47 @@
+"""Validate a request against its checkpoints, accelerators and scorer."""
+
+from comparer.accelerators import stack
+from comparer.checkpoints.find import resolve
+from comparer.checkpoints.read import Checkpoint
+from comparer.config import Config
+from comparer.errors import ComparerError
+from comparer.metrics import scorers
+from comparer.models import samplers
+from comparer.request.request import Request
+
+
+def check(request: Request, config: Config) -> tuple[Checkpoint, ...]:
+    """Refuse at the door what a checkpoint, an accelerator or the scorer cannot serve; return every arm's checkpoint.
+
+    Raises:
+        ComparerError: with the reason, in one sentence.
+    """
+    asked = [request.settings_of(arm).weights for arm in range(len(request.arms))]
+    found = {weights: resolve(weights, config) for weights in dict.fromkeys(asked)}
+    for checkpoint in found.values():
+        _check(request, checkpoint)
+    first = found[asked[0]]
+    if "=" in request.scorer and not config.own:
+        raise ComparerError("A scorer's file is read for the command line alone: choose a scorer by its name.")
+    scorers.choose(request.scorer, first.model.name, first.demo)
+    return tuple(found[weights] for weights in asked)
+
+
+def _check(request: Request, checkpoint: Checkpoint) -> None:
+    for pixels in (request.settings.width, request.settings.height):
+        if pixels < checkpoint.model.min_size:
+            raise ComparerError(
+                f"Size {pixels} is too small for {checkpoint.model.title}: "
+                f"{checkpoint.model.min_size} to {request.limits.size} is allowed."
+            )
+    settings, family = request.settings, checkpoint.family
+    if samplers.find(settings.sampler).distilled and not checkpoint.distilled:
+        raise ComparerError(
+            f"Sampler {settings.sampler} is for models distilled for it, and {checkpoint.model.title} is not: "
+            f"choose {checkpoint.model.sampler}."
+        )
+    if settings.steps < family.min_steps:
+        raise ComparerError(f"{family.title} makes at least {family.min_steps} steps, not {settings.steps}.")
+    if settings.guidance_rescale and not family.rescale:
+        raise ComparerError(f"{family.title} has no guidance rescale: leave it at 0.")
+    stack.check(request, checkpoint.model.family, checkpoint.denoiser)
