@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparer import assertions, evaluate, sweep
 from comparer.config import Config
 from comparer.engine.events import Finished, Progress
 from comparer.errors import ComparerError
-from comparer.evaluate import Card, Evaluation
+from comparer.evaluation import assertions, batch, sweep
+from comparer.evaluation.batch import Card, Evaluation
 from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
@@ -96,7 +96,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run, write the summary, and check the assertions."""
-    from comparer.export import summary
+    from comparer.evaluation import summary
 
     config = replace(from_arguments(options), own=True)
     asked = [assertions.parse(text) for text in options.assertions]
@@ -143,8 +143,8 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
         given["prompt"] = sweep.first(given["prompt"], options.num_samples)
     cells = sweep.cells(config, given)
     card = Card(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
-    folder = Path(options.out) if options.out else evaluate.new_folder(config.runs)
-    return evaluate.begin(Evaluation(folder, cells, card, Thresholds(options.worthwhile, options.bearable)))
+    folder = Path(options.out) if options.out else batch.new_folder(config.runs)
+    return batch.begin(Evaluation(folder, cells, card, Thresholds(options.worthwhile, options.bearable)))
 
 
 def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
@@ -158,7 +158,7 @@ def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
     ]
     if given:
         raise ComparerError(f"--resume goes on with what was asked: leave {given[0].replace('_', '-')} out.")
-    return evaluate.load(Path(options.resume), config)
+    return batch.load(Path(options.resume), config)
 
 
 def _watch(evaluation: Evaluation, config: Config, quiet: bool) -> bool:

@@ -8,10 +8,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from comparer import assertions, evaluate
 from comparer.cli import main
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.evaluation import assertions
+from comparer.evaluation import batch as batches
 from comparer.runs import store
 from comparer.stats.intervals import mean
 from comparer.stats.power import level_at
@@ -193,7 +194,7 @@ def test_one_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
     left = store.load(tmp_path / "e" / "02-steps-3")
     assert (left.state, len(left.calls)) == ("running", 1)
     assert run("--resume", tmp_path / "e", "--quiet") == 0
-    made = evaluate.load(tmp_path / "e", Config()).comparisons()
+    made = batches.load(tmp_path / "e", Config()).comparisons()
     assert [one.state for one in made] == ["finished"] * 2 and [len(one.shots) for one in made] == [8, 8]
     assert made[0].process == 0 and made[1].process == 1
     assert len((tmp_path / "e" / "pairs.csv").read_text().splitlines()) == 1 + 2 * 4
@@ -205,4 +206,4 @@ def test_an_evaluation_of_other_limits_is_refused(done):
     from comparer.config import Limits
 
     with pytest.raises(ComparerError, match="at most"):
-        evaluate.load(done, replace(Config(), limits=Limits(pictures=3)))
+        batches.load(done, replace(Config(), limits=Limits(pictures=3)))

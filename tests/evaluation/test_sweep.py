@@ -8,7 +8,7 @@ import pytest
 from comparer.config import Config
 from comparer.demo.scenes import unknown_words
 from comparer.errors import ComparerError
-from comparer.sweep import cells, prompts_of, read_file
+from comparer.evaluation.sweep import cells, prompts_of, read_file
 from helpers.runs import ROOT, ask, finish
 
 PROMPT = "a large red star on a blue background"

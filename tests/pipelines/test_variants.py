@@ -12,12 +12,12 @@ from comparer.cli import main
 from comparer.config import UNLIMITED
 from comparer.engine.compare import compare
 from comparer.errors import ComparerError
+from comparer.evaluation.sweep import read_file
 from comparer.pipelines import loader, memory
 from comparer.request.build import ask
 from comparer.request.extend import extended
 from comparer.request.request import Arm, Request
 from comparer.runs import store
-from comparer.sweep import read_file
 from helpers import small
 from helpers.runs import PROMPT, finish, pixels
 from helpers.small import NAME, SIZE

@@ -15,11 +15,11 @@ from comparer.engine.compare import compare
 from comparer.engine.events import Event, Finished
 from comparer.engine.resume import unmade
 from comparer.errors import ComparerError
+from comparer.evaluation.sweep import Cell
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
-from comparer.sweep import Cell
 from comparer.text import slug
 
 FILE = "evaluation.json"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from comparer.evaluate import Evaluation
+from comparer.evaluation.batch import Evaluation
 from comparer.reporting import tables
 from comparer.reporting.plots import charts
 from comparer.reporting.tables import cell, line
