@@ -5,14 +5,14 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
-from comparer.blind import Session
-from comparer.export.ballots import ballots
-from comparer.export.sealed import sealed
+from comparer.blind.anonymise import sealed
+from comparer.blind.plot import ballots
+from comparer.blind.sessions import Session
+from comparer.blind.votes import ARM, BAD, BASELINE, CANNOT_TELL, TIE, Preference, Vote
 from comparer.reporting.html.verdict_cards import name
 from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
 from comparer.text import counted
-from comparer.votes import ARM, BAD, BASELINE, CANNOT_TELL, TIE, Preference, Vote
 
 CHOICES = (
     ("a", "a side", "A is better", "A</kbd><kbd>←"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from comparer import blind
+from comparer.blind import sessions as blind_sessions
 from comparer.engine import queue
 from comparer.errors import ComparerError
 from comparer.reporting.viewer import viewer
@@ -50,7 +50,7 @@ class Blind:
             data = event._data or {}
             if seen is None or "act" not in data:
                 return gr.skip()
-            arm, judge = arm or 1, blind.judge_id(judge)
+            arm, judge = arm or 1, blind_sessions.judge_id(judge)
             try:
                 panel, session = self._act(data, seen, Path(where), arm, judge, session)
             except ComparerError as error:
@@ -69,25 +69,27 @@ class Blind:
         if what == "begin":
             if seen.state == "running" and queue.busy():
                 raise ComparerError("The run is still going, and encoding pictures would spoil its times: wait.")
-            return self._pair(seen, folder, blind.begin(folder, seen, arm, _seed(data.get("seed")), judge))
-        if what == "resume" and (open_ := blind.unfinished(blind.load(folder), judge, arm)):
+            return self._pair(seen, folder, blind_sessions.begin(folder, seen, arm, _seed(data.get("seed")), judge))
+        if what == "resume" and (open_ := blind_sessions.unfinished(blind_sessions.load(folder), judge, arm)):
             return self._pair(seen, folder, open_)
         if what == "vote" and session:
-            return self._pair(seen, folder, blind.cast(folder, session, data.get("number"), data.get("vote")))
+            return self._pair(seen, folder, blind_sessions.cast(folder, session, data.get("number"), data.get("vote")))
         if what == "finish" and session:
-            return self._pair(seen, folder, blind.end(folder, session))
+            return self._pair(seen, folder, blind_sessions.end(folder, session))
         if what == "show":
             return self._outcome(seen, folder, arm), None
         return self._entrance(seen, str(folder), arm, judge, again=True), None
 
-    def _pair(self, seen: Comparison, folder: Path, session: blind.Session) -> tuple[str, str | None]:
+    def _pair(self, seen: Comparison, folder: Path, session: blind_sessions.Session) -> tuple[str, str | None]:
         if session.over:
             return self._outcome(seen, folder, session.arm), None
         return ballot.pair(seen, folder, session), session.id
 
     def _outcome(self, seen: Comparison, folder: Path, arm: int) -> str:
-        sessions = blind.load(folder)
-        return ballot.outcome(seen, folder, blind.judged(seen, sessions, arm), blind.counted(sessions, arm)[0])
+        sessions = blind_sessions.load(folder)
+        return ballot.outcome(
+            seen, folder, blind_sessions.judged(seen, sessions, arm), blind_sessions.counted(sessions, arm)[0]
+        )
 
     def _entrance(
         self, seen: Comparison | None, where: str, arm: int, judge: str, error: str = "", again: bool = False
@@ -96,14 +98,14 @@ class Blind:
         if seen is None or arm >= len(seen.request.arms):
             return NOTHING
         try:
-            sessions = blind.load(Path(where))
+            sessions = blind_sessions.load(Path(where))
         except ComparerError as damaged:
             return ballot.entrance(seen, arm, _new_seed(), None, 0, error or str(damaged))
         mine = [each for each in sessions if each.judge == judge and each.arm == arm]
         if mine and mine[-1].over and not error and not again:
             return self._outcome(seen, Path(where), arm)
-        votes = len(blind.counted(sessions, arm)[0])
-        return ballot.entrance(seen, arm, _new_seed(), blind.unfinished(sessions, judge, arm), votes, error)
+        votes = len(blind_sessions.counted(sessions, arm)[0])
+        return ballot.entrance(seen, arm, _new_seed(), blind_sessions.unfinished(sessions, judge, arm), votes, error)
 
 
 def _new_seed() -> int:

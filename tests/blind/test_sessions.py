@@ -14,9 +14,9 @@ import pytest
 from PIL import Image
 from scipy.stats import binomtest, chisquare
 
-from comparer import blind
+from comparer.blind import sessions as blind_sessions
+from comparer.blind.anonymise import sealed
 from comparer.errors import ComparerError
-from comparer.export.sealed import sealed
 from comparer.request.png_write import save_png
 from comparer.runs.store import RunFolder
 from helpers.runs import ROOT
@@ -35,7 +35,7 @@ def run_in(path, arms=3):
 
 def vote_all(folder, session, choices):
     for number, choice in enumerate(choices):
-        session = blind.cast(folder, session.id, number, choice)
+        session = blind_sessions.cast(folder, session.id, number, choice)
     return session
 
 
@@ -44,16 +44,16 @@ def for_the_arm(session):
 
 
 def test_the_same_seed_gives_the_same_order_and_sides_on_every_machine():
-    assert [(t.prompt, t.seed, t.a) for t in blind.trials(ITEMS[:5], 2, 7)] == [
+    assert [(t.prompt, t.seed, t.a) for t in blind_sessions.trials(ITEMS[:5], 2, 7)] == [
         (0, 3, 2), (0, 1, 2), (1, 2, 2), (1, 1, 0), (0, 2, 0),
     ]  # fmt: skip
-    assert blind.trials(ITEMS, 2, 7) != blind.trials(ITEMS, 2, 8)
+    assert blind_sessions.trials(ITEMS, 2, 7) != blind_sessions.trials(ITEMS, 2, 8)
 
 
 def test_every_pair_comes_once_and_the_sides_are_balanced():
     for seed in range(50):
         for count in (1, 2, 5, 12):
-            found = blind.trials(ITEMS[:count], 1, seed)
+            found = blind_sessions.trials(ITEMS[:count], 1, seed)
             assert sorted((t.prompt, t.seed) for t in found) == ITEMS[:count]
             assert abs(2 * sum(t.a for t in found) - count) <= count % 2
 
@@ -61,7 +61,7 @@ def test_every_pair_comes_once_and_the_sides_are_balanced():
 @pytest.mark.parametrize("count", [5, 12])
 def test_the_shuffle_is_fair(count):
     """By pair and by place the arm is A half of the time, and each pair comes at each place as often."""
-    drawn = [blind.trials(ITEMS[:count], 1, seed) for seed in range(2000)]
+    drawn = [blind_sessions.trials(ITEMS[:count], 1, seed) for seed in range(2000)]
     for place in range(count):
         assert binomtest(sum(found[place].a for found in drawn), len(drawn)).pvalue > 1e-5
         assert chisquare(list(Counter((f[place].prompt, f[place].seed) for f in drawn).values())).pvalue > 1e-5
@@ -73,22 +73,22 @@ def test_the_shuffle_is_fair(count):
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True, "7", None])
 def test_a_seed_that_is_none_is_refused(seed):
     with pytest.raises(ComparerError, match="not a whole number from 0 to 4294967295"):
-        blind.trials(ITEMS, 1, seed)
+        blind_sessions.trials(ITEMS, 1, seed)
 
 
 def test_votes_are_kept_and_read_back_by_what_they_are_for(tmp_path):
     seen = run_in(tmp_path)
-    session = blind.begin(tmp_path, seen, 2, 7, JUDGE)
-    assert blind.load(tmp_path) == [session] and session.seed == 7 and len(session.trials) == 4
+    session = blind_sessions.begin(tmp_path, seen, 2, 7, JUDGE)
+    assert blind_sessions.load(tmp_path) == [session] and session.seed == 7 and len(session.trials) == 4
     choices = for_the_arm(session)
     choices[2], choices[3] = "tie", "bad"
     vote_all(tmp_path, session, choices)
-    (found,) = blind.result(tmp_path)
+    (found,) = blind_sessions.result(tmp_path)
     assert (found.arm, found.names) == (2, ("Baseline", "One pixel"))
     assert (found.wins, found.losses, found.ties, found.bad, found.judges) == (2, 0, 1, 1, 1)
-    against = blind.begin(tmp_path, seen, 1, 8, JUDGE)
+    against = blind_sessions.begin(tmp_path, seen, 1, 8, JUDGE)
     vote_all(tmp_path, against, ["b" if side == "a" else "a" for side in for_the_arm(against)])
-    one, two = blind.result(tmp_path)
+    one, two = blind_sessions.result(tmp_path)
     assert (one.arm, one.wins, one.losses) == (1, 0, 4) and two == found
     assert one.clip.n == 4 and one.clip.value == pytest.approx(-2.25) and one.higher == (3, 3)
     assert json.loads((tmp_path / "blind.json").read_text())["schema"] == 1
@@ -96,43 +96,45 @@ def test_votes_are_kept_and_read_back_by_what_they_are_for(tmp_path):
 
 def test_of_one_persons_votes_on_one_pair_the_first_counts(tmp_path):
     seen = run_in(tmp_path)
-    first, again = (blind.begin(tmp_path, seen, 1, seed, JUDGE) for seed in (1, 2))
-    other = blind.begin(tmp_path, seen, 1, 3, "f" * 16)
+    first, again = (blind_sessions.begin(tmp_path, seen, 1, seed, JUDGE) for seed in (1, 2))
+    other = blind_sessions.begin(tmp_path, seen, 1, 3, "f" * 16)
     vote_all(tmp_path, first, for_the_arm(first)[:3])
     vote_all(tmp_path, again, ["bad"] * 4)
     vote_all(tmp_path, other, ["tie"] * 4)
-    (found,) = blind.result(tmp_path)
+    (found,) = blind_sessions.result(tmp_path)
     assert (found.wins, found.ties, found.bad, found.repeated, found.judges) == (3, 4, 1, 3, 2)
 
 
 def test_who_comes_back_goes_on_with_the_latest_session_on_the_arm(tmp_path):
     seen = run_in(tmp_path)
-    first, latest = (blind.begin(tmp_path, seen, 1, seed, JUDGE) for seed in (1, 2))
-    blind.begin(tmp_path, seen, 1, 3, "f" * 16), blind.begin(tmp_path, seen, 2, 4, JUDGE)
+    first, latest = (blind_sessions.begin(tmp_path, seen, 1, seed, JUDGE) for seed in (1, 2))
+    blind_sessions.begin(tmp_path, seen, 1, 3, "f" * 16), blind_sessions.begin(tmp_path, seen, 2, 4, JUDGE)
     latest = vote_all(tmp_path, latest, ["a", "b"])
-    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1) == latest
-    assert blind.unfinished(blind.load(tmp_path), "0" * 16, 1) is None
-    blind.end(tmp_path, latest.id)
-    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1) is None, "and not an earlier one that was given up"
-    assert not blind.load(tmp_path)[0].over and blind.load(tmp_path)[0] == first
+    assert blind_sessions.unfinished(blind_sessions.load(tmp_path), JUDGE, 1) == latest
+    assert blind_sessions.unfinished(blind_sessions.load(tmp_path), "0" * 16, 1) is None
+    blind_sessions.end(tmp_path, latest.id)
+    assert blind_sessions.unfinished(blind_sessions.load(tmp_path), JUDGE, 1) is None, (
+        "and not an earlier one that was given up"
+    )
+    assert not blind_sessions.load(tmp_path)[0].over and blind_sessions.load(tmp_path)[0] == first
 
 
 def test_a_vote_on_another_than_the_next_pair_is_not_counted(tmp_path):
-    session = blind.begin(tmp_path, run_in(tmp_path), 1, 1, JUDGE)
-    assert blind.cast(tmp_path, session.id, 1, "a").votes == ()
-    assert blind.cast(tmp_path, session.id, 0, "a").votes == ("a",)
-    assert blind.cast(tmp_path, session.id, 0, "b").votes == ("a",)
-    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1).votes == ("a",)
-    assert blind.unfinished(blind.load(tmp_path), JUDGE, 2) is None
-    assert blind.unfinished(blind.load(tmp_path), "f" * 16, 1) is None
-    assert blind.end(tmp_path, session.id).over
-    assert blind.cast(tmp_path, session.id, 1, "a").votes == ("a",)
-    assert blind.unfinished(blind.load(tmp_path), JUDGE, 1) is None
+    session = blind_sessions.begin(tmp_path, run_in(tmp_path), 1, 1, JUDGE)
+    assert blind_sessions.cast(tmp_path, session.id, 1, "a").votes == ()
+    assert blind_sessions.cast(tmp_path, session.id, 0, "a").votes == ("a",)
+    assert blind_sessions.cast(tmp_path, session.id, 0, "b").votes == ("a",)
+    assert blind_sessions.unfinished(blind_sessions.load(tmp_path), JUDGE, 1).votes == ("a",)
+    assert blind_sessions.unfinished(blind_sessions.load(tmp_path), JUDGE, 2) is None
+    assert blind_sessions.unfinished(blind_sessions.load(tmp_path), "f" * 16, 1) is None
+    assert blind_sessions.end(tmp_path, session.id).over
+    assert blind_sessions.cast(tmp_path, session.id, 1, "a").votes == ("a",)
+    assert blind_sessions.unfinished(blind_sessions.load(tmp_path), JUDGE, 1) is None
     for wrong in ("left", "", None, "A"):
         with pytest.raises(ComparerError, match="is none of a, b, tie, bad"):
-            blind.cast(tmp_path, session.id, 1, wrong)
+            blind_sessions.cast(tmp_path, session.id, 1, wrong)
     with pytest.raises(ComparerError, match="begin anew"):
-        blind.cast(tmp_path, "x", 0, "a")
+        blind_sessions.cast(tmp_path, "x", 0, "a")
 
 
 def test_two_people_at_once_lose_no_vote(tmp_path):
@@ -146,16 +148,16 @@ def test_two_people_at_once_lose_no_vote(tmp_path):
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     others = [subprocess.Popen(command, cwd=ROOT, env=os.environ, stderr=subprocess.PIPE) for _ in range(2)]
-    seen = blind.history.load(tmp_path)
+    seen = blind_sessions.history.load(tmp_path)
 
     def judge(number):
-        return vote_all(tmp_path, blind.begin(tmp_path, seen, 1, number, f"{number + 100:016}"), ["b"] * 4)
+        return vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, number, f"{number + 100:016}"), ["b"] * 4)
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(judge, range(8)))
     for other in others:
         assert not other.communicate()[1] and other.returncode == 0
-    sessions = blind.load(tmp_path)
+    sessions = blind_sessions.load(tmp_path)
     assert len(sessions) == 24 and all(len(session.votes) == 4 for session in sessions)
 
 
@@ -173,16 +175,16 @@ DAMAGED = {
 @pytest.mark.parametrize("how", DAMAGED)
 def test_a_damaged_file_is_named_and_not_overwritten(tmp_path, how):
     seen = run_in(tmp_path)
-    session = vote_all(tmp_path, blind.begin(tmp_path, seen, 1, 5, JUDGE), ["tie"])
+    session = vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, 5, JUDGE), ["tie"])
     file = tmp_path / "blind.json"
     whole, spoiled = file.read_text(), DAMAGED[how](file.read_text())
     assert whole != spoiled
     file.write_text(spoiled)
     for does in (
-        lambda: blind.begin(tmp_path, seen, 1, 5, JUDGE),
-        lambda: blind.cast(tmp_path, session.id, 1, "a"),
-        lambda: blind.end(tmp_path, session.id),
-        lambda: blind.result(tmp_path),
+        lambda: blind_sessions.begin(tmp_path, seen, 1, 5, JUDGE),
+        lambda: blind_sessions.cast(tmp_path, session.id, 1, "a"),
+        lambda: blind_sessions.end(tmp_path, session.id),
+        lambda: blind_sessions.result(tmp_path),
     ):
         with pytest.raises(ComparerError, match=r"/blind\.json' is damaged and was left as it is"):
             does()
@@ -193,15 +195,15 @@ def test_a_file_of_a_later_version_is_left_alone(tmp_path):
     run_in(tmp_path)
     (tmp_path / "blind.json").write_text('{"schema": 2, "sessions": "of another kind"}')
     with pytest.raises(ComparerError, match="later version"):
-        blind.result(tmp_path)
+        blind_sessions.result(tmp_path)
 
 
 def test_a_run_that_nobody_judged_has_no_result_and_one_without_pairs_cannot_be_judged(tmp_path):
     seen = run_in(tmp_path)
-    assert blind.result(tmp_path) == []
+    assert blind_sessions.result(tmp_path) == []
     seen.shots = []
     with pytest.raises(ComparerError, match="no pair to judge"):
-        blind.begin(tmp_path, seen, 1, 1, JUDGE)
+        blind_sessions.begin(tmp_path, seen, 1, 1, JUDGE)
     assert not (tmp_path / "blind.json").exists()
 
 

@@ -5,16 +5,7 @@ import itertools
 import pytest
 from scipy.stats import binom, binomtest
 
-from comparer.votes import (
-    OPEN,
-    OPPOSITE,
-    SAME,
-    Vote,
-    clopper_pearson,
-    more_decided,
-    preference,
-    sign_test,
-)
+from comparer.blind.votes import OPEN, OPPOSITE, SAME, Vote, clopper_pearson, more_decided, preference, sign_test
 
 NAMES = ("Baseline", "DeepCache")
 

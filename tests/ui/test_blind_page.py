@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from comparer import blind
 from comparer.accelerators.registry import parse
+from comparer.blind import sessions
 from comparer.request.request import Arm
 from comparer.runs import store
 from helpers.pages import serving
@@ -92,16 +92,16 @@ def press(tab, keys):
 def test_a_whole_blind_test_by_keyboard_ends_in_the_result_and_the_votes_are_in_the_run_folder(opened, folder):
     tab = opened()
     begin(tab, 41)
-    (session,) = blind.load(folder)
-    assert session.seed == 41 and session.trials == blind.trials([(0, s) for s in (1, 2, 3, 4)], 1, 41)
+    (session,) = sessions.load(folder)
+    assert session.seed == 41 and session.trials == sessions.trials([(0, s) for s in (1, 2, 3, 4)], 1, 41)
     assert "Pair 1 of 4" in tab.locator(".pace").inner_text() and "Seed 41" in tab.locator(".pace").inner_text()
     keys = ["ArrowLeft" if session.trials[0].a else "ArrowRight", "a" if session.trials[1].a else "b", "t", "x"]
     press(tab, keys)
     card = tab.locator("#blind .verdict")
     card.wait_for()
-    (found,) = blind.result(folder)
+    (found,) = sessions.result(folder)
     assert (found.wins, found.losses, found.ties, found.bad) == (2, 0, 1, 1)
-    (session,) = blind.load(folder)
+    (session,) = sessions.load(folder)
     assert list(session.votes) == [
         {"ArrowLeft": "a", "ArrowRight": "b", "t": "tie", "x": "bad"}.get(k, k) for k in keys
     ]
@@ -148,7 +148,7 @@ def test_who_comes_back_goes_on_with_the_votes_that_are_kept(opened, folder):
     begin(tab, 7)
     press(tab, "ab")
     ready(tab, 3)
-    assert [len(session.votes) for session in blind.load(folder)] == [2]
+    assert [len(session.votes) for session in sessions.load(folder)] == [2]
     tab.reload()
     enter(tab)
     tab.get_by_role("button", name="Go on: 2 of 4 judged").click()
@@ -157,7 +157,7 @@ def test_who_comes_back_goes_on_with_the_votes_that_are_kept(opened, folder):
     ready(tab, 4)
     tab.get_by_role("button", name="Finish now").click()
     tab.locator("#blind .verdict").wait_for()
-    (session,) = blind.load(folder)
+    (session,) = sessions.load(folder)
     assert session.ended and session.votes == ("a", "b", "tie") and session.seed == 7
     # Another person is told no result before they ask for it or judge.
     other = opened()
@@ -185,7 +185,7 @@ def test_a_key_that_is_held_and_a_damaged_file_do_no_harm(opened, folder):
     ready(tab, 2)
     tab.keyboard.down("a")
     tab.wait_for_timeout(300)
-    assert [len(session.votes) for session in blind.load(folder)] == [1]
+    assert [len(session.votes) for session in sessions.load(folder)] == [1]
     tab.keyboard.up("a")
     (folder / "blind.json").write_text("{")
     tab.keyboard.press("a")
@@ -196,8 +196,8 @@ def test_a_key_that_is_held_and_a_damaged_file_do_no_harm(opened, folder):
 def seeds_with_the_arm_on(side, count):
     """Return seeds of four digits whose first trial is of seed 1, with the arm on A (True) or on B."""
     items = [(0, seed) for seed in (1, 2, 3, 4)]
-    firsts = ((seed, blind.trials(items, 1, seed)[0]) for seed in range(1000, 9999))
-    fitting = (seed for seed, first in firsts if first == blind.Trial(0, 1, int(side)))
+    firsts = ((seed, sessions.trials(items, 1, seed)[0]) for seed in range(1000, 9999))
+    fitting = (seed for seed, first in firsts if first == sessions.Trial(0, 1, int(side)))
     return [next(fitting) for _ in range(count)]
 
 
@@ -255,7 +255,7 @@ def test_nothing_but_the_pixels_tells_the_sides_apart(opened, folder):
             flat = [Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) for url in pictures]
             assert [not np.asarray(each).std(axis=(0, 1)).any() for each in flat] == [side, not side]
             assert [each.info for each in flat] == [{}, {}]
-            ids += [session.id for session in blind.load(folder)]
+            ids += [session.id for session in sessions.load(folder)]
             # No name, no file, no session, no side is in what the server says; the state stays with it.
             text = re.sub(r"data:image/png;base64,[\w+/=]+", "PICTURE", json.dumps(bodies))
             assert bodies and not [

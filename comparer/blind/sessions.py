@@ -17,11 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from comparer.blind.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.text import shown
-from comparer.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
 
 try:
     import fcntl

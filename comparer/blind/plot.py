@@ -1,8 +1,8 @@
 """A plot of the votes of a blind test as SVG text."""
 
+from comparer.blind.votes import Preference
 from comparer.reporting.plots.svg import EDGE, NAME, WIDTH, svg, text, wrapped
 from comparer.text import counted
-from comparer.votes import Preference
 
 ACCENT = "var(--color-accent, #0d9488)"
 HIGH, GAP = 14, 16  # units of a bar, and below it

@@ -1,0 +1,1 @@
+"""Blind tests: ``sessions`` keeps them on disk, ``votes`` counts them."""
