@@ -27,10 +27,10 @@ from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
-from comparer.sanity import structure
-from comparer.sanity.base import RANGE, base_of, settings_of
-from comparer.sanity.drawing import draw
-from comparer.sanity.pictures import RULES, measure
+from comparer.sanity import spectrum
+from comparer.sanity.expectations import RANGE, base_of, settings_of
+from comparer.sanity.image_measures import RULES, measure
+from comparer.sanity.sampling import draw
 
 SEEDS = range(1000, 1024)  # a check has 0 and 1
 OTHERS = (1100, 1101)
@@ -119,13 +119,13 @@ def blocks() -> list[list[str]]:
         found: dict[str, list[tuple[float, float]]] = {}
         with reading(part.tensors) as read:
             for tensor in part.tensors:
-                if structure.is_matrix(tensor):
+                if spectrum.is_matrix(tensor):
                     value = read(tensor)
                     shuffled = value.flatten()[torch.randperm(value.numel())].reshape(value.shape)
-                    both = structure.relative(value), structure.relative(shuffled)
+                    both = spectrum.relative(value), spectrum.relative(shuffled)
                     found.setdefault(block_of(tensor.name), []).append(both)
         most = [tuple(map(max, zip(*inside, strict=True))) for inside in found.values()
-                if len(inside) >= structure.MATRICES]  # fmt: skip
+                if len(inside) >= spectrum.MATRICES]  # fmt: skip
         least, highest = min(own for own, _ in most), max(other for _, other in most)
         rows.append([part.title, str(len(most)), f"{least:.2f}", f"{highest:.2f}"])
     return rows

@@ -29,8 +29,8 @@ from comparer.models import samplers
 from comparer.models.catalog import CATALOG
 from comparer.request.request import Settings
 from comparer.runs.store import RunFolder
-from comparer.sanity import judge, weights
-from comparer.sanity.base import Base, base_of, settings_of
+from comparer.sanity import judge, weight_checks
+from comparer.sanity.expectations import Base, base_of, settings_of
 from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
 from comparer.sanity.report import REPORT, Made, Report
 
@@ -141,8 +141,8 @@ class _Checking:
             if not weights_file and not (path / "model_index.json").is_file():
                 raise
             return self._done(judge.judge([Finding(BROKEN, self.config.tell(refusal).rstrip("."), True)], (), None))
-        files, notes = weights.findings(card), weights.notes(card)
-        if not weights.loads(files):
+        files, notes = weight_checks.findings(card), weight_checks.notes(card)
+        if not weight_checks.loads(files):
             return self._done(judge.judge(files, (), None, notes=notes), card=card)
         listed = halves(asked, self.config)
         base = base_of(listed[0][1])
@@ -155,7 +155,7 @@ class _Checking:
         try:
             found = [self._half(half, checkpoint, base, settings, folder) for half, checkpoint in listed]
         except Incomplete as refusal:
-            told = f"{self.config.tell(refusal).rstrip('.')}, {weights.MISSING}"
+            told = f"{self.config.tell(refusal).rstrip('.')}, {weight_checks.MISSING}"
             return self._done(judge.judge([*files, Finding(BROKEN, told, True)], (), None, notes=notes), card=card)
         configs = card.layout.configs or {}
         said = judge.Config(_number(configs.get("vae_scaling_factor")), configs.get("prediction_type"))
@@ -178,7 +178,7 @@ class _Checking:
 
     def _half(self, half: str, checkpoint: Checkpoint, base: Base, settings: Settings, folder: Path) -> Half:
         from comparer.pipelines import loader
-        from comparer.sanity.drawing import draw
+        from comparer.sanity.sampling import draw
 
         called = {EMA: ", EMA", RAW: ", raw"}.get(half, "")
         self._progress("loading", f"Loading {checkpoint.model.title}{called}")

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from comparer.sanity.base import Base
-from comparer.sanity.pictures import RULES
+from comparer.sanity.expectations import Base
+from comparer.sanity.image_measures import RULES
 
 HEALTHY, SUSPICIOUS, BROKEN = "healthy", "suspicious", "broken"
 EXIT = {HEALTHY: 0, SUSPICIOUS: 4, BROKEN: 5}

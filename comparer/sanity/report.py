@@ -8,9 +8,9 @@ from typing import Any
 
 from comparer.checkpoints.inspection.card import Card
 from comparer.request.request import Settings
-from comparer.sanity.base import Base
+from comparer.sanity.expectations import Base
+from comparer.sanity.image_measures import RULES
 from comparer.sanity.judge import Half, Judgement
-from comparer.sanity.pictures import RULES
 
 REPORT = "check.json"
 MEASURES = ("measure", "least", "most", "right", "beyond")

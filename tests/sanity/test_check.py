@@ -23,9 +23,9 @@ from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
 from comparer.request.request import Settings
-from comparer.sanity.base import EXAMPLES
 from comparer.sanity.check import check
-from comparer.sanity.pictures import RULES
+from comparer.sanity.expectations import EXAMPLES
+from comparer.sanity.image_measures import RULES
 from comparer.sanity.report import REPORT, Report
 from helpers.runs import ROOT
 

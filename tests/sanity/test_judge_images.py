@@ -17,10 +17,10 @@ from comparer.checkpoints.read import read_folder
 from comparer.demo.evaluate import draw as scenes
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.tiny import save_tiny
-from comparer.sanity import structure, weights
-from comparer.sanity.base import EXAMPLES, PHOTOS, Base, Range, base_of, settings_of
+from comparer.sanity import spectrum, weight_checks
+from comparer.sanity.expectations import EXAMPLES, PHOTOS, Base, Range, base_of, settings_of
+from comparer.sanity.image_measures import RULES, cells, correlation, measure
 from comparer.sanity.judge import BROKEN, HEALTHY, SUSPICIOUS, Config, Finding, Half, judge
-from comparer.sanity.pictures import RULES, cells, correlation, measure
 from helpers.runs import ROOT
 from helpers.tiny_pipelines import FAMILIES
 
@@ -206,12 +206,14 @@ def test_the_worst_finding_decides():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_the_tools_save_is_whole_and_half_of_it_is_not(family, tmp_path):
     folder = save_tiny(family, tmp_path / family)
-    assert not [finding for finding in weights.findings(make(folder)) if "lacks" in finding.text]
+    assert not [finding for finding in weight_checks.findings(make(folder)) if "lacks" in finding.text]
     for part in look(folder).parts:
         path = Path(part.tensors[0].file)
         kept = dict(list(load_file(path).items())[::2])
         save_file(kept, path, {"format": "pt"})
-        lacks = [finding for finding in weights.findings(make(folder)) if f"{part.component} lacks" in finding.text]
+        lacks = [
+            finding for finding in weight_checks.findings(make(folder)) if f"{part.component} lacks" in finding.text
+        ]
         assert len(lacks) == 1 and lacks[0].value >= len(part.tensors) - len(kept)
 
 
@@ -229,7 +231,7 @@ def copy(tmp_path):
 
 def test_the_demos_files_are_right():
     card = make(DEMO)
-    assert weights.findings(card) == [] and weights.notes(card) == []
+    assert weight_checks.findings(card) == [] and weight_checks.notes(card) == []
 
 
 def test_missing_tensors_nan_and_an_ema_that_never_moved(copy):
@@ -237,25 +239,25 @@ def test_missing_tensors_nan_and_an_ema_that_never_moved(copy):
     bias = load_file(copy / "vae" / UNET)["decoder.conv_out.bias"]
     bias[0] = float("nan")
     spoiled(copy, "vae", **{"decoder.conv_out.bias": bias})
-    found = weights.findings(make(copy))
+    found = weight_checks.findings(make(copy))
     assert [finding.kind for finding in found] == [BROKEN, SUSPICIOUS] and all(finding.cause for finding in found)
     assert "vae has 1 value of NaN or infinity (decoder.conv_out.bias)" in found[0].text
-    assert "the EMA of unet equals the raw weights" in found[1].text and weights.loads(found)
+    assert "the EMA of unet equals the raw weights" in found[1].text and weight_checks.loads(found)
     spoiled(copy, **{"conv_in.weight": None, "more": torch.ones(2)})
-    found = weights.findings(make(copy))
-    assert "unet (EMA) lacks 1 of 326 tensors (conv_in.weight)" in found[0].text and not weights.loads(found)
-    assert any("does not take (more)" in note for note in weights.notes(make(copy)))
+    found = weight_checks.findings(make(copy))
+    assert "unet (EMA) lacks 1 of 326 tensors (conv_in.weight)" in found[0].text and not weight_checks.loads(found)
+    assert any("does not take (more)" in note for note in weight_checks.notes(make(copy)))
 
 
 def test_random_matrices_have_no_direction_that_stands_out():
     torch.manual_seed(0)
     shapes = [(32, 32), (48, 300), (1000, 64), (64, 32, 3, 3)]
-    alike = [structure.relative(spread * torch.randn(shape)) for shape in shapes for spread in (1e-3, 50)]
-    alike += [structure.relative(torch.rand(shape)) for shape in shapes]
+    alike = [spectrum.relative(spread * torch.randn(shape)) for shape in shapes for spread in (1e-3, 50)]
+    alike += [spectrum.relative(torch.rand(shape)) for shape in shapes]
     assert min(alike) > 0.85 and max(alike) < 1.1
     one = torch.randn(64, 64) + 0.5 * torch.randn(64, 1) @ torch.randn(1, 64)
-    assert structure.relative(one) > 1.5 and structure.relative(one.bfloat16()) > 1.5
-    assert structure.relative(torch.ones(64, 64)) == 0 and structure.relative(one * float("nan")) == 0
+    assert spectrum.relative(one) > 1.5 and spectrum.relative(one.bfloat16()) > 1.5
+    assert spectrum.relative(torch.ones(64, 64)) == 0 and spectrum.relative(one * float("nan")) == 0
 
 
 def test_a_shuffled_block_is_found_and_its_neighbours_are_not(copy):
@@ -265,22 +267,22 @@ def test_a_shuffled_block_is_found_and_its_neighbours_are_not(copy):
         if name.startswith("mid_block."):
             content[name] = value.flatten()[torch.randperm(value.numel())].reshape(value.shape)
     spoiled(copy, **content)
-    (found,) = weights.findings(make(copy))
+    (found,) = weight_checks.findings(make(copy))
     assert (found.kind, found.cause) == (SUSPICIOUS, True) and 0.9 < found.value < 1.1 < found.limit
     assert "1 block of unet (EMA) (mid_block) can hardly be told from random numbers" in found.text
 
 
 def test_fresh_weights_are_found_in_every_component(tmp_path):
     folder = save_tiny("sd1", tmp_path / "sd1")
-    assert {finding.text.split(" (")[0].split(" of ")[1] for finding in weights.findings(make(folder))} == {
+    assert {finding.text.split(" (")[0].split(" of ")[1] for finding in weight_checks.findings(make(folder))} == {
         "unet", "text_encoder",
     }  # fmt: skip
 
 
 def test_a_component_without_weights(copy):
     (copy / "vae" / UNET).unlink()
-    (found,) = weights.findings(make(copy))
-    assert "no weights of the vae" in found.text and not weights.loads([found])
+    (found,) = weight_checks.findings(make(copy))
+    assert "no weights of the vae" in found.text and not weight_checks.loads([found])
 
 
 def test_a_copy_of_the_demo_is_known_by_its_words(copy, tmp_path):

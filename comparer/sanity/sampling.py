@@ -6,7 +6,7 @@ from typing import Any
 from comparer.engine.generate import generate
 from comparer.pipelines.loader import Loaded
 from comparer.request.request import Settings
-from comparer.sanity.pictures import measure
+from comparer.sanity.image_measures import measure
 
 
 def draw(

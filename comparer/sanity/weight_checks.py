@@ -9,7 +9,7 @@ from comparer.checkpoints.files.components import COMPONENTS
 from comparer.checkpoints.files.layout import FOLDER, Part
 from comparer.checkpoints.inspection.card import Card
 from comparer.checkpoints.read import read_json
-from comparer.sanity import structure
+from comparer.sanity import spectrum
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
 from comparer.text import shown
 
@@ -109,14 +109,14 @@ def _moved(card: Card) -> Iterator[Finding]:
 
 def _structure(card: Card) -> Iterator[Finding]:
     for part in card.layout.parts:
-        if found := structure.unlearned(part.tensors) if part.named else {}:
+        if found := spectrum.unlearned(part.tensors) if part.named else {}:
             most = max(found.values())
             which = f"{_count(len(found), 'block')} of {part.title} ({_few(found)})"
             text = (
                 f"{which} can hardly be told from random numbers: largest singular value {most:.2f} times that of "
-                f"random ones (at least {structure.STANDS_OUT:g} is right)"
+                f"random ones (at least {spectrum.STANDS_OUT:g} is right)"
             )
-            yield Finding(SUSPICIOUS, text, True, "", most, structure.STANDS_OUT)
+            yield Finding(SUSPICIOUS, text, True, "", most, spectrum.STANDS_OUT)
 
 
 def _count(number: int, word: str) -> str:
