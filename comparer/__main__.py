@@ -2,6 +2,6 @@
 
 import sys
 
-from comparer.cli import main
+from comparer.cli.main import main
 
 sys.exit(main())

@@ -10,7 +10,7 @@ import pytest
 
 from comparer import config as options
 from comparer.checkpoints.find import names, resolve
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.models import samplers

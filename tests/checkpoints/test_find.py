@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from comparer.checkpoints.find import local_names, names, resolve
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import hub, samplers

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from comparer.cli import main
+from comparer.cli.main import main
 from helpers.runs import PROMPT, ROOT
 
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from comparer.checkpoints.inspection.card import make
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.models.catalog import DEMO
 from helpers.original_layout import original
 from helpers.runs import ROOT
@@ -70,7 +70,7 @@ def test_the_card_as_json_is_whole(inspect):
 
 def test_inspecting_needs_neither_diffusers_nor_gradio(tmp_path):
     code = (
-        "import sys; from comparer.cli import main; "
+        "import sys; from comparer.cli.main import main; "
         f"main(['inspect', {str(DEMO)!r}, '--runs', {str(tmp_path)!r}]); "
         "print([name for name in ('gradio', 'diffusers', 'transformers') if name in sys.modules])"
     )

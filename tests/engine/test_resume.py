@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.engine.compare import Finished, Seen, compare
 from comparer.engine.resume import continued, unmade, untraced
 from comparer.errors import ComparerError

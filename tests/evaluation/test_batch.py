@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.evaluation import assertions

@@ -14,7 +14,7 @@ from time import monotonic
 import pytest
 
 from comparer.checkpoints.find import resolve
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.metrics import clip

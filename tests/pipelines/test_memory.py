@@ -7,8 +7,8 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 
-from comparer.cli import main
-from comparer.cli_run import table
+from comparer.cli.main import main
+from comparer.cli.progress import table
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.tiny import save_tiny

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from comparer.checkpoints.spec import Weights, parse
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import UNLIMITED
 from comparer.engine.compare import compare
 from comparer.errors import ComparerError

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.reporting.grid import selection

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from comparer.accelerators.registry import parse
-from comparer.cli import _parser
+from comparer.cli.main import _parser
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO

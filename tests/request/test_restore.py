@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from comparer.accelerators.registry import parse, parse_stack
 from comparer.checkpoints.spec import Weights
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.reporting.grid.draw import GridOptions, save_grid

@@ -375,7 +375,7 @@ def test_means_over_different_pictures_are_said_to_be(tmp_path, change):
 
 
 def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, monkeypatch):
-    from comparer.cli import main
+    from comparer.cli.main import main
 
     one, other = kept(tmp_path, 1).name, kept(tmp_path, 2).name
     spoil(kept(tmp_path, 3), "cut")

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from comparer.checkpoints.files.components import block_of
 from comparer.checkpoints.find import resolve
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config
 from comparer.engine.events import Progress
 from comparer.engine.queue import turn

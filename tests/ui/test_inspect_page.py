@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from comparer.checkpoints.inspection.card import make
-from comparer.cli import main
+from comparer.cli.main import main
 from comparer.config import Config
 from comparer.engine import queue
 from comparer.errors import Stopped

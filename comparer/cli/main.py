@@ -5,10 +5,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from comparer import cli_check, cli_continue, cli_evaluate, cli_export, cli_from, cli_history, cli_inspect
 from comparer.accelerators.registry import REGISTRY
 from comparer.checkpoints.find import loose_names, names, resolve, weight
-from comparer.cli_run import draw, run
+from comparer.cli import check, evaluate, export, from_file, history, inspect, resume
+from comparer.cli.progress import draw, run
 from comparer.config import Config
 from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
@@ -82,8 +82,8 @@ def _parser() -> argparse.ArgumentParser:
         "--repeats", type=_whole, default=1, help="timed calls of every batch, arms alternating (%(default)s)"
     )
     run.add_argument("--noise", default="cpu", metavar="|".join(NOISE), help=f"{NOISE_HELP} (%(default)s)")
-    cli_evaluate.add_measured(run)
-    cli_from.add(run)
+    evaluate.add_measured(run)
+    from_file.add(run)
     run.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(run)
@@ -92,12 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     listing.set_defaults(command=_checkpoints)
     add_arguments(listing, matter=("checkpoints", "hub"))
-    cli_continue.add(commands)
-    cli_evaluate.add(commands)
-    cli_export.add(commands)
-    cli_inspect.add(commands)
-    cli_check.add(commands)
-    cli_history.add(commands)
+    resume.add(commands)
+    evaluate.add(commands)
+    export.add(commands)
+    inspect.add(commands)
+    check.add(commands)
+    history.add(commands)
     works = commands.add_parser(
         "accelerators", help="show what runs with what, and why not", description="Show what runs with what."
     )
@@ -130,7 +130,7 @@ def _compare(options: argparse.Namespace) -> int:
     if options.out:
         options.runs = options.out
     config = replace(from_arguments(options), own=True)
-    request = cli_from.ask(options, config) if options.source else _asked(options, config)
+    request = from_file.ask(options, config) if options.source else _asked(options, config)
     return run(request, config, options)
 
 

@@ -4,7 +4,7 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from comparer.cli_run import run
+from comparer.cli.progress import run
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.request.build import with_arm

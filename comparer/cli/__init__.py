@@ -1,0 +1,1 @@
+"""The command line: ``main.main`` parses it; one file per command."""
