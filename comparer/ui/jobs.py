@@ -12,7 +12,7 @@ from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.sanity.check import check
 from comparer.sanity.report import Report
-from comparer.ui import checked, results
+from comparer.ui.results import sanity_report, status
 
 REDRAW = 0.2  # seconds between two redrawings of the progress bar
 KEPT = "Stop keeps what has come; Fetch goes on from there."
@@ -21,32 +21,32 @@ ABOUT = "Four fixed prompts and two seeds at the native size, EMA and raw where 
 
 def checking(line: str, config: Config, stop: threading.Event) -> Iterator[tuple[str, str, str | None]]:
     """Check a checkpoint; yield the status, what stands beside the button, and once it is there the report."""
-    yield results.told("Starting"), results.STARTING, ""
+    yield status.told("Starting"), status.STARTING, ""
     drawn = 0.0
     try:
         for event in check(line, config, stop):
             if isinstance(event, Report):
-                yield results.told(f"Checked in {event.seconds:.0f} s."), "", checked.draw(event)
+                yield status.told(f"Checked in {event.seconds:.0f} s."), "", sanity_report.draw(event)
                 return
             if not isinstance(event, Progress) or monotonic() - drawn > REDRAW:
                 drawn = monotonic()
-                yield results.status(event, ABOUT), results.going(event), None
-        yield results.told("Stopped before the check had ended."), "", None
+                yield status.status(event, ABOUT), status.going(event), None
+        yield status.told("Stopped before the check had ended."), "", None
     except ComparerError as error:
-        yield results.failed(config.tell(error)), "", None
+        yield status.failed(config.tell(error)), "", None
 
 
 def fetching(name: str, config: Config, stop: threading.Event) -> Iterator[tuple[str, str, bool]]:
     """Bring a model from the hub; yield the status, what stands beside the button, and whether it has ended."""
-    yield results.told("Asking the hub"), results.STARTING, False
+    yield status.told("Asking the hub"), status.STARTING, False
     drawn = 0.0
     try:
         for event in fetch(name, config, stop):
             if monotonic() - drawn > REDRAW:
                 drawn = monotonic()
-                yield results.status(event, KEPT), results.going(event), False
+                yield status.status(event, KEPT), status.going(event), False
         model = CATALOG[name]
         said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
-        yield results.told(said), "", True
+        yield status.told(said), "", True
     except ComparerError as error:
-        yield results.failed(config.tell(error)), "", False
+        yield status.failed(config.tell(error)), "", False

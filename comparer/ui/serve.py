@@ -12,7 +12,7 @@ from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
 from comparer.reporting.viewer import viewer
 from comparer.text import shown
-from comparer.ui.page import ASSETS
+from comparer.ui.app import ASSETS
 
 
 def launch(demo: gr.Blocks, config: Config) -> None:

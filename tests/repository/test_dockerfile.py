@@ -90,7 +90,7 @@ def test_the_last_matching_line_of_dockerignore_decides(tmp_path):
 
 def test_comparers_own_image_gets_what_it_runs_and_nothing_else():
     names = context(ROOT)
-    assert {"app.py", "requirements.txt", "comparer/ui/style.css", "assets/demo/model_index.json"} <= set(names)
+    assert {"app.py", "requirements.txt", "comparer/ui/static/style.css", "assets/demo/model_index.json"} <= set(names)
     assert all(name.startswith(("app.py", "requirements.txt", "comparer/", "assets/")) for name in names)
     assert not any("__pycache__" in name or "screenshots" in name for name in names)
     words = [instruction.word for instruction in parse((ROOT / "Dockerfile").read_text())]

@@ -16,8 +16,8 @@ from comparer.results.sorting import LIKENESS, SCORE
 from comparer.runs import card as run_card
 from comparer.runs import index, store
 from comparer.runs.lock import being_made, hold
-from comparer.ui import entry as entries_html
-from comparer.ui import link
+from comparer.ui import permalink
+from comparer.ui.history import entry as entries_html
 from helpers.run_folders import NAME, kept, spoil
 from helpers.runs import ROOT
 from helpers.viewer_runs import HOSTILE, comparison_in
@@ -291,10 +291,10 @@ def test_everything_that_is_written_into_a_run_can_be_deleted(tmp_path):
 def test_a_link_to_a_run_of_one_arm_is_of_the_baseline(tmp_path):
     alone, two_arms = comparison_in(tmp_path / "a", arms=1), comparison_in(tmp_path / "b", arms=2)
     pair = {"pair": "1:17", "arm": "1"}
-    assert link.pair_of(alone, pair) == ((1, 17), 0) == link.pair_of(alone, {"pair": "1:17"})
-    assert link.pair_of(alone, {}) == (None, 0) == link.pair_of(alone, pair | {"pair": "1:99"})
-    assert link.pair_of(two_arms, pair) == ((1, 17), 1)
-    assert link.pair_of(two_arms, pair | {"arm": "0"}) == (None, 1) == link.pair_of(two_arms, {})
+    assert permalink.pair_of(alone, pair) == ((1, 17), 0) == permalink.pair_of(alone, {"pair": "1:17"})
+    assert permalink.pair_of(alone, {}) == (None, 0) == permalink.pair_of(alone, pair | {"pair": "1:99"})
+    assert permalink.pair_of(two_arms, pair) == ((1, 17), 1)
+    assert permalink.pair_of(two_arms, pair | {"arm": "0"}) == (None, 1) == permalink.pair_of(two_arms, {})
 
 
 def test_what_a_delete_left_is_removed_at_the_next_listing_and_nothing_else(tmp_path):

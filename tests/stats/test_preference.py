@@ -19,9 +19,9 @@ from comparer.stats.intervals import t_quantile
 from comparer.stats.power import level_at, more_values
 from comparer.stats.preference import HIGHER, LOWER, OPEN, prefer
 from comparer.stats.verdict import DEFAULT, NO_DIFFERENCE
-from comparer.ui.details import details
-from comparer.ui.results import headline
-from comparer.ui.weights import Which
+from comparer.ui.request.checkpoints import Which
+from comparer.ui.results.details import details
+from comparer.ui.results.status import headline
 from helpers.runs import PROMPT, finish
 
 

@@ -14,7 +14,7 @@ from comparer.models.catalog import DEMO
 from comparer.request.build import FIVE, ask
 from comparer.request.request import Arm, Settings
 from comparer.request.restore import FOREIGN, restore
-from comparer.ui.page import Page
+from comparer.ui.app import Page
 
 ALL = ("equal-time", "noise-floor", "divergence", "memory")
 EVERYTHING = {

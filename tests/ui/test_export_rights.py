@@ -6,8 +6,8 @@ import pytest
 
 from comparer.config import Config
 from comparer.runs import index, store
-from comparer.ui.page import Page
-from comparer.ui.take import KINDS
+from comparer.ui.app import Page
+from comparer.ui.results.exports import KINDS
 from helpers.run_folders import NAME, kept
 
 MINE, OTHERS = "a" * 32, "b" * 32

@@ -10,7 +10,7 @@ from comparer.config import Config
 from comparer.engine import queue
 from comparer.errors import Stopped
 from comparer.models.catalog import DEMO
-from comparer.ui.inspect import BUSY, Inspect
+from comparer.ui.results.inspect import BUSY, Inspect
 from helpers.runs import PROMPT
 
 

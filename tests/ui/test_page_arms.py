@@ -8,7 +8,7 @@ from gradio_client.exceptions import AppError
 
 from comparer.reporting.html.tables import notes_list
 from comparer.reporting.html.verdict_cards import headline
-from comparer.ui.page import Page
+from comparer.ui.app import Page
 from helpers.hub_server import Hub
 from helpers.hub_server import serving as serving_hub
 from helpers.pages import pictures, record_of, serving, start, watched

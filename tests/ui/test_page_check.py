@@ -2,7 +2,7 @@
 
 import gradio
 
-from comparer.ui.page import Page
+from comparer.ui.app import Page
 from helpers.pages import start
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from comparer.config import Config
 from comparer.runs import index, store
-from comparer.ui.page import Page
+from comparer.ui.app import Page
 from helpers.pages import serving, start
 from helpers.run_folders import kept, repeated, spoil
 from helpers.runs import until

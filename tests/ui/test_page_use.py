@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 
 from comparer.config import Config
-from comparer.ui.page import Page
+from comparer.ui.app import Page
 from helpers.pages import drop, opened, pictures, serious, too_wide
 
 

@@ -14,8 +14,8 @@ from comparer.config import Config
 from comparer.engine import eta
 from comparer.errors import ComparerError
 from comparer.runs import index, store
-from comparer.ui.page import Page
-from comparer.ui.take import KINDS
+from comparer.ui.app import Page
+from comparer.ui.results.exports import KINDS
 from helpers.pages import serving, start
 from helpers.run_folders import kept
 from helpers.runs import PROMPT

@@ -11,7 +11,7 @@ from comparer.config import Config
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.request.request import Request
-from comparer.ui.arms import PRIVATE
+from comparer.ui.gradio_options import PRIVATE
 
 ACCELERATORS, CHECKPOINTS = "accelerators", "checkpoints"
 ROWS = 5  # beside the baseline

@@ -19,7 +19,8 @@ from comparer.reporting.report.report import save_report
 from comparer.reporting.script.script import save_script
 from comparer.reporting.tables import save_tables
 from comparer.results.comparison import Comparison
-from comparer.ui import link, results
+from comparer.ui import permalink
+from comparer.ui.results import status
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 PAGES = 20  # of a grid that the page draws; the command line has no limit
@@ -117,16 +118,16 @@ class Take:
         data = event._data or {}
         if not allowed or seen is None or data.get("take") not in KINDS:
             return
-        yield results.told("Waiting for a comparison that is measured" if queue.busy() else "Writing")
+        yield status.told("Waiting for a comparison that is measured" if queue.busy() else "Writing")
         try:
             # Beside a comparison that is measured it would spoil the times.
             with queue.turn(lambda *_: None, lambda: False, self.config.limits.queue, lambda: "an export"):
                 made = self.made(data, seen, Path(folder), *options)
             yield _links(made)
         except ComparerError as error:
-            yield results.failed(self.config.tell(error))
+            yield status.failed(self.config.tell(error))
         except OSError as error:
-            yield results.failed(f"It cannot be written: {error.strerror or error}.")
+            yield status.failed(f"It cannot be written: {error.strerror or error}.")
 
     def made(
         self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str,
@@ -146,7 +147,7 @@ class Take:
         if kind == "tables":
             return save_tables(seen, folder)
         if kind == "script":
-            pair, arm = link.pair_of(seen, data)
+            pair, arm = permalink.pair_of(seen, data)
             prompt, seed = pair or (seen.shots[0].prompt, seen.shots[0].seed)
             return [save_script(seen, folder, min(arm, len(seen.request.arms) - 1), prompt, seed)]
         return [folder / "run.json"]

@@ -18,14 +18,14 @@ from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.runs import index, store
 from comparer.runs.lock import being_made
-from comparer.ui import api, link, results
-from comparer.ui.arms import PRIVATE
-from comparer.ui.controls import Controls
-from comparer.ui.drop import Drop
-from comparer.ui.history import History
+from comparer.ui import api, permalink
+from comparer.ui.gradio_options import PLAIN, PRIVATE
+from comparer.ui.history.panel import History
 from comparer.ui.jobs import REDRAW, checking, fetching
-from comparer.ui.outcome import Outcome, thresholds
-from comparer.ui.pictures import PLAIN
+from comparer.ui.request.import_file import Drop
+from comparer.ui.request.panel import Controls
+from comparer.ui.results import status as status_html
+from comparer.ui.results.panel import Outcome, thresholds
 from comparer.ui.session import Session, Sessions
 
 ASSETS = Path(__file__).parent
@@ -46,7 +46,7 @@ class Page:
     def build(self) -> gr.Blocks:
         """Lay the page out and wire it."""
         with gr.Blocks(title="Comparer", fill_width=True, analytics_enabled=False) as demo:
-            gr.HTML(results.HEAD, elem_id="head")
+            gr.HTML(status_html.HEAD, elem_id="head")
             with gr.Tabs(elem_id="rooms") as self.rooms:
                 with gr.Tab("Comparison", id=RUN), gr.Row(equal_height=False, elem_id="main"):
                     with gr.Column(scale=4, min_width=320, elem_id="controls"):
@@ -93,7 +93,7 @@ class Page:
             [out.comparison, self.controls.arms.away], self.controls.fillable(), **PRIVATE,
         )  # fmt: skip
         self.controls.parts["checkpoint"].input(
-            lambda told, seen: ("" if seen else results.EMPTY) if 'role="alert"' in (told or "") else gr.skip(),
+            lambda told, seen: ("" if seen else status_html.EMPTY) if 'role="alert"' in (told or "") else gr.skip(),
             [out.status, out.comparison], out.status, **PRIVATE,
         )  # fmt: skip
         demo.load(None, None, None, js=(ASSETS / "keys.js").read_text(encoding="utf-8"), **PRIVATE)
@@ -129,7 +129,7 @@ class Page:
 
     def run(self, request: gr.Request, owner: str, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run, and redraw as things happen."""
-        yield from self._run(request, owner, lambda: (self.controls.asked(values), None), results.PREVIOUS)
+        yield from self._run(request, owner, lambda: (self.controls.asked(values), None), status_html.PREVIOUS)
 
     def run_more(self, request: gr.Request, owner: str, seen: Comparison, folder: str, *limits: Any) -> Iterator[dict]:
         """Handle "Run k more seeds": go on with the comparison that is shown."""
@@ -166,16 +166,16 @@ class Page:
     ) -> Iterator[dict]:
         session = self.sessions.begin(request)
         session.running = True
-        yield self._tell(results.told("Starting"), results.STARTING) | {self.out.previous: previous}
+        yield self._tell(status_html.told("Starting"), status_html.STARTING) | {self.out.previous: previous}
         try:
             asked, into = asking()
             session.making = store.name(into) if into else ""
             yield from self._watched(session, self.sessions.owner(request, owner), asked, into)
         except ComparerError as error:
-            yield self._tell(results.failed(self.config.tell(error)))
+            yield self._tell(status_html.failed(self.config.tell(error)))
         except Exception as error:
             told = f"Something broke: {type(error).__name__}. The log of the server says more."
-            yield self._tell(results.failed(told))
+            yield self._tell(status_html.failed(told))
             raise
         finally:
             session.running = False
@@ -183,7 +183,7 @@ class Page:
     def _watched(self, session: Session, owner: str, asked: Request, into: Path | None) -> Iterator[dict]:
         """Run, and show what happens."""
         kept = continued(store.load(into), asked) if into else None
-        planned, drawn, number = results.announce(asked, kept), 0.0, 0
+        planned, drawn, number = status_html.announce(asked, kept), 0.0, 0
         for event in compare(asked, self.config, session.stop, into):
             if isinstance(event, Seen | Finished):
                 if self.config.public and not session.making:
@@ -191,7 +191,7 @@ class Page:
                 session.making = store.name(event.folder)
             if isinstance(event, Seen | Finished) and not event.comparison.shots:
                 if isinstance(event, Finished):  # nothing to see: what was seen before stays
-                    yield self._tell(results.ended(event.comparison))
+                    yield self._tell(status_html.ended(event.comparison))
             elif isinstance(event, Seen | Finished):
                 # A tab that redraws pictures for every new score would flicker.
                 new = isinstance(event, Finished) or len(event.comparison.shots) != number
@@ -201,9 +201,9 @@ class Page:
                 yield shown | over | {self.out.previous: ""}
             elif isinstance(event, Waiting) or monotonic() - drawn > REDRAW or event.phase == "loading":
                 drawn = monotonic()
-                yield self._tell(results.status(event, planned), results.going(event))
+                yield self._tell(status_html.status(event, planned), status_html.going(event))
         if not number and session.stop.is_set():
-            yield self._tell(results.told("Stopped before the first picture."))
+            yield self._tell(status_html.told("Stopped before the first picture."))
 
     def told(self) -> list[Any]:
         """List what ``_tell`` changes."""
@@ -226,7 +226,7 @@ class Page:
         try:
             line = self.controls.baseline(values)
         except ComparerError as error:
-            yield self._tell(results.failed(self.config.tell(error)))
+            yield self._tell(status_html.failed(self.config.tell(error)))
             return
         for status, going, report in checking(line, self.config, session.stop):
             yield self._tell(status, going) | ({} if report is None else {self.out.inspect.shown: report})
@@ -240,7 +240,7 @@ class Page:
             try:
                 return update | self.opened(said["run"], owner, said)
             except ComparerError as error:
-                return update | {self.out.status: results.failed(self.config.tell(error))}
+                return update | {self.out.status: status_html.failed(self.config.tell(error))}
         found = self.restore(last, owner, said)
         return found | update if found != gr.skip() else update or found
 
@@ -266,10 +266,10 @@ class Page:
         folder = store.find(self.config.runs, name)
         seen = store.load(folder)
         going = being_made(folder)
-        pair, arm = link.pair_of(seen, said)
+        pair, arm = permalink.pair_of(seen, said)
         event, offered = Finished(seen, folder, None), not going and self._mine(folder, owner)
         update = self.out.seen(event, True, True, pair, arm, offered)
-        return update | {self.out.status: results.ended(seen, called, going)}
+        return update | {self.out.status: status_html.ended(seen, called, going)}
 
     def pressed(
         self, request: gr.Request, event: gr.EventData, owner: str, folder: str, words: str, number: int, chosen: list
@@ -288,10 +288,10 @@ class Page:
                 said = tab.delete(owner, name, busy)
                 left = [each for each in chosen if each != name]
                 shown = folder and store.name(Path(folder)) == name
-                gone = self.out.cleared(results.told("The run that was shown here is deleted.")) if shown else {}
+                gone = self.out.cleared(status_html.told("The run that was shown here is deleted.")) if shown else {}
                 return gone | tab.listed(owner, words, number, left, busy) | tab.chose(left) | {tab.told: said}
         except ComparerError as error:
-            return {tab.told: results.failed(self.config.tell(error))}
+            return {tab.told: status_html.failed(self.config.tell(error))}
         return gr.skip()
 
 

@@ -11,12 +11,13 @@ from comparer.reporting.html import tables
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
-from comparer.ui import results
-from comparer.ui.details import details
-from comparer.ui.goon import GoOn
-from comparer.ui.inspect import Inspect
-from comparer.ui.pictures import PLAIN, Pictures
-from comparer.ui.take import Take
+from comparer.ui.gradio_options import PLAIN
+from comparer.ui.results import status
+from comparer.ui.results.details import details
+from comparer.ui.results.exports import Take
+from comparer.ui.results.gallery import Pictures
+from comparer.ui.results.inspect import Inspect
+from comparer.ui.results.resume import GoOn
 
 
 class Outcome:
@@ -30,7 +31,7 @@ class Outcome:
         """Lay the column out."""
         self.inspect.build()
         with gr.Row(equal_height=False, elem_id="state"):
-            self.status = gr.HTML(results.EMPTY, elem_id="status", **PLAIN)
+            self.status = gr.HTML(status.EMPTY, elem_id="status", **PLAIN)
             self.again = gr.Button(
                 "Use these settings", visible=False, size="sm", scale=0, min_width=160, elem_id="settings"
             )
@@ -93,7 +94,7 @@ class Outcome:
             **self.take.shown(comparison, offered and ended and bool(comparison.shots)),
         }
         if isinstance(event, Finished):
-            update[self.status] = results.ended(comparison)
+            update[self.status] = status.ended(comparison)
         if not comparison.shots or not show:
             return update
         return update | self.pictures.show(comparison, folder, pair, arm if pair else None, first)
@@ -105,7 +106,7 @@ class Outcome:
         limits = thresholds(speed_up, clip_loss)
         more = more_seeds(seen, limits) if seen.state != "running" else 0
         return {
-            self.headline: results.headline(seen, limits),
+            self.headline: status.headline(seen, limits),
             self.more: gr.update(visible=more > 0, value=f"Run {more} more seed{'s' if more > 1 else ''}"),
         }
 

@@ -13,8 +13,8 @@ from comparer.runs.card import ArmCard
 from comparer.runs.index import Entry
 from comparer.stats.verdict import WIDE
 from comparer.text import signed
-from comparer.ui import link
-from comparer.ui.results import name as broken
+from comparer.ui import permalink
+from comparer.ui.results.status import name as broken
 
 CHIPS = 8  # arms that are shown of one run
 WORDS = 160  # characters of a prompt
@@ -146,7 +146,7 @@ def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> st
             f'<button type="button" data-do="open" data-name="{name}" aria-label="Open {escape(about)}">Open</button>',
             f'<button type="button" data-do="choose" data-name="{name}" aria-pressed="{pressed}" '
             f'aria-label="Lay {escape(about)} beside another">Side by side</button>',
-            f'<a href="{escape(link.query(entry.name))}" data-do="link" aria-label="Copy a link to {escape(about)}">'
+            f'<a href="{escape(permalink.query(entry.name))}" data-do="link" aria-label="Copy a link to {escape(about)}">'
             "Link</a>",
         ]
     number = entry.card.pictures

@@ -12,9 +12,9 @@ from comparer.errors import ComparerError
 from comparer.results import side_by_side as two_runs
 from comparer.runs import index, store
 from comparer.runs.index import Entry
-from comparer.ui import entry, results
-from comparer.ui.arms import PRIVATE
-from comparer.ui.pictures import PLAIN
+from comparer.ui.gradio_options import PLAIN, PRIVATE
+from comparer.ui.history import entry
+from comparer.ui.results import status
 
 SCRIPT = Path(__file__).with_name("history.js")
 STEP = 50  # runs that are shown at first, and with every "Show more"
@@ -94,7 +94,7 @@ class History:
             try:
                 shown = side_by_side([index.entry(self.config.runs, name) for name in chosen], self.config.runs)
             except ComparerError as error:
-                shown = results.failed(self.config.tell(error))
+                shown = status.failed(self.config.tell(error))
         return {self.two: shown, self.chosen: chosen, self.told: ""}
 
     def delete(self, mine: str, name: Any, busy: set[str]) -> str:
@@ -104,7 +104,7 @@ class History:
             ComparerError: it is not deleted, and why.
         """
         index.delete(self.config.runs, name, busy, mine if self.config.public else None)
-        return results.told("The run is deleted.")
+        return status.told("The run is deleted.")
 
 
 def side_by_side(chosen: Sequence[Entry], runs: Path) -> str:
@@ -115,7 +115,7 @@ def side_by_side(chosen: Sequence[Entry], runs: Path) -> str:
         for each in chosen
     )
     body = "".join(
-        f'<tbody><tr><th scope="rowgroup" colspan="3">{results.name(part.title)}</th></tr>'
+        f'<tbody><tr><th scope="rowgroup" colspan="3">{status.name(part.title)}</th></tr>'
         + "".join(
             f'<tr{" class=same" if row.same else ""}><th scope="row">{escape(row.title)}</th>'
             f"<td>{_cell(row.one)}</td><td>{_cell(row.other)}</td></tr>"

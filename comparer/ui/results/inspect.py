@@ -14,9 +14,9 @@ from comparer.config import Config
 from comparer.engine import queue
 from comparer.errors import ComparerError, Stopped
 from comparer.models.catalog import CATALOG
-from comparer.ui import card as drawing
-from comparer.ui import results
-from comparer.ui.pictures import PLAIN
+from comparer.ui.gradio_options import PLAIN
+from comparer.ui.results import checkpoint_card as drawing
+from comparer.ui.results import status
 
 BUSY = "A comparison is running, and reading beside it would spoil its times: press Inspect when it has ended."
 
@@ -45,9 +45,9 @@ class Inspect:
         try:
             yield drawing.draw(self.card(str(name)), str(name))
         except Stopped:
-            yield results.told(BUSY)
+            yield status.told(BUSY)
         except ComparerError as error:
-            yield results.failed(self.config.tell(error))
+            yield status.failed(self.config.tell(error))
 
     def card(self, name: str) -> cards.Card:
         """Make the card of what is called so.

@@ -9,8 +9,8 @@ from comparer.accelerators.registry import REGISTRY, Accelerator, build, build_s
 from comparer.models.families.base import FAMILIES
 from comparer.request.build import FIVE
 from comparer.request.request import Request
+from comparer.ui.gradio_options import PRIVATE
 
-PRIVATE: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 AT_FIRST = "DeepCache"
 EACH, STACK, BOTH, PAIR = "each", "stack", "both", "pair"
 MODES = [("Each alone", EACH), ("One stack", STACK), ("Both", BOTH), ("Each alone, and DeepCache + T-GATE", PAIR)]

@@ -20,10 +20,11 @@ from comparer.models.tiny import native_config
 from comparer.request.build import ask
 from comparer.request.parse import parse_prompts, read_prompts
 from comparer.request.request import NOISE, Request, Settings
-from comparer.ui import plan
-from comparer.ui.arms import PRIVATE, Arms
-from comparer.ui.prompts import note, remarks, words
-from comparer.ui.weights import CHECKPOINTS, Variants, Which, over, whatever
+from comparer.ui.gradio_options import PRIVATE
+from comparer.ui.request import estimate
+from comparer.ui.request.accelerators import Arms
+from comparer.ui.request.checkpoints import CHECKPOINTS, Variants, Which, over, whatever
+from comparer.ui.request.prompt_hints import note, remarks, words
 
 ALSO_LABELS = {
     "equal-time": "Fewer steps in each arm's time",
@@ -280,13 +281,13 @@ class Controls:
     def plan(self, *values: Any) -> str:
         """Say what Generate would make and how long it would take, or why it cannot; as HTML."""
         try:
-            return plan.plan(self.asked(values), self.config)
+            return estimate.plan(self.asked(values), self.config)
         except ComparerError as error:
             return f'<p class="plan wrong" role="status">{escape(self.config.tell(error))}</p>'
 
     def expected(self, *values: Any) -> Any:
         """Draw how much work every arm's denoiser is expected to do."""
         try:
-            return plan.work(self.read(values), self.config)
+            return estimate.work(self.read(values), self.config)
         except ComparerError:  # the plan says why
             return ""

@@ -11,14 +11,14 @@ from comparer.engine.macs import count
 from comparer.errors import Stopped
 from comparer.request.request import Request
 from comparer.request.validate import check
-from comparer.ui import results
+from comparer.ui.results import status
 
 
 def plan(request: Request, config: Config) -> str:
     """Say what Generate would make and how long it would take."""
     seconds = eta.estimate(request, config)
-    took = "the first run tells how long it takes" if seconds is None else f"about {results.duration(seconds)}"
-    return f'<p class="plan">{escape(results.announce(request))}; {took}.</p>'
+    took = "the first run tells how long it takes" if seconds is None else f"about {status.duration(seconds)}"
+    return f'<p class="plan">{escape(status.announce(request))}; {took}.</p>'
 
 
 def work(request: Request, config: Config) -> Any:
@@ -28,6 +28,6 @@ def work(request: Request, config: Config) -> Any:
     checkpoints = check(request, config)
     try:
         with queue.aside() as free:
-            return results.expected(request, count(checkpoints, request, queue.busy)) if free else gr.skip()
+            return status.expected(request, count(checkpoints, request, queue.busy)) if free else gr.skip()
     except Stopped:
         return gr.skip()

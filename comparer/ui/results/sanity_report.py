@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from comparer.reporting.html.tables import table
 from comparer.sanity.report import CALLED, MEASURES, Made, Report, measures, scores
-from comparer.ui import card as cards
+from comparer.ui.results import checkpoint_card as cards
 
 SAID = {
     "healthy": "Nothing that is looked at is wrong.",

@@ -14,11 +14,10 @@ from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
 from comparer.results.sorting import ordered
 from comparer.runs import store
-from comparer.ui import link
-from comparer.ui.arms import PRIVATE
-from comparer.ui.blind import Blind
+from comparer.ui import permalink
+from comparer.ui.gradio_options import PLAIN, PRIVATE
+from comparer.ui.results.blind_test import Blind
 
-PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 ALL, CLOSE = "all", "compare"
 ADDRESS = Path(__file__).with_name("address.js")
 PRESSED = """element.addEventListener('click', event => {
@@ -95,7 +94,7 @@ class Pictures:
             self.compare: viewer.fragment(shown),
             self.all: all_pictures(comparison, folder),
             self.table: tables.pairs_table(comparison),
-            self.address: link.query(store.name(folder)),
+            self.address: permalink.query(store.name(folder)),
             self.blind.arm: self.blind.arms(comparison),
             **({self.tabs: views} if first else {}),
         }

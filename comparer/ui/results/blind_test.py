@@ -12,8 +12,8 @@ from comparer.errors import ComparerError
 from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
 from comparer.text import shown
-from comparer.ui import ballot
-from comparer.ui.arms import PRIVATE
+from comparer.ui.gradio_options import PRIVATE
+from comparer.ui.results import blind_html
 
 HERE = Path(__file__).parent
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
@@ -83,11 +83,11 @@ class Blind:
     def _pair(self, seen: Comparison, folder: Path, session: blind_sessions.Session) -> tuple[str, str | None]:
         if session.over:
             return self._outcome(seen, folder, session.arm), None
-        return ballot.pair(seen, folder, session), session.id
+        return blind_html.pair(seen, folder, session), session.id
 
     def _outcome(self, seen: Comparison, folder: Path, arm: int) -> str:
         sessions = blind_sessions.load(folder)
-        return ballot.outcome(
+        return blind_html.outcome(
             seen, folder, blind_sessions.judged(seen, sessions, arm), blind_sessions.counted(sessions, arm)[0]
         )
 
@@ -100,12 +100,14 @@ class Blind:
         try:
             sessions = blind_sessions.load(Path(where))
         except ComparerError as damaged:
-            return ballot.entrance(seen, arm, _new_seed(), None, 0, error or str(damaged))
+            return blind_html.entrance(seen, arm, _new_seed(), None, 0, error or str(damaged))
         mine = [each for each in sessions if each.judge == judge and each.arm == arm]
         if mine and mine[-1].over and not error and not again:
             return self._outcome(seen, Path(where), arm)
         votes = len(blind_sessions.counted(sessions, arm)[0])
-        return ballot.entrance(seen, arm, _new_seed(), blind_sessions.unfinished(sessions, judge, arm), votes, error)
+        return blind_html.entrance(
+            seen, arm, _new_seed(), blind_sessions.unfinished(sessions, judge, arm), votes, error
+        )
 
 
 def _new_seed() -> int:

@@ -13,8 +13,8 @@ from comparer.errors import ComparerError
 from comparer.request.request import Arm, Request
 from comparer.request.restore import FOREIGN, GRID, PICTURE, RECORD, Restored, restore
 from comparer.text import shown
-from comparer.ui.arms import PRIVATE
-from comparer.ui.controls import Controls
+from comparer.ui.gradio_options import PRIVATE
+from comparer.ui.request.panel import Controls
 
 MADE = {
     PICTURE: "Filled from a picture: the whole comparison that it was made in",

@@ -1,0 +1,1 @@
+"""The right column: what a run gave."""
