@@ -10,7 +10,7 @@ from typing import Any
 
 from comparer.checkpoints.inspection import describe as words
 from comparer.checkpoints.inspection.card import Card
-from comparer.cli import inspect
+from comparer.cli.tables import columns
 from comparer.engine.events import Progress, Waiting
 from comparer.options import add_arguments, from_arguments
 from comparer.sanity.check import check
@@ -70,7 +70,7 @@ def describe(report: Report) -> Iterator[str]:
         yield ""
     for half in report.halves:
         yield f"{CALLED[half.half]} pictures" if half.half else "Pictures"
-        yield from inspect.columns([MEASURES, *measures(half)])
+        yield from columns([MEASURES, *measures(half)])
         yield ""
     yield from scores(report)
     yield from (f"Note: {shown(note, 300)}" for note in report.judgement.notes)
@@ -87,7 +87,7 @@ def card(made: Card) -> Iterator[str]:
     yield f"  {layout.kind}{f', {layout.about}' if layout.about else ''}"
     if layout.configs:
         yield "  " + ", ".join(f"{key} {shown(value)}" for key, value in layout.configs.items())
-    yield from inspect.columns(
+    yield from columns(
         (
             each.part.title,
             f"{each.part.parameters:,} parameters",

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from comparer.cli.inspect import columns
+from comparer.cli.tables import columns
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.results import side_by_side

@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from comparer.checkpoints.inspection.card import Card, Seen, make
 from comparer.checkpoints.inspection.compare import Half, Pair
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.inspection.health import Distances
+from comparer.cli.tables import columns
 from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
@@ -174,11 +175,3 @@ def _matched(halves: list[Half]) -> Iterator[str]:
         for half in halves
     )
     yield compare.verdict(halves)
-
-
-def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Write rows of equal length as lines whose columns stand below each other."""
-    table = list(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
-    for row in table:
-        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

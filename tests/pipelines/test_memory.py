@@ -8,7 +8,7 @@ import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
 
 from comparer.cli.main import main
-from comparer.cli.progress import table
+from comparer.cli.tables import table
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.tiny import save_tiny

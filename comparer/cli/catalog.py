@@ -1,0 +1,83 @@
+"""``checkpoints``, ``accelerators`` and ``fetch``: what can be compared, and how it gets here."""
+
+import argparse
+import sys
+from typing import Any
+
+from comparer.checkpoints.find import loose_names, names, resolve, weight
+from comparer.cli.progress import draw
+from comparer.engine.fetch import fetch
+from comparer.errors import ComparerError
+from comparer.models import hub
+from comparer.models.catalog import CATALOG
+from comparer.options import add_arguments, from_arguments
+from comparer.request import compatibility
+
+
+def add_checkpoints(commands: Any) -> None:
+    """Add the command that lists checkpoints."""
+    parser = commands.add_parser(
+        "checkpoints", help="list what can be compared", description="List what can be compared."
+    )
+    parser.set_defaults(command=_checkpoints)
+    add_arguments(parser, matter=("checkpoints", "hub"))
+
+
+def add_accelerators(commands: Any) -> None:
+    """Add the command that shows which accelerator serves which family."""
+    parser = commands.add_parser(
+        "accelerators", help="show what runs with what, and why not", description="Show what runs with what."
+    )
+    parser.set_defaults(command=_accelerators)
+
+
+def add_fetch(commands: Any) -> None:
+    """Add the command that downloads a model."""
+    parser = commands.add_parser(
+        "fetch", help="fetch a model from the hub", description="Fetch a model; what has come stays after Ctrl-C."
+    )
+    parser.set_defaults(command=_fetch)
+    parser.add_argument("name", metavar="NAME", help="a model that 'checkpoints' lists as not here")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    add_arguments(parser, matter=("hub", "device", "dtype"))
+
+
+def _checkpoints(options: argparse.Namespace) -> int:
+    config = from_arguments(options)
+    for name in names(config):
+        model = CATALOG.get(name)
+        if model and not hub.here(model):
+            print(f"{name:24} {model.title}: not here, {weight(model)}: python -m comparer fetch {name}")
+            continue
+        try:
+            model = resolve(name, config).model
+            print(f"{name:24} {model.title} ({model.size} px)")
+        except ComparerError as error:
+            print(f"{name:24} {error}")
+    for name in loose_names(config):
+        print(f"{name:24} not whole: weights over a base, as '{name}; base=demo', or a LoRA; inspect says which")
+    return 0
+
+
+def _accelerators(options: argparse.Namespace) -> int:
+    print(compatibility.text())
+    return 0
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    run = fetch(options.name, from_arguments(options))
+    form = "{desc} |{bar}| {percentage:.0f}%{postfix}"
+    with tqdm(desc="Looking", disable=options.quiet, bar_format=form) as bar:
+        try:
+            for event in run:
+                bar.total, bar.n = event.total or None, event.done
+                draw(bar, event)
+        except KeyboardInterrupt:
+            run.close()
+            bar.close()
+            print("Stopped; what has come is kept, and the same command goes on from there.", file=sys.stderr)
+            return 130
+    print(f"{CATALOG[options.name].title} is here.")
+    return 0

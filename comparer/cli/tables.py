@@ -1,0 +1,59 @@
+"""Tables of plain text for the terminal."""
+
+from collections.abc import Iterable, Iterator
+
+from comparer.results.comparison import Comparison
+from comparer.results.loaded_weights import incomplete
+from comparer.results.notes import loss
+
+
+def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Write rows of equal length as lines whose columns stand below each other."""
+    table = list(rows)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
+    for row in table:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def table(comparison: Comparison) -> str:
+    """Write the figures of every arm as a table of plain text."""
+    head = [
+        "arm",
+        "pictures",
+        "s/picture",
+        "of baseline",
+        "least / median / most",
+        "it/s",
+        "speed-up",
+        "CLIP",
+        "CLIP loss",
+        "SSIM",
+    ]
+    rows = [(*head, "peak memory", "what it did")]
+    for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
+        first = number == 0
+        rows.append(
+            (
+                arm.name,
+                str(figures.pictures),
+                _show(figures.seconds, "{:.3f}"),
+                _show(comparison.time_share(number), "{:.0%}"),
+                " / ".join(_show(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
+                _show(figures.steps_per_second, "{:.1f}"),
+                "1×" if first else _show(figures.speed_up, "{:.2f}×"),
+                _show(figures.clip_score, "{:.2f}"),
+                "" if first or figures.clip_loss is None else loss(figures.clip_loss),
+                _show(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
+                _show((peak := comparison.peak(number)) and peak / 2**30, "{:.2f} GiB") or "not measured",
+                f"not run: {why}"
+                if (why := comparison.why_not(number))
+                else "; ".join(filter(None, (incomplete(comparison, number), comparison.did(number)))),
+            )
+        )
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+def _show(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
