@@ -43,4 +43,4 @@ def trace(
     finally:
         counter.remove()
     schedules = {name: report["schedule"] for name, report in output.reports.items() if report["schedule"]}
-    return Trace(tuple(items), tuple(latents), tuple(evaluations), schedules, output.conditions)
+    return Trace(tuple(items), tuple(latents), tuple(evaluations), schedules)

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.results.conditions import Conditions
 
 
 @dataclass(frozen=True)
@@ -21,14 +20,12 @@ class Trace:
         latents: a tensor of all pictures' latents for every step, on the CPU.
         evaluations: how many denoiser evaluations had been made after each step.
         schedules: each accelerator's letters, one an evaluation: F full, . skipped in part.
-        conditions: of the call.
     """
 
     items: tuple[tuple[int, int], ...]
     latents: tuple[Any, ...]
     evaluations: tuple[int, ...]
     schedules: dict[str, str]
-    conditions: Conditions
 
 
 @dataclass(frozen=True)

@@ -161,7 +161,7 @@ def test_what_cannot_be_laid_side_by_side_is_refused():
 
 def test_latents_that_are_not_finite_are_no_number():
     base = trace(loaded("sd1"), ask(), ITEMS)
-    broken = Trace(base.items, tuple(x * float("nan") for x in base.latents), base.evaluations, {}, base.conditions)
+    broken = Trace(base.items, tuple(x * float("nan") for x in base.latents), base.evaluations, {})
     (found,) = diverge(base, broken)
     assert {(step.distance, step.cosine) for step in found.steps} == {(None, None)}
 

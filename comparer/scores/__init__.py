@@ -1,1 +1,0 @@
-"""Scores of finished pictures; never inside a timed region."""
