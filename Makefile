@@ -27,7 +27,7 @@ lint: $(VENV)/.installed-dev
 	$(LINT)
 
 docs: $(VENV)/.installed
-	$(BIN)/python -m comparer.readme README.md docs/accelerators.md docs/run-format.md
+	$(BIN)/python scripts/generate_docs.py README.md docs/accelerators.md docs/run-format.md
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python scripts/screenshots.py $(ARGS)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from generate_docs import up_to_date
 
 from comparer import config as options
 from comparer.checkpoints.find import names, resolve
@@ -15,7 +16,6 @@ from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.options import OPTIONS, add_arguments, from_arguments
-from comparer.readme import up_to_date
 from comparer.request.build import ask
 from comparer.request.request import Request
 from helpers.pages import serving

@@ -8,25 +8,22 @@ operations. Text encoding and decoding are outside.
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from comparer.accelerators.base import no_guidance
-from comparer.accelerators.registry import TGATE, Accelerator, parse_stack
+from comparer.accelerators.registry import Accelerator
 from comparer.accelerators.stack import accelerated
 from comparer.checkpoints.read import Checkpoint
 from comparer.engine.beside import log
 from comparer.errors import Stopped
 from comparer.models import samplers
-from comparer.models.catalog import CATALOG
 from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
-from comparer.models.tiny import native_config
 from comparer.pipelines.caveats import binned
-from comparer.request.compatibility import MODELS
 from comparer.request.request import Request, Settings
 from comparer.results.comparison import Comparison
 
@@ -205,50 +202,6 @@ def _inputs(denoiser: Any, settings: Settings, context: int) -> Any:
     return lambda time: denoiser(
         latents, time, encoder_hidden_states=prompt, added_cond_kwargs=given, return_dict=False
     )
-
-
-def table(families: Iterable[str] = MODELS, steps: int = 25) -> str:
-    """Write, in Markdown, what an evaluation of each family's published model costs and what the stacks save.
-
-    Args:
-        families: names of ``catalog.FAMILIES``, a column each.
-        steps: of DDIM with guidance, at the model's own size.
-    """
-    columns = [(CATALOG[MODELS[family]], native_config(MODELS[family])) for family in families]
-    asked = [Settings(("",), width=m.size, height=m.size, steps=steps, guidance=m.guidance) for m, _ in columns]
-    titles = [f"{m.title.removesuffix(f' {m.size}')}, {m.size}" for m, _ in columns]
-    evaluation = [
-        f"{macs(*given, settings, (), m.family) / steps / 1e12:.3f}"
-        for (m, given), settings in zip(columns, asked, strict=True)
-    ]
-    rows = [["", *titles], ["---"] * (len(titles) + 1), ["one evaluation, 10¹²", *evaluation]]
-    for name, parts in STACKS.items():
-        cells = []
-        for (model, given), settings in zip(columns, asked, strict=True):
-            gate = TGATE.usual(model.family, steps)["gate_step"]
-            built = parse_stack(parts.format(gate=gate, share=gate / steps))
-            served = all(model.family in accelerator.families for accelerator in built)
-            cells.append(f"{ratio(*given, settings, built, model.family):.2f}×" if served else "–")
-        rows.append([name, *cells])
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-STACKS = {
-    "DeepCache(interval=2)": "DeepCache(interval=2)",
-    "DeepCache(interval=3)": "DeepCache(interval=3)",
-    "DeepCache(interval=5)": "DeepCache(interval=5)",
-    "ToMe(ratio=0.5)": "ToMe(ratio=0.5)",
-    "Guidance cutoff where the gate is": "Guidance cutoff(after={share})",
-    "T-GATE that reuses no self-attention": "T-GATE(gate_step={gate}, sp_interval=1)",
-    "T-GATE": "T-GATE(gate_step={gate})",
-    "DeepCache + T-GATE": "DeepCache+T-GATE(gate_step={gate})",
-    "ToMe + DeepCache": "ToMe+DeepCache",
-    "ToMe + DeepCache + T-GATE": "ToMe+DeepCache+T-GATE(gate_step={gate})",
-}
-"""The rows of the table; the gate is T-GATE's usual one."""
-
-if __name__ == "__main__":
-    print(table())
 
 
 def count(

@@ -11,7 +11,7 @@ FAMILIES = ("sd1", "sd2", "sdxl", "pixart-alpha", "pixart-sigma")
 
 def test_overhead_lays_the_measured_call_beside_the_bare_one(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import overhead
+    import cost_overhead as overhead
 
     title, seconds, *ratios = overhead.row("tiny", tiny.loaded("sd1"), pairs=2, steps=2)
     assert title == "tiny" and float(seconds.removesuffix(" s")) > 0 and len(ratios) == 2
@@ -21,7 +21,7 @@ def test_overhead_lays_the_measured_call_beside_the_bare_one(monkeypatch):
 
 @pytest.mark.full
 def test_overhead_measures_the_demo_and_every_family():
-    head, _, *found = rows(benchmark("overhead", "--pairs", "1", "--steps", "2", "--device", "cpu"))
+    head, _, *found = rows(benchmark("cost_overhead", "--pairs", "1", "--steps", "2", "--device", "cpu"))
     assert head[0] == "pipeline"
     assert [cells[0] for cells in found] == ["demo", *(f"tiny {family}" for family in FAMILIES)]
     assert all(len(cells) == len(head) and all(cells) for cells in found)
@@ -58,7 +58,7 @@ def printed():
     stacks = ("DeepCache", "ToMe+T-GATE(gate_step=2)", "Guidance cutoff")
     given = [word for stack in stacks for word in ("--accelerator", stack)]
     given += ["--families", "sdxl", "--steps", "3", "--size", "64", "--repeats", "2", "--device", "cpu"]
-    return benchmark("accelerators", *given)
+    return benchmark("speed_accelerators", *given)
 
 
 def test_accelerators_says_on_what_it_ran(printed):
@@ -83,7 +83,7 @@ def test_accelerators_compares_with_the_packages_bit_for_bit(printed):
 def test_the_architectures_are_as_large_as_the_published_ones(monkeypatch, name, denoiser, text):
     """Millions of parameters, as the models' authors and their files have them."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from native import native
+    from speed_full_size import native
 
     from comparer.pipelines import loader
 
@@ -100,7 +100,7 @@ def test_the_architectures_are_as_large_as_the_published_ones(monkeypatch, name,
 
 def test_published_figures_stand_beside_ours(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from published import PUBLISHED, beside
+    from speed_published import PUBLISHED, beside
 
     from comparer.models.catalog import CATALOG
 
@@ -116,7 +116,7 @@ def test_published_figures_stand_beside_ours(monkeypatch):
 @pytest.mark.full  # five processes, one after another
 def test_memory_measures_each_arm_and_all_in_one_process():
     given = ("--rounds", "1", "--steps", "2", "--size", "64", "--accelerator", "DeepCache", "--device", "cpu")
-    printed = benchmark("memory", *given)
+    printed = benchmark("cost_memory", *given)
     assert "1 rounds" in printed and "2 steps, 64×64" in printed
     found = {cells[0]: cells[1:] for cells in rows(printed)}
     assert found["Baseline"][1] == "100.0"

@@ -5,9 +5,9 @@ import sys
 from dataclasses import fields
 
 import pytest
+from generate_docs import PARTS, up_to_date
 
 from comparer.accelerators.registry import REGISTRY
-from comparer.readme import PARTS, up_to_date
 from comparer.request import compatibility
 from helpers.runs import ROOT
 

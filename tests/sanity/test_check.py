@@ -80,7 +80,7 @@ def test_the_demo_is_healthy_ema_and_raw(command, tmp_path):
 def test_a_random_text_encoder_is_suspicious_and_named(command, copy):
     from random import Random
 
-    from planted import text_encoder_random
+    from sanity_planted_faults import text_encoder_random
 
     text_encoder_random(copy, Random(7))
     code, out, _ = command(copy)

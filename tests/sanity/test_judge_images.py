@@ -8,13 +8,13 @@ from shutil import copytree
 import numpy as np
 import pytest
 import torch
+from demo_model import draw as scenes
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from comparer.checkpoints.files.scan import look
 from comparer.checkpoints.inspection.card import make
 from comparer.checkpoints.read import read_folder
-from comparer.demo.evaluate import draw as scenes
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.tiny import save_tiny
 from comparer.sanity import spectrum, weight_checks

@@ -41,7 +41,7 @@ COUNTED = {
 
 @pytest.fixture(scope="module")
 def printed():
-    return benchmark("calibration", "--part", "simulated", "--runs", str(RUNS))
+    return benchmark("truth_calibration", "--part", "simulated", "--runs", str(RUNS))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_a_planted_slow_down_is_shown_as_often_as_predicted(shares):
 
 
 def test_the_document_has_what_the_command_prints(printed):
-    assert in_document("simulated") == printed.strip(), "run benchmarks/calibration.py --part simulated"
+    assert in_document("simulated") == printed.strip(), "run benchmarks/truth_calibration.py --part simulated"
 
 
 def in_document(part):
@@ -76,7 +76,7 @@ def in_document(part):
 @pytest.fixture
 def real(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    import calibration_real
+    import truth_calibration_real as calibration_real
 
     return calibration_real
 
@@ -218,7 +218,7 @@ def test_the_predicted_power_is_that_of_the_observed_spread(real):
 
 @pytest.fixture
 def tiny():
-    return benchmark("calibration", "--part", "real", "--comparisons", "1", "--seeds", "3", "--steps", "2")
+    return benchmark("truth_calibration", "--part", "real", "--comparisons", "1", "--seeds", "3", "--steps", "2")
 
 
 @pytest.mark.full
@@ -238,4 +238,4 @@ def test_the_document_has_the_rows_of_real_comparisons(real):
     same, slower = [timed(real, (1.01, 0.99))], [timed(real, (1.06, 1.04), added=0.05)]
     titles = [title for title, *_ in real.rows(same, slower)]
     _, _, *found = rows(in_document("real"))
-    assert [cells[0] for cells in found] == titles, "run benchmarks/calibration.py --part real"
+    assert [cells[0] for cells in found] == titles, "run benchmarks/truth_calibration.py --part real"

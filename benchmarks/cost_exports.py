@@ -1,6 +1,6 @@
 """What exports cost: a report's size and time, full and reduced, and a large grid's pages and memory.
 
-    python benchmarks/exports.py [--pictures 200] [--size 600] [--rows 64] [--cell 1024]
+    python benchmarks/cost_exports.py [--pictures 200] [--size 600] [--rows 64] [--cell 1024]
 
 Pictures of noise, which compress least; each part runs in a process of its own, whose peak memory over that of
 reading the run is printed.

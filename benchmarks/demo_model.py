@@ -1,4 +1,4 @@
-"""Measure the demo checkpoint: ``python -m comparer.demo.evaluate`` prints Markdown for a README.
+"""Measure the demo checkpoint: ``python benchmarks/demo_model.py`` prints Markdown for a README.
 
 Four questions: how far the pixel judge can be trusted (drawn scenes, and the same through the checkpoint's
 autoencoder); how often a generated picture shows what its caption says; how often the scorer picks a drawn
@@ -182,7 +182,7 @@ def contact_sheet(scenes: list[Scene], pictures: list[Image.Image], columns: int
 
 def main(arguments: list[str] | None = None) -> None:
     """Evaluate a checkpoint and print the tables."""
-    parser = argparse.ArgumentParser(prog="python -m comparer.demo.evaluate", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python benchmarks/demo_model.py", description=__doc__.split("\n")[0])
     parser.add_argument("--checkpoint", type=Path, default=DEMO, help="its folder (default: assets/demo)")
     parser.add_argument(
         "--captions", type=int, default=200, help="held-out captions (%(default)s); half as many others"

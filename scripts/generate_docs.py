@@ -1,4 +1,4 @@
-"""Keep what documents repeat from the code as the code has it: ``python -m comparer.readme README.md ...``.
+"""Keep what documents repeat from the code as the code has it: ``python scripts/generate_docs.py README.md ...``.
 
 A document has each part between two marks, ``<!-- options -->`` and ``<!-- /options -->`` say.
 """
@@ -12,10 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from comparer.accelerators.registry import REGISTRY, Accelerator
+from comparer.accelerators.registry import REGISTRY, Accelerator, parse_stack
+from comparer.accelerators.tgate import TGATE
+from comparer.engine.macs import macs, ratio
 from comparer.models.catalog import CATALOG
+from comparer.models.tiny import native_config
 from comparer.options import OPTIONS
 from comparer.request import compatibility
+from comparer.request.compatibility import MODELS
+from comparer.request.request import Settings
+
+ROOT = Path(__file__).parents[1]
 
 
 def options() -> str:
@@ -54,16 +61,55 @@ def _say(value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
+STACKS = {
+    "DeepCache(interval=2)": "DeepCache(interval=2)",
+    "DeepCache(interval=3)": "DeepCache(interval=3)",
+    "DeepCache(interval=5)": "DeepCache(interval=5)",
+    "ToMe(ratio=0.5)": "ToMe(ratio=0.5)",
+    "Guidance cutoff where the gate is": "Guidance cutoff(after={share})",
+    "T-GATE that reuses no self-attention": "T-GATE(gate_step={gate}, sp_interval=1)",
+    "T-GATE": "T-GATE(gate_step={gate})",
+    "DeepCache + T-GATE": "DeepCache+T-GATE(gate_step={gate})",
+    "ToMe + DeepCache": "ToMe+DeepCache",
+    "ToMe + DeepCache + T-GATE": "ToMe+DeepCache+T-GATE(gate_step={gate})",
+}
+"""The rows of the table; the gate is T-GATE's usual one."""
+
+
+def mac_table(families: Iterable[str] = MODELS, steps: int = 25) -> str:
+    """Write, in Markdown, what an evaluation of each family's published model costs and what the stacks save.
+
+    Args:
+        families: names of ``catalog.FAMILIES``, a column each.
+        steps: of DDIM with guidance, at the model's own size.
+    """
+    columns = [(CATALOG[MODELS[family]], native_config(MODELS[family])) for family in families]
+    asked = [Settings(("",), width=m.size, height=m.size, steps=steps, guidance=m.guidance) for m, _ in columns]
+    titles = [f"{m.title.removesuffix(f' {m.size}')}, {m.size}" for m, _ in columns]
+    evaluation = [
+        f"{macs(*given, settings, (), m.family) / steps / 1e12:.3f}"
+        for (m, given), settings in zip(columns, asked, strict=True)
+    ]
+    rows = [["", *titles], ["---"] * (len(titles) + 1), ["one evaluation, 10¹²", *evaluation]]
+    for name, parts in STACKS.items():
+        cells = []
+        for (model, given), settings in zip(columns, asked, strict=True):
+            gate = TGATE.usual(model.family, steps)["gate_step"]
+            built = parse_stack(parts.format(gate=gate, share=gate / steps))
+            served = all(model.family in accelerator.families for accelerator in built)
+            cells.append(f"{ratio(*given, settings, built, model.family):.2f}×" if served else "–")
+        rows.append([name, *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def multiply_accumulates() -> str:
     """Write the table of what the stacks save; it takes half a minute."""
-    from comparer.engine.macs import table
-
-    return table()
+    return mac_table()
 
 
 def run_format() -> str:
     """Write every field of ``run.json`` as Markdown, from its JSON Schema."""
-    schema = json.loads((Path(__file__).parent / "results" / "run.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "comparer" / "results" / "run.schema.json").read_text(encoding="utf-8"))
     tables = [_fields("run.json", schema)]
     for name, each in schema["$defs"].items():
         if "oneOf" in each:  # docs/accelerators.md has their parameters

@@ -1,4 +1,4 @@
-"""How much memory each arm needs, and whether a comparison needs more than that: ``python benchmarks/memory.py``.
+"""How much memory each arm needs, and whether a comparison needs more than that: ``python benchmarks/cost_memory.py``.
 
 Every figure is of a fresh process. On a CPU it is the peak resident set of the whole process, libraries and loading
 included; on a GPU the peak of what torch had allocated there during the calls, weights included. First each arm has
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 from common import PROMPT, load_average, machine, table
-from native import NAMES, native, remark
+from speed_full_size import NAMES, native, remark
 
 from comparer.accelerators.base import Accelerator
 from comparer.accelerators.registry import parse_stack

@@ -1,6 +1,6 @@
 """Plant faults in the demo checkpoint and let ``check`` judge every copy without knowing which is which.
 
-    python benchmarks/planted.py WORK
+    python benchmarks/sanity_planted_faults.py WORK
 
 Writes five healthy copies and three seeded variants of each of seven faults below ``WORK``, under names that mean
 nothing; which is which stands in ``WORK/key.json``, outside the folder that is judged. ``check`` then judges folder
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from common import machine, table
-from early import LEARNED, PARTS, begun
+from sanity_early_training import LEARNED, PARTS, begun
 
 from comparer.config import Config
 from comparer.models.catalog import DEMO

@@ -1,4 +1,4 @@
-"""Do the intervals and verdicts keep what they promise? ``python benchmarks/calibration.py``.
+"""Do the intervals and verdicts keep what they promise? ``python benchmarks/truth_calibration.py``.
 
 ``simulated`` draws thousands of comparisons whose truth is known and counts; it needs no model and takes seconds.
 The same seed gives the same counts. ``real`` makes real comparisons, twice 20 by default, and takes minutes
@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from calibration_real import SLOW_DOWN, real
 from common import ROOT, table
+from truth_calibration_real import SLOW_DOWN, real
 
 sys.path.insert(0, str(ROOT))
 

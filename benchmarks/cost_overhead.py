@@ -1,4 +1,4 @@
-"""What Comparer's measuring costs: ``python benchmarks/overhead.py``.
+"""What Comparer's measuring costs: ``python benchmarks/cost_overhead.py``.
 
 The same guided calls, alternately through ``generate`` (marks, progress, Stop, seeding) and in a bare script
 (the pipeline's ``__call__`` between two readings of the clock), on the demo checkpoint and on a tiny pipeline of

@@ -1,6 +1,6 @@
 """Train a denoiser for a while with the demo's own code, and let ``check`` judge both halves on the way.
 
-    python benchmarks/early.py WORK --steps 300 600 1000
+    python benchmarks/sanity_early_training.py WORK --steps 300 600 1000
 
 One training, stopped at each of these numbers of steps; the demo's has 3300. Everything is kept in ``WORK``: the same
 command goes on where it was stopped.

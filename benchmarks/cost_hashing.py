@@ -1,4 +1,4 @@
-"""What hashing and fingerprints cost against plain reading: ``python benchmarks/hashing.py``.
+"""What hashing and fingerprints cost against plain reading: ``python benchmarks/cost_hashing.py``.
 
 Weights files of random numbers are written, the shapes those of a U-Net's layers, and read in turns by: plain
 reading of all bytes; SHA-256 of the file; the fingerprint of its tensors; their health; both in one pass, as the

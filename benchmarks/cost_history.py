@@ -1,6 +1,6 @@
 """How long a list of a thousand runs takes: without cards, with them, and until it is seen on the page.
 
-    python benchmarks/history.py [--runs 1000] [RUN_FOLDER]
+    python benchmarks/cost_history.py [--runs 1000] [RUN_FOLDER]
 
 Copies one real run (by default a new one of the demo checkpoint: five arms, 16 pairs, 4 steps) so many times, each with
 another date and prompt, into a temporary folder.

@@ -1,4 +1,4 @@
-"""How long people wait: ``python benchmarks/start.py``.
+"""How long people wait: ``python benchmarks/cost_startup.py``.
 
 Each round starts three fresh processes: one that imports the libraries, the bare script of ``bare.py``, and the
 real server, of which a client asks for the same comparison twice (two arms, a warm-up and a call each). Every

@@ -1,4 +1,4 @@
-"""What the accelerators give, against what they skip: ``python benchmarks/accelerators.py``.
+"""What the accelerators give, against what they skip: ``python benchmarks/speed_accelerators.py``.
 
 For every accelerator and allowed stack, calls of three arms take turns: the baseline, the stack by Comparer, and
 the same stack by its packages alone, as their READMEs say. Each has an unrecorded call first. A round's calls
@@ -22,9 +22,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from common import PROMPT, alternate, arguments, center, load_average, machine, middle, pipelines_of, table
-from native import NAMES, native, remark
-from packages import applied, exists
-from published import PUBLISHED, Key, beside
+from speed_full_size import NAMES, native, remark
+from speed_packages import applied, exists
+from speed_published import PUBLISHED, Key, beside
 
 from comparer.accelerators.base import denoiser_of
 from comparer.accelerators.guard import guarded
