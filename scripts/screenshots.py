@@ -1,7 +1,7 @@
 """Take the pictures of the page that the README and docs show: ``python scripts/screenshots.py``.
 
 Starts the real app on a free port with a run folder of its own, drives it with Playwright in the system's
-Chromium, and writes ``assets/page.png`` and ``assets/screenshots/``, each as a palette PNG under 200 KB.
+Chromium, and writes ``assets/screenshots/page.png`` and ``assets/screenshots/``, each as a palette PNG under 200 KB.
 """
 
 import argparse

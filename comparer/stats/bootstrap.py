@@ -1,4 +1,4 @@
-"""The CLIP loss and its interval by resampling; docs/measuring.md explains it in words."""
+"""The CLIP loss and its interval by resampling; docs/statistics.md explains it in words."""
 
 import math
 from collections.abc import Hashable, Sequence

@@ -1,4 +1,4 @@
-"""Figures with their uncertainty: plain arithmetic on times and scores. docs/measuring.md explains each in words.
+"""Figures with their uncertainty: plain arithmetic on times and scores. docs/statistics.md explains each in words.
 
 Nothing here knows what an arm or a picture is. What is undefined is None with a reason, never a NaN; a NaN that
 comes in is refused.

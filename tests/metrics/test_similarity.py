@@ -186,7 +186,7 @@ def test_what_ssim_cannot_tell_is_as_the_document_says():
     scorer = clip.scorer_for(resolve("demo", Config()))
     found = [similarity(base, scenes.Scene(shapes, "white").draw(), scorer) for shapes in changed]
     green, none, moved = (f"{pair.ssim:.2f}" for pair in found)
-    text = " ".join((ROOT / "docs" / "quality.md").read_text(encoding="utf-8").split())
+    text = " ".join((ROOT / "docs" / "metrics.md").read_text(encoding="utf-8").split())
     assert f"made green, SSIM is {green}; removed altogether, {none}; moved by 8 pixels, {moved}." in text
     assert f"where it matters: {', '.join(f'{pair.clip_cosine:.2f}' for pair in found)}." in text
     assert f"({found[1].psnr:.1f} and {found[2].psnr:.1f} dB)" in text and found[1].ssim > found[2].ssim
@@ -195,7 +195,7 @@ def test_what_ssim_cannot_tell_is_as_the_document_says():
 def test_the_document_lists_every_scorer_and_limit():
     from comparer.metrics.scorers import SCORERS
 
-    text = (ROOT / "docs" / "quality.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     for source in SCORERS.values():
         assert f"| `{source.name}`" in text
         assert not source.repository or f"{source.architecture}, " in text and f"{source.gigabytes:g} GB" in text

@@ -68,7 +68,7 @@ def test_the_document_has_what_the_command_prints(printed):
 
 
 def in_document(part):
-    text = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
     (table,) = re.findall(rf"<!-- {part} -->\n(.*?)\n<!-- /{part} -->", text, re.DOTALL)
     return table
 
