@@ -23,7 +23,8 @@ from comparer.accelerators.registry import parse_stack
 from comparer.accelerators.stack import label
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
-from comparer.engine.compare import Finished, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished
 from comparer.engine.generate import generate
 from comparer.engine.rss_probe import peak_of_process, peak_resident
 from comparer.errors import ComparerError

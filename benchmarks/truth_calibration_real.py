@@ -25,7 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 from comparer.accelerators.base import Accelerator, Report, denoiser_of, parameter
 from comparer.config import Config
-from comparer.engine.compare import Finished, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished
 from comparer.models.families.base import FAMILIES
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.comparison import Comparison

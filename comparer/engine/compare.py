@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from comparer.config import Config
-from comparer.engine.events import Emit, Event, Finished, Progress, Seen, Waiting, in_thread
+from comparer.engine.events import Emit, Event, Waiting, in_thread
 from comparer.engine.queue import turn
 from comparer.engine.resume import continued
 from comparer.engine.runner import Run
@@ -16,8 +16,6 @@ from comparer.request.validate import check
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.runs.lock import hold
-
-__all__ = ["Finished", "Progress", "Seen", "Waiting", "check", "compare"]
 
 
 def compare(

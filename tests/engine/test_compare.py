@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from comparer.accelerators.deepcache import DeepCache
-from comparer.engine.compare import Finished, Progress, Seen, Waiting, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished, Progress, Seen, Waiting
 from comparer.errors import ComparerError
 from comparer.request.png_write import read_request
 from comparer.runs import store

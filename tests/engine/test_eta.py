@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from comparer.engine import eta
-from comparer.engine.compare import Progress, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Progress
 from comparer.engine.schedule import plan
 from helpers.runs import finish
 from helpers.small import ask

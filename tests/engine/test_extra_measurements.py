@@ -11,7 +11,8 @@ from PIL import Image
 
 from comparer.config import Config
 from comparer.engine import clock, generate
-from comparer.engine.compare import Finished, Seen, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished, Seen
 from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, plan
 from comparer.errors import ComparerError
 from comparer.metrics.similarity import similarity

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from comparer.cli.main import main
-from comparer.engine.compare import Finished, Seen, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished, Seen
 from comparer.engine.resume import continued, unmade, untraced
 from comparer.errors import ComparerError
 from comparer.request import build

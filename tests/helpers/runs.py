@@ -7,7 +7,8 @@ from pathlib import Path
 from time import monotonic
 
 from comparer.accelerators.registry import parse
-from comparer.engine.compare import Finished, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Finished
 from comparer.request.request import Arm, Request, Settings
 
 THREADS = int(os.environ.get("COMPARER_TEST_THREADS", "1"))

@@ -13,7 +13,8 @@ from comparer.accelerators.base import denoiser_of
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.spec import parse
 from comparer.config import Config
-from comparer.engine.compare import Progress, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Progress
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from comparer.engine.compare import Seen, compare
+from comparer.engine.compare import compare
+from comparer.engine.events import Seen
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
 from comparer.runs import store
