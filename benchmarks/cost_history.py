@@ -28,11 +28,11 @@ PLACES = ("top left", "top right", "bottom left", "bottom right")
 def real(folder: Path) -> Path:
     """Make one run of five arms and 16 pairs."""
     from comparer.engine.compare import compare
-    from comparer.request.build import FIVE, ask
+    from comparer.request.build import FIVE, build_request
 
     config = Config(runs=folder)
     prompts = "\n".join(f"a large red star in the {place} on a blue background" for place in PLACES)
-    request = ask(config, prompts, accelerators=FIVE, steps=8, seeds="1-4", warmups=0)
+    request = build_request(config, prompts, accelerators=FIVE, steps=8, seeds="1-4", warmups=0)
     *_, last = compare(request, config)
     return last.folder
 

@@ -32,7 +32,7 @@ def cost(work: Callable[[], Any], rounds: int) -> str:
     return f"{statistics.median(taken):.1f} ({min(taken):.1f} to {max(taken):.1f})"
 
 
-def scorer_of(source: scorers.Source) -> clip.ClipScorer:
+def scorer_of(source: scorers.ScorerWeights) -> clip.ClipScorer:
     """Load the demo's scorer, or build another one with random weights."""
     import open_clip
 

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from comparer.demo import networks
-from comparer.demo.judge import Verdict, judge
+from comparer.demo.judge import SceneVerdict, judge
 from comparer.demo.scenes import EXAMPLES, Scene, held_out, one_attribute_away, random_scene
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.stats.intervals import wilson
@@ -49,7 +49,7 @@ def share(right: Sequence[bool]) -> str:
     return f"{100 * sum(right) / len(right):.1f} % ({100 * low:.1f}–{100 * high:.1f})"
 
 
-def agrees(scene: Scene, seen: Verdict) -> tuple[bool, bool, bool, bool]:
+def agrees(scene: Scene, seen: SceneVerdict) -> tuple[bool, bool, bool, bool]:
     """Say whether the judge saw the scene's background, colour, kind, and all three."""
     (shape,) = scene.shapes
     parts = seen.background == scene.background, seen.colour == shape.colour, seen.kind == shape.kind

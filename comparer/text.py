@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 
-def shown(value: Any, most: int = 80) -> str:
+def quote(value: Any, most: int = 80) -> str:
     """Write what somebody gave, to be said in a sentence: on one line, cut, and without what is no Unicode.
 
     >>> shown(3.0), shown(10**11), shown(0.25), shown("x" * 100, 3)

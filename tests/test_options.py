@@ -16,7 +16,7 @@ from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.options import OPTIONS, add_arguments, from_arguments
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.request.request import Request
 from helpers.pages import serving
 from helpers.runs import PROMPT, ROOT
@@ -169,7 +169,7 @@ def test_passwords_are_not_shown():
 
 def test_limits_are_kept_at_the_door_and_on_the_command_line(capsys):
     config = Config(limits=Limits(prompts=2, pictures=4, steps=10, size=128))
-    assert ask(config, "a\nb", steps=10).settings.steps == 10
+    assert build_request(config, "a\nb", steps=10).settings.steps == 10
     for change, words in [
         ({"prompt": "a\nb\nc"}, "There are 3 prompts: at most 2 are allowed."),
         ({"prompt": "a", "seeds": "1-3"}, "at most 4"),
@@ -177,13 +177,13 @@ def test_limits_are_kept_at_the_door_and_on_the_command_line(capsys):
         ({"prompt": "a", "steps": 5, "size": "256"}, "8 to 128 is allowed"),
     ]:
         with pytest.raises(ComparerError, match=words):
-            ask(config, **{"steps": 5} | change)
+            build_request(config, **{"steps": 5} | change)
     assert main(["compare", PROMPT, "--max-steps", "4", "--steps", "5"]) == 2
     assert "Steps 5 is out of range: 1 to 4 is allowed." in capsys.readouterr().err
 
 
 def test_a_record_made_under_wider_limits_can_be_read():
-    wide = ask(Config(limits=Limits(steps=1000)), PROMPT, steps=1000)
+    wide = build_request(Config(limits=Limits(steps=1000)), PROMPT, steps=1000)
     assert Request.from_json(wide.to_json()) == wide
     with pytest.raises(ComparerError, match="Steps 1000"):
         Request.from_json(wide.to_json(), Limits())

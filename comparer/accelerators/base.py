@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from comparer.errors import ComparerError
 from comparer.models.families.base import FAMILIES
-from comparer.text import shown
+from comparer.text import quote
 
 
 def parameter(
@@ -55,10 +55,10 @@ class Accelerator(ABC):
             if type(value) is not expected and not (expected is float and type(value) is int):
                 kind = {"int": "a whole number", "float": "a number", "bool": "true or false"}
                 allowed = kind.get(expected.__name__, expected.__name__)
-                raise ComparerError(f"{self.title}: {item.name} '{shown(value)}' is not {allowed}.")
+                raise ComparerError(f"{self.title}: {item.name} '{quote(value)}' is not {allowed}.")
             if low is not None and not low <= value <= high:
                 raise ComparerError(
-                    f"{self.title}: {item.name} {shown(value)} is out of range: {low:g} to {high:g} is allowed."
+                    f"{self.title}: {item.name} {quote(value)} is out of range: {low:g} to {high:g} is allowed."
                 )
             if type(value) is int and expected is float:
                 object.__setattr__(self, item.name, float(value))

@@ -12,7 +12,7 @@ from comparer.accelerators.deepcache import DeepCache
 from comparer.accelerators.tgate import TGATE
 from comparer.accelerators.tome import ToMe
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 LONGEST = 300  # characters of an arm: the fullest stack has fewer
 REGISTRY: dict[str, type[Accelerator]] = {kind.title: kind for kind in (DeepCache, ToMe, TGATE, GuidanceCutoff)}
@@ -33,7 +33,7 @@ def find(name: str) -> type[Accelerator]:
     for title, kind in REGISTRY.items():
         if _plain(name) in (_plain(title), _plain(kind.__name__)):
             return kind
-    raise ComparerError(f"There is no accelerator '{shown(name)}': choose one of {', '.join(REGISTRY)}.")
+    raise ComparerError(f"There is no accelerator '{quote(name)}': choose one of {', '.join(REGISTRY)}.")
 
 
 def build(name: str, parameters: dict[str, Any]) -> Accelerator:
@@ -46,7 +46,7 @@ def build(name: str, parameters: dict[str, Any]) -> Accelerator:
     allowed = [item.name for item in fields(kind)]
     for parameter in parameters:
         if parameter not in allowed:
-            raise ComparerError(f"{kind.title} has no parameter '{shown(parameter)}': it has {', '.join(allowed)}.")
+            raise ComparerError(f"{kind.title} has no parameter '{quote(parameter)}': it has {', '.join(allowed)}.")
     return kind(**parameters)
 
 
@@ -116,8 +116,8 @@ def _read(text: str) -> tuple[str, dict[str, Any]]:
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
                 given = [(word.arg or "**", ast.literal_eval(word.value)) for word in call.keywords]
                 if len(dict(given)) < len(given):
-                    raise ComparerError(f"'{shown(text)}' gives a parameter twice: each parameter once.")
+                    raise ComparerError(f"'{quote(text)}' gives a parameter twice: each parameter once.")
                 return match[1].strip(), dict(given)
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             pass
-    raise ComparerError(f"'{shown(text)}' is not an accelerator: write it as DeepCache(interval=3).")
+    raise ComparerError(f"'{quote(text)}' is not an accelerator: write it as DeepCache(interval=3).")

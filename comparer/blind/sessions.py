@@ -21,7 +21,7 @@ from comparer.blind.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, pref
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
 from comparer.runs import store
-from comparer.text import shown
+from comparer.text import quote
 
 try:
     import fcntl
@@ -99,7 +99,7 @@ def trials(items: Sequence[tuple[int, int]], arm: int, seed: int) -> tuple[Trial
     2
     """
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
-        raise ComparerError(f"The seed '{shown(seed)}' is not a whole number from 0 to {MOST_SEED}.")
+        raise ComparerError(f"The seed '{quote(seed)}' is not a whole number from 0 to {MOST_SEED}.")
     drawn = random.Random(seed)
     first = drawn.random() < 0.5
 
@@ -126,7 +126,7 @@ def load(folder: Path) -> list[Session]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        why = f"{type(error).__name__}: {shown(error)}"
+        why = f"{type(error).__name__}: {quote(error)}"
         raise ComparerError(f"{where} is damaged and was left as it is; move it away to judge anew ({why}).") from error
 
 
@@ -157,7 +157,7 @@ def cast(folder: Path, id_: str, number: int, vote: str) -> Session:
         ComparerError: there is no such session or vote, or the file cannot be read or written.
     """
     if vote not in VOTES:
-        raise ComparerError(f"The vote '{shown(vote)}' is none of {', '.join(VOTES)}.")
+        raise ComparerError(f"The vote '{quote(vote)}' is none of {', '.join(VOTES)}.")
 
     def voted(session: Session) -> Session:
         awaited = number == len(session.votes) and not session.over

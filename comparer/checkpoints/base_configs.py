@@ -13,7 +13,7 @@ from comparer.checkpoints.files.layout import Layout
 from comparer.errors import ComparerError
 from comparer.models.families.base import FAMILIES
 from comparer.models.libraries import prepare
-from comparer.text import shown
+from comparer.text import quote
 
 CONFIGS = ASSETS / "configs"
 TOKENIZER = CONFIGS / "tokenizer"
@@ -72,7 +72,7 @@ def frame(about: str) -> Frame:
     """
     if about not in _FAMILIES:
         raise ComparerError(
-            f"Which Stable Diffusion '{shown(about)}' is cannot be told without its text encoder: one of "
+            f"Which Stable Diffusion '{quote(about)}' is cannot be told without its text encoder: one of "
             f"{', '.join(_FAMILIES)} can be loaded."
         )
     return frame_of(_FAMILIES[about])
@@ -97,13 +97,13 @@ def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:
     marks, metadata = {tensor.name for tensor in layout.extra}, layout.metadata or {}
     if edm := sorted(name for name in marks if name.startswith("edm_")):
         raise ComparerError(
-            f"'{shown(Path(layout.path).name)}' has '{shown(edm[0])}', the mark of EDM's noise levels, which are not "
+            f"'{quote(Path(layout.path).name)}' has '{quote(edm[0])}', the mark of EDM's noise levels, which are not "
             "served."
         )
     if said := metadata.get("modelspec.prediction_type"):
         if said.lower() not in _SAID:
-            raise ComparerError(f"The prediction type '{shown(said)}' in the file's metadata is not served.")
-        return _SAID[said.lower()], f"the file's metadata say '{shown(said)}'"
+            raise ComparerError(f"The prediction type '{quote(said)}' in the file's metadata is not served.")
+        return _SAID[said.lower()], f"the file's metadata say '{quote(said)}'"
     if "v_pred" in marks:
         return V, "the file has the mark 'v_pred'"
     known = frame(layout.about)

@@ -18,7 +18,7 @@ from comparer.checkpoints.files.layout import Part
 from comparer.checkpoints.files.tensors import Tensor
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
-from comparer.text import shown
+from comparer.text import quote
 
 # In files, but no weights of the module: counters, and constants that the module makes itself.
 _BOOKKEEPING = re.compile(r"(^|\.)(position_ids|logit_scale|attn_mask|num_updates|decay)$")
@@ -93,12 +93,12 @@ def fit(part: Part, config: dict[str, Any], target: Any) -> Fit:
         ComparerError: the names are not known, two are of the same tensor, or diffusers' converter cannot convert them.
     """
     if not part.named:
-        raise ComparerError(f"{shown(part.source, 200)} is a list without names, which cannot be loaded.")
+        raise ComparerError(f"{quote(part.source, 200)} is a list without names, which cannot be loaded.")
     wanted = target.state_dict(keep_vars=True)
     moves = _moves(part, config, target)
     given = {name: shape for move in moves for name, shape in move.gives.items()}
     if twice := [name for name, count in Counter(name for move in moves for name in move.gives).items() if count > 1]:
-        raise ComparerError(f"{shown(part.source, 200)} has {len(twice)} tensors twice ({shown(twice[0])}).")
+        raise ComparerError(f"{quote(part.source, 200)} has {len(twice)} tensors twice ({quote(twice[0])}).")
     there = {id(wanted[name]) for name in given if name in wanted}
     return Fit(
         tuple(moves),
@@ -134,13 +134,13 @@ def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> 
     kind: Any = getattr(library, name, None)
     known = isinstance(kind, type) and issubclass(kind, getattr(library, base))
     if not known:
-        raise ComparerError(f"A configuration names the class '{shown(name)}', which {library.__name__} has not.")
+        raise ComparerError(f"A configuration names the class '{quote(name)}', which {library.__name__} has not.")
     # Buffers that no file holds are computed, so they need memory.
     with init_empty_weights(include_buffers=False) if empty else nullcontext():
         try:
             made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
         except StrictDataclassError as error:  # transformers' own, which is none of Python's
-            raise ComparerError(f"The configuration of a {shown(name)} is damaged: {shown(error, 200)}.") from error
+            raise ComparerError(f"The configuration of a {quote(name)} is damaged: {quote(error, 200)}.") from error
     return tied(made).eval()
 
 
@@ -170,8 +170,8 @@ def _moves(part: Part, config: dict[str, Any], target: Any) -> list[_Move]:
         else:
             moves = [_Move(t, {t.name: t.shape}, partial(_as, t.name, t.shape)) for t in tensors]
     except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
-        said = f"it lacks {shown(error)}" if isinstance(error, KeyError) else shown(error, 200)
-        raise ComparerError(f"{shown(part.source, 200)} cannot be converted as a {part.component}: {said}.") from error
+        said = f"it lacks {quote(error)}" if isinstance(error, KeyError) else quote(error, 200)
+        raise ComparerError(f"{quote(part.source, 200)} cannot be converted as a {part.component}: {said}.") from error
     old = {name: name for move in moves for name in move.gives}
     if hasattr(target, "_fix_state_dict_keys_on_load"):  # a VAE of 2022 says query, key, value, proj_attn
         target._fix_state_dict_keys_on_load(old)

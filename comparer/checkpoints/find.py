@@ -16,7 +16,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG, DEMO, Model
-from comparer.text import shown
+from comparer.text import quote
 
 FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
 
@@ -73,7 +73,7 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     """
     weights = Weights(asked) if isinstance(asked, str) else asked
     name, roots = weights.checkpoint, tuple(root.resolve() for root in config.checkpoints)
-    path = None if name in CATALOG else place(name, config)
+    path = None if name in CATALOG else resolve_path(name, config)
     over = path if path and (weights.base or not (path / "model_index.json").is_file()) else None
     if path and over is None:
         found = read_folder(path, name)
@@ -86,7 +86,7 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     vae = _vae(weights.vae, config) if weights.vae else None
     homes = [_home(folder) for folder in (found.folder, found.base, vae) if folder]
     within = (*roots, *homes)
-    loras = tuple((_lora(place(file, config, "LoRA"), within), weight) for file, weight in weights.loras)
+    loras = tuple((_lora(resolve_path(file, config, "LoRA"), within), weight) for file, weight in weights.loras)
     found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=within)
     for file in (file for sub in (found.base or found.folder).glob("tokenizer*") for file in (sub, *sub.glob("*"))):
         inside(file, within)  # diffusers reads them by itself
@@ -94,7 +94,7 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
         try:
             denoiser = sources(found)[found.family.denoiser]
         except ComparerError as error:
-            raise ComparerError(f"'{shown(name)}' could not be loaded: {error}") from error
+            raise ComparerError(f"'{quote(name)}' could not be loaded: {error}") from error
         if over and denoiser.config != found.folder / found.family.denoiser:
             found = with_config(found, denoiser.config, name)
     return found
@@ -104,7 +104,7 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
     """Find what has the configurations, and the components that the weights at a path lack."""
     name, layout = weights.checkpoint, seen(path, roots)
     if layout.kind == kinds.LORA:
-        raise ComparerError(f"'{shown(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={shown(name)}'.")
+        raise ComparerError(f"'{quote(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={quote(name)}'.")
     if layout.kind == kinds.ORIGINAL and not weights.base:
         frame = base_configs.frame(layout.about)
         found = read_folder(frame.folder, name, words=base_configs.TOKENIZER)
@@ -117,8 +117,8 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
         return replace(base, model=replace(base.model, name=name, title=title))
     held = ", ".join(dict.fromkeys(part.component for part in layout.parts))
     raise ComparerError(
-        f"'{shown(name)}' is no diffusers checkpoint: it has no model_index.json. It holds {shown(held)}; say which "
-        f"checkpoint has the rest, as in '{shown(name)}; base=demo'."
+        f"'{quote(name)}' is no diffusers checkpoint: it has no model_index.json. It holds {quote(held)}; say which "
+        f"checkpoint has the rest, as in '{quote(name)}; base=demo'."
     )
 
 
@@ -126,9 +126,9 @@ def _base(name: str, config: Config) -> Checkpoint:
     """Find a base: configurations at least; weights are looked for where those that lie over it have none."""
     if name in CATALOG:
         return _catalogued(name, config)
-    path = place(name, config, "base")
+    path = resolve_path(name, config, "base")
     if not (path / "model_index.json").is_file():
-        raise ComparerError(f"The base '{shown(name)}' is no diffusers checkpoint: it has no model_index.json.")
+        raise ComparerError(f"The base '{quote(name)}' is no diffusers checkpoint: it has no model_index.json.")
     return read_folder(path, name)
 
 
@@ -156,7 +156,7 @@ def weight(model: Model) -> str:
     return f"about {model.gigabytes:g} GB in half precision"
 
 
-def place(name: str, config: Config, what: str = "checkpoint") -> Path:
+def resolve_path(name: str, config: Config, what: str = "checkpoint") -> Path:
     """Return the file or folder that is called so, inside the checkpoint folders.
 
     Raises:
@@ -170,14 +170,14 @@ def place(name: str, config: Config, what: str = "checkpoint") -> Path:
         candidates = [path.resolve() for path in candidates]
         found = next((path for path in candidates if path.exists()), None)
     except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
-        raise ComparerError(f"There is no {what} '{shown(name)}': {known}.") from None
+        raise ComparerError(f"There is no {what} '{quote(name)}': {known}.") from None
     roots = [root.resolve() for root in config.checkpoints]
     if found and any(found.is_relative_to(root) for root in roots):
         return found
     if candidates and not any(path.is_relative_to(root) for path in candidates for root in roots):
         where = ", ".join(map(str, config.checkpoints)) or "none is set: start with --checkpoints DIR"
-        raise ComparerError(f"'{shown(name)}' is outside the checkpoint folders ({where}).")
-    raise ComparerError(f"There is no {what} '{shown(name)}': {known}.")
+        raise ComparerError(f"'{quote(name)}' is outside the checkpoint folders ({where}).")
+    raise ComparerError(f"There is no {what} '{quote(name)}': {known}.")
 
 
 def _under(name: str, root: str) -> bool:
@@ -186,7 +186,7 @@ def _under(name: str, root: str) -> bool:
 
 def _vae(name: str, config: Config) -> Path:
     if name not in CATALOG:
-        return place(name, config)
+        return resolve_path(name, config)
     found = _catalogued(name, config)
     return (found.base or found.folder) / "vae"
 
@@ -197,9 +197,9 @@ def _lora(path: Path, within: tuple[Path, ...]) -> Path:
     files = {tensor.file for part in layout.parts for tensor in part.tensors}
     if layout.kind != kinds.LORA or len(files) != 1:
         raise ComparerError(
-            f"'{shown(path.name)}' is no LoRA."
+            f"'{quote(path.name)}' is no LoRA."
             if len(files) == 1
-            else f"Which LoRA of '{shown(path.name)}' is meant? Name its file."
+            else f"Which LoRA of '{quote(path.name)}' is meant? Name its file."
         )
     return Path(files.pop())
 

@@ -10,7 +10,7 @@ from comparer.errors import ComparerError
 from comparer.models import hub, samplers
 from comparer.models.catalog import DEMO, Model
 from comparer.models.families.base import FAMILIES, Family
-from comparer.text import shown
+from comparer.text import quote
 
 # What every sampler knows; some other values fail in the middle of a run.
 SCHEDULER = {
@@ -124,7 +124,7 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
         there = {part: [v for v in (None, "fp16") if hub.whole(place, v)] for part, place in places.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
-        raise ComparerError(f"'{name}' is a damaged checkpoint: {kind}{shown(error, 300)}.") from error
+        raise ComparerError(f"'{name}' is a damaged checkpoint: {kind}{quote(error, 300)}.") from error
     return Checkpoint(
         Model(name, name, str(folder), family.name, size, family.guidance, sampler=samplers.named(scheduler)),
         folder,
@@ -148,7 +148,7 @@ def with_config(checkpoint: Checkpoint, config: Path, name: str) -> Checkpoint:
         denoiser, vae = read_json(config / "config.json"), read_json(rest / "vae" / "config.json")
         _check(checkpoint.family, denoiser, vae, read_json(rest / "scheduler" / "scheduler_config.json"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ComparerError(f"'{name}' is a damaged checkpoint: {shown(error, 300)}.") from error
+        raise ComparerError(f"'{name}' is a damaged checkpoint: {quote(error, 300)}.") from error
     size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
     return replace(checkpoint, denoiser=denoiser, model=replace(checkpoint.model, size=size))
 
@@ -171,22 +171,22 @@ def _check(family: Family, denoiser: dict, vae: dict, scheduler: dict) -> None:
     _whole("sample_size", denoiser["sample_size"])
     _wholes("vae's block_out_channels", vae["block_out_channels"])
     if not isinstance(kind := denoiser["_class_name"], str):
-        raise ValueError(f"its denoiser's class {shown(kind)} is no name")
+        raise ValueError(f"its denoiser's class {quote(kind)} is no name")
     if family.denoiser == "unet":
         levels = len(_wholes("block_out_channels", denoiser["block_out_channels"]))
         layers, kinds = denoiser.get("layers_per_block", 2), denoiser["down_block_types"]
         _wholes("layers_per_block", layers if isinstance(layers, list) else [layers] * levels, levels)
         if not isinstance(kinds, list) or len(kinds) != levels or not all(isinstance(kind, str) for kind in kinds):
-            raise ValueError(f"its down_block_types {shown(kinds)} are not {levels} names")
+            raise ValueError(f"its down_block_types {quote(kinds)} are not {levels} names")
         if not isinstance(middle := denoiser.get("mid_block_type"), str | None):
-            raise ValueError(f"its mid_block_type {shown(middle)} is no name")
+            raise ValueError(f"its mid_block_type {quote(middle)} is no name")
     factor = vae.get("scaling_factor", 1.0)
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < float("inf"):
-        raise ValueError(f"its vae's scaling_factor {shown(factor)} is no number above 0")
+        raise ValueError(f"its vae's scaling_factor {quote(factor)} is no number above 0")
     _whole("num_train_timesteps", scheduler.get("num_train_timesteps", 1000), FEWEST_TIMESTEPS)
     for name, allowed in SCHEDULER.items():
         if (value := scheduler.get(name, allowed[0])) not in allowed:
-            raise ValueError(f"its {name} {shown(value)} is none of {', '.join(allowed)}")
+            raise ValueError(f"its {name} {quote(value)} is none of {', '.join(allowed)}")
 
 
 def _tokenizer(text_encoder: str) -> str:
@@ -197,17 +197,17 @@ def _known(part: str, said: Any) -> None:
     """Refuse a component that the index does not name, or names as of another library than the families' own."""
     names = isinstance(said, list) and len(said) == 2 and all(isinstance(word, str) for word in said)
     if not names or said[0] not in ("diffusers", "transformers"):
-        raise ValueError(f"its model_index.json says {shown(said)} of the {part}, which is no class of diffusers")
+        raise ValueError(f"its model_index.json says {quote(said)} of the {part}, which is no class of diffusers")
 
 
 def _whole(name: str, value: Any, least: int = 1, most: int = 10**9) -> None:
     if type(value) is not int or not least <= value <= most:
-        raise ValueError(f"its {name} {shown(value)} is not a whole number from {least} to {most}")
+        raise ValueError(f"its {name} {quote(value)} is not a whole number from {least} to {most}")
 
 
 def _wholes(name: str, values: Any, number: int = 0) -> list:
     if not isinstance(values, list) or not values or len(values) != (number or len(values)):
-        raise ValueError(f"its {name} {shown(values)} is not a list of {number or 'some'} whole numbers")
+        raise ValueError(f"its {name} {quote(values)} is not a list of {number or 'some'} whole numbers")
     for value in values:
         _whole(name, value)
     return values
@@ -217,7 +217,7 @@ def _family(kind: str, folder: Path, name: str) -> Family:
     families = [family for family in FAMILIES.values() if family.pipeline == kind]
     if not families:
         served = ", ".join(dict.fromkeys(family.pipeline for family in FAMILIES.values()))
-        raise ComparerError(f"'{name}' is a {shown(kind)}: served are {served}.")
+        raise ComparerError(f"'{name}' is a {quote(kind)}: served are {served}.")
     if len(families) == 1:
         return families[0]
     unet = read_json(folder / "unet" / "config.json")  # Stable Diffusion 2 projects linearly around its attention

@@ -11,7 +11,7 @@ from comparer.checkpoints.files.scan import look
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
         folder = checkpoint.folder if component == family.denoiser else frame
         source = _over(over, component, frame, within, half, wanted) if over else None
         if source is None and over and wanted:
-            raise ComparerError(f"'{shown(over.name)}' has no {component}, so none of its {wanted} weights.")
+            raise ComparerError(f"'{quote(over.name)}' has no {component}, so none of its {wanted} weights.")
         if source is None:
             own = "" if over else half  # which half is asked of what lies over the base, not of the base
             source = _of(seen(folder, within, checkpoint.parts), component, folder, folder, own, wanted)
@@ -66,7 +66,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
     if over and not any(source.path == over for source in found.values()):
         held = ", ".join(dict.fromkeys(part.component for part in seen(over, within).parts))
         raise ComparerError(
-            f"'{shown(over.name)}' holds {shown(held)}, and nothing that a {family.title} has: choose another base."
+            f"'{quote(over.name)}' holds {quote(held)}, and nothing that a {family.title} has: choose another base."
         )
     return found
 
@@ -108,8 +108,8 @@ def _only(layout: Layout, part: Part, why: str) -> tuple[Part, str]:
     if others := rivals(layout, part):
         there = ", ".join(each.source for each in (part, *others))
         raise ComparerError(
-            f"'{shown(Path(layout.path).name)}' has {len(others) + 1} sets of weights for its {part.component}, and "
-            f"nothing says which is meant: {shown(there, 200)}; name one of the files, or save the one alone."
+            f"'{quote(Path(layout.path).name)}' has {len(others) + 1} sets of weights for its {part.component}, and "
+            f"nothing says which is meant: {quote(there, 200)}; name one of the files, or save the one alone."
         )
     return part, why
 
@@ -128,7 +128,7 @@ def _own_vae(path: Path, frame: Path, within: tuple[Path, ...]) -> Source:
     layout = seen(folder, within)
     named = "vae" if layout.of("vae") else UNKNOWN
     if not layout.of(named):
-        raise ComparerError(f"'{shown(path.name)}' has no autoencoder.")
+        raise ComparerError(f"'{quote(path.name)}' has no autoencoder.")
     part, _ = _only(layout, *choose(layout, named))
     config = folder if (folder / "config.json").is_file() else frame / "vae"
     return Source("vae", part, "asked for.", folder, config)

@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 HALVES = ("ema", "raw")
 DTYPES = ("float32", "float16", "bfloat16")
@@ -47,9 +47,9 @@ class Weights:
             if not isinstance(getattr(self, name), str):
                 raise ComparerError(f"The {name} of the weights is not text.")
         if self.half not in ("", *HALVES):
-            raise ComparerError(f"There are no '{shown(self.half)}' weights: choose {' or '.join(HALVES)}.")
+            raise ComparerError(f"There are no '{quote(self.half)}' weights: choose {' or '.join(HALVES)}.")
         if self.dtype not in ("", *DTYPES):
-            raise ComparerError(f"'{shown(self.dtype)}' is not a dtype of weights: choose {', '.join(DTYPES)}.")
+            raise ComparerError(f"'{quote(self.dtype)}' is not a dtype of weights: choose {', '.join(DTYPES)}.")
         if not isinstance(self.incomplete, bool):
             raise ComparerError("Whether tensors may be missing is neither yes nor no.")
         if len(self.loras) > MOST_LORAS:
@@ -58,7 +58,7 @@ class Weights:
             if len(lora) != 2 or not isinstance(lora[0], str) or not lora[0]:
                 raise ComparerError("A LoRA is written as FILE or FILE:WEIGHT.")
             if isinstance(lora[1], bool) or not isinstance(lora[1], int | float) or not math.isfinite(lora[1]):
-                raise ComparerError(f"The weight '{shown(lora[1])}' of a LoRA is not a number.")
+                raise ComparerError(f"The weight '{quote(lora[1])}' of a LoRA is not a number.")
             if not -10 <= lora[1] <= 10:
                 raise ComparerError(f"The weight {lora[1]:g} of a LoRA is out of range: -10 to 10 is allowed.")
 
@@ -125,7 +125,7 @@ def parse(text: str, like: Weights | None = None) -> Weights:
             continue
         elif not equals or key not in _KEYS:
             raise ComparerError(
-                f"'{shown(word)}' is not known: after the checkpoint write {', '.join(f'{k}=…' for k in _KEYS)}."
+                f"'{quote(word)}' is not known: after the checkpoint write {', '.join(f'{k}=…' for k in _KEYS)}."
             )
         elif not value:
             raise ComparerError(f"'{key}=' has no value.")
@@ -154,5 +154,5 @@ def _lora(value: str) -> tuple[str, float]:
 
 def _yes(value: str) -> bool:
     if value not in ("yes", "no"):
-        raise ComparerError(f"'incomplete={shown(value)}' is neither yes nor no.")
+        raise ComparerError(f"'incomplete={quote(value)}' is neither yes nor no.")
     return value == "yes"

@@ -9,14 +9,14 @@ from dataclasses import replace
 from typing import Any
 
 from comparer.checkpoints.inspection import describe as words
-from comparer.checkpoints.inspection.card import Card
+from comparer.checkpoints.inspection.card import CheckpointCard
 from comparer.cli.tables import columns
 from comparer.engine.events import Progress, Waiting
 from comparer.options import add_arguments, from_arguments
 from comparer.sanity.check import check
 from comparer.sanity.judge import TOLD
-from comparer.sanity.report import CALLED, MEASURES, REPORT, Report, measures, scores
-from comparer.text import printable, shown
+from comparer.sanity.report import CALLED, MEASURES, REPORT, SanityReport, measures, scores
+from comparer.text import printable, quote
 
 
 def add(commands: Any) -> None:
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     return report.judgement.exit_code
 
 
-def describe(report: Report) -> Iterator[str]:
+def describe(report: SanityReport) -> Iterator[str]:
     """Write a report as lines of plain text, the judgement last."""
     if report.card:
         yield from card(report.card)
@@ -73,20 +73,20 @@ def describe(report: Report) -> Iterator[str]:
         yield from columns([MEASURES, *measures(half)])
         yield ""
     yield from scores(report)
-    yield from (f"Note: {shown(note, 300)}" for note in report.judgement.notes)
+    yield from (f"Note: {quote(note, 300)}" for note in report.judgement.notes)
     if report.folder:
         yield f"{len(report.pictures)} pictures and {REPORT} in {report.seconds:.0f} s: {report.folder}"
-    yield from (f"Also: {shown(reason, 500)}" for reason in report.judgement.reasons[TOLD:])
-    yield shown(report.judgement.line, 2000)
+    yield from (f"Also: {quote(reason, 500)}" for reason in report.judgement.reasons[TOLD:])
+    yield quote(report.judgement.line, 2000)
 
 
-def card(made: Card) -> Iterator[str]:
+def card(made: CheckpointCard) -> Iterator[str]:
     """Write what a weights card says in one line for every set of weights; ``inspect`` has the rest."""
     layout = made.layout
     yield layout.path
     yield f"  {layout.kind}{f', {layout.about}' if layout.about else ''}"
     if layout.configs:
-        yield "  " + ", ".join(f"{key} {shown(value)}" for key, value in layout.configs.items())
+        yield "  " + ", ".join(f"{key} {quote(value)}" for key, value in layout.configs.items())
     yield from columns(
         (
             each.part.title,

@@ -11,7 +11,7 @@ from comparer.cli.progress import run
 from comparer.config import Config
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
-from comparer.request.build import FIVE, ask
+from comparer.request.build import FIVE, build_request
 from comparer.request.parse import read_prompts
 from comparer.request.request import NOISE, NOISE_HELP, Request
 
@@ -95,7 +95,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _asked(options: argparse.Namespace, config: Config) -> Request:
-    return ask(
+    return build_request(
         config,
         "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
         options.checkpoint,

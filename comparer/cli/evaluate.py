@@ -11,12 +11,12 @@ from comparer.config import Config
 from comparer.engine.events import Finished, Progress
 from comparer.errors import ComparerError
 from comparer.evaluation import assertions, batch, sweep
-from comparer.evaluation.batch import Card, Evaluation
+from comparer.evaluation.batch import Evaluation, ExperimentCard
 from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
-from comparer.request.request import ALSO, NOISE, NOISE_HELP
+from comparer.request.request import EXTRA_MEASUREMENTS, NOISE, NOISE_HELP
 from comparer.stats.verdict import DEFAULT, Thresholds
 
 PROMPTS = DEMO.parent / "prompts"
@@ -29,7 +29,7 @@ TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)};
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
     """Add what ``compare`` and ``evaluate`` can measure besides, and what their verdicts go by."""
-    told = "; ".join(f"{name}: {what}" for name, what in ALSO.items())
+    told = "; ".join(f"{name}: {what}" for name, what in EXTRA_MEASUREMENTS.items())
     parser.add_argument(
         "--also", action="append", default=[], metavar="X", help=f"measure besides; may be repeated. {told}"
     )
@@ -142,7 +142,7 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
     elif options.num_samples is not None:
         given["prompt"] = sweep.first(given["prompt"], options.num_samples)
     cells = sweep.cells(config, given)
-    card = Card(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
+    card = ExperimentCard(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
     folder = Path(options.out) if options.out else batch.new_folder(config.runs)
     return batch.begin(Evaluation(folder, cells, card, Thresholds(options.worthwhile, options.bearable)))
 

@@ -10,7 +10,7 @@ from comparer.options import add_arguments, from_arguments
 from comparer.reporting.grid import selection
 from comparer.results.comparison import Comparison
 from comparer.runs import store
-from comparer.text import shown
+from comparer.text import quote
 
 
 def add(commands: Any) -> None:
@@ -87,12 +87,12 @@ def _arms(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     if not re.fullmatch(r"\d{1,4}(,\d{1,4})*", text):
-        raise ComparerError(f"The arms '{shown(text)}' are no numbers such as 0,2.")
+        raise ComparerError(f"The arms '{quote(text)}' are no numbers such as 0,2.")
     return tuple(map(int, text.split(",")))
 
 
 def _pair(text: str) -> tuple[int, int, int]:
     if not re.fullmatch(r"\d{1,4}:[1-9]\d{0,5}:\d{1,10}", text):
-        raise ComparerError(f"'{shown(text)}' is no pair: write the arm, the prompt's number and the seed, as 1:1:42.")
+        raise ComparerError(f"'{quote(text)}' is no pair: write the arm, the prompt's number and the seed, as 1:1:42.")
     arm, prompt, seed = map(int, text.split(":"))
     return arm, prompt - 1, seed

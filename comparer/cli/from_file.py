@@ -8,7 +8,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.request.request import Request
 from comparer.request.restore import restore
-from comparer.text import shown
+from comparer.text import quote
 
 EXCLUDED = (
     "prompt", "prompts", "accelerator", "all_five", "checkpoint", "variant", "negative_prompt", "sampler", "steps",
@@ -43,5 +43,5 @@ def ask(options: argparse.Namespace, config: Config) -> Request:
     path = Path(options.source)
     found = restore(path, config)
     if found.missing:
-        raise ComparerError(f"'{shown(path.name)}' asks for what cannot be had here: {' '.join(found.missing)}")
+        raise ComparerError(f"'{quote(path.name)}' asks for what cannot be had here: {' '.join(found.missing)}")
     return replace(found.request, limits=config.limits)

@@ -11,7 +11,7 @@ from comparer.results import side_by_side
 from comparer.results.comparison import Comparison
 from comparer.runs import index, store
 from comparer.runs.index import Entry
-from comparer.text import printable, shown
+from comparer.text import printable, quote
 
 
 def add(commands: Any) -> None:
@@ -50,7 +50,7 @@ def describe(entry: Entry) -> list[str]:
     when = f"{card.created[:16].replace('T', ' ')} UTC"
     if card.damaged:
         return [entry.name, f"  {when}, damaged: {card.damaged}"]
-    prompt = shown(card.prompts[0] if card.prompts else "", 100)
+    prompt = quote(card.prompts[0] if card.prompts else "", 100)
     more = f" and {len(card.prompts) - 1} more" if len(card.prompts) > 1 else ""
     return [
         entry.name,
@@ -70,7 +70,7 @@ def _two(names: list[str], seen: list[Comparison]) -> list[str]:
 
 
 def _line(text: str) -> str:
-    return shown(text, 60) or "–"
+    return quote(text, 60) or "–"
 
 
 def _delete(runs: Path, name: str, yes: bool) -> list[str]:

@@ -10,8 +10,8 @@ from typing import Any
 
 from comparer.checkpoints.inspection import compare
 from comparer.checkpoints.inspection import describe as words
-from comparer.checkpoints.inspection.card import Card, Seen, make
-from comparer.checkpoints.inspection.compare import Half, Pair
+from comparer.checkpoints.inspection.card import CheckpointCard, WeightSetReport, make
+from comparer.checkpoints.inspection.compare import MatchedWeights, Pair
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.inspection.health import Distances
 from comparer.cli.tables import columns
@@ -19,7 +19,7 @@ from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.options import add_arguments, from_arguments
-from comparer.text import printable, shown
+from comparer.text import printable, quote
 
 CACHE = "cache/hashes.json"  # in the runs folder
 
@@ -72,11 +72,13 @@ def _path(name: str) -> Path:
                 raise ComparerError(f"{CATALOG[name].title} is not on this machine.")
             return found[0]
     except (OSError, ValueError):
-        raise ComparerError(f"There is nothing at '{shown(name)}'.") from None
+        raise ComparerError(f"There is nothing at '{quote(name)}'.") from None
     return path
 
 
-def _plain(cards: list[Card], pairs: list[Pair], halves: list[Half], options: argparse.Namespace) -> dict[str, Any]:
+def _plain(
+    cards: list[CheckpointCard], pairs: list[Pair], halves: list[MatchedWeights], options: argparse.Namespace
+) -> dict[str, Any]:
     made: dict[str, Any] = {"checkpoints": [card.to_json() for card in cards]}
     if options.other:
         made["compared"] = [pair.to_json() for pair in pairs]
@@ -85,7 +87,7 @@ def _plain(cards: list[Card], pairs: list[Pair], halves: list[Half], options: ar
     return made
 
 
-def describe(card: Card) -> Iterator[str]:
+def describe(card: CheckpointCard) -> Iterator[str]:
     """Write a card as lines of plain text."""
     layout = card.layout
     yield layout.path
@@ -118,14 +120,14 @@ def describe(card: Card) -> Iterator[str]:
         yield from ("", told)
     if card.extra:
         yield from ("", "Tensors that no component takes, by prefix")
-        yield from columns((shown(prefix), str(count)) for prefix, count in card.extra.items())
+        yield from columns((quote(prefix), str(count)) for prefix, count in card.extra.items())
     for curve in card.curves:
         yield f"  {words.curve(curve)}"
     if layout.notes:
-        yield from ("", *(f"Note: {shown(note, 300)}" for note in layout.notes))
+        yield from ("", *(f"Note: {quote(note, 300)}" for note in layout.notes))
 
 
-def _part(each: Seen) -> Iterator[str]:
+def _part(each: WeightSetReport) -> Iterator[str]:
     part = each.part
     yield f"  {part.title}: {part.source}"
     kind = f"{part.class_name}, " if part.class_name else ""
@@ -139,7 +141,7 @@ def _part(each: Seen) -> Iterator[str]:
 
 
 def _blocks(found: Distances) -> Iterator[str]:
-    yield from columns((shown(block.name), words.distance(block.distance)) for block in found.blocks)
+    yield from columns((quote(block.name), words.distance(block.distance)) for block in found.blocks)
     yield from (f"  {line}" for line in words.unpaired(found))
 
 
@@ -161,7 +163,7 @@ def _compared(pairs: list[Pair]) -> Iterator[str]:
                 yield from ("  " + line for line in _blocks(pair.distances))
 
 
-def _matched(halves: list[Half]) -> Iterator[str]:
+def _matched(halves: list[MatchedWeights]) -> Iterator[str]:
     yield "Against the training output"
     yield from columns(
         (

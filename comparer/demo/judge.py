@@ -23,7 +23,7 @@ PALETTE = np.array([COLOURS[name] for name in NAMES], dtype=np.float32)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SceneVerdict:
     """What a picture shows. ``colour`` is None where nothing stands out from the background, ``kind`` where
     what stands out resembles no kind (overlap below 0.65 with the best template).
     """
@@ -33,7 +33,7 @@ class Verdict:
     kind: str | None
 
 
-def judge(picture: Image.Image) -> Verdict:
+def judge(picture: Image.Image) -> SceneVerdict:
     """Read background, colour and kind of a one-shape scene from its pixels.
 
     Args:
@@ -55,19 +55,19 @@ def judge(picture: Image.Image) -> Verdict:
     # The pixels farthest from the background are the shape's own: blends at its edge lie nearer, and are left out.
     far = float(np.partition(distance, -CORE, axis=None)[-CORE])
     if far < FAINT:
-        return Verdict(NAMES[background], None, None)
+        return SceneVerdict(NAMES[background], None, None)
     core = pixels[distance > 0.8 * far]
     classes = _nearest(core)
     votes = np.bincount(classes, minlength=len(NAMES))
     votes[background] = 0
     colour = int(votes.argmax())
     if not votes[colour]:
-        return Verdict(NAMES[background], None, None)
+        return SceneVerdict(NAMES[background], None, None)
     paint = np.median(core[classes == colour], axis=0)
     # Unsmoothed for the outline: smoothing would take the points off a small star.
     sharp = np.asarray(picture, dtype=np.float32)
     nearer = np.linalg.norm(sharp - paint, axis=-1) < np.linalg.norm(sharp - ground, axis=-1)
-    return Verdict(NAMES[background], NAMES[colour], _kind(nearer))
+    return SceneVerdict(NAMES[background], NAMES[colour], _kind(nearer))
 
 
 def _nearest(pixels: np.ndarray) -> np.ndarray:

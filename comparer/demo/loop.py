@@ -10,7 +10,7 @@ SAVE_EVERY = 120  # seconds
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """How long and how fast one network is trained.
 
     ``peak`` is the learning rate after ``warmup`` steps; it falls along a cosine to 2 % of itself over the
@@ -33,7 +33,7 @@ class Plan:
         return self.peak * (0.02 + 0.98 * (1 + math.cos(math.pi * min(done, 1.0))) / 2)
 
 
-def fit(plan: Plan, module, loss_at: Callable, folder: Path, device: str):  # noqa: ANN001, ANN201
+def fit(plan: TrainingPlan, module, loss_at: Callable, folder: Path, device: str):  # noqa: ANN001, ANN201
     """Train ``module`` in place and return (EMA state dict or None, record of the training).
 
     Args:

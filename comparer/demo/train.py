@@ -12,15 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from comparer.demo import networks
-from comparer.demo.loop import Plan, fit
+from comparer.demo.loop import TrainingPlan, fit
 from comparer.demo.scenes import KINDS, PLACES, Scene, Shape, one_attribute_away, random_scene
 from comparer.demo.scenes import held_out as is_held_out
 
 PLANS = {
-    "vae": Plan("vae", steps=4000, batch=16, peak=1.5e-3),
-    "decoder": Plan("decoder", steps=2500, batch=6, peak=5e-4, flat=0.3),
-    "scorer": Plan("scorer", steps=1800, batch=128, peak=1e-3, flat=0.2),
-    "denoiser": Plan("denoiser", steps=3300, batch=64, peak=1e-3, warmup=200, ema=0.999),
+    "vae": TrainingPlan("vae", steps=4000, batch=16, peak=1.5e-3),
+    "decoder": TrainingPlan("decoder", steps=2500, batch=6, peak=5e-4, flat=0.3),
+    "scorer": TrainingPlan("scorer", steps=1800, batch=128, peak=1e-3, flat=0.2),
+    "denoiser": TrainingPlan("denoiser", steps=3300, batch=64, peak=1e-3, warmup=200, ema=0.999),
 }
 LATENTS = 24_000  # scenes whose latents are kept for the denoiser
 EMPTY = 0.1  # share of captions replaced by "" for classifier-free guidance
@@ -184,7 +184,7 @@ def train_denoiser(  # noqa: ANN201
     work: Path,
     device: str,
     vocabulary: int,
-    plan: Plan = PLANS["denoiser"],
+    plan: TrainingPlan = PLANS["denoiser"],
     seed: int = 3,
     count: int = LATENTS,
 ):

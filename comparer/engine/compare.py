@@ -12,7 +12,7 @@ from comparer.engine.queue import turn
 from comparer.engine.resume import continued
 from comparer.engine.runner import Run
 from comparer.request.request import Request
-from comparer.request.validate import check
+from comparer.request.validate import validate
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.runs.lock import hold
@@ -36,7 +36,7 @@ def compare(
     Raises:
         ComparerError: the request cannot be served; pictures finished before stay.
     """
-    checkpoints = check(request, config)
+    checkpoints = validate(request, config)
     stop = stop or threading.Event()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with ExitStack() as held:

@@ -38,7 +38,7 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Updated:
     """New pictures or scores are in ``comparison``; the files are in ``folder``."""
 
     comparison: Comparison
@@ -54,7 +54,7 @@ class Finished:
     grid: Path | None
 
 
-Event = Waiting | Progress | Seen | Finished
+Event = Waiting | Progress | Updated | Finished
 
 
 class Emit(Generic[Item]):

@@ -16,7 +16,7 @@ SPARE = 0.6  # share of the free memory that weights may take; calls take the re
 BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
-class Pipes:
+class PipelinePool:
     """The arms' pipelines.
 
     Attributes:

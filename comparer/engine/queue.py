@@ -19,7 +19,7 @@ def busy() -> bool:
 
 
 @contextmanager
-def aside() -> Iterator[bool]:
+def background_slot() -> Iterator[bool]:
     """Do something that computes while nobody is measured; yields False where somebody is.
 
     The work must ask ``busy`` often and end when it says so: whoever is to be measured next waits for it.

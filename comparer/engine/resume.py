@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from comparer.engine.schedule import Left
+from comparer.engine.schedule import RemainingWork
 from comparer.errors import ComparerError
 from comparer.request.request import Arm, Request
 from comparer.results.comparison import Comparison
@@ -63,9 +63,9 @@ def continued(before: Comparison, request: Request) -> Comparison:
     )
 
 
-def left(comparison: Comparison) -> Left:
+def left(comparison: Comparison) -> RemainingWork:
     """Return what is still to be made; an arm that comes late is made beside the baseline once more."""
-    return Left(unmade(comparison), unrepeated(comparison), *untraced(comparison))
+    return RemainingWork(unmade(comparison), unrepeated(comparison), *untraced(comparison))
 
 
 def unmade(comparison: Comparison) -> dict[int, tuple[list[int], list[tuple[int, int]]]]:

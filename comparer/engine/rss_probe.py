@@ -24,7 +24,7 @@ from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError, Stopped
 from comparer.request.request import Request, Settings
 from comparer.results.comparison import Comparison
-from comparer.text import shown
+from comparer.text import quote
 
 _FAILED = "Peak memory was not measured:"
 _POLL = 0.1  # seconds between two looks at ``stop``
@@ -75,7 +75,7 @@ def peak_resident(
     if os.name == "posix" and code == -signal.SIGKILL:
         raise ComparerError(f"{_FAILED} it needed more memory than there is, or somebody killed its process.")
     last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-    raise ComparerError(f"{_FAILED} its process ended with code {code}: {shown(last).rstrip('.')}.")
+    raise ComparerError(f"{_FAILED} its process ended with code {code}: {quote(last).rstrip('.')}.")
 
 
 def peak_of_process() -> int:
@@ -170,7 +170,7 @@ def _sentence(error: Exception) -> str:
         return str(error)
     if out_of_memory(error, "cpu"):
         return f"{_FAILED} it needed more memory than there is."
-    return f"{_FAILED} {type(error).__name__}: {shown(error).rstrip('.')}."
+    return f"{_FAILED} {type(error).__name__}: {quote(error).rstrip('.')}."
 
 
 if __name__ == "__main__":

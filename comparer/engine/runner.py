@@ -11,14 +11,14 @@ from typing import Any
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
 from comparer.engine import eta, scoring
-from comparer.engine.events import Emit, Event, Finished, Progress, Seen
+from comparer.engine.events import Emit, Event, Finished, Progress, Updated
 from comparer.engine.fetch import reporter
 from comparer.engine.macs import count_all
-from comparer.engine.pool import Pipes
+from comparer.engine.pool import PipelinePool
 from comparer.engine.resume import left, made_before
 from comparer.engine.rss_probe import resident
 from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, Planned, plan
-from comparer.engine.schedule import text as call_text
+from comparer.engine.schedule import describe_call as call_text
 from comparer.engine.trace import trace
 from comparer.errors import ComparerError, Stopped
 from comparer.metrics import latents
@@ -51,7 +51,7 @@ class Run:
         self.comparison, self.config, self.stop, self.emit = comparison, config, stop, emit
         self.checkpoint, self.checkpoints, self.into, self.hold = checkpoints[0], checkpoints, into, hold
         self.folder = RunFolder(into) if into and comparison.shots else None  # made with the first picture
-        self.pipes = Pipes(comparison.request, config, checkpoints)
+        self.pipes = PipelinePool(comparison.request, config, checkpoints)
         self.steps = self._marks(0)
         self._plan()
         # What a run that goes on makes anew is dropped from its record with the first new call, and not before.
@@ -74,7 +74,7 @@ class Run:
 
     def _marks(self, arm: int) -> int:
         settings = self.request.settings_of(arm)
-        return samplers.marks(settings.sampler, settings.steps, self.checkpoints[arm].family)
+        return samplers.callback_steps(settings.sampler, settings.steps, self.checkpoints[arm].family)
 
     def now(self) -> str:
         """Say how far it is to those who wait: no prompt, for they may be strangers."""
@@ -146,7 +146,7 @@ class Run:
 
     def _seen(self) -> None:
         """Keep what is new, and show it."""
-        self.emit(Seen(self.comparison, self._save().path))
+        self.emit(Updated(self.comparison, self._save().path))
 
     def _calls(self) -> None:
         for position, planned in enumerate(self.plan):

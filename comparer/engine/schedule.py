@@ -36,7 +36,7 @@ CHOICES = 2  # calls of each arm that the steps are chosen from
 
 
 @dataclass(frozen=True)
-class Left:
+class RemainingWork:
     """What is left of a run to be made.
 
     Attributes:
@@ -61,7 +61,7 @@ class Left:
         return cls({number: (arms, items) for number, items in batches.items()}, again, traced, batches[0])
 
 
-def plan(request: Request, left: Left | None = None, blocks: Sequence[Sequence[int]] = ()) -> list[Planned]:
+def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[Sequence[int]] = ()) -> list[Planned]:
     """List every call of a run, warm-ups first.
 
     Args:
@@ -69,7 +69,7 @@ def plan(request: Request, left: Left | None = None, blocks: Sequence[Sequence[i
         left: what of it is to be made; all of it by default.
         blocks: arms that take turns; those of one block all end before the next one begins. () for one of all.
     """
-    left = left or Left.of(request)
+    left = left or RemainingWork.of(request)
     batches, arms = left.batches, sorted({arm for those, _ in left.batches.values() for arm in those})
     # The first of every size.
     shapes = {len(items): items for _, items in reversed(batches.values())}.values()
@@ -113,7 +113,7 @@ def plan(request: Request, left: Left | None = None, blocks: Sequence[Sequence[i
     return first + timed(arms) + last + trace(range(len(request.arms)))
 
 
-def text(planned: Planned, request: Request, batches: int) -> str:
+def describe_call(planned: Planned, request: Request, batches: int) -> str:
     """Say what a call is, of so many batches: "DeepCache: call 2 of 3"."""
     name = request.arms[planned.arm].name
     if planned.kind != TIMED:

@@ -10,7 +10,7 @@ from comparer.results.comparison import Comparison
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, mean
 from comparer.stats.power import level_at
-from comparer.text import shown
+from comparer.text import quote
 
 FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
     "speedup": Evidence.speed_up,
@@ -70,5 +70,5 @@ def parse(text: str) -> Assertion:
     match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?)\s*", text)
     if not match or match[1] not in FIGURES:
         known = ", ".join(FIGURES)
-        raise ComparerError(f"'{shown(text)}' is no assertion: write it as speedup>=1.5; the figures are {known}.")
+        raise ComparerError(f"'{quote(text)}' is no assertion: write it as speedup>=1.5; the figures are {known}.")
     return Assertion(match[1], match[2], float(match[3]))

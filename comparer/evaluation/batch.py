@@ -26,7 +26,7 @@ FILE = "evaluation.json"
 
 
 @dataclass(frozen=True)
-class Card:
+class ExperimentCard:
     """What a lab log wants to know beside the figures; all of it may be empty."""
 
     title: str = ""
@@ -42,7 +42,7 @@ class Evaluation:
 
     folder: Path
     cells: list[Cell]
-    card: Card = field(default_factory=Card)
+    card: ExperimentCard = field(default_factory=ExperimentCard)
     thresholds: Thresholds = DEFAULT
 
     def at(self, number: int) -> Path:
@@ -105,7 +105,7 @@ def load(folder: Path, config: Config) -> Evaluation:
     try:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
         cells = [Cell(cell["values"], Request.from_json(cell["request"], config.limits)) for cell in data["cells"]]
-        card = Card(**data["card"] | {"tags": tuple(data["card"]["tags"])})
+        card = ExperimentCard(**data["card"] | {"tags": tuple(data["card"]["tags"])})
         thresholds = Thresholds(**data.get("thresholds", {}))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ComparerError(f"'{folder}' holds no evaluation: {type(error).__name__}: {error}.") from error

@@ -11,10 +11,10 @@ from typing import Any
 
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.request.parse import read_prompts
 from comparer.request.request import Request
-from comparer.text import shown
+from comparer.text import quote
 
 SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "guidance_rescale")
 """Arguments of ``door.ask`` that may be lists."""
@@ -43,10 +43,10 @@ def cells(config: Config, given: dict[str, Any]) -> list[Cell]:
     Raises:
         ComparerError: an argument is unknown, a list is empty, or a request is not allowed.
     """
-    known = set(inspect.signature(ask).parameters) - {"config"}
+    known = set(inspect.signature(build_request).parameters) - {"config"}
     for name in given:
         if name not in known:
-            raise ComparerError(f"There is no setting '{shown(name)}': choose among {', '.join(sorted(known))}.")
+            raise ComparerError(f"There is no setting '{quote(name)}': choose among {', '.join(sorted(known))}.")
         if given[name] == []:
             raise ComparerError(f"The list of '{name}' is empty: leave it out, or give it a value.")
     swept = {name: given[name] for name in SWEPT if isinstance(given.get(name), list)}
@@ -54,7 +54,7 @@ def cells(config: Config, given: dict[str, Any]) -> list[Cell]:
     made: list[Cell] = []
     for values in itertools.product(*swept.values()):
         chosen = dict(zip(swept, values, strict=True))
-        request = ask(config, **fixed | chosen)
+        request = build_request(config, **fixed | chosen)
         if all(request != cell.request for cell in made):
             made.append(Cell({name: value for name, value in chosen.items() if len(swept[name]) > 1}, request))
     return made
@@ -70,9 +70,9 @@ def read_file(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         data = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
     except OSError as error:
-        raise ComparerError(f"'{shown(path.name)}' cannot be read: {error.strerror}.") from error
+        raise ComparerError(f"'{quote(path.name)}' cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise ComparerError(f"'{shown(path.name)}' is no request file: {shown(error)}.") from error
+        raise ComparerError(f"'{quote(path.name)}' is no request file: {quote(error)}.") from error
     if not isinstance(data, dict):
         raise ComparerError(f"'{path.name}' is no request file: it holds no settings.")
     if "request" in data:
@@ -122,7 +122,7 @@ def prompts_of(path: Path, number: int | None = None) -> str:
             rows = json.loads(text) if path.suffix == ".json" else list(csv.DictReader(text.splitlines()))
             prompts = [row if isinstance(row, str) else row["prompt"] for row in rows]
         except (ValueError, KeyError, TypeError) as error:
-            raise ComparerError(f"'{shown(path.name)}' has no prompts under 'prompt': {shown(error)}.") from error
+            raise ComparerError(f"'{quote(path.name)}' has no prompts under 'prompt': {quote(error)}.") from error
     found = list(dict.fromkeys(" ".join(prompt.split()) for prompt in prompts if prompt.strip()))
     if not found:
         raise ComparerError(f"'{path.name}' holds no prompt.")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.metrics.scorers import DEFAULT, SCORERS, Source, choose
+from comparer.metrics.scorers import DEFAULT, SCORERS, ScorerWeights, choose
 from comparer.models.catalog import DEMO
 from comparer.models.download import OnProgress
 from comparer.models.hub import scorer_weights
@@ -121,7 +121,7 @@ def demo_scorer(folder: Path) -> ClipScorer:
 def real_scorer(
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
-    source: Source = SCORERS[DEFAULT],
+    source: ScorerWeights = SCORERS[DEFAULT],
 ) -> ClipScorer | str:
     """Load a scorer of the hub, from this machine or the hub; return the reason where it cannot be had.
 
@@ -151,7 +151,7 @@ def real_scorer(
     return _kept[source.full]
 
 
-def local_scorer(source: Source) -> ClipScorer:
+def local_scorer(source: ScorerWeights) -> ClipScorer:
     """Load a scorer from a file of this machine; an ``open_clip_config.json`` beside it tells the preprocessing.
 
     Raises:

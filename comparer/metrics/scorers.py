@@ -9,13 +9,13 @@ from pathlib import Path
 from comparer.demo.networks import SCORER_NAME as DEMO
 from comparer.errors import ComparerError
 from comparer.models.hub import SCORER, SCORER_FILE
-from comparer.text import shown
+from comparer.text import quote
 
 SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 
 
 @dataclass(frozen=True)
-class Source:
+class ScorerWeights:
     """A CLIP model: its architecture and where its weights are.
 
     Attributes:
@@ -41,20 +41,20 @@ class Source:
 
 
 DEFAULT = "ViT-B-32"
-SCORERS: dict[str, Source] = {
+SCORERS: dict[str, ScorerWeights] = {
     source.name: source
     for source in (
-        Source("demo", DEMO, ""),
-        Source(DEFAULT, "ViT-B-32-quickgelu", "openai", SCORER, gigabytes=0.6),
-        Source("ViT-L-14", "ViT-L-14-quickgelu", "openai", "timm/vit_large_patch14_clip_224.openai", gigabytes=1.7),
-        Source(
+        ScorerWeights("demo", DEMO, ""),
+        ScorerWeights(DEFAULT, "ViT-B-32-quickgelu", "openai", SCORER, gigabytes=0.6),
+        ScorerWeights("ViT-L-14", "ViT-L-14-quickgelu", "openai", "timm/vit_large_patch14_clip_224.openai", gigabytes=1.7),
+        ScorerWeights(
             "ViT-B-32-LAION", "ViT-B-32", "laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", gigabytes=0.6
         ),
     )
 }  # fmt: skip
 
 
-def choose(name: str, checkpoint: str, demo: bool = False) -> Source:
+def choose(name: str, checkpoint: str, demo: bool = False) -> ScorerWeights:
     """Return the scorer of this name for a checkpoint.
 
     Args:
@@ -74,7 +74,7 @@ def choose(name: str, checkpoint: str, demo: bool = False) -> Source:
         found = local(*name.split("=", 1))
     if found is None:
         raise ComparerError(
-            f"There is no scorer '{shown(name)}': choose one of {', '.join(SCORERS)}, or write ARCHITECTURE=FILE."
+            f"There is no scorer '{quote(name)}': choose one of {', '.join(SCORERS)}, or write ARCHITECTURE=FILE."
         )
     real = [source.name for source in SCORERS.values() if source.repository]
     if found.architecture == DEMO and not demo:
@@ -90,7 +90,7 @@ def choose(name: str, checkpoint: str, demo: bool = False) -> Source:
     return found
 
 
-def local(architecture: str, file: str) -> Source:
+def local(architecture: str, file: str) -> ScorerWeights:
     """Describe weights on this machine, as open_clip saves them.
 
     Args:
@@ -102,7 +102,7 @@ def local(architecture: str, file: str) -> Source:
     """
     path = Path(file.strip()).expanduser()
     if path.suffix not in SUFFIXES:
-        raise ComparerError(f"'{shown(path.name)}' is no file of CLIP weights: {', '.join(SUFFIXES)} are read.")
+        raise ComparerError(f"'{quote(path.name)}' is no file of CLIP weights: {', '.join(SUFFIXES)} are read.")
     if not path.is_file():
-        raise ComparerError(f"There is no file of CLIP weights '{shown(file.strip())}'.")
-    return Source(f"{architecture.strip()}={file.strip()}", architecture.strip(), path.name, "", str(path))
+        raise ComparerError(f"There is no file of CLIP weights '{quote(file.strip())}'.")
+    return ScorerWeights(f"{architecture.strip()}={file.strip()}", architecture.strip(), path.name, "", str(path))

@@ -67,7 +67,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Place:
+class RelativeDistance:
     """Where a pair lies between identical (0) and another seed of the baseline's (1); more than 1 is further.
 
     Attributes:
@@ -110,7 +110,7 @@ def mean(found: Sequence[Similarity]) -> Mean | None:
     )
 
 
-def place(pair: Similarity | Mean, seeds: Mean | None, noise: Mean | None = None) -> Place:
+def relative_distance(pair: Similarity | Mean, seeds: Mean | None, noise: Mean | None = None) -> RelativeDistance:
     """Say where a pair, or the mean of an arm's pairs, lies between identical and another seed.
 
     Args:
@@ -132,7 +132,7 @@ def place(pair: Similarity | Mean, seeds: Mean | None, noise: Mean | None = None
         text = f"further than another seed ({ssim:.0%} of the way there)".replace("%", " %")
     else:
         text = f"{_per_cent(ssim)} of the way from identical to another seed"
-    return Place(ssim, lpips, apart, within, text)
+    return RelativeDistance(ssim, lpips, apart, within, text)
 
 
 def _share(value: float | None, whole: float | None) -> float | None:

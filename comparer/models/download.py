@@ -22,7 +22,7 @@ SLACK = 5.0  # seconds that a silent helper gets beyond the client's own time li
 
 
 @dataclass(frozen=True)
-class File:
+class RemoteFile:
     """A file of a hub repository, at one commit.
 
     Attributes:
@@ -158,7 +158,7 @@ def _told(error: BaseException, job: Job) -> BaseException:
     return error
 
 
-def listing(repository: str, job: Job) -> dict[str, File]:
+def listing(repository: str, job: Job) -> dict[str, RemoteFile]:
     """Ask the hub for a repository's files at its newest commit, by name.
 
     Raises:
@@ -170,7 +170,7 @@ def listing(repository: str, job: Job) -> dict[str, File]:
     try:
         info = HfApi().model_info(repository, files_metadata=True, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
         return {
-            sibling.rfilename: File(
+            sibling.rfilename: RemoteFile(
                 repository,
                 str(info.sha),
                 sibling.rfilename,
@@ -183,7 +183,7 @@ def listing(repository: str, job: Job) -> dict[str, File]:
         raise ComparerError(f"What answers at {constants.ENDPOINT} is no model hub: check HF_ENDPOINT.") from error
 
 
-def measured(file: File) -> File:
+def measured(file: RemoteFile) -> RemoteFile:
     """Return the file with its size and blob, which some mirrors tell only when asked for the file itself."""
     if file.blob:
         return file
@@ -196,7 +196,7 @@ def measured(file: File) -> File:
     return replace(file, size=found.size, blob=found.etag)
 
 
-def bring(files: tuple[File, ...], title: str, job: Job) -> None:
+def bring(files: tuple[RemoteFile, ...], title: str, job: Job) -> None:
     """Fetch what is missing of the files, then let the cache's ``main`` point to them.
 
     Raises:
@@ -227,7 +227,7 @@ def bring(files: tuple[File, ...], title: str, job: Job) -> None:
         reference.write_text(file.commit, encoding="utf-8")
 
 
-def _bring(file: File, before: int, job: Job) -> None:
+def _bring(file: RemoteFile, before: int, job: Job) -> None:
     from filelock import Timeout
     from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
     from huggingface_hub.utils import WeakFileLock
@@ -251,7 +251,7 @@ def _bring(file: File, before: int, job: Job) -> None:
         raise ComparerError(f"{file.repository} is being fetched already: wait until that has ended.") from None
 
 
-def _stream(file: File, before: int, job: Job) -> None:
+def _stream(file: RemoteFile, before: int, job: Job) -> None:
     """Append to the partial file until it is complete; a broken connection is taken up while bytes still come."""
     from huggingface_hub import get_session, hf_hub_url
     from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from comparer.errors import ComparerError
 from comparer.models.catalog import Model
-from comparer.models.download import File, Job, OnProgress, bring, listing, measured, watched
+from comparer.models.download import Job, OnProgress, RemoteFile, bring, listing, measured, watched
 from comparer.models.families.base import FAMILIES
 
 # Where open_clip takes OpenAI's ViT-B/32 from, and what it calls every model's weights (a test compares).
@@ -23,10 +23,10 @@ _WEIGHTS = re.compile(r"(diffusion_pytorch_)?model(\.fp16)?(-\d+-of-\d+)?\.safet
 
 
 @dataclass(frozen=True)
-class Plan:
+class DownloadPlan:
     """The files that a model is loaded from."""
 
-    files: tuple[File, ...]
+    files: tuple[RemoteFile, ...]
 
     @property
     def total(self) -> int:
@@ -96,7 +96,7 @@ def has_vocabulary(tokenizer: Path) -> bool:
     return any(all((tokenizer / name).is_file() for name in names) for names in known)
 
 
-def plan(model: Model, half: bool = False) -> Plan:
+def plan(model: Model, half: bool = False) -> DownloadPlan:
     """Ask the hub which files the model is loaded from, and their sizes.
 
     Args:
@@ -109,11 +109,11 @@ def plan(model: Model, half: bool = False) -> Plan:
     return watched(lambda job: _plan(model, half, job))
 
 
-def _plan(model: Model, half: bool, job: Job) -> Plan:
+def _plan(model: Model, half: bool, job: Job) -> DownloadPlan:
     from huggingface_hub.constants import ENDPOINT
 
     if Path(model.source).is_dir():
-        return Plan(())
+        return DownloadPlan(())
     job.text = f"Asking {ENDPOINT.partition('://')[2]} for {model.source}"
     family = FAMILIES[model.family]
     others = ("vae", *family.text)
@@ -122,10 +122,12 @@ def _plan(model: Model, half: bool, job: Job) -> Plan:
         needed += _needed(listing(model.base, job), others, half, whole_pipeline=True)
     else:
         needed = _needed(listing(model.source, job), (family.denoiser, *others), half, whole_pipeline=True)
-    return Plan(tuple(map(measured, needed)))
+    return DownloadPlan(tuple(map(measured, needed)))
 
 
-def _needed(files: dict[str, File], parts: Collection[str], half: bool, whole_pipeline: bool) -> tuple[File, ...]:
+def _needed(
+    files: dict[str, RemoteFile], parts: Collection[str], half: bool, whole_pipeline: bool
+) -> tuple[RemoteFile, ...]:
     """Choose the files that diffusers reads: no other format, no second copy of the weights, no safety checker.
 
     Args:

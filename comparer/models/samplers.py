@@ -6,7 +6,7 @@ from typing import Any
 
 from comparer.errors import ComparerError
 from comparer.models.families.base import Family
-from comparer.text import shown
+from comparer.text import quote
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def canonical(name: str) -> str:
     for known in SAMPLERS:
         if known.lower() == name.strip().lower():
             return known
-    raise ComparerError(f"There is no sampler '{shown(name)}': choose one of {', '.join(SAMPLERS)}.")
+    raise ComparerError(f"There is no sampler '{quote(name)}': choose one of {', '.join(SAMPLERS)}.")
 
 
 def find(name: str) -> Sampler:
@@ -77,7 +77,7 @@ def evaluations(name: str, steps: int) -> int:
     return {"Heun": 2 * steps - 1, "PNDM": steps + 1}.get(canonical(name), steps)
 
 
-def marks(name: str, steps: int, family: Family) -> int:
+def callback_steps(name: str, steps: int, family: Family) -> int:
     """Count the steps that a family's pipeline tells of: PixArt's whole ones, the others' evaluations."""
     return evaluations(name, steps) if family.on_step_end else steps
 

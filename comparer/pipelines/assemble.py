@@ -16,7 +16,7 @@ from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
 from comparer.errors import ComparerError
 from comparer.pipelines.build import Filled, build, refill
-from comparer.text import shown
+from comparer.text import quote
 
 _ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")
 
@@ -137,14 +137,14 @@ def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> N
     if lora.unpaired or lora.others:
         what = ("of which the other half is missing", lora.unpaired) if lora.unpaired else ("of no LoRA", lora.others)
         raise ComparerError(
-            f"'{shown(file.name)}' holds {len(what[1])} tensors {what[0]} ({shown(what[1][0])}): it was not added."
+            f"'{quote(file.name)}' holds {len(what[1])} tensors {what[0]} ({quote(what[1][0])}): it was not added."
         )
     try:
         pipe.load_lora_weights(file.parent, weight_name=file.name, adapter_name="added", local_files_only=True)
     except (LookupError, ValueError, RuntimeError) as error:
-        why = shown(next((line.strip() for line in str(error).split("\n")[1:] if line.strip()), error), 200)
+        why = quote(next((line.strip() for line in str(error).split("\n")[1:] if line.strip()), error), 200)
         raise ComparerError(
-            f"'{shown(file.name)}' is a LoRA of another model: diffusers cannot add it to {checkpoint.model.title} "
+            f"'{quote(file.name)}' is a LoRA of another model: diffusers cannot add it to {checkpoint.model.title} "
             f"({why})."
         ) from error
     taken = 0
@@ -153,7 +153,7 @@ def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> N
         taken += sum("added" in getattr(each, "lora_A", {}) for each in module.modules()) if module else 0
     if taken < asked:
         raise ComparerError(
-            f"'{shown(file.name)}' is a LoRA of another model: {taken} of its {asked} layers are found in "
+            f"'{quote(file.name)}' is a LoRA of another model: {taken} of its {asked} layers are found in "
             f"{checkpoint.model.title}."
         )
     pipe.fuse_lora(lora_scale=weight, adapter_names=["added"])

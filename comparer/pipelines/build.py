@@ -14,7 +14,7 @@ from comparer.checkpoints.inspection.health import Health
 from comparer.checkpoints.read import read_json
 from comparer.checkpoints.sources import Source
 from comparer.errors import Incomplete
-from comparer.text import shown
+from comparer.text import quote
 
 NAMED = 3  # tensors that are named where many could be
 
@@ -132,12 +132,12 @@ def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
 def _told(source: Source, fit: convert.Fit) -> str:
     shapes = [f"{name}: {sizes}" for name, sizes in fit.misshaped.items()]
     counts = [
-        f"{len(names)} {what} ({', '.join(shown(name) for name in names[:NAMED])}{', …' if len(names) > NAMED else ''})"
+        f"{len(names)} {what} ({', '.join(quote(name) for name in names[:NAMED])}{', …' if len(names) > NAMED else ''})"
         for what, names in (("missing", fit.missing), ("of another shape", shapes), ("unexpected", fit.unexpected))
         if names
     ]
     return (
-        f"{shown(source.part.source, 200)} does not fill the {source.component}: of its tensors {', '.join(counts)}; "
+        f"{quote(source.part.source, 200)} does not fill the {source.component}: of its tensors {', '.join(counts)}; "
         "'incomplete=yes' fills them with random values and marks the result."
     )
 

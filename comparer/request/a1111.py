@@ -18,7 +18,7 @@ from comparer.models.samplers import SAMPLERS, canonical
 from comparer.request.a1111_text import Parameters
 from comparer.request.parse import parse_size
 from comparer.request.request import Arm, Request, Settings
-from comparer.text import shown
+from comparer.text import quote
 
 LORA = re.compile(r"<lora:([^:<>]+):(-?\d+(?:\.\d+)?)[^<>]*>", re.IGNORECASE)
 # The files that everybody has of models in the catalogue.
@@ -63,7 +63,7 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
             except ComparerError as error:
                 missing.append(str(error))
             except ValueError:
-                missing.append(f"{name} '{shown(pairs[name])}' is not a number.")
+                missing.append(f"{name} '{quote(pairs[name])}' is not a number.")
 
     take("Weights", lambda text: {**vars(parse_weights(text))})
     take("Steps", lambda text: {"steps": int(text)})
@@ -86,7 +86,7 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
     except ComparerError as error:
         missing.append(str(error))
     others = [
-        shown(f"{name} {value}", 60) for name, value in pairs.items()
+        quote(f"{name} {value}", 60) for name, value in pairs.items()
         if name not in READ and not SILENT.fullmatch(name) and (name, value) != ("Clip skip", "1")
     ]  # fmt: skip
     if others:
@@ -112,7 +112,7 @@ def sampler(name: str, schedule: str = "") -> str:
     try:
         return canonical(full)
     except ComparerError:
-        raise ComparerError(f"The sampler {shown(full)} is not here: there are {', '.join(SAMPLERS)}.") from None
+        raise ComparerError(f"The sampler {quote(full)} is not here: there are {', '.join(SAMPLERS)}.") from None
 
 
 def _checkpoint(pairs: dict[str, str], config: Config, missing: list[str]) -> str:
@@ -136,7 +136,7 @@ def _here(name: str, config: Config, what: str) -> str:
     if what == "checkpoint" and PUBLISHED.get(plain) in known:
         listed.append(PUBLISHED[plain])
     if not plain or not listed:
-        raise ComparerError(f"There is no {what} '{shown(name)}' here.")
+        raise ComparerError(f"There is no {what} '{quote(name)}' here.")
     return listed[0]
 
 

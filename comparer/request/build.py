@@ -12,17 +12,17 @@ from comparer.checkpoints.spec import parse as parse_weights
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.request.extend import with_arm as extended_with_arm
+from comparer.request.extend import append_arm as extended_with_arm
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size
-from comparer.request.request import ALSO, EQUAL_TIME, Arm, Request, Settings, fewer
-from comparer.request.validate import check
-from comparer.text import shown
+from comparer.request.request import EQUAL_TIME, EXTRA_MEASUREMENTS, Arm, Request, Settings, fewer
+from comparer.request.validate import validate
+from comparer.text import quote
 
 FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
 """With the baseline, the five arms that people ask for most."""
 
 
-def ask(
+def build_request(
     config: Config,
     prompt: str,
     checkpoint: str = "demo",
@@ -88,7 +88,7 @@ def ask(
         raise ComparerError(f"{number} arms were asked for: at most {config.limits.pictures} are allowed.")
     also = [also] if isinstance(also, str) and also else also or []
     if not isinstance(also, Sequence) or not all(isinstance(name, str) for name in also):
-        raise ComparerError(f"What to measure is not a list: choose among {', '.join(ALSO)}.")
+        raise ComparerError(f"What to measure is not a list: choose among {', '.join(EXTRA_MEASUREMENTS)}.")
     weights = parse_weights(checkpoint or "")
     others = [parse_weights(text, weights) for text in variants]
     model = resolve(weights, config).model
@@ -127,7 +127,7 @@ def ask(
     request = Request(
         settings, tuple(arms), _whole(warmups), noise, _whole(repeats), measured, (scorer or "").strip(), config.limits
     )
-    check(request, config)
+    validate(request, config)
     return request
 
 
@@ -155,7 +155,7 @@ def with_arm(config: Config, request: Request, text: str) -> Request:
         built = parse_stack(text, lambda kind: kind.usual(family, settings.steps))
         arm = Arm(stack.label(built), built)
     asked = extended_with_arm(replace(request, limits=config.limits), arm)
-    check(asked, config)
+    validate(asked, config)
     return asked
 
 
@@ -168,7 +168,7 @@ def _variants(weights: Sequence[Weights], built: Sequence[tuple[Accelerator, ...
     named = [each.text() if labels.count(label) > 1 else label for each, label in zip(weights, labels, strict=True)]
     if len(set(named)) < len(named):
         twice = next(name for name in named if named.count(name) > 1)
-        raise ComparerError(f"'{shown(twice)}' is given twice: its pictures would be equal.")
+        raise ComparerError(f"'{quote(twice)}' is given twice: its pictures would be equal.")
     changed = [None, *weights[1:]]
     return [Arm(name, applied, weights=each) for name, each in zip(named, changed, strict=True)]
 

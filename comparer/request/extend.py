@@ -12,7 +12,7 @@ def extended(request: Request, seeds: int) -> Request:
     return replace(request, settings=replace(request.settings, seeds=(*known, *after)))
 
 
-def with_arm(request: Request, arm: Arm) -> Request:
+def append_arm(request: Request, arm: Arm) -> Request:
     """Return the request with one more arm behind the others; the baseline with fewer steps beside it, if others have.
 
     Raises:

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 
 def parse_prompts(text: str) -> tuple[str, ...]:
@@ -23,7 +23,7 @@ def read_prompts(path: Path, limit: int = 2**20) -> str:
     Raises:
         ComparerError: it cannot be read, is too large, is not text, or holds no prompt.
     """
-    name = f"'{shown(path.name)}'"
+    name = f"'{quote(path.name)}'"
     try:
         with path.open("rb") as file:
             content = file.read(limit + 1)  # a device or a pipe has no size
@@ -64,7 +64,7 @@ def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
                 break
         else:
             raise ComparerError(
-                f"'{shown(part)}' is not a seed: write a whole number, a list such as 1,2,3, a range such as 1-8, "
+                f"'{quote(part)}' is not a seed: write a whole number, a list such as 1,2,3, a range such as 1-8, "
                 "or -1 for a random one."
             )
     else:
@@ -80,5 +80,5 @@ def parse_size(text: str | int) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", str(text))
     if not match:
-        raise ComparerError(f"'{shown(text)}' is not a size: write it as 512 or 512x768, in pixels.")
+        raise ComparerError(f"'{quote(text)}' is not a size: write it as 512 or 512x768, in pixels.")
     return int(match[1]), int(match[2] or match[1])

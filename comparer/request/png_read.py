@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST = 8 << 20  # bytes of all wanted texts of a file together, unpacked
@@ -28,7 +28,7 @@ def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
     Raises:
         ComparerError: it is no PNG, damaged, cut short, or its texts are larger than 8 MiB.
     """
-    name = f"'{shown(path.name)}'"
+    name = f"'{quote(path.name)}'"
     found: dict[str, str] = {}
     left = MOST
     try:

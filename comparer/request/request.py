@@ -16,18 +16,18 @@ from comparer.checkpoints.spec import NAMES, Weights
 from comparer.config import UNLIMITED, Limits
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.text import shown
+from comparer.text import quote
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
-ALSO = {
+EXTRA_MEASUREMENTS = {
     "equal-time": "for each accelerated arm one more: the baseline with so many fewer steps that it takes as long",
     "noise-floor": "how far the baseline differs from itself: one more untimed run of it, where it is not repeated",
     "divergence": "how far the latents move from the baseline's, step by step: the first call of every arm once more",
     "memory": "on a CPU the peak memory of every arm, in a process of its own; on a GPU it is always counted",
 }
 """What can be measured on request, and what it takes."""
-EQUAL_TIME = next(iter(ALSO))
+EQUAL_TIME = next(iter(EXTRA_MEASUREMENTS))
 NOISE_HELP = "where the starting noise is drawn: cpu, the same on every device and in every batch, or device"
 
 
@@ -129,7 +129,7 @@ class Request:
             if len(text) > limits.prompt:
                 raise ComparerError(f"A prompt has {len(text)} characters: at most {limits.prompt} are allowed.")
             if re.search("[\ud800-\udfff]", text):
-                raise ComparerError(f"The prompt '{shown(text)}' is not text in UTF-8: it holds half a character.")
+                raise ComparerError(f"The prompt '{quote(text)}' is not text in UTF-8: it holds half a character.")
         if len(set(s.prompts)) < len(s.prompts):
             raise ComparerError("A prompt is given twice: each prompt once; use several seeds to repeat it.")
         samplers.find(s.sampler)
@@ -150,10 +150,12 @@ class Request:
         _between("Warm-ups", self.warmups, 0, limits.warmups, whole=True)
         _between("Repeats", self.repeats, 1, limits.repeats, whole=True)
         if self.noise not in NOISE:
-            raise ComparerError(f"There is no noise source '{shown(self.noise)}': choose one of {', '.join(NOISE)}.")
+            raise ComparerError(f"There is no noise source '{quote(self.noise)}': choose one of {', '.join(NOISE)}.")
         for name in self.also:
-            if name not in ALSO:
-                raise ComparerError(f"'{shown(name)}' cannot be measured: choose among {', '.join(ALSO)}.")
+            if name not in EXTRA_MEASUREMENTS:
+                raise ComparerError(
+                    f"'{quote(name)}' cannot be measured: choose among {', '.join(EXTRA_MEASUREMENTS)}."
+                )
         if not isinstance(self.scorer, str):
             raise ComparerError("The scorer is not text.")
         _ = s.weights  # refuses what is not allowed
@@ -161,7 +163,7 @@ class Request:
         names = Counter(arm.name for arm in self.arms)
         ((name, times),) = names.most_common(1)
         if times > 1:
-            raise ComparerError(f"Two arms have the same name: {shown(name)}.")
+            raise ComparerError(f"Two arms have the same name: {quote(name)}.")
         pictures = len(s.prompts) * len(s.seeds) * len(self.arms)
         if pictures > limits.pictures:
             raise ComparerError(
@@ -177,7 +179,7 @@ class Request:
             raise ComparerError("Checkpoints are compared with the same accelerators on all arms, or with none.")
         for arm in self.arms:
             if arm.like is not None and (arm.accelerators or arm.like not in self.accelerated()):
-                raise ComparerError(f"{shown(arm.name)} takes the time of no accelerated arm.")
+                raise ComparerError(f"{quote(arm.name)} takes the time of no accelerated arm.")
             if arm.steps is not None:
                 _between("Steps", arm.steps, 1, self.settings.steps, whole=True)
 
@@ -251,7 +253,7 @@ class Request:
             measured = data["warmups"], data["noise"], data.get("repeats", 1), tuple(data.get("also", ()))
             return cls(Settings(**settings), arms, *measured, data.get("scorer", ""), limits)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ComparerError(f"This is not a request of Comparer's: {shown(error)}.") from error
+            raise ComparerError(f"This is not a request of Comparer's: {quote(error)}.") from error
 
 
 def _arm(data: dict) -> Arm:
@@ -270,6 +272,6 @@ def _between(name: str, value: Any, low: float, high: float, whole: bool = False
     if value in (None, ""):
         raise ComparerError(f"{name} is empty: write a {kind}.")
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise ComparerError(f"{name} '{shown(value)}' is not a {kind}.")
+        raise ComparerError(f"{name} '{quote(value)}' is not a {kind}.")
     if not low <= value <= high:
-        raise ComparerError(f"{name} {shown(value)} is out of range: {shown(low)} to {shown(high)} is allowed.")
+        raise ComparerError(f"{name} {quote(value)} is out of range: {quote(low)} to {quote(high)} is allowed.")

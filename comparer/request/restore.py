@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.accelerators.registry import from_json as accelerator_from_json
-from comparer.checkpoints.find import place, resolve
+from comparer.checkpoints.find import resolve, resolve_path
 from comparer.checkpoints.spec import Weights
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError
@@ -19,9 +19,9 @@ from comparer.models.catalog import CATALOG
 from comparer.request import a1111 as other_programs
 from comparer.request import a1111_text, png_read
 from comparer.request.png_write import CHUNK
-from comparer.request.request import ALSO, Arm, Request, Settings
-from comparer.request.validate import check
-from comparer.text import shown
+from comparer.request.request import EXTRA_MEASUREMENTS, Arm, Request, Settings
+from comparer.request.validate import validate
+from comparer.text import quote
 
 LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB
 MOST_PICTURES, MOST_ARMS = 1_000_000, 1_000
@@ -57,7 +57,7 @@ def restore(path: Path, config: Config) -> Restored:
     Raises:
         ComparerError: the file is none of these, too large or damaged, in one sentence.
     """
-    name = f"'{shown(path.name)}'"
+    name = f"'{quote(path.name)}'"
     try:
         if png_read.is_png(path):
             texts = png_read.texts(path, (CHUNK, "parameters"))
@@ -148,13 +148,13 @@ def unserved(request: Request, config: Config) -> list[str]:
     wanted = dict.fromkeys(request.settings_of(arm).weights for arm in range(len(request.arms)))
     for what, name in dict.fromkeys(each for weights in wanted for each in _files(weights)):
         try:
-            place(name, config)
+            resolve_path(name, config)
         except ComparerError:
-            said.append(f"There is no {what} '{shown(name)}' here.")
+            said.append(f"There is no {what} '{quote(name)}' here.")
     for weights in wanted if len(said) == before else ():
         attempt(resolve, weights, config)
     if len(said) == before:
-        attempt(check, request, config)
+        attempt(validate, request, config)
     return list(dict.fromkeys(said))
 
 
@@ -179,16 +179,16 @@ def _what_can_be_read(data: dict, missing: list[str], error: ComparerError) -> R
                 request, missing, settings=lambda r, n=name, v=value: replace(r.settings, **_setting(n, v))
             )
         elif name != "prompts":
-            missing.append(f"The setting '{shown(name)}' is not known to this version of Comparer.")
+            missing.append(f"The setting '{quote(name)}' is not known to this version of Comparer.")
     request = _changed(request, missing, arms=lambda r: _arms(data.get("arms", []), missing))
     for name in ("warmups", "noise", "repeats", "scorer"):
         if name in data:
             request = _changed(request, missing, **{name: lambda r, n=name: data[n]})
     for name in data.get("also", ()):
-        if isinstance(name, str) and name in ALSO:
+        if isinstance(name, str) and name in EXTRA_MEASUREMENTS:
             request = replace(request, also=(*request.also, name))
         else:
-            missing.append(f"'{shown(name)}' cannot be measured here.")
+            missing.append(f"'{quote(name)}' cannot be measured here.")
     return request
 
 
@@ -218,7 +218,7 @@ def _arms(data: list, missing: list[str]) -> tuple[Arm, ...]:
             weights = Weights.from_json(arm["weights"]) if arm.get("weights") else None
             like = None if arm.get("like") is None else places[arm["like"]]
         except ComparerError as error:
-            missing.append(f"The arm {shown(arm.get('name', number))} is left out: {error}")
+            missing.append(f"The arm {quote(arm.get('name', number))} is left out: {error}")
         except (KeyError, TypeError, AttributeError, ValueError):
             missing.append(f"The arm {number + 1} is left out: it cannot be read.")
         else:

@@ -10,7 +10,7 @@ from comparer.models import samplers
 from comparer.request.request import Request
 
 
-def check(request: Request, config: Config) -> tuple[Checkpoint, ...]:
+def validate(request: Request, config: Config) -> tuple[Checkpoint, ...]:
     """Refuse at the door what a checkpoint, an accelerator or the scorer cannot serve; return every arm's checkpoint.
 
     Raises:

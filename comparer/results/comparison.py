@@ -7,7 +7,7 @@ from typing import Any
 from comparer.accelerators.registry import Report
 from comparer.errors import ComparerError
 from comparer.metrics.latents import Divergence
-from comparer.metrics.similarity_data import Mean, Place, Similarity, mean, place
+from comparer.metrics.similarity_data import Mean, RelativeDistance, Similarity, mean, relative_distance
 from comparer.request.request import Request
 from comparer.results.conditions import Conditions
 from comparer.results.figures import Figures, average, geometric_mean, middle, share
@@ -16,7 +16,7 @@ from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift
 from comparer.stats.preference import prefer
 from comparer.stats.verdict import DEFAULT, Thresholds, Verdict, judge
-from comparer.text import shown
+from comparer.text import quote
 
 SCHEMA = 1
 BY_ARM = ("conditions", "divergence", "resident", "reserved", "variants")
@@ -168,10 +168,10 @@ class Comparison:
         """Average how alike the baseline's pictures and those of its further runs are; None where it ran once."""
         return mean([each for shot in self.shots if shot.arm == 0 for each in shot.again])
 
-    def place(self, arm: int) -> Place | None:
+    def place(self, arm: int) -> RelativeDistance | None:
         """Say where the arm's pictures lie between the baseline's and another seed's; None as ``similarity``."""
         found = self.similarity(arm)
-        return place(found, self.seed_distance, self.noise_floor()) if found else None
+        return relative_distance(found, self.seed_distance, self.noise_floor()) if found else None
 
     def times(self) -> list[tuple[str, list[float]]]:
         """List (name, seconds a picture of every timed call) of each arm that has been timed."""
@@ -252,7 +252,7 @@ class Comparison:
         """
         if (found := data["schema"]) > SCHEMA:
             raise ComparerError(
-                f"This run has the format {shown(found)}, and this Comparer reads formats up to {SCHEMA}: "
+                f"This run has the format {quote(found)}, and this Comparer reads formats up to {SCHEMA}: "
                 "open it with a newer Comparer."
             )
         distance = data.get("seed_distance")

@@ -28,14 +28,14 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Part:
+class FigureGroup:
     """Rows that belong together: those of an arm, the settings or the environment."""
 
     title: str
     rows: tuple[Row, ...]
 
 
-def parts(one: Comparison, other: Comparison) -> list[Part]:
+def parts(one: Comparison, other: Comparison) -> list[FigureGroup]:
     """Lay two runs side by side: arms matched by name, then settings, then what computed; no row without text."""
     names = dict.fromkeys(arm.name for seen in (one, other) for arm in seen.request.arms)
     found = [_part(name, _arm(one, name), _arm(other, name)) for name in names]
@@ -44,9 +44,9 @@ def parts(one: Comparison, other: Comparison) -> list[Part]:
     return [part for part in found if part.rows]
 
 
-def _part(title: str, one: dict[str, str], other: dict[str, str]) -> Part:
+def _part(title: str, one: dict[str, str], other: dict[str, str]) -> FigureGroup:
     titles = [each for each in dict.fromkeys((*one, *other)) if one.get(each) or other.get(each)]
-    return Part(title, tuple(Row(each, one.get(each, ""), other.get(each, "")) for each in titles))
+    return FigureGroup(title, tuple(Row(each, one.get(each, ""), other.get(each, "")) for each in titles))
 
 
 def remarks(one: Comparison, other: Comparison) -> list[str]:

@@ -43,7 +43,7 @@ class ArmCard:
 
 
 @dataclass(frozen=True)
-class Card:
+class RunCard:
     """A run in short.
 
     Attributes:
@@ -77,7 +77,7 @@ class Card:
     damaged: str = ""
 
 
-def made(comparison: Comparison) -> Card:
+def made(comparison: Comparison) -> RunCard:
     """Draw the card of a run."""
     request = comparison.request
     worst = _worst(comparison)
@@ -88,7 +88,7 @@ def made(comparison: Comparison) -> Card:
     for text in request.settings.prompts:
         prompts.append(text[:left])
         left -= len(prompts[-1])
-    return Card(
+    return RunCard(
         created=utc(comparison.created),
         state=comparison.state,
         checkpoint=request.settings.weights.text(),
@@ -145,13 +145,13 @@ def _arm(comparison: Comparison, number: int) -> ArmCard:
     )
 
 
-def damaged(why: str, seconds: float) -> Card:
+def damaged(why: str, seconds: float) -> RunCard:
     """Return the card of a folder that cannot be opened; ``seconds`` since 1970 is when it was written last."""
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError):  # a clock of another age
         moment = datetime.fromtimestamp(0, UTC)
-    return Card(moment.isoformat(timespec="seconds"), "damaged", damaged=why)
+    return RunCard(moment.isoformat(timespec="seconds"), "damaged", damaged=why)
 
 
 def key(record: os.stat_result) -> list[int]:
@@ -159,7 +159,7 @@ def key(record: os.stat_result) -> list[int]:
     return [FORMAT, record.st_mtime_ns, record.st_size]
 
 
-def write(folder: Path, card: Card, of: list[int]) -> None:
+def write(folder: Path, card: RunCard, of: list[int]) -> None:
     """Keep a card; where that cannot be written, it is made anew each time."""
     partial = folder / f"{FILE}.partial"
     try:
@@ -169,26 +169,26 @@ def write(folder: Path, card: Card, of: list[int]) -> None:
         partial.unlink(missing_ok=True)
 
 
-def read(folder: Path, of: list[int]) -> Card | None:
+def read(folder: Path, of: list[int]) -> RunCard | None:
     """Return the card that was kept of this record; None where there is none, or one that is not whole."""
     try:
         data = json.loads((folder / FILE).read_bytes())
         if data["of"] != of:
             return None
-        card = _built(Card, data["card"] | {"arms": tuple(_built(ArmCard, arm) for arm in data["card"]["arms"])})
+        card = _built(RunCard, data["card"] | {"arms": tuple(_built(ArmCard, arm) for arm in data["card"]["arms"])})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     names = (*card.files, *card.thumbs)
     dated = card.created and card.created == utc(card.created)
-    return card if dated and all(map(plain, names)) and len(card.worst) in (0, 3) else None
+    return card if dated and all(map(is_safe_name, names)) and len(card.worst) in (0, 3) else None
 
 
-def plain(name: str) -> bool:
+def is_safe_name(name: str) -> bool:
     """Say whether this is a file's name and no way to another folder."""
     return bool(name) and not name.startswith(".") and not re.search(r"[/\\\0]", name)
 
 
-_KINDS = {kind: [(each.name, each.type) for each in fields(kind)] for kind in (ArmCard, Card)}
+_KINDS = {kind: [(each.name, each.type) for each in fields(kind)] for kind in (ArmCard, RunCard)}
 
 
 def _built(kind: Any, data: dict[str, Any]) -> Any:
@@ -208,7 +208,7 @@ def _built(kind: Any, data: dict[str, Any]) -> Any:
     return card
 
 
-def thumbs(folder: Path, card: Card) -> tuple[str, ...]:
+def thumbs(folder: Path, card: RunCard) -> tuple[str, ...]:
     """Make small pictures of the worst pair where its own are large; return their names."""
     if max(card.width, card.height) <= 2 * THUMB:
         return ()

@@ -17,9 +17,9 @@ from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.runs import card as run_card
 from comparer.runs import store
-from comparer.runs.card import Card
+from comparer.runs.card import RunCard
 from comparer.runs.lock import being_made
-from comparer.text import shown
+from comparer.text import quote
 
 OWNER = "owner"  # a file in the run folder: whose run it is
 # As ``RunFolder.create`` names them.
@@ -38,7 +38,7 @@ class Entry:
     """One run of the list: its name as ``history.find`` takes it, and its card."""
 
     name: str
-    card: Card
+    card: RunCard
 
     @property
     def title(self) -> str:
@@ -76,7 +76,7 @@ def entry(runs: Path, name: str) -> Entry:
         ComparerError: there is none of this name.
     """
     if name not in _names(runs):
-        raise ComparerError(f"There is no run '{shown(name)}'.")
+        raise ComparerError(f"There is no run '{quote(name)}'.")
     return Entry(name, _card(runs / name))
 
 
@@ -107,7 +107,7 @@ def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str
         return "nothing says that this folder is Comparer's"
     if others := _others(runs / found.name):
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        named = ", ".join(f"'{shown(name, 40)}'" for name in others[:3])
+        named = ", ".join(f"'{quote(name, 40)}'" for name in others[:3])
         return f"its folder holds what Comparer did not write: {named}{more}"
     return ""
 
@@ -128,12 +128,12 @@ def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None 
     if owner is not None and not owns(runs / name, owner):
         raise ComparerError("This run is another visitor's: only who made it can delete it.")
     if why := why_not_deleted(runs, found, busy):
-        raise ComparerError(f"The run '{shown(name)}' is not deleted: {why}.")
+        raise ComparerError(f"The run '{quote(name)}' is not deleted: {why}.")
     gone = runs / f".deleted-{token_hex(8)}"  # at once: nobody sees half a run
     try:
         (runs / name).rename(gone)
     except OSError as error:
-        raise ComparerError(f"The run '{shown(name)}' cannot be deleted: {error.strerror or error}.") from error
+        raise ComparerError(f"The run '{quote(name)}' cannot be deleted: {error.strerror or error}.") from error
     _sweep(runs)
 
 
@@ -199,7 +199,7 @@ def _there(folder: str, name: str) -> bool:
     return os.path.lexists(os.path.join(folder, name))  # noqa: PTH118 - a thousand paths
 
 
-def _card(folder: Path) -> Card:
+def _card(folder: Path) -> RunCard:
     try:
         record = (folder / run_card.RECORD).lstat()
     except OSError as error:
@@ -221,17 +221,17 @@ def _when(folder: Path) -> float:
     return 0
 
 
-def _made(folder: Path, record: os.stat_result) -> Card:
+def _made(folder: Path, record: os.stat_result) -> RunCard:
     try:
         comparison = store.load(folder)
         card = run_card.made(comparison)
         if not card.created:
-            raise ValueError(f"'{shown(comparison.created)}' is not a date")
+            raise ValueError(f"'{quote(comparison.created)}' is not a date")
     except ComparerError as error:
         why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
-        card = run_card.damaged(f"Its run.json holds no run: {shown(why, 300)}", _when(folder))
+        card = run_card.damaged(f"Its run.json holds no run: {quote(why, 300)}", _when(folder))
     except Exception as error:  # a record of anybody's: whatever is wrong in it must not hide the others
-        why = f"Its run.json contradicts itself: {type(error).__name__}: {shown(error, 300)}"
+        why = f"Its run.json contradicts itself: {type(error).__name__}: {quote(error, 300)}"
         card = run_card.damaged(why, _when(folder))
     run_card.write(folder, card, run_card.key(record))
     return card

@@ -14,7 +14,7 @@ from comparer.errors import ComparerError
 from comparer.request import png_write
 from comparer.results.comparison import Comparison
 from comparer.runs import card as run_card
-from comparer.text import shown, slug
+from comparer.text import quote, slug
 
 NAME = r"\w[\w.-]{,199}"
 """What a run folder is called."""
@@ -83,7 +83,7 @@ def find(runs: Path, name: Any) -> Path:
     within = folder.parent == runs or (folder.parent / "evaluation.json").is_file()
     linked = any(path.is_symlink() for path in (folder.parent, folder, folder / run_card.RECORD) if path != runs)
     if not known or linked or not within or not (folder / run_card.RECORD).is_file():
-        raise ComparerError(f"There is no run '{shown(name)}'.")
+        raise ComparerError(f"There is no run '{quote(name)}'.")
     return folder
 
 
@@ -125,5 +125,5 @@ def _check(seen: Comparison) -> None:
     for shot in seen.shots:
         if shot.arm not in arms or shot.prompt not in prompts or shot.call not in calls:
             raise ValueError("a picture is of no arm, prompt or call")
-        if not run_card.plain(shot.file):
-            raise ValueError(f"'{shown(shot.file)}' is not a picture's name")
+        if not run_card.is_safe_name(shot.file):
+            raise ValueError(f"'{quote(shot.file)}' is not a picture's name")

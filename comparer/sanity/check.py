@@ -14,7 +14,7 @@ from typing import Any
 from comparer.checkpoints.files.folders import never
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.files.weight_sets import EMA, RAW
-from comparer.checkpoints.find import place, resolve
+from comparer.checkpoints.find import resolve, resolve_path
 from comparer.checkpoints.inspection.card import make
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.read import Checkpoint
@@ -31,13 +31,13 @@ from comparer.request.request import Settings
 from comparer.runs.store import RunFolder
 from comparer.sanity import judge, weight_checks
 from comparer.sanity.expectations import Base, base_of, settings_of
-from comparer.sanity.judge import BROKEN, Finding, Half, Judgement
-from comparer.sanity.report import REPORT, Made, Report
+from comparer.sanity.judge import BROKEN, Finding, Judgement, WeightSetMeasures
+from comparer.sanity.report import REPORT, Made, SanityReport
 
 CACHE = "cache/hashes.json"  # in the runs folder, as the weights card's
 
 
-Event = Waiting | Progress | Report
+Event = Waiting | Progress | SanityReport
 
 
 def check(
@@ -76,7 +76,7 @@ def find(name: str, config: Config) -> tuple[Path, Weights, Config]:
         weights, config = _own(weights, config)
     if weights.checkpoint in CATALOG:
         return resolve(Weights(weights.checkpoint), config).folder, weights, config
-    return place(weights.checkpoint, config), weights, config
+    return resolve_path(weights.checkpoint, config), weights, config
 
 
 def _own(weights: Weights, config: Config) -> tuple[Weights, Config]:
@@ -127,7 +127,7 @@ class _Checking:
         """Say how far it is to those who wait."""
         return f"a check of {Path(self.name).name}, {len(self.made)} pictures"
 
-    def run(self) -> Report:
+    def run(self) -> SanityReport:
         """Do everything and return the report."""
         self.began = monotonic()  # not while it waited
         path, asked, self.config = find(self.name, self.config)
@@ -150,7 +150,7 @@ class _Checking:
             base = replace(base, prompts=self.asked.prompts, ranges={})
         settings = self.asked or settings_of(listed[0][1], base)
         folder = RunFolder.create(self.config.runs, f"check-{path.name}", 16 if self.config.public else 3).path
-        each = samplers.marks(settings.sampler, settings.steps, listed[0][1].family)
+        each = samplers.callback_steps(settings.sampler, settings.steps, listed[0][1].family)
         self.total = len(listed) * len(settings.prompts) * len(settings.seeds) * each
         try:
             found = [self._half(half, checkpoint, base, settings, folder) for half, checkpoint in listed]
@@ -167,16 +167,18 @@ class _Checking:
     def _within(self, asked: Weights) -> tuple[Path, ...]:
         return () if self.config.own or asked.checkpoint in CATALOG else self.config.checkpoints
 
-    def _done(self, judgement: Judgement, **found: Any) -> Report:
+    def _done(self, judgement: Judgement, **found: Any) -> SanityReport:
         seconds = monotonic() - self.began
-        report = Report(self.name, judgement, pictures=tuple(self.made), seconds=seconds, **found)
+        report = SanityReport(self.name, judgement, pictures=tuple(self.made), seconds=seconds, **found)
         if report.folder:
             text = json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
             with _written(report.folder):
                 (report.folder / REPORT).write_text(text, encoding="utf-8")
         return report
 
-    def _half(self, half: str, checkpoint: Checkpoint, base: Base, settings: Settings, folder: Path) -> Half:
+    def _half(
+        self, half: str, checkpoint: Checkpoint, base: Base, settings: Settings, folder: Path
+    ) -> WeightSetMeasures:
         from comparer.pipelines import loader
         from comparer.sanity.sampling import draw
 
@@ -196,7 +198,7 @@ class _Checking:
         made = [replace(one, clip=clip) for one, clip in zip(made, scores, strict=True)] if scores else made
         self.made += made
         own = tuple(one.prompt for one in made)
-        return Half(half, tuple(one.measures for one in made), own, tuple(scores), _effect(made, pictures))
+        return WeightSetMeasures(half, tuple(one.measures for one in made), own, tuple(scores), _effect(made, pictures))
 
     def _save(self, picture: Any, path: Path, settings: Settings, prompt: int, seed: int) -> None:
         from comparer.request.png_write import save_png

@@ -81,7 +81,7 @@ _HALVES = {"ema": "EMA: ", "raw": "raw: ", "": ""}
 
 
 @dataclass(frozen=True)
-class Half:
+class WeightSetMeasures:
     """What was measured of one half's pictures.
 
     Attributes:
@@ -130,7 +130,7 @@ class Config:
 
 def judge(
     files: Sequence[Finding],
-    halves: Sequence[Half],
+    halves: Sequence[WeightSetMeasures],
     base: Base | None,
     config: Config | None = None,
     notes: Sequence[str] = (),
@@ -172,7 +172,7 @@ def _called(base: Base) -> str:
     return "the demo has" if base.demo else f"models of the family {base.name} have"
 
 
-def seen(half: Half, base: Base) -> list[Finding]:
+def seen(half: WeightSetMeasures, base: Base) -> list[Finding]:
     """Say what is wrong with the pictures of one half: most of them is broken, some are suspicious."""
     found = _pictures(half)
     if any(finding.kind == BROKEN for finding in found if RULES["not finite"].what in finding.text):
@@ -180,7 +180,7 @@ def seen(half: Half, base: Base) -> list[Finding]:
     return [*found, *_following(half), *_range(half, base)]
 
 
-def _pictures(half: Half) -> list[Finding]:
+def _pictures(half: WeightSetMeasures) -> list[Finding]:
     found: list[Finding] = []
     told: set[str] = set()
     for name, rule in RULES.items():
@@ -197,7 +197,7 @@ def _pictures(half: Half) -> list[Finding]:
     return found
 
 
-def _following(half: Half) -> list[Finding]:
+def _following(half: WeightSetMeasures) -> list[Finding]:
     found = []
     wins, pictures = half.wins, len(half.own)
     least = OWN * pictures / 8
@@ -213,7 +213,7 @@ def _following(half: Half) -> list[Finding]:
     return found
 
 
-def _range(half: Half, base: Base) -> list[Finding]:
+def _range(half: WeightSetMeasures, base: Base) -> list[Finding]:
     found = []
     for name, value, what in (("clip", half.score, "mean CLIP score"), ("detail", half.detail, "mean bits a pixel")):
         known = base.ranges.get(name)

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.inspection.card import Card
+from comparer.checkpoints.inspection.card import CheckpointCard
 from comparer.request.request import Settings
 from comparer.sanity.expectations import Base
 from comparer.sanity.image_measures import RULES
-from comparer.sanity.judge import Half, Judgement
+from comparer.sanity.judge import Judgement, WeightSetMeasures
 
 REPORT = "check.json"
 MEASURES = ("measure", "least", "most", "right", "beyond")
@@ -39,7 +39,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Report:
+class SanityReport:
     """What a check found.
 
     Attributes:
@@ -57,11 +57,11 @@ class Report:
 
     name: str
     judgement: Judgement
-    card: Card | None = None
+    card: CheckpointCard | None = None
     base: Base | None = None
     settings: Settings | None = None
     pictures: tuple[Made, ...] = ()
-    halves: tuple[Half, ...] = ()
+    halves: tuple[WeightSetMeasures, ...] = ()
     scorer: str = ""
     seconds: float = 0.0
     folder: Path | None = None
@@ -93,7 +93,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def measures(half: Half) -> Iterator[tuple[str, ...]]:
+def measures(half: WeightSetMeasures) -> Iterator[tuple[str, ...]]:
     """Write a row for every measure of a half's pictures, in the columns of ``MEASURES``."""
     for name, rule in RULES.items():
         values = [found[name] for found in half.measures if name in found]
@@ -105,7 +105,7 @@ def measures(half: Half) -> Iterator[tuple[str, ...]]:
             yield (f"{name} ({rule.what})", *edges, right, f"{bad} of {len(values)}")
 
 
-def scores(report: Report) -> Iterator[str]:
+def scores(report: SanityReport) -> Iterator[str]:
     """Say what the pictures score, and what is right where that is known."""
     if report.scorer and not any(half.clip for half in report.halves):
         yield report.scorer

@@ -7,17 +7,17 @@ from pathlib import Path
 from comparer.checkpoints import convert
 from comparer.checkpoints.files.components import COMPONENTS
 from comparer.checkpoints.files.layout import FOLDER, Part
-from comparer.checkpoints.inspection.card import Card
+from comparer.checkpoints.inspection.card import CheckpointCard
 from comparer.checkpoints.read import read_json
 from comparer.sanity import spectrum
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
-from comparer.text import shown
+from comparer.text import quote
 
 NAMED = 3  # tensors that are named where many could be
 OPTIONAL = ("safety_checker", "image_encoder")  # pictures are made without them
 
 
-def findings(card: Card) -> list[Finding]:
+def findings(card: CheckpointCard) -> list[Finding]:
     """Say what is wrong with the files: missing tensors, NaN, all zero, an EMA that never moved, random blocks."""
     return [*_absent(card), *_keys(card), *_health(card), *_moved(card), *_structure(card)]
 
@@ -30,7 +30,7 @@ def loads(found: Iterable[Finding]) -> bool:
 MISSING = "so nothing was run"
 
 
-def notes(card: Card) -> list[str]:
+def notes(card: CheckpointCard) -> list[str]:
     """Say what is no fault by itself."""
     told = []
     for each in card.seen:
@@ -46,7 +46,7 @@ def notes(card: Card) -> list[str]:
     return told
 
 
-def _absent(card: Card) -> Iterator[Finding]:
+def _absent(card: CheckpointCard) -> Iterator[Finding]:
     if card.layout.kind != FOLDER:
         return
     try:
@@ -60,7 +60,7 @@ def _absent(card: Card) -> Iterator[Finding]:
             yield Finding(BROKEN, f"there are no weights of the {component}, {MISSING}", True)
 
 
-def _compared(card: Card, part: Part) -> tuple[convert.Fit, int] | None:
+def _compared(card: CheckpointCard, part: Part) -> tuple[convert.Fit, int] | None:
     """Lay a set of weights over the module of its configuration; return how it fits, and the module's tensors."""
     if not part.named or part.component not in COMPONENTS:
         return None
@@ -72,7 +72,7 @@ def _compared(card: Card, part: Part) -> tuple[convert.Fit, int] | None:
         return None
 
 
-def _keys(card: Card) -> Iterator[Finding]:
+def _keys(card: CheckpointCard) -> Iterator[Finding]:
     if card.layout.kind != FOLDER:
         return
     for part in card.layout.parts:
@@ -89,7 +89,7 @@ def _keys(card: Card) -> Iterator[Finding]:
             yield Finding(BROKEN, text, True, "", len(fit.misshaped), 0)
 
 
-def _health(card: Card) -> Iterator[Finding]:
+def _health(card: CheckpointCard) -> Iterator[Finding]:
     for each in card.seen:
         health = each.health
         if health.not_finite:
@@ -100,14 +100,14 @@ def _health(card: Card) -> Iterator[Finding]:
             yield Finding(BROKEN, f"all values of {each.part.title} are 0", True)
 
 
-def _moved(card: Card) -> Iterator[Finding]:
+def _moved(card: CheckpointCard) -> Iterator[Finding]:
     for component, found in card.moved.items():
         if found.whole == 0 and found.pairs:
             text = f"the EMA of {component} equals the raw weights: it never moved"
             yield Finding(SUSPICIOUS, text, True, "", 0.0, 0.0)
 
 
-def _structure(card: Card) -> Iterator[Finding]:
+def _structure(card: CheckpointCard) -> Iterator[Finding]:
     for part in card.layout.parts:
         if found := spectrum.unlearned(part.tensors) if part.named else {}:
             most = max(found.values())
@@ -126,4 +126,4 @@ def _count(number: int, word: str) -> str:
 def _few(names: Iterable[str]) -> str:
     listed = list(names)
     more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(shown(name) for name in listed[:NAMED]) + more
+    return ", ".join(quote(name) for name in listed[:NAMED]) + more

@@ -20,7 +20,7 @@ from comparer.engine.events import Finished, Progress, Waiting
 from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
-from comparer.request.build import ask
+from comparer.request.build import build_request
 
 BEAT = 0.5  # seconds between two signs of life, at which gradio sees that a client left
 SHOWN = ("title", "family", "size", "steps", "guidance", "sampler")  # of a checkpoint
@@ -144,7 +144,7 @@ class Api:
 
     def _run(self, asked: dict, stop: threading.Event, told: dict) -> dict:
         """Run to the end; ``told`` is kept up to date meanwhile."""
-        for event in compare(ask(self.config, **asked), self.config, stop):
+        for event in compare(build_request(self.config, **asked), self.config, stop):
             if isinstance(event, Waiting):
                 told |= {"state": "waiting", "text": f"{event.ahead} ahead, now: {event.now}"}
             elif isinstance(event, Progress):

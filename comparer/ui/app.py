@@ -10,7 +10,7 @@ import gradio as gr
 
 from comparer.config import Config
 from comparer.engine.compare import compare
-from comparer.engine.events import Finished, Seen, Waiting
+from comparer.engine.events import Finished, Updated, Waiting
 from comparer.engine.resume import continued, more_seeds
 from comparer.errors import ComparerError
 from comparer.request.extend import extended
@@ -185,14 +185,14 @@ class Page:
         kept = continued(store.load(into), asked) if into else None
         planned, drawn, number = status_html.announce(asked, kept), 0.0, 0
         for event in compare(asked, self.config, session.stop, into):
-            if isinstance(event, Seen | Finished):
+            if isinstance(event, Updated | Finished):
                 if self.config.public and not session.making:
                     index.claim(event.folder, owner)
                 session.making = store.name(event.folder)
-            if isinstance(event, Seen | Finished) and not event.comparison.shots:
+            if isinstance(event, Updated | Finished) and not event.comparison.shots:
                 if isinstance(event, Finished):  # nothing to see: what was seen before stays
                     yield self._tell(status_html.ended(event.comparison))
-            elif isinstance(event, Seen | Finished):
+            elif isinstance(event, Updated | Finished):
                 # A tab that redraws pictures for every new score would flicker.
                 new = isinstance(event, Finished) or len(event.comparison.shots) != number
                 first, number = number == 0, len(event.comparison.shots)

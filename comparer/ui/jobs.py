@@ -11,7 +11,7 @@ from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.sanity.check import check
-from comparer.sanity.report import Report
+from comparer.sanity.report import SanityReport
 from comparer.ui.results import sanity_report, status
 
 REDRAW = 0.2  # seconds between two redrawings of the progress bar
@@ -25,7 +25,7 @@ def checking(line: str, config: Config, stop: threading.Event) -> Iterator[tuple
     drawn = 0.0
     try:
         for event in check(line, config, stop):
-            if isinstance(event, Report):
+            if isinstance(event, SanityReport):
                 yield status.told(f"Checked in {event.seconds:.0f} s."), "", sanity_report.draw(event)
                 return
             if not isinstance(event, Progress) or monotonic() - drawn > REDRAW:

@@ -11,7 +11,7 @@ from comparer.engine import eta
 from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
 from comparer.reporting.viewer import viewer
-from comparer.text import shown
+from comparer.text import quote
 from comparer.ui.app import ASSETS
 
 
@@ -88,7 +88,7 @@ def check(config: Config) -> None:
             probe.bind(address)
     except (OSError, UnicodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no name"
-        raise ComparerError(f"'{shown(config.host)}' is no address to serve at: {why}.") from error
+        raise ComparerError(f"'{quote(config.host)}' is no address to serve at: {why}.") from error
 
 
 def free_port(host: str, wanted: int, tries: int = 100) -> int:

@@ -16,7 +16,7 @@ from comparer.errors import ComparerError
 from comparer.models import hub, samplers
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
-from comparer.request.build import ask as ask_at_door
+from comparer.request.build import build_request as ask_at_door
 from helpers.runs import PROMPT, ask, finish, pixels
 
 

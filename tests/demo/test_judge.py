@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from comparer.demo.judge import Verdict, judge
+from comparer.demo.judge import SceneVerdict, judge
 from comparer.demo.scenes import COLOURS, KINDS, RADII, SIZE, Scene, Shape, one_attribute_away, random_scene
 
 
@@ -15,8 +15,8 @@ def small(kind: str, colour: str, background: str) -> Scene:
     return Scene((Shape(kind, colour, "small", None, 0.5, 0.5, RADII["small"]),), background)
 
 
-def truth(scene: Scene) -> Verdict:
-    return Verdict(scene.background, scene.shapes[0].colour, scene.shapes[0].kind)
+def truth(scene: Scene) -> SceneVerdict:
+    return SceneVerdict(scene.background, scene.shapes[0].colour, scene.shapes[0].kind)
 
 
 def blurred(picture: Image.Image) -> Image.Image:
@@ -61,7 +61,7 @@ def test_a_picture_of_another_scene_is_not_taken_for_this_one() -> None:
 @pytest.mark.parametrize("colour", COLOURS)
 def test_an_empty_picture_has_no_colour_and_no_kind(colour: str) -> None:
     plain = Image.new("RGB", (SIZE, SIZE), COLOURS[colour])
-    assert judge(plain) == judge(blurred(plain)) == Verdict(colour, None, None)
+    assert judge(plain) == judge(blurred(plain)) == SceneVerdict(colour, None, None)
 
 
 def test_what_resembles_no_kind_has_none() -> None:
@@ -69,7 +69,7 @@ def test_what_resembles_no_kind_has_none() -> None:
     pen = ImageDraw.Draw(picture)
     for x in (20, 90):
         pen.rectangle((x, 15, x + 12, 110), fill=COLOURS["red"])
-    assert judge(picture) == Verdict("white", "red", None)
+    assert judge(picture) == SceneVerdict("white", "red", None)
 
 
 def test_another_size_is_refused() -> None:

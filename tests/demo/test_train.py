@@ -9,7 +9,7 @@ from comparer.demo import loop, networks
 from comparer.demo.scenes import EXAMPLES
 from comparer.models.libraries import prepare
 
-PLAN = loop.Plan("tiny", steps=20, batch=4, peak=1e-2, warmup=5, flat=0.3, ema=0.9)
+PLAN = loop.TrainingPlan("tiny", steps=20, batch=4, peak=1e-2, warmup=5, flat=0.3, ema=0.9)
 BREAK = 11
 
 

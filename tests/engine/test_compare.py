@@ -13,7 +13,7 @@ from PIL import Image
 
 from comparer.accelerators.deepcache import DeepCache
 from comparer.engine.compare import compare
-from comparer.engine.events import Finished, Progress, Seen, Waiting
+from comparer.engine.events import Finished, Progress, Updated, Waiting
 from comparer.errors import ComparerError
 from comparer.request.png_write import read_request
 from comparer.runs import store
@@ -145,7 +145,7 @@ def test_stop_keeps_finished_pictures_and_leaves_the_baseline_alone(first, confi
     stop, steps = threading.Event(), []
     request = replace(first.comparison.request, settings=replace(first.comparison.request.settings, seeds=(1, 2, 3)))
     for event in compare(request, config, stop):
-        if isinstance(event, Seen) and len(event.comparison.calls) == 3:
+        if isinstance(event, Updated) and len(event.comparison.calls) == 3:
             stop.set()
         if stop.is_set() and isinstance(event, Progress):
             steps.append(event.done)
@@ -160,7 +160,7 @@ def test_stop_keeps_finished_pictures_and_leaves_the_baseline_alone(first, confi
 def test_closing_the_generator_ends_the_run(config):
     run = compare(ask(seeds=tuple(range(50)), steps=20), config)
     for event in run:
-        if isinstance(event, Seen):
+        if isinstance(event, Updated):
             break
     run.close()
     assert not [thread for thread in threading.enumerate() if thread.name == "comparer-run"]
@@ -210,7 +210,7 @@ def test_two_runs_never_compute_at_once_and_the_second_is_told(config):
         thread.start()
     for thread in threads:
         thread.join()
-    working = [name for name, event in events if isinstance(event, Progress | Seen)]
+    working = [name for name, event in events if isinstance(event, Progress | Updated)]
     assert working in (sorted(working), sorted(working, reverse=True))
     waited = {name for name, event in events if isinstance(event, Waiting)}
     assert waited == {working[-1]}

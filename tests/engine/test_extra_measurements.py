@@ -12,11 +12,11 @@ from PIL import Image
 from comparer.config import Config
 from comparer.engine import clock, generate
 from comparer.engine.compare import compare
-from comparer.engine.events import Finished, Seen
+from comparer.engine.events import Finished, Updated
 from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, plan
 from comparer.errors import ComparerError
 from comparer.metrics.similarity import similarity
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.request.png_write import read_request
 from comparer.results.comparison import Comparison
 from comparer.results.notes import judged, likeness, notes
@@ -30,7 +30,7 @@ EVERYTHING = ("equal-time", "noise-floor", "divergence")
 
 def asked(config, **changes):
     given = {"seeds": "1,2", "steps": 8, "warmups": 0, "also": EVERYTHING, "accelerators": ["DeepCache(interval=2)"]}
-    return ask(config, PROMPT, **given | changes)
+    return build_request(config, PROMPT, **given | changes)
 
 
 def quickly(config, **changes):
@@ -149,7 +149,7 @@ def test_untimed_calls_are_counted_in_the_plan(config):
 def test_a_run_stopped_on_the_way_goes_on_with_the_steps_it_chose(config):
     request, stop = quickly(config), threading.Event()
     for event in compare(request, config, stop):
-        if isinstance(event, Seen) and len(event.comparison.shots) == 3:
+        if isinstance(event, Updated) and len(event.comparison.shots) == 3:
             stop.set()
     chosen = event.comparison.request.arms[2].steps
     assert event.comparison.state == "stopped" and chosen

@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 
-from comparer.engine.queue import aside, busy, turn
+from comparer.engine.queue import background_slot, busy, turn
 from comparer.errors import ComparerError
 
 
@@ -86,7 +86,7 @@ def test_what_goes_on_aside_ends_before_anybody_is_measured():
     began, ended = threading.Event(), []
 
     def count():
-        with aside() as free:
+        with background_slot() as free:
             assert free
             began.set()
             while not busy():
@@ -99,10 +99,10 @@ def test_what_goes_on_aside_ends_before_anybody_is_measured():
     assert began.wait(20)
     with turn(print, never, 20, str) as mine:
         assert mine and ended == [True]
-        with aside() as free:
+        with background_slot() as free:
             assert not free
     worker.join(20)
-    with aside() as free:
+    with background_slot() as free:
         assert free
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from comparer.cli.main import main
 from comparer.engine.compare import compare
-from comparer.engine.events import Finished, Seen
+from comparer.engine.events import Finished, Updated
 from comparer.engine.resume import continued, unmade, untraced
 from comparer.errors import ComparerError
 from comparer.request import build
@@ -60,7 +60,7 @@ def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after,
     whole, stop = shared(1, 2, 3), threading.Event()
     request = whole.comparison.request
     for event in compare(request, config, stop):
-        if isinstance(event, Seen) and len(event.comparison.calls) == after:
+        if isinstance(event, Updated) and len(event.comparison.calls) == after:
             stop.set()
     assert event.comparison.state == "stopped" and len(event.comparison.calls) == after
     pairs = event.comparison.calls[: after // 2 * 2]
@@ -190,7 +190,7 @@ def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config, shared):
     first = kept(shared(1, 2), config)
     asked, stop = build.with_arm(config, first.comparison.request, "DeepCache+T-GATE(gate_step=2)"), threading.Event()
     for event in compare(asked, config, stop, first.folder):
-        if isinstance(event, Seen) and len(event.comparison.calls) == 4 + 3:
+        if isinstance(event, Updated) and len(event.comparison.calls) == 4 + 3:
             stop.set()
     assert event.comparison.state == "stopped"
     more = replace(asked, settings=replace(asked.settings, seeds=(1, 2, 3)))
@@ -203,7 +203,7 @@ def test_a_later_arm_and_more_seeds_go_on_after_a_stop(config, shared):
 
 
 def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
-    asked = build.ask(config, PROMPT, NAME, [ARM], size=SIZE, steps=8, also=["equal-time"], warmups=0)
+    asked = build.build_request(config, PROMPT, NAME, [ARM], size=SIZE, steps=8, also=["equal-time"], warmups=0)
     first = finish(asked, config)
     last = finish_into(build.with_arm(config, first.comparison.request, "DeepCache(interval=4)"), config, first.folder)
     arms = last.comparison.request.arms

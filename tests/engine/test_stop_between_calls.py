@@ -2,9 +2,9 @@
 
 import threading
 
-from comparer.engine.events import Emit, Finished, Progress, Seen
+from comparer.engine.events import Emit, Finished, Progress, Updated
 from comparer.engine.runner import Run
-from comparer.request.validate import check
+from comparer.request.validate import validate
 from comparer.results.comparison import Comparison
 from helpers.runs import ask
 
@@ -29,7 +29,9 @@ class StopsAt(Emit):
 def stopped(request, config, moment):
     stop = threading.Event()
     emit = StopsAt(stop, moment)
-    run = Run(Comparison(request, "2026-11-01T12:00:00+00:00"), config, check(request, config), stop, emit, None, print)
+    run = Run(
+        Comparison(request, "2026-11-01T12:00:00+00:00"), config, validate(request, config), stop, emit, None, print
+    )
     run.run()
     return emit.events, emit.events[emit.after :]
 
@@ -37,7 +39,7 @@ def stopped(request, config, moment):
 def test_stop_after_a_call_is_noticed_before_the_next_one_begins(config):
     events, after = stopped(
         ask("DeepCache(interval=2)", seeds=(1, 2), steps=2), config,
-        lambda event: isinstance(event, Seen) and len(event.comparison.calls) == 1,
+        lambda event: isinstance(event, Updated) and len(event.comparison.calls) == 1,
     )  # fmt: skip
     assert not [event.text for event in after if isinstance(event, Progress)]
     last = events[-1]

@@ -63,7 +63,7 @@ def test_the_latents_are_those_of_the_pipelines_own_call(family, sampler):
     mine, theirs = trace(loaded(family), settings, ITEMS), by_hand(family, settings)
     checkpoint = loaded(family).checkpoint.family
     assert len(theirs) == samplers.evaluations(sampler, 4)
-    assert len(mine.latents) == samplers.marks(sampler, 4, checkpoint)
+    assert len(mine.latents) == samplers.callback_steps(sampler, 4, checkpoint)
     assert mine.evaluations[-1] == len(theirs)
     assert all(
         torch.equal(latent, theirs[count - 1]) for latent, count in zip(mine.latents, mine.evaluations, strict=True)

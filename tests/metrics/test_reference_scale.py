@@ -9,7 +9,7 @@ from PIL import Image
 
 from comparer.metrics.reference_scale import noise_floor, seed_distance
 from comparer.metrics.similarity import similarity
-from comparer.metrics.similarity_data import Similarity, mean, place
+from comparer.metrics.similarity_data import Similarity, mean, relative_distance
 from helpers.runs import ask, finish
 
 PAIR = Similarity(False, 40, 4.0, 30.0, 0.88, None, 0.1, 0.9)
@@ -66,7 +66,7 @@ def test_of_many_pairs_evenly_spread_ones_are_taken():
 def test_the_place_in_words(pair, text):
     seeds = mean([replace(PAIR, ssim=0.0, mean_difference=50.0, lpips=0.4)])
     noise = mean([replace(PAIR, max_difference=2, mean_difference=0.1)])
-    found = place(pair, seeds, noise)
+    found = relative_distance(pair, seeds, noise)
     assert found.text == text and found.within_noise is (pair.max_difference <= 2)
     assert found.ssim == pytest.approx(1 - pair.ssim)
     assert found.mean_difference == pytest.approx(pair.mean_difference / 50)
@@ -75,9 +75,9 @@ def test_the_place_in_words(pair, text):
 
 
 def test_without_another_seed_there_is_no_place():
-    assert place(PAIR, None).text == "no measure: it takes two seeds of the baseline that differ"
-    assert place(PAIR, None) == place(PAIR, mean([Similarity(True, 0, 0.0, None, 1.0)]))
-    assert place(PAIR, None).within_noise is None
+    assert relative_distance(PAIR, None).text == "no measure: it takes two seeds of the baseline that differ"
+    assert relative_distance(PAIR, None) == relative_distance(PAIR, mean([Similarity(True, 0, 0.0, None, 1.0)]))
+    assert relative_distance(PAIR, None).within_noise is None
 
 
 def test_on_the_demo_a_mild_accelerator_is_nearer_than_another_seed(config):
@@ -94,7 +94,7 @@ def test_on_the_demo_a_mild_accelerator_is_nearer_than_another_seed(config):
     seeds = seed_distance([base])
     assert seeds.pairs == 3 and seeds.identical == 0 and seeds.ssim < 0.99
     mild, strong = (
-        place(mean([similarity(*pair) for pair in zip(base, files(done, arm), strict=True)]), seeds, noise)
+        relative_distance(mean([similarity(*pair) for pair in zip(base, files(done, arm), strict=True)]), seeds, noise)
         for arm in (1, 2)
     )
     assert 0 < mild.ssim < strong.ssim and 0 < mild.mean_difference < strong.mean_difference

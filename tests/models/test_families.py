@@ -22,7 +22,7 @@ from comparer.models.families.base import FAMILIES
 from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_dtype
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from helpers.runs import finish, pixels
 
 U_NETS = ("sd1", "sd2", "sdxl")
@@ -47,7 +47,7 @@ def installed(tiny, tmp_path):
 def request(config, family, **change):
     accelerators = ["DeepCache(interval=2)"] if family in U_NETS else []
     wanted = {"accelerators": accelerators, "steps": 3, "warmups": 0, "seeds": "1,2"}
-    return ask(config, "a (red) cat", f"tiny/{family}", **(wanted | change))
+    return build_request(config, "a (red) cat", f"tiny/{family}", **(wanted | change))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -145,7 +145,7 @@ def test_lcm_is_refused_unless_the_model_is_distilled_for_it(installed, tiny, tm
     scheduler = tmp_path / "distilled" / "sd1" / "scheduler" / "scheduler_config.json"
     scheduler.write_text(json.dumps(json.loads(scheduler.read_text()) | {"_class_name": "LCMScheduler"}))
     config = replace(installed, checkpoints=(tmp_path / "distilled",))
-    asked = ask(config, "a cat", "distilled/sd1", ["DeepCache"], steps=2, warmups=0)
+    asked = build_request(config, "a cat", "distilled/sd1", ["DeepCache"], steps=2, warmups=0)
     assert asked.settings.sampler == "LCM"
     assert len(finish(asked, config).comparison.shots) == 2
 
@@ -163,7 +163,7 @@ def test_what_the_model_does_not_read_is_shown(installed):
     long = " ".join(f"w{number}" for number in range(60))
     done = finish(request(installed, "sdxl", accelerators=[], seeds="1", steps=1), installed)
     assert done.comparison.remarks == []
-    asked = ask(installed, f"{long}\nshort", "tiny/sdxl", [], negative_prompt=long, steps=1, warmups=0)
+    asked = build_request(installed, f"{long}\nshort", "tiny/sdxl", [], negative_prompt=long, steps=1, warmups=0)
     prompt, negative = finish(asked, installed).comparison.remarks
     assert prompt.startswith("Prompt 1 is longer than the model's 77 tokens") and negative.startswith("The negative")
     lost = re.search("“(.+)”", prompt)[1]
@@ -175,7 +175,9 @@ def test_what_the_model_does_not_read_is_shown(installed):
 def test_pixart_reads_more_and_says_what_it_does_not(installed):
     text = "x" * 400  # a token a letter, and one for the word's beginning
     for family, context in (("pixart-alpha", 120), ("pixart-sigma", 300)):
-        (said,) = finish(ask(installed, text, f"tiny/{family}", [], steps=2, warmups=0), installed).comparison.remarks
+        (said,) = finish(
+            build_request(installed, text, f"tiny/{family}", [], steps=2, warmups=0), installed
+        ).comparison.remarks
         assert f"{context} tokens" in said and len(re.search("“(x+)”", said)[1]) == 401 - (context - 1)
 
 
@@ -189,7 +191,7 @@ def test_pixart_says_which_shape_it_really_makes(installed):
 def test_pixart_alpha_1024_with_its_size_conditions(installed, tmp_path):
     save_tiny("pixart-alpha", tmp_path / "large" / "alpha", sample_size=128)
     config = replace(installed, checkpoints=(tmp_path / "large",))
-    done = finish(ask(config, "a cat", "large/alpha", [], steps=2, warmups=0), config)
+    done = finish(build_request(config, "a cat", "large/alpha", [], steps=2, warmups=0), config)
     assert pixels(done)[0, 0, 0].shape == (1024, 1024, 3)
 
 

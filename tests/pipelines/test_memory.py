@@ -15,7 +15,7 @@ from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from comparer.pipelines.device import empty
 from comparer.pipelines.memory import out_of_memory, peak, remedies, reserved, reset_peak
-from comparer.request.build import ask as ask_at_door
+from comparer.request.build import build_request as ask_at_door
 from comparer.results.notes import notes
 from comparer.runs import store
 from helpers import small

@@ -14,7 +14,7 @@ from comparer.engine.compare import compare
 from comparer.errors import ComparerError
 from comparer.evaluation.sweep import read_file
 from comparer.pipelines import loader, memory
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.request.extend import extended
 from comparer.request.request import Arm, Request
 from comparer.runs import store
@@ -46,7 +46,7 @@ def weigh(folder, by, variant=""):
 
 
 def test_ema_beside_raw_from_the_same_noise(config):
-    request = ask(config, PROMPT, variants=["weights=raw"], seeds="1,2", **QUICK)
+    request = build_request(config, PROMPT, variants=["weights=raw"], seeds="1,2", **QUICK)
     assert [arm.name for arm in request.arms] == ["small", "small, raw"]
     done = finish(request, config)
     assert done.comparison.state == "finished" and done.comparison.blocks == []
@@ -59,7 +59,8 @@ def test_ema_beside_raw_from_the_same_noise(config):
     assert not np.array_equal(made[0, 0, 1], made[1, 0, 1])
     # Each arm alone makes the same picture.
     alone = finish(
-        ask(config, PROMPT, accelerators=[], seeds="1", **QUICK | {"checkpoint": f"{NAME}; weights=raw"}), config
+        build_request(config, PROMPT, accelerators=[], seeds="1", **QUICK | {"checkpoint": f"{NAME}; weights=raw"}),
+        config,
     )
     assert np.array_equal(pixels(alone)[0, 0, 1], made[1, 0, 1])
     assert store.load(done.folder) == done.comparison
@@ -68,7 +69,7 @@ def test_ema_beside_raw_from_the_same_noise(config):
 
 def test_equal_components_are_in_memory_once(config):
     weigh(copied(config, "late"), 1.01)
-    request = ask(config, PROMPT, variants=["m/late", "weights=raw"], **QUICK)
+    request = build_request(config, PROMPT, variants=["m/late", "weights=raw"], **QUICK)
     finish(request, replace(config, keep=3))
     first, late, raw = (next(p for p in loader._kept if p.checkpoint.weights.text() == text)
                         for text in (NAME, "m/late", f"{NAME}; weights=raw"))  # fmt: skip
@@ -86,7 +87,7 @@ def test_two_arms_that_hold_the_same_are_refused_before_anything_runs(config, tm
     path = folder / "unet" / "diffusion_pytorch_model.safetensors"
     values = {name: value.float() for name, value in load_file(path).items()}
     save_file(values, path, {"format": "pt"})  # twice as large, and the same
-    request = ask(config, PROMPT, variants=["m/renamed"], **QUICK)
+    request = build_request(config, PROMPT, variants=["m/renamed"], **QUICK)
     with pytest.raises(ComparerError, match="small and renamed hold the same: .* unet, vae, text_encoder"):
         list(compare(request, config))
     assert not list(config.runs.glob("*/run.json"))
@@ -95,7 +96,7 @@ def test_two_arms_that_hold_the_same_are_refused_before_anything_runs(config, tm
 def test_the_same_weights_under_another_schedule_are_another_arm(config):
     path = copied(config, "epsilon") / "scheduler" / "scheduler_config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"prediction_type": "epsilon"}))
-    done = finish(ask(config, PROMPT, variants=["m/epsilon"], **QUICK), config)
+    done = finish(build_request(config, PROMPT, variants=["m/epsilon"], **QUICK), config)
     assert done.comparison.variants[1]["configs"]["prediction_type"] == "epsilon"
     assert not done.comparison.not_run and len(done.comparison.shots) == 2
 
@@ -103,7 +104,7 @@ def test_the_same_weights_under_another_schedule_are_another_arm(config):
 def test_arms_that_do_not_fit_run_in_blocks_and_the_result_says_so(config, monkeypatch):
     weigh(copied(config, "late"), 1.01)
     monkeypatch.setattr(memory, "free", lambda device: 1000)
-    request = ask(config, PROMPT, variants=["m/late", "weights=raw", "dtype=bfloat16"], seeds="1,2", **QUICK)
+    request = build_request(config, PROMPT, variants=["m/late", "weights=raw", "dtype=bfloat16"], seeds="1,2", **QUICK)
     done = finish(request, config)
     seen = done.comparison
     assert seen.blocks == [[0], [1], [2], [3]] and seen.state == "finished"
@@ -134,31 +135,33 @@ def test_each_block_is_gone_before_the_next_is_read(config, monkeypatch):
     loader.free()
     monkeypatch.setattr(loader, "_from_files", watched)
     monkeypatch.setattr(memory, "free", lambda device: 1000)
-    finish(ask(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK), config)
+    finish(
+        build_request(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK), config
+    )
     assert alive == [0, 0, 0]
 
 
 @pytest.mark.parametrize("room", [1000, 10**12])
 def test_latents_of_checkpoints_are_laid_beside_the_baselines(room, config, monkeypatch):
     monkeypatch.setattr(memory, "free", lambda device: room)
-    request = ask(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK)
+    request = build_request(config, PROMPT, variants=["weights=raw", "dtype=bfloat16"], also=["divergence"], **QUICK)
     seen = finish(request, config).comparison
     assert set(seen.divergence) == {1, 2} and all(found[0].steps[-1].distance > 0 for found in seen.divergence.values())
     with pytest.raises(ComparerError, match="for accelerated arms, not for checkpoints"):
-        ask(config, PROMPT, variants=["weights=raw"], also=["equal-time"])
+        build_request(config, PROMPT, variants=["weights=raw"], also=["equal-time"])
 
 
 def test_an_arm_of_a_later_block_that_holds_the_same_is_not_run(config, monkeypatch):
     copied(config, "copy")
     monkeypatch.setattr(memory, "free", lambda device: 1000)
-    seen = finish(ask(config, PROMPT, variants=["m/copy", "weights=raw"], **QUICK), config).comparison
+    seen = finish(build_request(config, PROMPT, variants=["m/copy", "weights=raw"], **QUICK), config).comparison
     (failure,) = seen.not_run
     assert failure.arm == 1 and "hold the same" in failure.reason
     assert {shot.arm for shot in seen.shots} == {0, 2}
 
 
 def test_an_accelerator_on_all_arms(config):
-    request = ask(
+    request = build_request(
         config, PROMPT, accelerators=["DeepCache(interval=2)"], variants=["weights=raw"], **QUICK | {"steps": 4}
     )
     assert all(len(arm.accelerators) == 1 for arm in request.arms) and request.accelerated() == []
@@ -169,7 +172,7 @@ def test_an_accelerator_on_all_arms(config):
 def test_a_run_goes_on_with_its_own_weights_only(config):
     folder = copied(config, "growing")
     weigh(folder, 1.01)
-    request = ask(config, PROMPT, variants=["m/growing"], seeds="1", **QUICK)
+    request = build_request(config, PROMPT, variants=["m/growing"], seeds="1", **QUICK)
     done = finish(request, config)
     (*_, more) = compare(extended(request, 1), config, into=done.folder)
     assert len(more.comparison.shots) == 4
@@ -197,15 +200,15 @@ REFUSED = {
 @pytest.mark.parametrize("variants", REFUSED, ids=str)
 def test_refusals_at_the_door(variants, config):
     with pytest.raises(ComparerError) as refused:
-        ask(config, PROMPT, variants=list(variants))
+        build_request(config, PROMPT, variants=list(variants))
     told = str(refused.value)
     assert REFUSED[variants] in told and "\n" not in told
 
 
 def test_two_stacks_beside_variants_and_a_changed_baseline_are_refused(config):
     with pytest.raises(ComparerError, match="one accelerator or stack on all arms"):
-        ask(config, PROMPT, accelerators=["DeepCache", "ToMe"], variants=["weights=raw"])
-    request = ask(config, PROMPT, variants=["weights=raw"], **QUICK)
+        build_request(config, PROMPT, accelerators=["DeepCache", "ToMe"], variants=["weights=raw"])
+    request = build_request(config, PROMPT, variants=["weights=raw"], **QUICK)
     with pytest.raises(ComparerError, match="changes nothing in the settings"):
         replace(request, arms=(Arm("a", weights=Weights()), request.arms[1]))
 
@@ -219,16 +222,18 @@ def test_a_line_is_read_as_it_is_written(text):
 
 @pytest.mark.parametrize("accelerators", [None, ["DeepCache(interval=3)"]])
 def test_a_request_file_asks_for_the_same_variants(accelerators, config, tmp_path):
-    request = ask(config, PROMPT, "demo; dtype=float32", accelerators, variants=["weights=raw", "demo; weights=ema"])
+    request = build_request(
+        config, PROMPT, "demo; dtype=float32", accelerators, variants=["weights=raw", "demo; weights=ema"]
+    )
     path = tmp_path / "request.json"
     path.write_text(json.dumps({"request": request.to_json()}))
-    assert ask(config, **read_file(path)) == request
+    assert build_request(config, **read_file(path)) == request
 
 
 def test_a_picture_carries_the_weights_it_was_made_with(config):
     from PIL import Image
 
-    done = finish(ask(config, PROMPT, variants=["weights=raw"], **QUICK), config)
+    done = finish(build_request(config, PROMPT, variants=["weights=raw"], **QUICK), config)
     shots = {shot.arm: Image.open(done.folder / shot.file).text["parameters"] for shot in done.comparison.shots}
     files = done.comparison.variants[1]["files"]
     digest = files["unet/diffusion_pytorch_model.non_ema.safetensors"]["sha256"]
@@ -249,6 +254,8 @@ def test_equal_tensors_that_are_configured_in_another_way_are_not_the_same(confi
     copied(config, "one")
     file = copied(config, "other") / "vae" / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"scaling_factor": 0.5}))
-    done = finish(ask(config, PROMPT, variants=["m/other"], seeds="1", **QUICK | {"checkpoint": "m/one"}), config)
+    done = finish(
+        build_request(config, PROMPT, variants=["m/other"], seeds="1", **QUICK | {"checkpoint": "m/one"}), config
+    )
     made = pixels(done)
     assert done.comparison.state == "finished" and not np.array_equal(made[0, 0, 1], made[1, 0, 1])

@@ -17,7 +17,7 @@ from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
 from comparer.reporting.report.report import estimated_size, report, save_report
 from comparer.reporting.report.sections import command
-from comparer.request.build import ask as door
+from comparer.request.build import build_request as door
 from comparer.request.png_write import save_png
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.comparison import Comparison

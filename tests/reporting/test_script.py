@@ -18,7 +18,7 @@ from comparer.models.catalog import DEMO
 from comparer.models.families.base import FAMILIES
 from comparer.models.samplers import SAMPLERS
 from comparer.pipelines import loader
-from comparer.reporting.script.accelerators import Asked, way
+from comparer.reporting.script.accelerators import RecipeContext, way
 from comparer.reporting.script.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
 from comparer.request import build
 from comparer.request.request import Arm, Settings
@@ -89,7 +89,7 @@ def weights(tmp_path_factory):
 
 def compared(config, variant, *accelerators):
     """Compare the demo with other weights."""
-    request = build.ask(config, PROMPT, variants=[variant], accelerators=accelerators, steps=2, warmups=0)
+    request = build.build_request(config, PROMPT, variants=[variant], accelerators=accelerators, steps=2, warmups=0)
     return finish(request, config)
 
 
@@ -222,9 +222,9 @@ def test_what_has_no_documented_way_is_refused(weights, done):
         script(done.comparison, done.folder, 0, 0, 99)
     settings = Settings(("x",), sampler="DPM++ 2M")
     with pytest.raises(ComparerError, match="PixArt-Σ's pipeline has no callback"):
-        way(parse_stack("GuidanceCutoff"), Asked(settings, FAMILIES["pixart-sigma"]))
+        way(parse_stack("GuidanceCutoff"), RecipeContext(settings, FAMILIES["pixart-sigma"]))
     with pytest.raises(ComparerError, match="a model that is offloaded"):
-        way(parse_stack("DeepCache"), Asked(settings, FAMILIES["sdxl"], offload="model"))
+        way(parse_stack("DeepCache"), RecipeContext(settings, FAMILIES["sdxl"], offload="model"))
 
 
 def test_a_model_of_the_hub_is_taken_at_its_recorded_revision(done):

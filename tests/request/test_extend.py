@@ -19,8 +19,8 @@ def test_more_seeds_are_counted_on_from_the_largest(seeds, after):
 def test_a_later_arm_has_the_parameters_that_it_would_have_had_at_first(steps, config):
     """T-GATE's gate lies at two fifths of the steps."""
     text = "DeepCache+T-GATE"
-    first = build.ask(config, PROMPT, accelerators=["DeepCache", text], steps=steps)
-    later = build.with_arm(config, build.ask(config, PROMPT, accelerators=["DeepCache"], steps=steps), text)
+    first = build.build_request(config, PROMPT, accelerators=["DeepCache", text], steps=steps)
+    later = build.with_arm(config, build.build_request(config, PROMPT, accelerators=["DeepCache"], steps=steps), text)
     assert later == first
     _, gate = later.arms[2].accelerators
     assert gate.gate_step == round(steps * 2 / 5)
@@ -31,12 +31,12 @@ def test_a_later_arm_has_what_is_usual_for_the_family(tmp_path):
 
     save_tiny("pixart-alpha", tmp_path / "models" / "tiny")
     config = Config(checkpoints=(tmp_path / "models",), runs=tmp_path / "runs")
-    asked = build.ask(config, PROMPT, "models/tiny", ["T-GATE(gate_step=5)"], steps=20)
+    asked = build.build_request(config, PROMPT, "models/tiny", ["T-GATE(gate_step=5)"], steps=20)
     (gate,) = build.with_arm(config, asked, "T-GATE").arms[2].accelerators
     assert (gate.gate_step, gate.sp_interval) == (12, 3)
 
 
 def test_a_later_arm_keeps_the_parameters_that_it_names(config):
-    asked = build.ask(config, PROMPT, accelerators=["DeepCache"], steps=20)
+    asked = build.build_request(config, PROMPT, accelerators=["DeepCache"], steps=20)
     (gate,) = build.with_arm(config, asked, "T-GATE(gate_step=5)").arms[2].accelerators
     assert gate.gate_step == 5

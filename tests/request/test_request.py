@@ -10,7 +10,7 @@ import pytest
 from comparer.accelerators.registry import parse_stack
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
-from comparer.request.build import ask as ask_at_door
+from comparer.request.build import build_request as ask_at_door
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size, read_prompts
 from comparer.request.request import Request
 from helpers.runs import PROMPT, ask

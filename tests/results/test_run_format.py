@@ -45,7 +45,9 @@ def full(config):
     """Everything that can be measured of two arms at once, for stacks, with repeats."""
     also = ["noise-floor", "divergence", "memory"]
     stack = ["DeepCache(interval=2)+T-GATE(gate_step=1)"]
-    request = build.ask(config, PROMPT, accelerators=stack, seeds="1,2", steps=3, repeats=2, batch_size=2, also=also)
+    request = build.build_request(
+        config, PROMPT, accelerators=stack, seeds="1,2", steps=3, repeats=2, batch_size=2, also=also
+    )
     return finish(request, config)
 
 
@@ -68,10 +70,10 @@ def test_a_run_with_everything_keeps_to_it(full):
 
 
 def test_runs_of_other_kinds_keep_to_it(config):
-    variant = finish(build.ask(config, PROMPT, variants=["weights=raw"], steps=2, warmups=0), config)
+    variant = finish(build.build_request(config, PROMPT, variants=["weights=raw"], steps=2, warmups=0), config)
     assert saved(variant.folder)["variants"] and faults(saved(variant.folder)) == []
     given = {"seeds": "1", "steps": 3, "warmups": 0, "also": ["equal-time"]}
-    first = finish(build.ask(config, PROMPT, accelerators=["DeepCache(interval=2)"], **given), config)
+    first = finish(build.build_request(config, PROMPT, accelerators=["DeepCache(interval=2)"], **given), config)
     assert saved(first.folder)["request"]["arms"][2]["steps"] and faults(saved(first.folder)) == []
     *_, last = compare(extended(first.comparison.request, 1), config, into=first.folder)
     assert saved(last.folder)["process"] == 1 and faults(saved(last.folder)) == []

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from comparer.engine.compare import compare
-from comparer.engine.events import Seen
+from comparer.engine.events import Updated
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
 from comparer.runs import store
@@ -28,7 +28,7 @@ def test_a_run_whose_folder_goes_away_ends_with_one_sentence(replaced, config, t
     folder = None
     with pytest.raises(ComparerError, match="^The run folder .* is gone: ") as refused:
         for event in compare(ask(seeds=(1, 2, 3, 4), steps=8), config):
-            if folder is None and isinstance(event, Seen):
+            if folder is None and isinstance(event, Updated):
                 folder = event.folder
                 folder.rename(tmp_path / "elsewhere")  # at once: the run writes meanwhile
                 if replaced:

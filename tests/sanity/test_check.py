@@ -26,7 +26,7 @@ from comparer.request.request import Settings
 from comparer.sanity.check import check
 from comparer.sanity.expectations import EXAMPLES
 from comparer.sanity.image_measures import RULES
-from comparer.sanity.report import REPORT, Report
+from comparer.sanity.report import REPORT, SanityReport
 from helpers.runs import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -56,7 +56,7 @@ def command(tmp_path, capsys):
 def checked(path, config, settings=QUICK):
     """Return the report of a quick check."""
     (*_, report) = check(str(path), replace(config, own=True), settings=settings)
-    assert isinstance(report, Report)
+    assert isinstance(report, SanityReport)
     return report
 
 
@@ -208,7 +208,7 @@ def test_it_waits_for_its_turn_tells_how_far_it_is_and_stops(copy, config):
         seen.append(event)
         if isinstance(event, Progress) and event.done == 2:
             stop.set()
-    assert not any(isinstance(event, Report) for event in seen)
+    assert not any(isinstance(event, SanityReport) for event in seen)
     assert any(event.text == "Picture 1" and event.total == 6 for event in seen if isinstance(event, Progress))
 
 

@@ -20,7 +20,7 @@ from comparer.models.tiny import save_tiny
 from comparer.sanity import spectrum, weight_checks
 from comparer.sanity.expectations import EXAMPLES, PHOTOS, Base, Range, base_of, settings_of
 from comparer.sanity.image_measures import RULES, cells, correlation, measure
-from comparer.sanity.judge import BROKEN, HEALTHY, SUSPICIOUS, Config, Finding, Half, judge
+from comparer.sanity.judge import BROKEN, HEALTHY, SUSPICIOUS, Config, Finding, WeightSetMeasures, judge
 from helpers.runs import ROOT
 from helpers.tiny_pipelines import FAMILIES
 
@@ -124,7 +124,7 @@ def half(half="", wrong=0, wins=8, score=70.0, effect=50.0, **bad):
     clip = [[score if prompt == own[n] else 20.0 for prompt in range(4)] for n in range(8)]
     for number in range(8 - wins):
         clip[number][(own[number] + 1) % 4] = score + 1
-    return Half(half, measures, own, tuple(map(tuple, clip)), effect)
+    return WeightSetMeasures(half, measures, own, tuple(map(tuple, clip)), effect)
 
 
 def test_healthy():
@@ -159,7 +159,7 @@ def test_what_follows_from_nan_is_not_told():
 
 
 def test_without_scores_and_without_a_range_the_rest_is_judged():
-    silent = Half("", half().measures, half().own)
+    silent = WeightSetMeasures("", half().measures, half().own)
     assert silent.score is None and silent.wins is None
     assert judge([], [silent], BASE).kind == HEALTHY
     unknown = Base("sd1", PHOTOS, 0.18215, "epsilon")
@@ -168,7 +168,7 @@ def test_without_scores_and_without_a_range_the_rest_is_judged():
 
 
 def test_scores_of_zero_are_no_win():
-    nothing = Half("", half().measures, half().own, ((0.0,) * 4,) * 8)
+    nothing = WeightSetMeasures("", half().measures, half().own, ((0.0,) * 4,) * 8)
     assert nothing.wins == 0 and half(wins=3).wins == 3
 
 

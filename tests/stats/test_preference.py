@@ -9,7 +9,7 @@ import pytest
 from comparer.checkpoints.spec import Weights, parse
 from comparer.engine.resume import more_seeds
 from comparer.reporting.plots.curves import curve
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.request.extend import extended
 from comparer.results.loaded_weights import as_baseline, incomplete
 from comparer.results.notes import judged, notes
@@ -85,7 +85,7 @@ def seen(tmp_path_factory):
 
     config = Config(runs=tmp_path_factory.mktemp("runs"))
     lines = ["weights=raw", "dtype=bfloat16"]
-    return finish(ask(config, PROMPT, steps=6, seeds="1-3", warmups=0, variants=lines), config)
+    return finish(build_request(config, PROMPT, steps=6, seeds="1-3", warmups=0, variants=lines), config)
 
 
 def test_a_run_of_checkpoints_is_judged_by_its_scores(seen):

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from comparer.accelerators.registry import parse
 from comparer.config import Config, Limits
 from comparer.models.catalog import DEMO
-from comparer.request.build import FIVE, ask
+from comparer.request.build import FIVE, build_request
 from comparer.request.request import Arm, Settings
 from comparer.request.restore import FOREIGN, restore
 from comparer.ui.app import Page
@@ -82,24 +82,24 @@ def filled(page, found, present=None):
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_generate_asks_for_the_very_same_request(page, config, tmp_path, name):
-    request = ask(config, **{"prompt": "a red star"} | REQUESTS[name])
+    request = build_request(config, **{"prompt": "a red star"} | REQUESTS[name])
     found = restore(dropped(tmp_path, request), config)
     assert found.missing == ()
     values, said = filled(page, found)
     assert said == []
     assert page.controls.asked(values) == request
     # A second file leaves nothing of the first.
-    other = ask(config, "a blue ring", accelerators=["T-GATE(gate_step=3)"])
+    other = build_request(config, "a blue ring", accelerators=["T-GATE(gate_step=3)"])
     values, said = filled(page, restore(dropped(tmp_path, other), config), values)
     assert page.controls.asked(values) == other and said == []
 
 
 def test_no_field_of_the_settings_is_left_at_its_default(config):
-    request = ask(config, **REQUESTS["every field"])
+    request = build_request(config, **REQUESTS["every field"])
     usual = Settings(("x",))
     alike = {name for name, value in vars(request.settings).items() if getattr(usual, name) == value}
     assert alike == {"checkpoint", "base"}  # each of which the checkpoints have
-    plain = ask(config, "x")
+    plain = build_request(config, "x")
     fields = ("warmups", "noise", "repeats", "also", "scorer", "arms")
     assert all(getattr(request, name) != getattr(plain, name) for name in fields)
 
@@ -117,12 +117,12 @@ def test_no_field_of_the_settings_is_left_at_its_default(config):
 )  # fmt: skip
 def test_what_the_controls_cannot_hold_is_said(page, config, tmp_path, change, told):
     arms = tuple(Arm(text, (parse(text),)) for text in change.pop("arms", ["DeepCache(interval=3)"]))
-    request = replace(ask(config, "a red star"), arms=(Arm("Baseline"), *arms), **change)
+    request = replace(build_request(config, "a red star"), arms=(Arm("Baseline"), *arms), **change)
     assert told in filled(page, restore(dropped(tmp_path, request), config))[1]
 
 
 def test_a_checkpoint_that_is_not_here_leaves_its_control_and_fills_the_others(page, config, tmp_path):
-    request = ask(config, "a red star", sampler="Heun", seeds="5")
+    request = build_request(config, "a red star", sampler="Heun", seeds="5")
     request = replace(request, settings=replace(request.settings, checkpoint="ck/gone", vae="ck/vae"))
     values, said = filled(page, restore(dropped(tmp_path, request), config))
     assert "Checkpoint stays as it was: ck/gone is not listed." in said
@@ -134,7 +134,7 @@ def test_a_checkpoint_that_is_not_here_leaves_its_control_and_fills_the_others(p
 def test_what_a_slider_cannot_take_leaves_it(tmp_path, config):
     narrow = Page(replace(config, limits=Limits(steps=30)))
     narrow.build()
-    found = restore(dropped(tmp_path, ask(config, "a red star", steps=60)), narrow.config)
+    found = restore(dropped(tmp_path, build_request(config, "a red star", steps=60)), narrow.config)
     values, said = filled(narrow, found)
     assert "Steps stays as it was: 60 is beyond 30." in said
     assert found.missing == ("Steps 60 is out of range: 1 to 30 is allowed.",)
@@ -159,7 +159,9 @@ def test_another_programs_settings_leave_the_arms_as_they_are(page, config, tmp_
 
 def test_a_file_is_gone_once_it_was_read_and_what_it_says_is_escaped(page, config, tmp_path):
     parts = [part.value for part in page.controls.inputs()]
-    request = replace(ask(config, "x"), arms=(Arm("Baseline"), Arm("<b>x</b>", (parse("DeepCache(interval=9)"),))))
+    request = replace(
+        build_request(config, "x"), arms=(Arm("Baseline"), Arm("<b>x</b>", (parse("DeepCache(interval=9)"),)))
+    )
     shot = {"shot": {"arm": 1, "prompt": 0, "seed": 0}}
     request = replace(request, settings=replace(request.settings, checkpoint="<img src=x>", seeds=(0, 1)))
     for number, content in enumerate([json.dumps(request.to_json() | shot), "<script>", ""]):

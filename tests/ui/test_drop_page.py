@@ -8,7 +8,7 @@ import httpx
 from PIL import Image
 
 from comparer.config import Config
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.request.png_write import save_png, shot_texts
 from comparer.runs import store
 from helpers.pages import drop, name_of, too_wide
@@ -25,7 +25,7 @@ def shown(page, prompts, seeds, pictures):
 
 
 def test_a_dropped_picture_grid_and_record_ask_for_the_same_again(page, served_runs, recorded, tmp_path):
-    asked = ask(
+    asked = build_request(
         Config(), f"{PROMPT}\n{RING}", accelerators=["DeepCache(interval=2, branch=1)", "ToMe(ratio=0.25)"],
         negative_prompt="a hexagon", sampler="Euler a", steps=3, guidance=22.5, size=(136, 144), seeds="9,4",
         batch_size=2, warmups=0, noise="device", guidance_rescale=0.25, repeats=2,
@@ -60,7 +60,7 @@ def test_a_dropped_picture_grid_and_record_ask_for_the_same_again(page, served_r
 
 def test_nobody_is_served_what_was_dropped(page, server, served_runs, tmp_path):
     uploads = served_runs.parent / "uploads"
-    (tmp_path / "secret.json").write_text(json.dumps({"request": ask(Config(), "a secret").to_json()}))
+    (tmp_path / "secret.json").write_text(json.dumps({"request": build_request(Config(), "a secret").to_json()}))
     paths = []
     page.on("response", lambda answer: paths.append(answer.text()) if "/upload?" in answer.url else None)
     assert "Filled from the record" in drop(page, tmp_path / "secret.json")

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from comparer.config import Config
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.runs import store
 from comparer.text import signed
 from helpers.pages import serving
@@ -223,7 +223,7 @@ def recorded(folder, served):
     """Make a run of three arms, and return its name."""
     config = Config(checkpoints=(folder,), runs=served[1])
     variants = ["weights=raw", "training/step_024000; base=demo"]
-    done = finish(ask(config, "a large red star", variants=variants, steps=1, seeds="1,2", warmups=0), config)
+    done = finish(build_request(config, "a large red star", variants=variants, steps=1, seeds="1,2", warmups=0), config)
     loader.free()
     return done.folder.name
 

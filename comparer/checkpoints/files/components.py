@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from comparer.checkpoints.files.tensors import Tensor
-from comparer.text import shown
+from comparer.text import quote
 
 UNKNOWN = "network"
 DENOISERS = ("unet", "transformer", "prior", UNKNOWN)
@@ -183,7 +183,7 @@ def class_of(config: dict[str, Any]) -> str:
     """
     architectures = config.get("architectures")
     first = architectures[0] if isinstance(architectures, list) and architectures else ""
-    return shown(config.get("_class_name") or first)
+    return quote(config.get("_class_name") or first)
 
 
 def component_of(class_name: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from comparer.checkpoints.files.tensors import ENDINGS, TORCH
 from comparer.checkpoints.files.weight_sets import half_of
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 # What training tools save beside the weights.
 _NEVER = (
@@ -34,7 +34,7 @@ _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)(?P<ending>\
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightsFile:
     """The files that hold one set of weights together.
 
     Attributes:
@@ -61,7 +61,7 @@ def never(name: str) -> str:
     return next((what for pattern, what in _NEVER if pattern.fullmatch(name)), "")
 
 
-def weights(folder: Path) -> list[Weights]:
+def weights(folder: Path) -> list[WeightsFile]:
     """List the sets of weights of a folder, plain ones first, safetensors before others.
 
     Raises:
@@ -80,8 +80,8 @@ def weights(folder: Path) -> list[Weights]:
         for count in sorted(counts):
             paths = tuple(path for path, of in files if of == count)
             if count and len(paths) != count:
-                raise ComparerError(f"Shards are missing: {shown(paths[0].name)} is one of {count}, {len(paths)} here.")
-            sets.append(Weights(stem, variant, ending, paths))
+                raise ComparerError(f"Shards are missing: {quote(paths[0].name)} is one of {count}, {len(paths)} here.")
+            sets.append(WeightsFile(stem, variant, ending, paths))
     for index in sorted(folder.glob("*.index*.json")):
         _check(index, bool(sets))
     return sorted(sets, key=lambda each: (bool(each.variant), each.ending in TORCH))
@@ -101,15 +101,15 @@ def _check(index: Path, others: bool) -> None:
         names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         plain = all(isinstance(name, str) and Path(name).name == name for name in names)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ComparerError(f"{shown(index.name)} is a damaged list of shards: {shown(error, 200)}.") from error
+        raise ComparerError(f"{quote(index.name)} is a damaged list of shards: {quote(error, 200)}.") from error
     if not plain:
-        raise ComparerError(f"{shown(index.name)} names files outside its folder.")
+        raise ComparerError(f"{quote(index.name)} names files outside its folder.")
     missing = sorted(name for name in names if not (index.parent / name).is_file())
     if missing and not (others and len(missing) == len(names)):  # of a format that was not fetched
-        raise ComparerError(f"{shown(index.name)} names {shown(missing[0])}, which is not there.")
+        raise ComparerError(f"{quote(index.name)} names {quote(missing[0])}, which is not there.")
 
 
-def preferred(sets: Sequence[Weights]) -> list[Weights]:
+def preferred(sets: Sequence[WeightsFile]) -> list[WeightsFile]:
     """Choose from a component's folder as diffusers does: its own names before others, safetensors before torch files.
 
     Files whose names say EMA or raw are a choice of their own, and stay.
@@ -130,4 +130,4 @@ def inside(path: Path, within: tuple[Path, ...]) -> None:
         ComparerError: it does.
     """
     if within and not any(path.resolve().is_relative_to(root.resolve()) for root in within):
-        raise ComparerError(f"'{shown(path.name)}' is outside the checkpoint folders.")
+        raise ComparerError(f"'{quote(path.name)}' is outside the checkpoint folders.")

@@ -8,7 +8,7 @@ from comparer.checkpoints.files.components import DENOISERS, Lora
 from comparer.checkpoints.files.tensors import Tensor
 from comparer.checkpoints.files.weight_sets import EMA, RAW, UNKNOWN
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 FOLDER, ONE_BESIDE, COMPONENT, STEP = "diffusers folder", "one file beside configs", "component folder", "step folder"
 ORIGINAL, DICTIONARY, LORA, WEIGHTS = "original layout", "training dictionary", "LoRA", "weights"
@@ -135,13 +135,13 @@ def choose(layout: Layout, component: str, half: str = "") -> tuple[Part, str]:
     """
     parts, name = layout.of(component), Path(layout.path).name
     if not parts:
-        raise ComparerError(f"'{shown(name)}' has no weights of a {shown(component)}.")
+        raise ComparerError(f"'{quote(name)}' has no weights of a {quote(component)}.")
     plain = sorted(parts, key=lambda part: bool(part.variant) and part.variant not in ("ema", "non_ema"))
     found = [part for part in plain if not half or part.half == half]
     if not found:
         called = {EMA: "EMA", RAW: "raw"}
         there = ", ".join(f"{part.source} ({called.get(part.half, 'not said which')})" for part in parts)
-        raise ComparerError(f"'{shown(name)}' has no {called[half]} weights of its {component}; it has {shown(there)}.")
+        raise ComparerError(f"'{quote(name)}' has no {called[half]} weights of its {component}; it has {quote(there)}.")
     if half:
         return found[0], f"asked for: {found[0].how}."
     emas = [part for part in found if part.half == EMA]

@@ -21,12 +21,12 @@ from comparer.checkpoints.files.components import (
 )
 from comparer.checkpoints.files.components import UNKNOWN as NETWORK
 from comparer.checkpoints.files.components import split as by_component
-from comparer.checkpoints.files.folders import Weights
+from comparer.checkpoints.files.folders import WeightsFile
 from comparer.checkpoints.files.layout import File, Layout, Part
 from comparer.checkpoints.files.tensors import ENDINGS, TORCH, Stored, Tensor, stored
 from comparer.checkpoints.files.weight_sets import BESIDE, EMA, RAW, UNKNOWN, Group, groups
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 STEPS = re.compile(r"(step|checkpoint|ckpt|epoch|iter|global_step)[_-]?\d+")  # outputs of training, no components
 
@@ -52,8 +52,8 @@ def look(path: Path, within: tuple[Path, ...] = (), only: Collection[str] = ()) 
             folders.inside(path, within)
             return _Looking(path, within, only).folder() if folder else _Looking(path.parent, within, only).file(path)
     except OSError as error:
-        raise ComparerError(f"'{shown(path)}' cannot be read: {error.strerror or shown(error)}.") from error
-    raise ComparerError(f"There is nothing at '{shown(path, 200)}'.")
+        raise ComparerError(f"'{quote(path)}' cannot be read: {error.strerror or quote(error)}.") from error
+    raise ComparerError(f"There is nothing at '{quote(path, 200)}'.")
 
 
 class _Looking:
@@ -74,13 +74,13 @@ class _Looking:
     def file(self, path: Path) -> Layout:
         """Look at one file."""
         if path.suffix not in ENDINGS:
-            raise ComparerError(f"'{shown(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
+            raise ComparerError(f"'{quote(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
         if what := folders.never(path.name):
-            raise ComparerError(f"'{shown(path.name)}' is not opened: by its name it is {what}, not weights.")
+            raise ComparerError(f"'{quote(path.name)}' is not opened: by its name it is {what}, not weights.")
         self.alone = True  # what lies beside the file was not asked for
-        self.sets([Weights(path.stem, "", path.suffix, (path,))])
+        self.sets([WeightsFile(path.stem, "", path.suffix, (path,))])
         if not self.parts:
-            raise ComparerError(f"'{shown(path.name)}' holds no weights.")
+            raise ComparerError(f"'{quote(path.name)}' holds no weights.")
         return self.done(self.kind_of_file(), path)
 
     def kind_of_file(self) -> str:
@@ -110,8 +110,8 @@ class _Looking:
         self.read_configs(index)
         if not self.parts:
             others = sorted(path.name for path in self.root.iterdir() if path.is_dir() and path not in below)
-            where = f"; inspect one of its folders: {shown(', '.join(others), 200)}" if others else ""
-            raise ComparerError(f"'{shown(self.root.name)}' holds no weights that can be read{where}.")
+            where = f"; inspect one of its folders: {quote(', '.join(others), 200)}" if others else ""
+            raise ComparerError(f"'{quote(self.root.name)}' holds no weights that can be read{where}.")
         if own and below and not filled:
             kind = kinds.ONE_BESIDE
         elif index:
@@ -133,7 +133,7 @@ class _Looking:
         order = [*index, *COMPONENTS, *(sub.name for sub in found)]
         return sorted(found, key=lambda sub: order.index(sub.name))
 
-    def component(self, sub: Path, sets: Sequence[Weights], name: str) -> None:
+    def component(self, sub: Path, sets: Sequence[WeightsFile], name: str) -> None:
         """Take the weights of a component's folder; without a name, the tensors' names tell the component."""
         config, kept = self.read_json(sub / "config.json"), folders.preferred(sets)
         variants = {each.variant for each in kept}
@@ -143,7 +143,7 @@ class _Looking:
         for path in sorted(filter(Path.is_file, sub.glob("*.json"))):
             self.add_file(path, "configuration", (name,) if name else ())
 
-    def leave(self, sets: Sequence[Weights], why: str) -> None:
+    def leave(self, sets: Sequence[WeightsFile], why: str) -> None:
         """List sets of weights that are not read."""
         for path in (path for each in sets for path in each.files):
             self.add_file(path, "not read", why=why)
@@ -163,7 +163,11 @@ class _Looking:
         return None
 
     def sets(
-        self, sets: Sequence[Weights], component: str = "", class_name: str = "", half: tuple[str, str] | None = None
+        self,
+        sets: Sequence[WeightsFile],
+        component: str = "",
+        class_name: str = "",
+        half: tuple[str, str] | None = None,
     ) -> None:
         """Read the headers of sets of weights and sort what they hold into components."""
         for each in sets:
@@ -189,7 +193,7 @@ class _Looking:
                 self.not_read += [f"{Path(one.path).name}: {key}" for key in one.not_read]
 
     def group(
-        self, group: Group, each: Weights, component: str, class_name: str, half: tuple[str, str] | None
+        self, group: Group, each: WeightsFile, component: str, class_name: str, half: tuple[str, str] | None
     ) -> Iterator[Part]:
         """Yield what a set of weights fills; keep what fills nothing."""
         found = lora(group.tensors)
@@ -241,7 +245,7 @@ class _Looking:
                 return found
             why = "no dictionary"
         except (OSError, ValueError, RecursionError) as error:
-            why = shown(error, 100)
+            why = quote(error, 100)
         self.notes.append(f"{self.relative(path)} is damaged: {why}.")
         return {}
 

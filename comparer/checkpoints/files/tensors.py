@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from comparer.errors import ComparerError, Refused
-from comparer.text import shown
+from comparer.text import quote
 
 TORCH = (".bin", ".pt", ".pth", ".ckpt")
 ENDINGS = (".safetensors", *TORCH)
@@ -105,7 +105,7 @@ def stored(path: Path) -> Stored:
             )
         return _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     except OSError as error:
-        raise ComparerError(f"{_named(path)} cannot be read: {error.strerror or shown(error)}.") from error
+        raise ComparerError(f"{_named(path)} cannot be read: {error.strerror or quote(error)}.") from error
 
 
 @contextmanager
@@ -128,7 +128,7 @@ def reading(tensors: Iterable[Tensor]) -> Iterator[Callable[[Tensor], Any]]:
                 raise ValueError(f"its shape is now {tuple(value.shape)}")
         except Exception as error:  # safetensors has an exception of its own, and torch many
             raise ComparerError(
-                f"{shown(tensor.stored)} of {_named(Path(tensor.file))} cannot be read: {shown(error, 200)}."
+                f"{quote(tensor.stored)} of {_named(Path(tensor.file))} cannot be read: {quote(error, 200)}."
             ) from error
         return value
 
@@ -142,14 +142,14 @@ def _opened(path: Path) -> Callable[[tuple[str, ...]], Any]:
         try:
             file: Any = safe_open(path, framework="pt", device="cpu")
         except (OSError, SafetensorError) as error:
-            raise ComparerError(f"{_named(path)} cannot be read: {shown(error, 200)}.") from error
+            raise ComparerError(f"{_named(path)} cannot be read: {quote(error, 200)}.") from error
         return lambda keys: file.get_tensor(keys[-1])
     found = {keys: value.detach() for keys, value in _walk(_load(path), (), [], {})}
     return lambda keys: found[keys]
 
 
 def _named(path: Path) -> str:
-    return f"'{shown(path.name)}'"
+    return f"'{quote(path.name)}'"
 
 
 def _is_pointer(path: Path) -> bool:
@@ -165,7 +165,7 @@ def _safetensors(path: Path) -> Stored:
         metadata = {str(key): str(value) for key, value in (texts or {}).items()}
         tensors = tuple(_tensor(path, name, entry, data) for name, entry in header.items())
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        why = shown(error, 200) if type(error) is ValueError else f"{type(error).__name__}: {shown(error)}"
+        why = quote(error, 200) if type(error) is ValueError else f"{type(error).__name__}: {quote(error)}"
         raise ComparerError(f"{_named(path)} has a damaged header: {why}.") from error
     return Stored(str(path), "safetensors", tensors, (), metadata)
 
@@ -186,21 +186,21 @@ def _header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int]:
         if not isinstance(header, dict):
             raise ValueError("it is no dictionary")
     except (ValueError, RecursionError) as error:
-        raise ComparerError(f"{_named(path)} has a damaged header: {shown(error, 200)}.") from error
+        raise ComparerError(f"{_named(path)} has a damaged header: {quote(error, 200)}.") from error
     return header, size - 8 - length
 
 
 def _tensor(path: Path, name: str, entry: dict[str, Any], data: int) -> Tensor:
     shape, (begin, end) = entry["shape"], entry["data_offsets"]
     if not all(type(number) is int and number >= 0 for number in [*shape, begin, end]):
-        raise ValueError(f"the shape or the place of {shown(name)} is no list of whole numbers")
+        raise ValueError(f"the shape or the place of {quote(name)} is no list of whole numbers")
     if entry["dtype"] not in _DTYPES:
-        raise ValueError(f"the dtype {shown(entry['dtype'])} of {shown(name)} is not known")
+        raise ValueError(f"the dtype {quote(entry['dtype'])} of {quote(name)} is not known")
     bits, dtype = _DTYPES[entry["dtype"]]
     if end > data:
-        raise ValueError(f"{shown(name)} lies beyond the end of the file, which is cut off or damaged")
+        raise ValueError(f"{quote(name)} lies beyond the end of the file, which is cut off or damaged")
     if (end - begin) * 8 != math.prod(shape) * bits:
-        raise ValueError(f"{shown(name)} has {end - begin} bytes, which is not what its shape and dtype need")
+        raise ValueError(f"{quote(name)} has {end - begin} bytes, which is not what its shape and dtype need")
     return Tensor(name, tuple(shape), dtype, str(path), (name,))
 
 
@@ -217,12 +217,12 @@ def _torch(path: Path) -> Stored:
         name = ".".join(keys)
         if value.is_nested or value.layout is not _strided() or value.is_quantized or value.device.type == "meta":
             raise ComparerError(
-                f"{shown(name)} in {_named(path)} is a sparse, nested, quantised or empty tensor, which Comparer does "
+                f"{quote(name)} in {_named(path)} is a sparse, nested, quantised or empty tensor, which Comparer does "
                 "not read."
             )
         if value.numel() * value.element_size() > size:
             raise ComparerError(
-                f"{_named(path)} is damaged: {shown(name)} would have more values than the file has bytes for."
+                f"{_named(path)} is damaged: {quote(name)} would have more values than the file has bytes for."
             )
         dtype = str(value.dtype).removeprefix("torch.")
         tensors.append(Tensor(keys[-1], tuple(value.shape), dtype, str(path), keys))
@@ -253,13 +253,13 @@ def _load(path: Path) -> Any:
             return torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.<>]+)", str(error))
-        what = f"needs {shown(wanted[1])} and could run code" if wanted else "needs more than tensors, or is damaged,"
+        what = f"needs {quote(wanted[1])} and could run code" if wanted else "needs more than tensors, or is damaged,"
         raise Refused(
             f"{_named(path)} is a pickle that {what} when it is read, so it was not read: have it converted to "
             "safetensors by who made it, or on a machine that may be lost."
         ) from error
     except Exception as error:  # a damaged file can fail in any way
-        raise ComparerError(f"{_named(path)} is damaged or no torch file: {shown(_first(error), 200)}.") from error
+        raise ComparerError(f"{_named(path)} is damaged or no torch file: {quote(_first(error), 200)}.") from error
 
 
 def _first(error: Exception) -> str:
@@ -289,9 +289,9 @@ def _walk(
                 yield from _walk(inside, inner, not_read, metadata, seen)
     elif isinstance(value, list | tuple):
         if len(keys) == 1 and all(isinstance(inside, str | int | float) for inside in value):
-            metadata[keys[0]] = shown(list(value[:20]))
+            metadata[keys[0]] = quote(list(value[:20]))
             return
         for number, inside in enumerate(value):
             yield from _walk(inside, (*keys, str(number)), not_read, metadata, seen)
     elif keys and isinstance(value, str | int | float | bool):
-        metadata[".".join(keys)] = shown(value)
+        metadata[".".join(keys)] = quote(value)

@@ -23,7 +23,7 @@ def _never() -> bool:
 
 
 @dataclass(frozen=True)
-class Seen:
+class WeightSetReport:
     """A set of weights, read.
 
     Attributes:
@@ -73,7 +73,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Card:
+class CheckpointCard:
     """What is known of a checkpoint without running it.
 
     Attributes:
@@ -90,7 +90,7 @@ class Card:
     layout: Layout
     files: tuple[Read, ...]
     commit: str
-    seen: tuple[Seen, ...]
+    seen: tuple[WeightSetReport, ...]
     chosen: dict[str, tuple[str, str]]
     moved: dict[str, Distances] = field(default_factory=dict)
     extra: dict[str, int] = field(default_factory=dict)
@@ -101,7 +101,7 @@ class Card:
         """Whether every number of every set of weights is finite, and none of the sets is all zeros."""
         return all(each.health.sound for each in self.seen)
 
-    def of(self, component: str) -> tuple[Seen, ...]:
+    def of(self, component: str) -> tuple[WeightSetReport, ...]:
         """Return all sets of weights of a component, the chosen one first."""
         found = [each for each in self.seen if each.part.component == component]
         source = self.chosen.get(component, ("",))[0]
@@ -130,7 +130,7 @@ class Card:
 
 def make(
     path: Path, hashes: Hashes | None = None, within: tuple[Path, ...] = (), stop: Callable[[], bool] = _never
-) -> Card:
+) -> CheckpointCard:
     """Read a checkpoint once and say what it is.
 
     Args:
@@ -147,7 +147,7 @@ def make(
     root = Path(layout.path)
     root = root if root.is_dir() else root.parent
     files = tuple(_read(root / file.name, file, hashes) for file in layout.files)
-    seen = tuple(Seen(part, *examine(part.tensors, stop)) for part in layout.parts)
+    seen = tuple(WeightSetReport(part, *examine(part.tensors, stop)) for part in layout.parts)
     components = dict.fromkeys(part.component for part in layout.parts)
     chosen = {}
     for component in components:
@@ -162,7 +162,7 @@ def make(
     for tensor in layout.extra:
         extra[head(tensor.name)] = extra.get(head(tensor.name), 0) + 1
     commit = re.search(r"/snapshots/([0-9a-f]{40})(?:/|$)", root.as_posix())
-    return Card(
+    return CheckpointCard(
         layout, files, commit[1] if commit else "", seen, chosen, moved, extra, _curves(layout.extra)
     )  # fmt: skip
 

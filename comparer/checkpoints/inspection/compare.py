@@ -6,7 +6,7 @@ from typing import Any
 from comparer.checkpoints.files.components import DENOISERS
 from comparer.checkpoints.files.tensors import reading
 from comparer.checkpoints.files.weight_sets import EMA, RAW
-from comparer.checkpoints.inspection.card import Card, Seen
+from comparer.checkpoints.inspection.card import CheckpointCard, WeightSetReport
 from comparer.checkpoints.inspection.fingerprint import digest, equal, in_common
 from comparer.checkpoints.inspection.health import Distances, distances
 
@@ -41,7 +41,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Half:
+class MatchedWeights:
     """How a converted set of weights compares with one half of a step folder.
 
     Attributes:
@@ -66,7 +66,7 @@ class Half:
     distance: float | None
 
 
-def compare(first: Card, second: Card) -> list[Pair]:
+def compare(first: CheckpointCard, second: CheckpointCard) -> list[Pair]:
     """Compare what two checkpoints use, component by component, in the first's order."""
     names = dict.fromkeys(each.part.component for card in (first, second) for each in card.seen)
     pairs = []
@@ -79,7 +79,7 @@ def compare(first: Card, second: Card) -> list[Pair]:
     return pairs
 
 
-def pair(one: Seen, other: Seen) -> Pair:
+def pair(one: WeightSetReport, other: WeightSetReport) -> Pair:
     """Compare two sets of weights."""
     titles = one.part.component, one.part.title, other.part.title
     common = in_common(one.fingerprint, other.fingerprint)
@@ -90,7 +90,7 @@ def pair(one: Seen, other: Seen) -> Pair:
     return Pair(*titles, False, *common, found)
 
 
-def halves(converted: Card, step: Card) -> list[Half]:
+def halves(converted: CheckpointCard, step: CheckpointCard) -> list[MatchedWeights]:
     """Compare the weights that a converted checkpoint uses with every half of a step folder.
 
     Components are matched by name, and the one denoiser with the one denoiser. Equality is told by values, so it
@@ -106,7 +106,7 @@ def halves(converted: Card, step: Card) -> list[Half]:
     return found
 
 
-def _half(component: str, used: Seen, other: Seen) -> Half:
+def _half(component: str, used: WeightSetReport, other: WeightSetReport) -> MatchedWeights:
     mine = {one for made in used.fingerprint.digests.values() for one in made}
     exact = other.fingerprint.digests
     allowed = {one for made in exact.values() for one in made}
@@ -121,23 +121,23 @@ def _half(component: str, used: Seen, other: Seen) -> Half:
     if not same and alike == len(used.fingerprint.digests) and not swapped:
         same = "part" if left else "rounded"
     apart = distances(other.part.tensors, used.part.tensors).whole if used.part.named and other.part.named else None
-    return Half(
+    return MatchedWeights(
         component, other.part.half, other.part.source, same, alike, len(used.fingerprint.digests), left, apart
     )  # fmt: skip
 
 
-def _by_name(used: Seen, exact: dict[str, tuple[str, ...]], rounded: dict[str, tuple[str, ...]]) -> bool:
+def _by_name(used: WeightSetReport, exact: dict[str, tuple[str, ...]], rounded: dict[str, tuple[str, ...]]) -> bool:
     return all(made in (exact[name], rounded.get(name)) for name, made in used.fingerprint.digests.items())
 
 
-def _narrower(used: Seen, other: Seen) -> str:
+def _narrower(used: WeightSetReport, other: WeightSetReport) -> str:
     """Return the dtype that most of the converted numbers have, if most of the other's are wider; else ""."""
     dtypes = [next(iter(each.part.dtypes), "") for each in (used, other)]
     mine, theirs = (BYTES.get(dtype, 0) for dtype in dtypes)
     return dtypes[0] if 0 < mine < theirs else ""
 
 
-def _rounded(other: Seen, dtype: str) -> dict[str, tuple[str, ...]]:
+def _rounded(other: WeightSetReport, dtype: str) -> dict[str, tuple[str, ...]]:
     """Return the digests of all floating tensors as they are when rounded to a dtype."""
     import torch
 
@@ -151,7 +151,7 @@ def _rounded(other: Seen, dtype: str) -> dict[str, tuple[str, ...]]:
     return made
 
 
-def verdict(found: list[Half]) -> str:
+def verdict(found: list[MatchedWeights]) -> str:
     """Say in one sentence which half the denoiser of the converted checkpoint equals."""
     mine = [half for half in found if half.component in DENOISERS] or found
     if not mine:
@@ -169,6 +169,6 @@ def verdict(found: list[Half]) -> str:
     return f"The converted weights are {_called(best)}{how[best.same]}."
 
 
-def _called(half: Half) -> str:
+def _called(half: MatchedWeights) -> str:
     name = {EMA: "the EMA", RAW: "the raw weights"}.get(half.half, "the only weights")
     return f"{name} ({half.source})"

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from comparer.checkpoints.files.layout import Layout
-from comparer.checkpoints.inspection.card import Card, Curve, Read, Seen
+from comparer.checkpoints.inspection.card import CheckpointCard, Curve, Read, WeightSetReport
 from comparer.checkpoints.inspection.health import Distances, Health
-from comparer.text import shown
+from comparer.text import quote
 
 HALVES = {"ema": "EMA", "raw": "raw"}
 NAMED = 3  # tensors that are named where many could be
@@ -19,7 +19,7 @@ def kind(layout: Layout) -> str:
 
 def configs(layout: Layout) -> str:
     """Say pipeline, scheduler, prediction type and the autoencoder's scaling, as far as they are known."""
-    return ", ".join(f"{key} {shown(value)}" for key, value in (layout.configs or {}).items())
+    return ", ".join(f"{key} {quote(value)}" for key, value in (layout.configs or {}).items())
 
 
 def fills(read: Read) -> str:
@@ -32,15 +32,15 @@ def size(bytes_: int) -> str:
     return f"{bytes_:,} B"
 
 
-def dtypes(seen: Seen) -> str:
+def dtypes(seen: WeightSetReport) -> str:
     """Say in which dtypes a set is stored, with the number of parameters of each where there are several."""
     stored = seen.part.dtypes
     return ", ".join(f"{dtype}{f' ({count:,})' if len(stored) > 1 else ''}" for dtype, count in stored.items())
 
 
-def half(seen: Seen) -> str:
+def half(seen: WeightSetReport) -> str:
     """Say whether a set is EMA or raw and how that was recognised; "" where nothing says it."""
-    return f"{HALVES[seen.part.half]}: {shown(seen.part.how, 200)}" if seen.part.half else ""
+    return f"{HALVES[seen.part.half]}: {quote(seen.part.how, 200)}" if seen.part.half else ""
 
 
 def health(found: Health) -> str:
@@ -59,7 +59,7 @@ def few(names: Iterable[str]) -> str:
     """Name the first few."""
     listed = list(names)
     more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(shown(name) for name in listed[:NAMED]) + more
+    return ", ".join(quote(name) for name in listed[:NAMED]) + more
 
 
 def distance(value: float | None) -> str:
@@ -96,9 +96,9 @@ def lora(layout: Layout) -> str:
 def curve(found: Curve) -> str:
     """Say what an extra tensor may be a curve of."""
     edges = f"from {found.values[0]:g} to {found.values[-1]:g}, {min(found.values):g} to {max(found.values):g}"
-    return f"{shown(found.name)} may be a curve over {len(found.values)} timesteps: {edges}"
+    return f"{quote(found.name)} may be a curve over {len(found.values)} timesteps: {edges}"
 
 
-def not_read(card: Card) -> list[str]:
+def not_read(card: CheckpointCard) -> list[str]:
     """List what was passed over inside of files."""
-    return [f"not read: {shown(key)}" for key in card.layout.not_read]
+    return [f"not read: {quote(key)}" for key in card.layout.not_read]

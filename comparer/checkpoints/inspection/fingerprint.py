@@ -11,7 +11,7 @@ from typing import Any
 
 from comparer.checkpoints.files.tensors import Tensor
 from comparer.errors import ComparerError
-from comparer.text import shown
+from comparer.text import quote
 
 CHUNK = 4 << 20  # bytes; larger ones read no faster
 PROBE = 4096  # first elements that tell most tensors' precision
@@ -49,9 +49,9 @@ class Hashes:
                 return str(known[2])
             found = sha256(path)
             if _state(path) != state:
-                raise ComparerError(f"'{shown(path.name)}' changed while it was read.")
+                raise ComparerError(f"'{quote(path.name)}' changed while it was read.")
         except OSError as error:
-            raise ComparerError(f"'{shown(path.name)}' cannot be read: {error.strerror or error}.") from error
+            raise ComparerError(f"'{quote(path.name)}' cannot be read: {error.strerror or error}.") from error
         self.known[key] = [*state, found]
         self._save()
         return found

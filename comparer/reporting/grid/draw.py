@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from comparer.errors import ComparerError
 from comparer.reporting.grid import text
 from comparer.reporting.grid.labels import EMPTY, GREY, PAPER, RULE
-from comparer.reporting.grid.layout import Layout, Page, TooLarge
+from comparer.reporting.grid.layout import GridPage, Layout, TooLarge
 from comparer.reporting.grid.options import CELLS, MAX_PIXELS, GridOptions, cell_of, factor
 from comparer.reporting.grid.text import Style
 from comparer.request import png_write
@@ -78,7 +78,7 @@ def pages(comparison: Comparison, options: GridOptions = ALL) -> int:
     return len(_laid_out(comparison, options)[1])
 
 
-def _laid_out(comparison: Comparison, options: GridOptions) -> tuple[Layout, list[Page]]:
+def _laid_out(comparison: Comparison, options: GridOptions) -> tuple[Layout, list[GridPage]]:
     settings = comparison.request.settings
     width = options.cell or settings.width * factor(settings.width)
     while True:
@@ -101,7 +101,7 @@ def _texts(layout: Layout, number: int, pages: int) -> dict[str, str]:
     return {"parameters": line, png_write.CHUNK: json.dumps(data)}
 
 
-def _paint(layout: Layout, page: Page, folder: Path) -> Image.Image:
+def _paint(layout: Layout, page: GridPage, folder: Path) -> Image.Image:
     picture = Image.new("RGB", (layout.page_width, page.bottom), PAPER)
     canvas, (width, height) = ImageDraw.Draw(picture), layout.cell
     for y in page.rules:

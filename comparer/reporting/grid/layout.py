@@ -22,7 +22,7 @@ class TooLarge(ComparerError):
 
 
 @dataclass
-class Page:
+class GridPage:
     """What stands where, in pixels; all of a page, or what is added to one.
 
     Attributes:
@@ -72,7 +72,7 @@ class Layout:
         """Return a length in pixels: type and gaps grow with large pictures."""
         return round(size * self.scale)
 
-    def pages(self) -> list[Page]:
+    def pages(self) -> list[GridPage]:
         """Cut the grid into pages.
 
         Raises:
@@ -84,8 +84,8 @@ class Layout:
             found = self._cut()
         return found
 
-    def _cut(self) -> list[Page]:
-        pages: list[Page] = []
+    def _cut(self) -> list[GridPage]:
+        pages: list[GridPage] = []
         left = list(self.arms if self.options.transpose else self.items)
         while left:
             page, before = self._head(len(pages) + 1), None
@@ -105,11 +105,11 @@ class Layout:
             pages.append(page)
         return pages
 
-    def _fits(self, page: Page) -> bool:
+    def _fits(self, page: GridPage) -> bool:
         return self.page_width * page.bottom <= self.options.max_pixels
 
-    def _head(self, number: int) -> Page:
-        page = Page(self.margin)
+    def _head(self, number: int) -> GridPage:
+        page = GridPage(self.margin)
         if not self.options.labels:
             return page
         if self.pad:
@@ -146,14 +146,14 @@ class Layout:
             return f"pictures shown {self.cell[0] // width}×"
         return f"pictures reduced to {self.cell[0]} × {self.cell[1]}" if self.cell[0] < width else ""
 
-    def _name_arms(self, page: Page) -> None:
+    def _name_arms(self, page: GridPage) -> None:
         """Write the arms above their columns; what was measured stands on one line for all of them."""
         self._beside(page, [(self._x(i), self.column, self.told[arm]) for i, arm in enumerate(self.arms)])
         if any(self.seen.values()):
             page.bottom += self.px(6)
             self._beside(page, [(self._x(i), self.column, self.seen[arm]) for i, arm in enumerate(self.arms)])
 
-    def _name_rows(self, page: Page) -> None:
+    def _name_rows(self, page: GridPage) -> None:
         """Write every prompt above the columns of its seeds, and the seeds below it."""
         prompts, seeds, start = [], [], 0
         for prompt, group in groupby(self.items, key=lambda item: item[0]):
@@ -167,9 +167,9 @@ class Layout:
         self._beside(page, prompts)
         self._beside(page, seeds)
 
-    def _row(self, row: object, before: object, y: int) -> Page:
+    def _row(self, row: object, before: object, y: int) -> GridPage:
         """Lay out a row below y: an item, or transposed an arm; ``before`` is the one above it on the page."""
-        page = Page(y)
+        page = GridPage(y)
         if self.options.labels:
             self._label(page, row, before)
         elif before is not None:
@@ -192,7 +192,7 @@ class Layout:
         assert isinstance(row, tuple)
         return [(arm, row) for arm in self.arms]
 
-    def _label(self, page: Page, row: object, before: object) -> None:
+    def _label(self, page: GridPage, row: object, before: object) -> None:
         """Write the prompt, where it is another than before, and the seed; transposed what is said of an arm."""
         left, limit = self.margin + self.pad, self.width - 2 * self.pad
         if isinstance(row, int):
@@ -210,8 +210,8 @@ class Layout:
         self._write(page, left, Line(f"Seed {row[1]}", Style(13, GREY), 14 if new else 22), limit)
         page.bottom += self.px(5)
 
-    def _foot(self, y: int) -> Page:
-        page = Page(y)
+    def _foot(self, y: int) -> GridPage:
+        page = GridPage(y)
         if self.options.labels:
             self._rule(page, 30, 16)
             self._write(page, self.margin + self.pad, labels.footer(self.comparison, self.arms), self._measure())
@@ -219,12 +219,12 @@ class Layout:
         page.bottom = round(page.bottom + self.margin * (0.8 if self.options.labels else 1))
         return page
 
-    def _rule(self, page: Page, above: int = 26, below: int = 22) -> None:
+    def _rule(self, page: GridPage, above: int = 26, below: int = 22) -> None:
         page.bottom += self.px(above)
         page.rules.append(page.bottom)
         page.bottom += self.px(below)
 
-    def _beside(self, page: Page, columns: Sequence[tuple[int, int, Sequence[Line]]]) -> None:
+    def _beside(self, page: GridPage, columns: Sequence[tuple[int, int, Sequence[Line]]]) -> None:
         """Write (x, width, lines)s beside each other; the page ends below the longest."""
         top, bottom = page.bottom, page.bottom
         for x, width, lines in columns:
@@ -234,7 +234,7 @@ class Layout:
             bottom = max(bottom, page.bottom)
         page.bottom = bottom
 
-    def _write(self, page: Page, x: int, line: Line, limit: float) -> None:
+    def _write(self, page: GridPage, x: int, line: Line, limit: float) -> None:
         """Put a text at the end of the page, wrapped."""
         style, page.bottom = self._scaled(line.style), page.bottom + self.px(line.gap)
         key = (line.text, style, limit)

@@ -5,7 +5,7 @@ from typing import Any
 
 from comparer.errors import ComparerError
 from comparer.request.request import Request, Settings
-from comparer.text import shown
+from comparer.text import quote
 
 MAX_PIXELS = 64_000_000  # of a page: what Pillow and browsers open without a warning, about 190 MB while it is drawn
 CELLS = (16, 16384)
@@ -58,11 +58,11 @@ class GridOptions:
         arms, items = list(range(len(request.arms))), request.items()
         for arm in self.arms or ():
             if arm not in arms or isinstance(arm, bool):
-                raise ComparerError(f"There is no arm {shown(arm)}: 0 to {len(arms) - 1} are here, 0 is the baseline.")
+                raise ComparerError(f"There is no arm {quote(arm)}: 0 to {len(arms) - 1} are here, 0 is the baseline.")
         known = set(items)
         for row in self.rows or ():
             if row not in known:
-                raise ComparerError(f"There is no row {shown(row)}: a row is the number of a prompt and a seed.")
+                raise ComparerError(f"There is no row {quote(row)}: a row is the number of a prompt and a seed.")
         return list(self.arms or arms), list(self.rows or items)
 
 
@@ -86,4 +86,4 @@ def cell_of(settings: Settings, width: int) -> tuple[int, int]:
 def _within(name: str, value: Any, allowed: tuple[int, int]) -> None:
     low, high = allowed
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ComparerError(f"{name} of {shown(value)} pixels is out of range: {low} to {high} is allowed.")
+        raise ComparerError(f"{name} of {quote(value)} pixels is out of range: {low} to {high} is allowed.")

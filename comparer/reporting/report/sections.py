@@ -8,11 +8,11 @@ from comparer.checkpoints.inspection.describe import HALVES, few
 from comparer.reporting.html.details import held
 from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import count, name
-from comparer.request.request import ALSO, Request
+from comparer.request.request import EXTRA_MEASUREMENTS, Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
 from comparer.stats.verdict import Thresholds
-from comparer.text import shown
+from comparer.text import quote
 
 NOISE = {
     "cpu": "one CPU generator a picture: the same starting noise on every device, in every batch and in every arm",
@@ -55,7 +55,7 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
         "Calls": f"{count(request.warmups, 'warm-up')} an arm, every batch {count(request.repeats, 'time')}; {made}",
         "Looked at": f"{count(comparison.looks, 'time')}; intervals keep a part of the error for every further look",
         "Took turns in blocks": "; ".join(blocks),
-        "Measured besides": "; ".join(f"{each}: {ALSO[each]}" for each in request.wanted()),
+        "Measured besides": "; ".join(f"{each}: {EXTRA_MEASUREMENTS[each]}" for each in request.wanted()),
         "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",
         "Worth it": "" if request.variants() else worth,
         "Time steps": ", ".join(f"{t:g}" for t in comparison.conditions[0].timesteps) if comparison.conditions else "",
@@ -101,7 +101,7 @@ def weights(comparison: Comparison) -> str:
         seen, random = card(comparison, arm), incomplete(comparison, arm)
         badge = f' <span class="badge random">{escape(random)}</span>' if random else ""
         configs = {
-            CONFIGS.get(key, key.replace("_", " ").capitalize()): shown(value)
+            CONFIGS.get(key, key.replace("_", " ").capitalize()): quote(value)
             for key, value in seen.get("configs", {}).items()
         }
         asked = {"Asked for": seen.get("says", ""), "Family": seen.get("family", ""), **configs}

@@ -26,7 +26,7 @@ _RESCALED = "Comparer rescales guidance also where it has ended, which changes n
 
 
 @dataclass
-class Way:
+class Recipe:
     """The lines that apply a stack for one call.
 
     Attributes:
@@ -47,7 +47,7 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecipeContext:
     """What a way depends on: the call's settings, the family, the offloading, the device, the call's time steps."""
 
     settings: Settings
@@ -62,13 +62,13 @@ class Asked:
         return len(set(self.timesteps)) < len(self.timesteps)
 
 
-def way(stack: Sequence[Accelerator], asked: Asked) -> Way:
+def way(stack: Sequence[Accelerator], asked: RecipeContext) -> Recipe:
     """Say how a stack is applied.
 
     Raises:
         ComparerError: there is no documented way.
     """
-    made, named = Way(), {type(part).__name__: part for part in stack}
+    made, named = Recipe(), {type(part).__name__: part for part in stack}
     for part in sorted(stack, key=lambda part: part.order):
         name = type(part).__name__
         if name not in _WAYS:
@@ -78,7 +78,7 @@ def way(stack: Sequence[Accelerator], asked: Asked) -> Way:
     return made
 
 
-def _tome(made: Way, tome: Any, named: dict[str, Any], asked: Asked) -> None:
+def _tome(made: Recipe, tome: Any, named: dict[str, Any], asked: RecipeContext) -> None:
     made.imports.append("import tomesd")
     made.needs.append("tomesd")
     limit = str(tome.max_downsample)
@@ -106,7 +106,7 @@ def _tome(made: Way, tome: Any, named: dict[str, Any], asked: Asked) -> None:
         made.differs.append("merging tokens adds them up on a GPU in no fixed order")
 
 
-def _deepcache(made: Way, deep: Any, named: dict[str, Any], asked: Asked) -> None:
+def _deepcache(made: Recipe, deep: Any, named: dict[str, Any], asked: RecipeContext) -> None:
     if asked.offload != "none":
         raise ComparerError(f"{CANNOT} DeepCache's package loses its place in a model that is offloaded.")
     made.needs.append("DeepCache")
@@ -124,7 +124,7 @@ def _deepcache(made: Way, deep: Any, named: dict[str, Any], asked: Asked) -> Non
     made.undo.append("helper.disable()")
 
 
-def _tgate(made: Way, gate: Any, named: dict[str, Any], asked: Asked) -> None:
+def _tgate(made: Recipe, gate: Any, named: dict[str, Any], asked: RecipeContext) -> None:
     deep, loader, more = named.get("DeepCache"), _GATES[asked.family.name], ""
     if deep:
         loader = "TgateSDXLDeepCacheLoader" if asked.family.name == "sdxl" else "TgateSDDeepCacheLoader"
@@ -145,7 +145,7 @@ def _tgate(made: Way, gate: Any, named: dict[str, Any], asked: Asked) -> None:
     )
 
 
-def _cutoff(made: Way, cutoff: Any, named: dict[str, Any], asked: Asked) -> None:
+def _cutoff(made: Recipe, cutoff: Any, named: dict[str, Any], asked: RecipeContext) -> None:
     settings, family = asked.settings, asked.family
     guided, order = cutoff.guided(settings.steps), samplers.find(settings.sampler).order
     if not family.on_step_end:
@@ -183,7 +183,7 @@ def _cutoff(made: Way, cutoff: Any, named: dict[str, Any], asked: Asked) -> None
     made.call = f"partial(pipe, callback_on_step_end=end_guidance, callback_on_step_end_tensor_inputs={inputs!r})"
 
 
-_WAYS: dict[str, Callable[[Way, Any, dict[str, Any], Asked], None]] = {
+_WAYS: dict[str, Callable[[Recipe, Any, dict[str, Any], RecipeContext], None]] = {
     "ToMe": _tome,
     "DeepCache": _deepcache,
     "TGATE": _tgate,

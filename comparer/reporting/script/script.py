@@ -8,12 +8,12 @@ from comparer.accelerators.stack import label
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES, Family
-from comparer.reporting.script.accelerators import Asked, Way, way
+from comparer.reporting.script.accelerators import Recipe, RecipeContext, way
 from comparer.reporting.script.weights import CANNOT, Loading, loading, plain
 from comparer.request.request import Settings
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
-from comparer.text import shown, slug
+from comparer.text import quote, slug
 
 TEMPLATE = Path(__file__).with_suffix(".txt")
 LEAST_PSNR = 30  # dB; docs/exports.md says on what it was set
@@ -66,23 +66,23 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
 def _shot(comparison: Comparison, arm: int, prompt: int, seed: int) -> Shot:
     found = comparison.shot(arm, prompt, seed)
     if not found:
-        name = shown(comparison.request.arms[arm].name)
+        name = quote(comparison.request.arms[arm].name)
         raise ComparerError(f"There is no picture of {name} for prompt {prompt + 1} and seed {seed}.")
     if not found.pixels:
         raise ComparerError(f"{CANNOT} the run was made before the pixels of pictures were recorded.")
     return found
 
 
-def _way(comparison: Comparison, arm: int) -> Way:
+def _way(comparison: Comparison, arm: int) -> Recipe:
     environment, conditions = comparison.environment, comparison.conditions.get(arm)
-    asked = Asked(
+    asked = RecipeContext(
         comparison.request.settings_of(arm), FAMILIES[comparison.card(arm)["family"]],
         environment["offload"], environment["device"], conditions.timesteps if conditions else (),
     )  # fmt: skip
     return way(comparison.request.arms[arm].accelerators, asked)
 
 
-def _values(comparison: Comparison, shots: list[Shot], ways: list[Way], loads: list[Loading]) -> dict[str, str]:
+def _values(comparison: Comparison, shots: list[Shot], ways: list[Recipe], loads: list[Loading]) -> dict[str, str]:
     """Return what stands at each of the template's marks."""
     request, environment = comparison.request, comparison.environment
     settings, family = request.settings, FAMILIES[comparison.checkpoint["family"]]
@@ -142,7 +142,7 @@ def _requirements(environment: dict, packages: list[str], lora: bool) -> str:
     return " ".join([*exact, "accelerate", "numpy", "pillow", *(["peft"] if lora else [])])
 
 
-def _imports(sampler: str, ways: list[Way], loads: list[Loading]) -> str:
+def _imports(sampler: str, ways: list[Recipe], loads: list[Loading]) -> str:
     classes = {("diffusers", samplers.find(sampler).class_name), *(each for load in loads for each in load.classes)}
     lines = {line for each in ways for line in each.imports}
     for package in {package for package, _ in classes}:
@@ -150,9 +150,9 @@ def _imports(sampler: str, ways: list[Way], loads: list[Loading]) -> str:
     return "\n".join(sorted(lines, key=lambda line: line.split()[1].lower()))
 
 
-def _arm(comparison: Comparison, shot: Shot, made: Way) -> dict[str, Any]:
+def _arm(comparison: Comparison, shot: Shot, made: Recipe) -> dict[str, Any]:
     """Return what is recorded of a picture."""
-    name = "".join(c if c.isprintable() else "?" for c in shown(comparison.request.arms[shot.arm].name))
+    name = "".join(c if c.isprintable() else "?" for c in quote(comparison.request.arms[shot.arm].name))
     file, seconds = Path(shot.file).name, comparison.calls[shot.call].seconds
     return {"name": name, "file": file, "pixels": shot.pixels, "seconds": round(seconds, 6), "differs": made.differs}
 
@@ -206,7 +206,7 @@ def _function(name: str, argument: str, says: str, lines: list[str]) -> str:
     return f"def {name}({argument}):\n{body}"
 
 
-def _names(ways: list[Way]) -> list[str]:
+def _names(ways: list[Recipe]) -> list[str]:
     """Name each arm's way; equal ones are one function."""
     first, last = ways[0], ways[-1]
     name = "accelerated" if first.apply else "plain"
@@ -214,7 +214,7 @@ def _names(ways: list[Way]) -> list[str]:
     return [name, name if last == first else other][: len(ways)]
 
 
-def _functions(comparison: Comparison, shots: list[Shot], ways: list[Way]) -> dict[str, str]:
+def _functions(comparison: Comparison, shots: list[Shot], ways: list[Recipe]) -> dict[str, str]:
     found = {}
     for name, shot, each in zip(_names(ways), shots, ways, strict=True):
         applied = label(comparison.request.arms[shot.arm].accelerators)
@@ -250,7 +250,7 @@ def _arguments(family: Family, settings: Settings) -> str:
     return "".join(f"            {line}\n" for line in said)
 
 
-def _runs(comparison: Comparison, shots: list[Shot], ways: list[Way], apart: bool) -> str:
+def _runs(comparison: Comparison, shots: list[Shot], ways: list[Recipe], apart: bool) -> str:
     """Write the lines that make the pictures, one arm after the other."""
     lines = ["pipe = load(options)"]
     for position, (shot, name) in enumerate(zip(shots, _names(ways), strict=True)):

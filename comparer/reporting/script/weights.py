@@ -10,7 +10,7 @@ from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.models.families.base import FAMILIES
 from comparer.results.comparison import Comparison
-from comparer.text import shown
+from comparer.text import quote
 
 CANNOT = "The script cannot be written:"
 NAME = r"[A-Za-z_]\w*"
@@ -55,7 +55,7 @@ def plain(value: Any, pattern: str, what: str) -> str:
         ComparerError: it is anything else.
     """
     if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-        raise ComparerError(f"{CANNOT} its record has '{shown(value)}' as {what}.")
+        raise ComparerError(f"{CANNOT} its record has '{quote(value)}' as {what}.")
     return value
 
 
@@ -161,7 +161,7 @@ class _Writer:
             call, said = "from_single_file", [path, f"config={frame}", f"subfolder={name!r}"]
         else:
             raise ComparerError(
-                f"{CANNOT} the {name} was read from '{shown(part['source'], 200)}', which diffusers has no documented "
+                f"{CANNOT} the {name} was read from '{quote(part['source'], 200)}', which diffusers has no documented "
                 "way to load; a diffusers folder of the same weights would do."
             )
         self._add(name, part["class_name"], call, said)
@@ -190,11 +190,11 @@ class _Writer:
         part, base = self.parts[self.family.denoiser], self.weights.base
         if part["half"] == "ema" and len(part["present"]) > 1:
             raise ComparerError(
-                f"{CANNOT} '{shown(part['of'])}' holds EMA and raw weights, the EMA ones were compared, and diffusers "
+                f"{CANNOT} '{quote(part['of'])}' holds EMA and raw weights, the EMA ones were compared, and diffusers "
                 "reads the raw ones of such a file."
             )
         if not PurePath(part["of"]).suffix or any(part["stripped"] for part in self.parts.values()):
-            raise ComparerError(f"{CANNOT} diffusers has no documented way to load '{shown(part['of'])}'.")
+            raise ComparerError(f"{CANNOT} diffusers has no documented way to load '{quote(part['of'])}'.")
         where, family = self._path("model", self.weights.checkpoint), self.family.name
         published = next(model.name for model in CATALOG.values() if model.family == family and model.gigabytes)
         self._pipeline("from_single_file", [where, f"config={self._path('config', base or published)}"])

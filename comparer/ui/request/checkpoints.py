@@ -96,7 +96,7 @@ class Which:
         }
 
 
-class Row:
+class VariantRow:
     """An arm with other weights than the baseline's."""
 
     def __init__(self, config: Config, number: int) -> None:
@@ -126,7 +126,7 @@ class Variants:
 
     def __init__(self, config: Config) -> None:
         """Build nothing yet; ``build`` does."""
-        self.config, self.rows = config, [Row(config, number) for number in range(1, ROWS + 1)]
+        self.config, self.rows = config, [VariantRow(config, number) for number in range(1, ROWS + 1)]
 
     def build(self) -> None:
         """Draw the components."""

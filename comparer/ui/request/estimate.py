@@ -10,7 +10,7 @@ from comparer.engine import eta, queue
 from comparer.engine.macs import count
 from comparer.errors import Stopped
 from comparer.request.request import Request
-from comparer.request.validate import check
+from comparer.request.validate import validate
 from comparer.ui.results import status
 
 
@@ -25,9 +25,9 @@ def work(request: Request, config: Config) -> Any:
     """Draw how much work every arm's denoiser is expected to do; nothing new while somebody is being measured."""
     if not request.accelerated():
         return ""
-    checkpoints = check(request, config)
+    checkpoints = validate(request, config)
     try:
-        with queue.aside() as free:
+        with queue.background_slot() as free:
             return status.expected(request, count(checkpoints, request, queue.busy)) if free else gr.skip()
     except Stopped:
         return gr.skip()

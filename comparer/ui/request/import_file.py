@@ -12,7 +12,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.request.request import Arm, Request
 from comparer.request.restore import FOREIGN, GRID, PICTURE, RECORD, Restored, restore
-from comparer.text import shown
+from comparer.text import quote
 from comparer.ui.gradio_options import PRIVATE
 from comparer.ui.request.panel import Controls
 
@@ -95,20 +95,20 @@ def different(found: Restored, asked: Request, stays: Sequence[str] = ()) -> lis
     for name, value in vars(request.settings).items():
         title = name.replace("_", " ")
         if getattr(asked.settings, name) != value and not any(each.lower().startswith(title) for each in stays):
-            said.append(f"The {title} {shown(value)} has no place in the controls.")
+            said.append(f"The {title} {quote(value)} has no place in the controls.")
     for name, title in FIELDS.items():
         if getattr(asked, name) != getattr(request, name):
-            said.append(f"The {title} {shown(getattr(request, name))} has no place in the controls.")
+            said.append(f"The {title} {quote(getattr(request, name))} has no place in the controls.")
     wanted, now = ([_essence(each, arm) for arm in each.arms] for each in (request, asked))
     if found.kind == FOREIGN and len(request.arms) == 1:
         return said
     lost = [arm.name for arm, essence in zip(request.arms, wanted, strict=True) if essence not in now]
     more = [arm.name for arm, essence in zip(asked.arms, now, strict=True) if essence not in wanted]
     if lost:
-        told = "; ".join(map(shown, lost))
+        told = "; ".join(map(quote, lost))
         said.append(f"The controls have no place for {told}: the command line has, with --from.")
     if more:
-        said.append(f"The controls ask for {'; '.join(map(shown, more))} instead.")
+        said.append(f"The controls ask for {'; '.join(map(quote, more))} instead.")
     if not lost and not more and wanted != now:
         said.append("The arms come in another order.")
     return said
@@ -133,9 +133,9 @@ def _not_held(part: Any, new: dict) -> str:
     if isinstance(part, gr.Dropdown) and not part.allow_custom_value and value is not None:
         choices = new.get("choices", part.choices)
         listed = [each[1] if isinstance(each, tuple | list) else each for each in choices]
-        return "" if value in listed else f"{part.label} stays as it was: {shown(value)} is not listed."
+        return "" if value in listed else f"{part.label} stays as it was: {quote(value)} is not listed."
     if isinstance(part, gr.Slider) and not part.minimum <= value <= part.maximum:
-        return f"{part.label} stays as it was: {shown(value)} is beyond {shown(part.maximum)}."
+        return f"{part.label} stays as it was: {quote(value)} is beyond {quote(part.maximum)}."
     return ""
 
 
@@ -144,7 +144,7 @@ def _report(found: Restored, said: Sequence[str]) -> str:
     about = MADE[found.kind]
     if found.shot and len(request.items()) > 1:
         arm, _, seed = found.shot
-        about += f" (it is {shown(request.arms[arm].name)}, seed {seed})"
+        about += f" (it is {quote(request.arms[arm].name)}, seed {seed})"
     if found.kind == FOREIGN and len(request.arms) == 1:
         about += "; the arms stay as they are"
     head = f"<p><b>{escape(about)}.</b></p>"

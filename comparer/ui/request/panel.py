@@ -17,7 +17,7 @@ from comparer.models import hub
 from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
 from comparer.models.tiny import native_config
-from comparer.request.build import ask
+from comparer.request.build import build_request
 from comparer.request.parse import parse_prompts, read_prompts
 from comparer.request.request import NOISE, Request, Settings
 from comparer.ui.gradio_options import PRIVATE
@@ -64,7 +64,7 @@ class Controls:
         arms = self.arms.read(tuple(rest), whole=what == CHECKPOINTS) if what != CHECKPOINTS or every else []
         if what == CHECKPOINTS and not lines:
             raise ComparerError("Nothing to compare: choose a second checkpoint, or press EMA beside raw.")
-        return ask(self.config, accelerators=arms, size=(width, height), variants=lines, **filled)
+        return build_request(self.config, accelerators=arms, size=(width, height), variants=lines, **filled)
 
     def baseline(self, values: tuple) -> str:
         """Return which weights are chosen for the baseline, as a line.

@@ -11,7 +11,7 @@ from comparer.engine import queue
 from comparer.errors import ComparerError
 from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
-from comparer.text import shown
+from comparer.text import quote
 from comparer.ui.gradio_options import PRIVATE
 from comparer.ui.results import blind_html
 
@@ -118,4 +118,4 @@ def _seed(text: Any) -> int:
     try:
         return int(text)
     except (TypeError, ValueError):
-        raise ComparerError(f"The seed '{shown(text)}' is not a whole number.") from None
+        raise ComparerError(f"The seed '{quote(text)}' is not a whole number.") from None

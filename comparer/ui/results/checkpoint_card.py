@@ -3,11 +3,11 @@
 from html import escape
 
 from comparer.checkpoints.inspection import describe as words
-from comparer.checkpoints.inspection.card import Card, Seen
+from comparer.checkpoints.inspection.card import CheckpointCard, WeightSetReport
 from comparer.checkpoints.inspection.health import Distances
 from comparer.reporting.html.tables import table
 from comparer.reporting.plots.curves import curve
-from comparer.text import shown
+from comparer.text import quote
 
 CONFIGS = {
     "pipeline": "Pipeline",
@@ -18,7 +18,7 @@ CONFIGS = {
 CURVES = 8  # that are drawn; the command line lists all
 
 
-def draw(card: Card, name: str, unfolded: bool = True) -> str:
+def draw(card: CheckpointCard, name: str, unfolded: bool = True) -> str:
     """Draw the card; ``name`` is the checkpoint's as it was chosen."""
     parts = (_facts(card), weights(card), _moved(card), _more(card), files(card), _notes(card))
     title = f"<b>{escape(name)}</b> <small>{escape(words.kind(card.layout))}</small>"
@@ -26,22 +26,22 @@ def draw(card: Card, name: str, unfolded: bool = True) -> str:
     return f'<details class="weights"{seen}><summary>Weights card of {title}</summary>{"".join(parts)}</details>'
 
 
-def _facts(card: Card) -> str:
+def _facts(card: CheckpointCard) -> str:
     layout = card.layout
-    said = {CONFIGS.get(key, key): shown(value) for key, value in (layout.configs or {}).items()}
+    said = {CONFIGS.get(key, key): quote(value) for key, value in (layout.configs or {}).items()}
     said |= {"Commit": card.commit[:12]} if card.commit else {}
     said |= {"Health": "sound" if card.sound else "not sound: see below"} if card.seen else {}
     rows = "".join(f"<div><dt>{escape(key)}</dt><dd>{escape(value)}</dd></div>" for key, value in said.items())
     return f'<dl class="facts">{rows}</dl>' if rows else ""
 
 
-def weights(card: Card) -> str:
+def weights(card: CheckpointCard) -> str:
     """List every set of weights: what it is, what of it is used, its fingerprint, health and file."""
     head = ["Weights", "EMA or raw", "Fingerprint", "Parameters", "Health"]
     return table("Components", head, [_set(card, each) for each in card.seen])
 
 
-def _set(card: Card, each: Seen) -> list[str]:
+def _set(card: CheckpointCard, each: WeightSetReport) -> list[str]:
     part, (source, why) = each.part, card.chosen.get(each.part.component, ("", ""))
     used = f' <span class="used" title="{escape(why)}">used</span>' if part.source == source else ""
     kind = f"<small>{escape(part.class_name)}</small>" if part.class_name else ""
@@ -59,7 +59,7 @@ def _set(card: Card, each: Seen) -> list[str]:
     ]
 
 
-def files(card: Card) -> str:
+def files(card: CheckpointCard) -> str:
     """List every file with its size and SHA-256, what it fills, or why it is not read; folded away."""
     rows = [
         [
@@ -75,7 +75,7 @@ def files(card: Card) -> str:
     return f"<details><summary>{len(rows)} files</summary>{drawn}{_lines(words.not_read(card))}</details>"
 
 
-def _moved(card: Card) -> str:
+def _moved(card: CheckpointCard) -> str:
     return "".join(_bars(component, found) for component, found in card.moved.items())
 
 
@@ -83,7 +83,7 @@ def _bars(component: str, found: Distances) -> str:
     """Draw how far the EMA is from the raw weights, a bar a block."""
     most = max((block.distance or 0 for block in found.blocks), default=0) or 1
     rows = "".join(
-        f"<li><span>{escape(shown(block.name))}</span><b>{words.distance(block.distance)}</b>"
+        f"<li><span>{escape(quote(block.name))}</span><b>{words.distance(block.distance)}</b>"
         f'<i style="width:{100 * (block.distance or 0) / most:.1f}%"></i></li>'
         for block in found.blocks
     )
@@ -91,21 +91,21 @@ def _bars(component: str, found: Distances) -> str:
     return f'<div class="expected moved"><p>{title}</p><ul>{rows}</ul>{_lines(words.unpaired(found))}</div>'
 
 
-def _more(card: Card) -> str:
+def _more(card: CheckpointCard) -> str:
     lora = words.lora(card.layout)
     drawn = _lines([lora] if lora else [])
     if card.extra:
-        listed = [[escape(shown(prefix)), str(count)] for prefix, count in card.extra.items()]
+        listed = [[escape(quote(prefix)), str(count)] for prefix, count in card.extra.items()]
         drawn += table("Tensors that no component takes", ["Names begin with", "Tensors"], listed)
     for each in card.curves[:CURVES]:
-        drawn += curve(shown(each.name), each.values) or _lines([words.curve(each)])
+        drawn += curve(quote(each.name), each.values) or _lines([words.curve(each)])
     if len(card.curves) > CURVES:
         drawn += _lines([f"{len(card.curves) - CURVES} more curves."])
     return drawn
 
 
-def _notes(card: Card) -> str:
-    return _lines([f"Note: {shown(note, 300)}" for note in card.layout.notes])
+def _notes(card: CheckpointCard) -> str:
+    return _lines([f"Note: {quote(note, 300)}" for note in card.layout.notes])
 
 
 def _lines(said: list[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from comparer.checkpoints.find import place, resolve
+from comparer.checkpoints.find import resolve, resolve_path
 from comparer.checkpoints.inspection import card as cards
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.config import Config
@@ -49,7 +49,7 @@ class Inspect:
         except ComparerError as error:
             yield status.failed(self.config.tell(error))
 
-    def card(self, name: str) -> cards.Card:
+    def card(self, name: str) -> cards.CheckpointCard:
         """Make the card of what is called so.
 
         Raises:
@@ -57,7 +57,7 @@ class Inspect:
             Stopped: somebody is measured.
         """
         path, within = self._path(name)
-        with queue.aside() as free:
+        with queue.background_slot() as free:
             if not free:
                 raise Stopped
             return cards.make(path, Hashes(self.config.runs / "cache" / "hashes.json"), within, queue.busy)
@@ -67,4 +67,4 @@ class Inspect:
         if name in CATALOG:
             found = resolve(name, self.config)
             return found.folder, found.within
-        return place(name, self.config), tuple(root.resolve() for root in self.config.checkpoints)
+        return resolve_path(name, self.config), tuple(root.resolve() for root in self.config.checkpoints)

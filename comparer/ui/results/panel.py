@@ -5,7 +5,7 @@ from typing import Any
 import gradio as gr
 
 from comparer.config import Config
-from comparer.engine.events import Finished, Seen
+from comparer.engine.events import Finished, Updated
 from comparer.engine.resume import more_seeds
 from comparer.reporting.html import tables
 from comparer.results.comparison import Comparison
@@ -64,7 +64,7 @@ class Outcome:
         return [*shown, *self.goon.outputs(), *self.take.outputs(), *self.pictures.outputs()]
 
     def seen(
-        self, event: Seen | Finished, show: bool, first: bool = False, pair: tuple[int, int] | None = None,
+        self, event: Updated | Finished, show: bool, first: bool = False, pair: tuple[int, int] | None = None,
         arm: int | None = None, offered: bool = True,
     ) -> dict:  # fmt: skip
         """Show a run.

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from comparer.reporting.html.tables import table
-from comparer.sanity.report import CALLED, MEASURES, Made, Report, measures, scores
+from comparer.sanity.report import CALLED, MEASURES, Made, SanityReport, measures, scores
 from comparer.ui.results import checkpoint_card as cards
 
 SAID = {
@@ -15,7 +15,7 @@ SAID = {
 }
 
 
-def draw(report: Report) -> str:
+def draw(report: SanityReport) -> str:
     """Draw a report."""
     judged = report.judgement
     why = "".join(f"<li>{escape(reason)}</li>" for reason in judged.reasons)
@@ -40,12 +40,12 @@ def _title(text: str, half: str) -> str:
     return f"{text}, {CALLED[half]}" if half else text
 
 
-def _pictures(report: Report, half: str) -> str:
+def _pictures(report: SanityReport, half: str) -> str:
     cells = "".join(_picture(report, made) for made in report.pictures if made.half == half)
     return f'<h3>{_title("Pictures", half)}</h3><div class="made">{cells}</div>'
 
 
-def _picture(report: Report, made: Made) -> str:
+def _picture(report: SanityReport, made: Made) -> str:
     assert report.settings and report.folder  # there are none without
     prompt = report.settings.prompts[made.prompt]
     score = f" · CLIP {made.clip[made.prompt]:.1f}" if made.clip else ""
