@@ -66,7 +66,7 @@ def later(work: Path, listed: list[int]) -> str:
             for part in LEARNED:
                 shutil.copy(trained / f"{part}.raw.safetensors", folder / part / f"{PARTS[part]}.non_ema.safetensors")
                 shutil.copy(trained / f"{part}.ema.safetensors", folder / part / f"{PARTS[part]}.safetensors")
-        (*_, report) = check(str(folder), Config(runs=work / "runs", own=True))
+        (*_, report) = check(str(folder), Config(runs=work / "runs", trusted=True))
         for half in report.halves:
             told = [str(steps), half.half, f"{half.score:.1f}", f"{half.wins} of {len(half.own)}", f"{half.detail:.2f}"]
             rows.append([*told, report.judgement.kind])

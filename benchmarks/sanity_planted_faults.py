@@ -228,7 +228,7 @@ def judge(folders: Path, judged: Path, runs: Path) -> None:
         if kept.is_file():
             continue
         try:
-            (*_, report) = check(str(folder), Config(runs=runs, own=True))
+            (*_, report) = check(str(folder), Config(runs=runs, trusted=True))
             told = report.to_json() | {"card": None}
         except ComparerError as error:
             told = {"judgement": {"kind": "refused", "line": str(error), "why": []}, "seconds": 0.0}

@@ -39,13 +39,13 @@ class Config:
         offload: "none", or where weights wait in main memory until needed: "model" (component by component) or
             "sequential" (layer by layer, slow).
         vae: decode "whole" pictures, one picture at a time ("slicing") or in overlapping tiles ("tiling").
-        keep: how many loaded pipelines are kept.
+        cached_pipelines: how many loaded pipelines are kept.
         hub: whether models of the hub may be fetched and used.
         host, port: where the page is served; another free port is taken when this one is not.
         auth: who may open the page, as (user, password); everybody if empty.
         public: visitors are strangers: nobody sees another's runs or the server's folders.
         mcp: whether the API is served to agents, too.
-        own: whether the person who asks is the one whose files these are: true on the command line, where a scorer's
+        trusted: whether the person who asks is the one whose files these are: true on the command line, where a scorer's
             weights may be any file, never on the page or in the API.
         limits: what one request may ask for.
     """
@@ -56,17 +56,17 @@ class Config:
     dtype: str = "auto"
     offload: str = "none"
     vae: str = "whole"
-    keep: int = 1
+    cached_pipelines: int = 1
     hub: bool = True
     host: str = "127.0.0.1"
     port: int = 7860
     auth: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     public: bool = False
     mcp: bool = False
-    own: bool = False
+    trusted: bool = False
     limits: Limits = field(default_factory=Limits)
 
-    def tell(self, error: ComparerError) -> str:
+    def redact(self, error: ComparerError) -> str:
         """Return the error's sentence; for a public page without the folders of this machine."""
         text = str(error)
         if not self.public:

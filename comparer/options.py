@@ -245,6 +245,7 @@ def from_arguments(options: argparse.Namespace, environment: Mapping[str, str] =
         values["auth"] = (*values.get("auth", ()), *users)
     if values.get("mcp") and values.get("auth"):
         raise ComparerError("--mcp and --auth exclude each other: agents cannot log in.")
+    values |= {"cached_pipelines": values.pop("keep")} if "keep" in values else {}
     return Config(**values, limits=replace(Limits(), **limits))
 
 

@@ -29,7 +29,7 @@ GIVEN = {
     "dtype": ("bfloat16", lambda c: c.dtype == "bfloat16"),
     "offload": ("model", lambda c: c.offload == "model"),
     "vae": ("tiling", lambda c: c.vae == "tiling"),
-    "keep": ("2", lambda c: c.keep == 2),
+    "keep": ("2", lambda c: c.cached_pipelines == 2),
     "max-pictures": ("8", lambda c: c.limits == Limits(pictures=8)),
     "max-size": ("256", lambda c: c.limits == Limits(size=256)),
     "max-steps": ("30", lambda c: c.limits == Limits(steps=30)),

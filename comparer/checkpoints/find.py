@@ -87,7 +87,7 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     homes = [_home(folder) for folder in (found.folder, found.base, vae) if folder]
     within = (*roots, *homes)
     loras = tuple((_lora(resolve_path(file, config, "LoRA"), within), weight) for file, weight in weights.loras)
-    found = replace(found, weights=weights, over=over, vae=vae, loras=loras, within=within)
+    found = replace(found, weights=weights, overlay=over, vae=vae, loras=loras, within=within)
     for file in (file for sub in (found.base or found.folder).glob("tokenizer*") for file in (sub, *sub.glob("*"))):
         inside(file, within)  # diffusers reads them by itself
     if path or vae or weights.half:

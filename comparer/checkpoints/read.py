@@ -51,7 +51,7 @@ class Checkpoint:
     distilled: bool = False
     revision: str = ""
     weights: Weights = Weights()
-    over: Path | None = None
+    overlay: Path | None = None
     vae: Path | None = None
     loras: tuple[tuple[Path, float], ...] = ()
     within: tuple[Path, ...] = ()
@@ -64,7 +64,7 @@ class Checkpoint:
 
     def paths(self) -> tuple[Path, ...]:
         """Return every file and folder that it is read from."""
-        given = (self.folder, self.base, self.over, self.vae, *(file for file, _ in self.loras))
+        given = (self.folder, self.base, self.overlay, self.vae, *(file for file, _ in self.loras))
         return tuple(dict.fromkeys(path for path in given if path))
 
     def record(self) -> dict:

@@ -47,7 +47,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
         ComparerError: files are damaged or refused, a component has no weights, or not the half that was asked for.
     """
     family, half, within = checkpoint.family, checkpoint.weights.half, checkpoint.within
-    frame, over = checkpoint.base or checkpoint.folder, checkpoint.over
+    frame, over = checkpoint.base or checkpoint.folder, checkpoint.overlay
     found = {}
     # The denoiser first: it is what people ask about.
     for component in checkpoint.parts:

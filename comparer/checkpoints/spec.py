@@ -63,7 +63,7 @@ class Weights:
                 raise ComparerError(f"The weight {lora[1]:g} of a LoRA is out of range: -10 to 10 is allowed.")
 
     @property
-    def plain(self) -> bool:
+    def is_default(self) -> bool:
         """Whether nothing but the checkpoint is said."""
         return replace(self, checkpoint="") == Weights("")
 

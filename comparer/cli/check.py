@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Check, print, and return the judgement's exit code."""
     from tqdm import tqdm
 
-    config = replace(from_arguments(options), own=True)
+    config = replace(from_arguments(options), trusted=True)
     report = None
     form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
     with closing(check(options.path, config)) as events, tqdm(total=1, disable=options.quiet, bar_format=form) as bar:

@@ -89,7 +89,7 @@ def _number(text: str) -> float | str:
 def _compare(options: argparse.Namespace) -> int:
     if options.out:
         options.runs = options.out
-    config = replace(from_arguments(options), own=True)
+    config = replace(from_arguments(options), trusted=True)
     request = from_file.ask(options, config) if options.source else _asked(options, config)
     return run(request, config, options)
 

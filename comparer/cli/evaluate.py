@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     """Run, write the summary, and check the assertions."""
     from comparer.evaluation import summary
 
-    config = replace(from_arguments(options), own=True)
+    config = replace(from_arguments(options), trusted=True)
     asked = [assertions.parse(text) for text in options.assertions]
     evaluation = _resumed(options, config) if options.resume else _begun(options, config)
     ended = _watch(evaluation, config, options.quiet)
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
     missed = []
     for cell, comparison in zip(evaluation.cells, made, strict=True):
         for arm in range(1, len(comparison.request.arms)):
-            if comparison.request.arms[arm].like is not None:
+            if comparison.request.arms[arm].matches_time_of is not None:
                 continue  # fewer steps, which an accelerated arm is laid beside
             name = ", ".join(filter(None, (cell.name, comparison.request.arms[arm].name)))
             missed += [f"{name}: {why}" for assertion in asked if (why := assertion.miss(comparison, arm))]

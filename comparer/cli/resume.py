@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 
 def _continue(options: argparse.Namespace) -> int:
-    config = replace(from_arguments(options), own=True)
+    config = replace(from_arguments(options), trusted=True)
     folder = store.given(options.run, config.runs)
     if not 0 <= options.more_seeds <= config.limits.pictures:
         raise ComparerError(

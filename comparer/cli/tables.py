@@ -46,8 +46,8 @@ def table(comparison: Comparison) -> str:
                 _show(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
                 _show((peak := comparison.peak(number)) and peak / 2**30, "{:.2f} GiB") or "not measured",
                 f"not run: {why}"
-                if (why := comparison.why_not(number))
-                else "; ".join(filter(None, (incomplete(comparison, number), comparison.did(number)))),
+                if (why := comparison.skip_reason(number))
+                else "; ".join(filter(None, (incomplete(comparison, number), comparison.describe_work(number)))),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -32,7 +32,7 @@ def estimate(request: Request, config: Config) -> float | None:
 
 def expected(times: dict, request: Request, config: Config, arm: int, size: int) -> float | None:
     """Return the likely seconds of one call of an arm at a batch size, from the arm's own times or the baseline's."""
-    like = request.arms[arm].like
+    like = request.arms[arm].matches_time_of
     accelerators = request.arms[arm if like is None else like].accelerators
     own = (request.settings_of(arm), accelerators), (request.settings, accelerators), (request.settings, ())
     for settings, applied in own:

@@ -46,7 +46,7 @@ class PipelinePool:
                 later.append([arm])
         self.blocks = [first, *later]
         for one, other in combinations(first, 2):
-            if told := self.same(one, other):
+            if told := self.duplicate_error(one, other):
                 raise ComparerError(f"{told} Nothing was run.")
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class PipelinePool:
         from comparer.pipelines import loader
 
         first, self.loaded = self.loaded.get(0), {}
-        loader.trim(self.config.keep, first)
+        loader.trim(self.config.cached_pipelines, first)
 
     def of(self, arm: int, tell: Callable[[str], None], comparison: Comparison) -> Loaded:
         """Return an arm's pipeline; where it is not loaded, those of other blocks make way.
@@ -68,7 +68,7 @@ class PipelinePool:
                 self._load(each, tell)
             self.keep(comparison)
             for other in self.held:
-                if other != arm and (told := self.same(other, arm)):
+                if other != arm and (told := self.duplicate_error(other, arm)):
                     raise ComparerError(told)
         return self.loaded[arm]
 
@@ -95,7 +95,7 @@ class PipelinePool:
             else:
                 comparison.checkpoint = card
 
-    def same(self, one: int, other: int) -> str:
+    def duplicate_error(self, one: int, other: int) -> str:
         """Say that two arms of other weights hold the same, in one sentence; "" where they do not, or nobody knows."""
         asked = [self.request.settings_of(arm) for arm in (one, other)]
         if asked[0].weights == asked[1].weights or self.held.get(one, one) != self.held.get(other, other):

@@ -59,7 +59,7 @@ def continued(before: Comparison, request: Request) -> Comparison:
         shots=[replace(shot, call=new_calls[shot.call]) for shot in before.shots if shot.call in new_calls],
         batches=batches + [left[start : start + size] for start in range(0, len(left), size)],
         process=before.process + 1,
-        looks=before.looks + more,
+        interim_looks=before.interim_looks + more,
     )
 
 
@@ -103,7 +103,7 @@ def made_before(comparison: Comparison, arm: int, items: list[tuple[int, int]], 
 def unrepeated(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
     """Return number -> items of the batches whose noise floor is asked for and takes a further run of the baseline."""
     request = comparison.request
-    if "noise-floor" not in request.also or request.repeats > 1:
+    if "noise-floor" not in request.extras or request.repeats > 1:
         return {}
     known = {(shot.prompt, shot.seed) for shot in comparison.shots if shot.again}
     return {number: items for number, items in enumerate(comparison.batches) if not known.issuperset(items)}
@@ -113,12 +113,12 @@ def untraced(comparison: Comparison) -> tuple[list[int], list[tuple[int, int]]]:
     """Return the arms whose latents are still to be laid beside the baseline's, and the items: the first call's."""
     failed = {failure.arm for failure in comparison.not_run}
     left = set(comparison.request.traced()) - failed - comparison.divergence.keys()
-    return (sorted(left) if "divergence" in comparison.request.also else []), comparison.batches[0]
+    return (sorted(left) if "divergence" in comparison.request.extras else []), comparison.batches[0]
 
 
 def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
     """Return how many more seeds would probably settle the arm that needs fewest; 0 where that is too many to run."""
-    arms = [number for number, arm in enumerate(seen.request.arms) if number and arm.like is None]
+    arms = [number for number, arm in enumerate(seen.request.arms) if number and arm.matches_time_of is None]
     verdicts = [seen.verdict(arm, thresholds) for arm in arms]
     needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)
     settings, limits = seen.request.settings, seen.request.limits
@@ -129,12 +129,12 @@ def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
 def _question(request: Request) -> tuple:
     """Return what must be equal for two runs to be one, arms apart."""
     settings = replace(request.settings, prompts=(), seeds=())
-    return settings, request.warmups, request.noise, request.repeats, request.also, request.scorer
+    return settings, request.warmups, request.noise, request.repeats, request.extras, request.scorer
 
 
 def _arms(request: Request) -> tuple[Arm, ...]:
     """Return the arms; which fewer steps one takes is chosen on the way."""
-    return tuple(replace(arm, steps=None) if arm.like is not None else arm for arm in request.arms)
+    return tuple(replace(arm, steps=None) if arm.matches_time_of is not None else arm for arm in request.arms)
 
 
 def _kept(before: Comparison, number: int) -> set[tuple[int, int]]:
@@ -150,7 +150,9 @@ def _kept(before: Comparison, number: int) -> set[tuple[int, int]]:
     done = {arm for arm, _ in paired}
     missing = set(range(len(request.arms))) - failed - done
     others = done - {0}
-    if missing and (not others or min(missing) < max(others) or {request.arms[arm].like for arm in missing} & others):
+    if missing and (
+        not others or min(missing) < max(others) or {request.arms[arm].matches_time_of for arm in missing} & others
+    ):
         return set()
     processes = {process for arm, process in paired if arm}
     return {(arm, process) for arm, process in paired if arm or not processes or process in processes}

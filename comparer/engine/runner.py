@@ -55,7 +55,7 @@ class Run:
         self.steps = self._marks(0)
         self._plan()
         # What a run that goes on makes anew is dropped from its record with the first new call, and not before.
-        self.waits = bool(comparison.calls) and any(call.kind == TIMED for call in self.plan)
+        self.defer_write = bool(comparison.calls) and any(call.kind == TIMED for call in self.plan)
         self.failed = {failure.arm for failure in comparison.not_run}
         self.began = monotonic()
         self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
@@ -120,7 +120,7 @@ class Run:
             self.comparison.state, self.comparison.message = "failed", f"{type(error).__name__}: {error}"
             raise
         finally:
-            if self.waits and self.comparison.state != "finished":
+            if self.defer_write and self.comparison.state != "finished":
                 self.folder = None  # nothing is new: the record stays as it was
             if self.folder:
                 self.folder.save(self.comparison)
@@ -140,7 +140,7 @@ class Run:
             made = (self.config.runs, self.request.settings.checkpoint, 16 if self.config.public else 3)
             self.folder = RunFolder.at(self.into) if self.into else RunFolder.create(*made)
             self.hold(self.folder.path)
-        if not self.waits:
+        if not self.defer_write:
             self.folder.save(self.comparison)
         return self.folder
 
@@ -166,7 +166,7 @@ class Run:
         from comparer.engine.generate import generate
         from comparer.pipelines.memory import out_of_memory, remedies
 
-        if self.request.arms[planned.arm].like is not None and not self._chosen(planned.arm):
+        if self.request.arms[planned.arm].matches_time_of is not None and not self._chosen(planned.arm):
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
         if planned.kind == WARM_UP and self.device.startswith("cuda"):
@@ -218,7 +218,7 @@ class Run:
         arm = self.request.arms[number]
         if arm.steps is not None:
             return True
-        base, other = ([(s, d) for which, s, d in self.chosen_from if which == w] for w in (0, arm.like))
+        base, other = ([(s, d) for which, s, d in self.chosen_from if which == w] for w in (0, arm.matches_time_of))
         if not base or not other:
             self._fail(number, "the arm whose time it takes was not run")
             return False
@@ -262,7 +262,7 @@ class Run:
         )  # fmt: skip
         late, folder = made_before(self.comparison, arm, planned.items, pixels), self._save()
         self.comparison.calls.append(call)
-        self.waits = False
+        self.defer_write = False
         if planned.repeat == 0 and not late:
             for (prompt, seed), picture, digest in zip(planned.items, output.pictures, pixels, strict=True):
                 file = folder.save_shot(self.comparison, arm, prompt, seed, picture)
@@ -290,7 +290,7 @@ class Run:
 
     def _resident(self) -> None:
         """Measure every arm's peak memory on a CPU, where that was asked for."""
-        if "memory" not in self.request.also or self.device != "cpu":
+        if "memory" not in self.request.extras or self.device != "cpu":
             return
         resident(
             self.comparison, self.config, self.failed, self.stop.is_set,

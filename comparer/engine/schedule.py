@@ -55,8 +55,8 @@ class RemainingWork:
     def of(cls, request: Request) -> "Left":
         """Return all of a request."""
         batches = dict(enumerate(request.batches()))
-        again = batches if "noise-floor" in request.also and request.repeats == 1 else {}
-        traced = request.traced() if "divergence" in request.also else []
+        again = batches if "noise-floor" in request.extras and request.repeats == 1 else {}
+        traced = request.traced() if "divergence" in request.extras else []
         arms = range(len(request.arms))
         return cls({number: (arms, items) for number, items in batches.items()}, again, traced, batches[0])
 
@@ -73,7 +73,7 @@ def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[S
     batches, arms = left.batches, sorted({arm for those, _ in left.batches.values() for arm in those})
     # The first of every size.
     shapes = {len(items): items for _, items in reversed(batches.values())}.values()
-    open_ = [arm for arm in arms if request.arms[arm].like is not None and request.arms[arm].steps is None]
+    open_ = [arm for arm in arms if request.arms[arm].matches_time_of is not None and request.arms[arm].steps is None]
 
     def warm(of: Sequence[int]) -> list[Planned]:
         return [
@@ -86,7 +86,7 @@ def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[S
 
     first = warm([arm for arm in arms if arm not in open_])
     if open_:
-        known = [0, *(like for arm in open_ if (like := request.arms[arm].like) is not None)]
+        known = [0, *(like for arm in open_ if (like := request.arms[arm].matches_time_of) is not None)]
         items = next(items for arms, items in batches.values() if open_[0] in arms)
         for number in range(CHOICES):
             first += [Planned(arm, items, CHOICE) for arm in known[:: -1 if number % 2 else 1]]

@@ -33,9 +33,9 @@ class Assertion:
 
     def miss(self, comparison: Comparison, arm: int) -> str:
         """Say why this arm does not meet it; "" where it does."""
-        if why := comparison.why_not(arm):
+        if why := comparison.skip_reason(arm):
             return f"{self} missed: the arm was not run ({why})"
-        evidence, level = comparison.evidence(arm), level_at(comparison.looks)
+        evidence, level = comparison.evidence(arm), level_at(comparison.interim_looks)
         estimate = FIGURES[self.figure](evidence, level)
         if self.figure == "clip_loss" and estimate.value is not None:
             return self._loss_missed(evidence, level, estimate.value)

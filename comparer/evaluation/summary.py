@@ -93,7 +93,7 @@ def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str
         for arm in range(1, len(asked.request.arms)):
             if comparison is None:
                 continue
-            evidence, why = comparison.evidence(arm), comparison.why_not(arm)
+            evidence, why = comparison.evidence(arm), comparison.skip_reason(arm)
             kind = f"Not run: {why}" if why else comparison.verdict(arm, evaluation.thresholds).kind
             cells = asked.name, asked.request.arms[arm].name, kind
             figures = (

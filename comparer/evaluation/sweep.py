@@ -85,7 +85,7 @@ def read_file(path: Path) -> dict[str, Any]:
 def _arguments(request: Request) -> dict[str, Any]:
     """Return the arguments that ``door.ask`` builds this request from."""
     s, others = request.settings, [arm.weights for arm in request.arms if arm.weights]
-    applied = [arm.accelerators for arm in request.arms[1:] if arm.like is None]
+    applied = [arm.accelerators for arm in request.arms[1:] if arm.matches_time_of is None]
     return {
         "prompt": "\n".join(s.prompts),
         "checkpoint": s.weights.text(),

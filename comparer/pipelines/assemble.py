@@ -80,8 +80,8 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
         extra |= base_configs.frame_of(family.name).tokenizers()
     pipe = getattr(diffusers, family.pipeline).from_pretrained(frame, **modules, **extra, local_files_only=True)
     scheduler, reason = dict(pipe.scheduler.config), "the scheduler's configuration"
-    if builtin and checkpoint.over:
-        told, reason = base_configs.scheduler(seen(checkpoint.over, checkpoint.within), modules[family.denoiser])
+    if builtin and checkpoint.overlay:
+        told, reason = base_configs.scheduler(seen(checkpoint.overlay, checkpoint.within), modules[family.denoiser])
         scheduler |= told
     for file, weight in checkpoint.loras:
         _add_lora(pipe, file, weight, checkpoint)

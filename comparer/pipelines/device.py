@@ -44,7 +44,7 @@ def choose_dtype(checkpoint: Checkpoint, device: str, wanted: str = "auto") -> t
     """
     import torch
 
-    half = checkpoint.family.half
+    half = checkpoint.family.gpu_dtype
     if wanted != "auto":
         return wanted, "as asked for"
     if device == "cpu":

@@ -59,7 +59,7 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
     key = checkpoint, device, dtype, state(*checkpoint.paths())
     if found := _again(key):
         return found
-    _evict(max(config.keep - 1, len(beside)), beside)
+    _evict(max(config.cached_pipelines - 1, len(beside)), beside)
     pipe = built = None
     try:
         built = _from_files(checkpoint, dtype, device, config)

@@ -180,7 +180,7 @@ def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
     for number, arm in enumerate(comparison.request.arms):
         figures, evidence = comparison.figures(number), comparison.evidence(number)
         verdict = "" if number == 0 else comparison.verdict(number, thresholds).sentence
-        if why := comparison.why_not(number):
+        if why := comparison.skip_reason(number):
             verdict = f"Not run: {why}"
         cells = (
             arm.name,

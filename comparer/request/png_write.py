@@ -42,7 +42,7 @@ def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_ti
         "Model": model_title,
     }
     pairs |= {"Model hash": model_hash[:10]} if model_hash else {}
-    pairs |= {} if s.weights.plain else {"Weights": s.weights.text()}
+    pairs |= {} if s.weights.is_default else {"Weights": s.weights.text()}
     if accelerators := request.arms[arm].accelerators:
         pairs["Accelerator"] = " + ".join(map(str, accelerators))
     lines = [_inert(s.prompts[prompt])]

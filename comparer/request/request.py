@@ -20,6 +20,7 @@ from comparer.text import quote
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
+NAMES_ON_DISK = {"like": "matches_time_of"}  # of an arm's fields
 EXTRA_MEASUREMENTS = {
     "equal-time": "for each accelerated arm one more: the baseline with so many fewer steps that it takes as long",
     "noise-floor": "how far the baseline differs from itself: one more untimed run of it, where it is not repeated",
@@ -82,7 +83,7 @@ class Arm:
         name: unlike all others.
         accelerators: zero or more, in the order in which they are applied.
         steps: its denoising steps where they are not the settings'.
-        like: the position of the arm whose time it takes with fewer steps, which are chosen when that arm's time is
+        matches_time_of: the position of the arm whose time it takes with fewer steps, which are chosen when that arm's time is
             known; None for an arm of its own.
         weights: what its pictures are made with, where it is not what the settings say.
     """
@@ -90,13 +91,13 @@ class Arm:
     name: str
     accelerators: tuple[Accelerator, ...] = ()
     steps: int | None = None
-    like: int | None = None
+    matches_time_of: int | None = None
     weights: Weights | None = None
 
 
 def fewer(number: int, arm: Arm) -> Arm:
     """Return the baseline with fewer steps in the time of the arm at this position."""
-    return Arm(f"Fewer steps, as long as {arm.name}", like=number)
+    return Arm(f"Fewer steps, as long as {arm.name}", matches_time_of=number)
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ class Request:
 
     Every arm makes ``warmups`` untimed calls, then each batch ``repeats`` times; the pictures are the first one's.
     ``noise`` is "cpu" for one CPU generator a picture (the same start on every device and in every batch) or
-    "device" for one draw a batch on the device, as a server would. ``also`` names what of ``ALSO`` is measured
+    "device" for one draw a batch on the device, as a server would. ``extras`` names what of ``ALSO`` is measured
     besides, and ``scorer`` the CLIP model as ``scores.scorers.choose`` takes it, "" for the checkpoint's own.
     """
 
@@ -114,7 +115,7 @@ class Request:
     warmups: int = 1
     noise: str = "cpu"
     repeats: int = 1
-    also: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
     scorer: str = ""
     limits: Limits = field(default=Limits(), compare=False, repr=False)
 
@@ -151,7 +152,7 @@ class Request:
         _between("Repeats", self.repeats, 1, limits.repeats, whole=True)
         if self.noise not in NOISE:
             raise ComparerError(f"There is no noise source '{quote(self.noise)}': choose one of {', '.join(NOISE)}.")
-        for name in self.also:
+        for name in self.extras:
             if name not in EXTRA_MEASUREMENTS:
                 raise ComparerError(
                     f"'{quote(name)}' cannot be measured: choose among {', '.join(EXTRA_MEASUREMENTS)}."
@@ -178,7 +179,7 @@ class Request:
         if (variants or first) and any(arm.accelerators != first for arm in self.arms):
             raise ComparerError("Checkpoints are compared with the same accelerators on all arms, or with none.")
         for arm in self.arms:
-            if arm.like is not None and (arm.accelerators or arm.like not in self.accelerated()):
+            if arm.matches_time_of is not None and (arm.accelerators or arm.matches_time_of not in self.accelerated()):
                 raise ComparerError(f"{quote(arm.name)} takes the time of no accelerated arm.")
             if arm.steps is not None:
                 _between("Steps", arm.steps, 1, self.settings.steps, whole=True)
@@ -193,7 +194,9 @@ class Request:
     def accelerated(self) -> list[int]:
         """List the positions of the arms that have accelerators where the baseline has none."""
         first = self.arms[0].accelerators
-        return [number for number, arm in enumerate(self.arms) if arm.accelerators != first and arm.like is None]
+        return [
+            number for number, arm in enumerate(self.arms) if arm.accelerators != first and arm.matches_time_of is None
+        ]
 
     def variants(self) -> list[int]:
         """List the positions of the arms with other weights than the baseline's."""
@@ -205,11 +208,11 @@ class Request:
 
     def fewer_steps(self, arm: int) -> int | None:
         """Return the position of the arm that takes this one's time with fewer steps; None where there is none."""
-        return next((number for number, other in enumerate(self.arms) if other.like == arm), None)
+        return next((number for number, other in enumerate(self.arms) if other.matches_time_of == arm), None)
 
     def wanted(self) -> tuple[str, ...]:
         """List the names of ``ALSO`` that this request has: what ``door.ask`` takes for the same."""
-        return (EQUAL_TIME, *self.also) if any(arm.like is not None for arm in self.arms) else self.also
+        return (EQUAL_TIME, *self.extras) if any(arm.matches_time_of is not None for arm in self.arms) else self.extras
 
     def items(self) -> list[tuple[int, int]]:
         """List every (prompt number from 0, seed) in order: all seeds of the first prompt, then the next."""
@@ -224,7 +227,11 @@ class Request:
         """Return plain data for ``json.dumps``."""
         arms = [
             {"name": arm.name, "accelerators": [accelerator_to_json(a) for a in arm.accelerators]}
-            | {name: value for name, value in (("steps", arm.steps), ("like", arm.like)) if value is not None}
+            | {
+                name: value
+                for name, value in (("steps", arm.steps), ("like", arm.matches_time_of))
+                if value is not None
+            }
             | ({"weights": arm.weights.to_json()} if arm.weights else {})
             for arm in self.arms
         ]
@@ -234,7 +241,7 @@ class Request:
             "warmups": self.warmups,
             "noise": self.noise,
             "repeats": self.repeats,
-            "also": list(self.also),
+            "also": list(self.extras),
             "scorer": self.scorer,
         }
 
@@ -259,7 +266,7 @@ class Request:
 def _arm(data: dict) -> Arm:
     weights = data.get("weights")
     return Arm(
-        **data
+        **{NAMES_ON_DISK.get(name, name): value for name, value in data.items()}
         | {
             "accelerators": tuple(accelerator_from_json(a) for a in data["accelerators"]),
             "weights": None if weights is None else Weights.from_json(weights),

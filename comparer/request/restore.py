@@ -95,7 +95,7 @@ def _ours(data: dict, config: Config, name: str, kind: str) -> Restored:
     except ComparerError as error:
         request = _what_can_be_read(asked, missing, error)
     # How many steps take another arm's time is found anew: it was not asked for.
-    arms = tuple(arm if arm.like is None else replace(arm, steps=None) for arm in request.arms)
+    arms = tuple(arm if arm.matches_time_of is None else replace(arm, steps=None) for arm in request.arms)
     request = replace(request, arms=arms)
     shot = _shot(data["shot"], request) if isinstance(data.get("shot"), dict) else None
     kind = PICTURE if "shot" in data else kind
@@ -123,7 +123,7 @@ def _foreign(text: str, config: Config, otherwise: str) -> Restored:
     if found is None:
         raise ComparerError(f"{otherwise}: choose a picture, a grid or a run.json that Comparer made.")
     request, missing = other_programs.ask(found, config)
-    told = [config.tell(ComparerError(each)) for each in missing]
+    told = [config.redact(ComparerError(each)) for each in missing]
     return Restored(request, FOREIGN, _few(told + unserved(request, config)))
 
 
@@ -141,7 +141,7 @@ def unserved(request: Request, config: Config) -> list[str]:
         try:
             act(*arguments)
         except ComparerError as error:
-            said.append(config.tell(error))
+            said.append(config.redact(error))
 
     attempt(lambda: replace(request, limits=config.limits))
     before = len(said)
@@ -186,7 +186,7 @@ def _what_can_be_read(data: dict, missing: list[str], error: ComparerError) -> R
             request = _changed(request, missing, **{name: lambda r, n=name: data[n]})
     for name in data.get("also", ()):
         if isinstance(name, str) and name in EXTRA_MEASUREMENTS:
-            request = replace(request, also=(*request.also, name))
+            request = replace(request, extras=(*request.extras, name))
         else:
             missing.append(f"'{quote(name)}' cannot be measured here.")
     return request

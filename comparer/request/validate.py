@@ -21,7 +21,7 @@ def validate(request: Request, config: Config) -> tuple[Checkpoint, ...]:
     for checkpoint in found.values():
         _check(request, checkpoint)
     first = found[asked[0]]
-    if "=" in request.scorer and not config.own:
+    if "=" in request.scorer and not config.trusted:
         raise ComparerError("A scorer's file is read for the command line alone: choose a scorer by its name.")
     scorers.choose(request.scorer, first.model.name, first.demo)
     return tuple(found[weights] for weights in asked)

@@ -19,6 +19,7 @@ from comparer.stats.verdict import DEFAULT, Thresholds, Verdict, judge
 from comparer.text import quote
 
 SCHEMA = 1
+ON_DISK = {"interim_looks": "looks"}
 BY_ARM = ("conditions", "divergence", "resident", "reserved", "variants")
 
 
@@ -60,7 +61,7 @@ class Comparison:
     macs: tuple[int, ...] = ()
     batches: list[list[tuple[int, int]]] = field(default_factory=list)
     process: int = 0
-    looks: int = 1
+    interim_looks: int = 1
     conditions: dict[int, Conditions] = field(default_factory=dict)
     seed_distance: Mean | None = None
     not_available: tuple[str, ...] = ()
@@ -84,11 +85,11 @@ class Comparison:
         known = (file for file in files if isinstance(file, dict) and {"unet", "transformer"} & set(file["fills"]))
         return next((file["sha256"] for file in known), "")
 
-    def why_not(self, arm: int) -> str:
+    def skip_reason(self, arm: int) -> str:
         """Return why this arm was not run, "" where it was."""
         return next((failure.reason for failure in self.not_run if failure.arm == arm), "")
 
-    def no_effect(self, arm: int) -> list[str]:
+    def no_effect_reasons(self, arm: int) -> list[str]:
         """Say which of this arm's lossy accelerators had no effect, and the likely reason; [] where all had one.
 
         One had none if its counters say so, or if every picture of the arm is the baseline's, bit for bit.
@@ -102,7 +103,7 @@ class Comparison:
             said.append(f"{self.request.arms[arm].name}: every picture is the baseline's, bit for bit.")
         return said
 
-    def did(self, arm: int) -> str:
+    def describe_work(self, arm: int) -> str:
         """Say what the arm did in all its calls: "DeepCache: 9 full, 16 shallow", or "11 of 25 steps"."""
         if (steps := self.request.arms[arm].steps) is not None:
             return f"{steps} of {self.request.settings.steps} steps"
@@ -147,7 +148,7 @@ class Comparison:
             prompt_count=len(settings.prompts),
             seed_count=len(settings.seeds),
             batch_size=settings.batch_size,
-            look=self.looks,
+            interim_looks=self.interim_looks,
         )
 
     def drift(self) -> Estimate:
@@ -168,7 +169,7 @@ class Comparison:
         """Average how alike the baseline's pictures and those of its further runs are; None where it ran once."""
         return mean([each for shot in self.shots if shot.arm == 0 for each in shot.again])
 
-    def place(self, arm: int) -> RelativeDistance | None:
+    def relative_distance(self, arm: int) -> RelativeDistance | None:
         """Say where the arm's pictures lie between the baseline's and another seed's; None as ``similarity``."""
         found = self.similarity(arm)
         return relative_distance(found, self.seed_distance, self.noise_floor()) if found else None
@@ -228,7 +229,7 @@ class Comparison:
 
     def to_json(self) -> dict:
         """Return plain data for ``run.json``; once it has ended with the verdicts by the usual thresholds."""
-        data = {"schema": SCHEMA, **{k: v for k, v in asdict(self).items() if k != "request"}}
+        data = {"schema": SCHEMA, **{ON_DISK.get(k, k): v for k, v in asdict(self).items() if k != "request"}}
         data |= {name: {str(arm): value for arm, value in data[name].items()} for name in BY_ARM}
         data |= {"request": self.request.to_json(), "figures": [asdict(f) for f in self.all_figures()]}
         if self.state != "running":  # they take their time

@@ -98,7 +98,7 @@ def rivalry(comparison: Comparison, arm: int) -> Rival | None:
     other = comparison.request.fewer_steps(arm)
     if other is None or not comparison.pairs(arm, other):
         return None
-    level, evidence = level_at(comparison.looks), comparison.evidence(arm, other)
+    level, evidence = level_at(comparison.interim_looks), comparison.evidence(arm, other)
     alike = [
         (one.similarity.ssim, two.similarity.ssim, one.prompt)
         for one, two in comparison.pairs(arm, other)

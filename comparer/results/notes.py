@@ -63,7 +63,7 @@ def notes(comparison: Comparison) -> list[str]:
     if any(WEIGHTED.search(text) for text in (*request.settings.prompts, request.settings.negative_prompt)):
         said.append(LITERAL)
     for arm in range(1, len(request.arms)):
-        said += [f"No effect: {reason}" for reason in comparison.no_effect(arm)]
+        said += [f"No effect: {reason}" for reason in comparison.no_effect_reasons(arm)]
     said += _scale(comparison) + list(comparison.not_available)
     for number in scorer.truncated:
         said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
@@ -147,7 +147,7 @@ def _scale(comparison: Comparison) -> list[str]:
 
 def likeness(comparison: Comparison, arm: int) -> str:
     """Say how alike the arm's pictures and the baseline's are: "SSIM 0.914: 12 % of the way ..."; "" where unknown."""
-    found, place = comparison.similarity(arm), comparison.place(arm)
+    found, place = comparison.similarity(arm), comparison.relative_distance(arm)
     if found is None or place is None:
         return ""
     if found.identical == found.pairs:

@@ -82,7 +82,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     number = next((n for n, arm in enumerate(seen.request.arms) if arm.name == name), None)
     if number is None:
         return {"Arm": "not in this run"}
-    if why := seen.why_not(number):
+    if why := seen.skip_reason(number):
         return {"Arm": f"not run: {why}"}
     figures, alike, peak = seen.figures(number), seen.similarity(number), seen.peak(number)
     said = {
@@ -97,7 +97,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
         "Verdict": verdict.kind if seen.state != "running" else "",
         "Speed-up": interval(verdict.speed_up, ratio),
         "CLIP, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
-        "Level of the intervals": f"{100 * level_at(seen.looks):.4g} %",
+        "Level of the intervals": f"{100 * level_at(seen.interim_looks):.4g} %",
         "CLIP loss": "" if figures.clip_loss is None else loss(figures.clip_loss),
         "SSIM": _show(alike.ssim if alike else None, "{:.3f}"),
         "MAC ratio": _show(figures.mac_ratio, "{:.2f}×"),

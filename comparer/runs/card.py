@@ -115,7 +115,7 @@ def utc(created: Any) -> str:
 
 
 def _worst(comparison: Comparison) -> tuple[int, ...]:
-    own = [number for number, arm in enumerate(comparison.request.arms) if number and arm.like is None]
+    own = [number for number, arm in enumerate(comparison.request.arms) if number and arm.matches_time_of is None]
     for order in (SCORE, LIKENESS):
         told = [(far, arm, *item) for arm in own for item, far in distance(comparison, arm, order).items()]
         if told:
@@ -128,7 +128,7 @@ def _worst(comparison: Comparison) -> tuple[int, ...]:
 def _arm(comparison: Comparison, number: int) -> ArmCard:
     arm = comparison.request.arms[number]
     if not number or not comparison.call_pairs(number):
-        return ArmCard(arm.name, why_not=comparison.why_not(number), rival=arm.like is not None)
+        return ArmCard(arm.name, why_not=comparison.skip_reason(number), rival=arm.matches_time_of is not None)
     verdict, clip = comparison.verdict(number), arm.weights is not None
     found = verdict.clip if clip else verdict.speed_up
     ended = comparison.state != "running"  # who has not seen all is not judged
@@ -140,8 +140,8 @@ def _arm(comparison: Comparison, number: int) -> ArmCard:
         found.interval.low if found.interval else None,
         found.interval.high if found.interval else None,
         clip,
-        comparison.why_not(number),
-        arm.like is not None,
+        comparison.skip_reason(number),
+        arm.matches_time_of is not None,
     )
 
 

@@ -72,7 +72,7 @@ def find(name: str, config: Config) -> tuple[Path, Weights, Config]:
         ComparerError: there is nothing, or it may not be read.
     """
     weights = parse(name)
-    if config.own:
+    if config.trusted:
         weights, config = _own(weights, config)
     if weights.checkpoint in CATALOG:
         return resolve(Weights(weights.checkpoint), config).folder, weights, config
@@ -140,7 +140,7 @@ class _Checking:
             weights_file = path.suffix in ENDINGS and path.is_file() and not never(path.name)
             if not weights_file and not (path / "model_index.json").is_file():
                 raise
-            return self._done(judge.judge([Finding(BROKEN, self.config.tell(refusal).rstrip("."), True)], (), None))
+            return self._done(judge.judge([Finding(BROKEN, self.config.redact(refusal).rstrip("."), True)], (), None))
         files, notes = weight_checks.findings(card), weight_checks.notes(card)
         if not weight_checks.loads(files):
             return self._done(judge.judge(files, (), None, notes=notes), card=card)
@@ -155,7 +155,7 @@ class _Checking:
         try:
             found = [self._half(half, checkpoint, base, settings, folder) for half, checkpoint in listed]
         except Incomplete as refusal:
-            told = f"{self.config.tell(refusal).rstrip('.')}, {weight_checks.MISSING}"
+            told = f"{self.config.redact(refusal).rstrip('.')}, {weight_checks.MISSING}"
             return self._done(judge.judge([*files, Finding(BROKEN, told, True)], (), None, notes=notes), card=card)
         configs = card.layout.configs or {}
         said = judge.Config(_number(configs.get("vae_scaling_factor")), configs.get("prediction_type"))
@@ -165,7 +165,7 @@ class _Checking:
         )
 
     def _within(self, asked: Weights) -> tuple[Path, ...]:
-        return () if self.config.own or asked.checkpoint in CATALOG else self.config.checkpoints
+        return () if self.config.trusted or asked.checkpoint in CATALOG else self.config.checkpoints
 
     def _done(self, judgement: Judgement, **found: Any) -> SanityReport:
         seconds = monotonic() - self.began

@@ -27,7 +27,7 @@ class Evidence:
     prompt_count: int = 1
     seed_count: int = 1
     batch_size: int = 1
-    look: int = 1
+    interim_looks: int = 1
 
     def scored(self) -> tuple[list[float], list[float], list[int]]:
         """Return the baseline's scores, the arm's and the prompt numbers of the pairs with both scores."""

@@ -26,7 +26,7 @@ def prefer(evidence: Evidence) -> Verdict:
     Raises:
         ValueError: a time is not above 0, or a figure is not finite.
     """
-    level = level_at(evidence.look)
+    level = level_at(evidence.interim_looks)
     clip, speed = evidence.clip_difference(level), evidence.speed_up(level)
     seen = about_intervals(evidence), speed, clip
     if evidence.same_pictures:
@@ -47,7 +47,7 @@ def _more(evidence: Evidence, clip: Estimate) -> tuple[int | None, int | None]:
     if clip.n < 2:
         return (math.ceil((PILOT - 1) / evidence.prompt_count), None) if clip.n else (None, None)
     base, arm, prompts = evidence.scored()
-    level, found = level_at(evidence.look + 1), []
+    level, found = level_at(evidence.interim_looks + 1), []
     for how in (power.more_inside, power.more_clusters):
         ways = (how([s * (a - b) for b, a in zip(base, arm, strict=True)], prompts, 0, level) for s in (1, -1))
         found.append(min((way for way in ways if way is not None), default=None))

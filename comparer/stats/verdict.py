@@ -155,7 +155,7 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT) -> Verdict:
     Raises:
         ValueError: a time is not above 0, or a figure is not finite.
     """
-    level = level_at(evidence.look)
+    level = level_at(evidence.interim_looks)
     claims, speed = _Claims(evidence, thresholds, level), evidence.speed_up(level)
     words = _Words(evidence, thresholds, speed, claims.clip, claims.unscored)
     seen = about_intervals(evidence), speed, claims.clip
@@ -174,7 +174,9 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT) -> Verdict:
         seeds = math.ceil((PILOT - 1) * evidence.batch_size / evidence.prompt_count)
         offer = f"one call shows no spread, {counted(seeds, 'more seed')} would."
     else:
-        seeds, prompts = (claims.settled_by(unit, level_at(evidence.look + 1)) for unit in ("seeds", "prompts"))
+        seeds, prompts = (
+            claims.settled_by(unit, level_at(evidence.interim_looks + 1)) for unit in ("seeds", "prompts")
+        )
         offer = words.offer(seeds, prompts)
     return Verdict(CANNOT_TELL, words.cannot_tell(offer, is_fast, is_kept), *seen, seeds, prompts)
 
@@ -252,7 +254,7 @@ class _Words:
 
 def about_intervals(evidence: Evidence) -> str:
     """Say which level the intervals have and why, and what they are not about."""
-    look = evidence.look
+    look = evidence.interim_looks
     why = "half of the 5 % of error is kept for continuing."
     if look > 1:
         why = f"this is look {look}, and each has half of the error of the one before; together they keep 95 %."

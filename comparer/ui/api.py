@@ -135,7 +135,7 @@ class Api:
                 yield dict(told)
             yield run.result()
         except ComparerError as error:
-            raise gr.Error(self.config.tell(error), print_exception=False) from error
+            raise gr.Error(self.config.redact(error), print_exception=False) from error
         finally:
             stop.set()
             self.stops[session].discard(stop)
@@ -169,7 +169,7 @@ class Api:
             try:
                 model = resolve(name, self.config).model
             except ComparerError as error:
-                model, why_not = CATALOG.get(name), self.config.tell(error)
+                model, why_not = CATALOG.get(name), self.config.redact(error)
             about = {key: getattr(model, key, None) for key in SHOWN}
             listed.append({"name": name, **about, "here": why_not is None, "why_not": why_not})
         return listed

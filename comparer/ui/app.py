@@ -172,7 +172,7 @@ class Page:
             session.making = store.name(into) if into else ""
             yield from self._watched(session, self.sessions.owner(request, owner), asked, into)
         except ComparerError as error:
-            yield self._tell(status_html.failed(self.config.tell(error)))
+            yield self._tell(status_html.failed(self.config.redact(error)))
         except Exception as error:
             told = f"Something broke: {type(error).__name__}. The log of the server says more."
             yield self._tell(status_html.failed(told))
@@ -226,7 +226,7 @@ class Page:
         try:
             line = self.controls.baseline(values)
         except ComparerError as error:
-            yield self._tell(status_html.failed(self.config.tell(error)))
+            yield self._tell(status_html.failed(self.config.redact(error)))
             return
         for status, going, report in checking(line, self.config, session.stop):
             yield self._tell(status, going) | ({} if report is None else {self.out.inspect.shown: report})
@@ -240,7 +240,7 @@ class Page:
             try:
                 return update | self.opened(said["run"], owner, said)
             except ComparerError as error:
-                return update | {self.out.status: status_html.failed(self.config.tell(error))}
+                return update | {self.out.status: status_html.failed(self.config.redact(error))}
         found = self.restore(last, owner, said)
         return found | update if found != gr.skip() else update or found
 
@@ -291,7 +291,7 @@ class Page:
                 gone = self.out.cleared(status_html.told("The run that was shown here is deleted.")) if shown else {}
                 return gone | tab.listed(owner, words, number, left, busy) | tab.chose(left) | {tab.told: said}
         except ComparerError as error:
-            return {tab.told: status_html.failed(self.config.tell(error))}
+            return {tab.told: status_html.failed(self.config.redact(error))}
         return gr.skip()
 
 

@@ -33,7 +33,7 @@ def checking(line: str, config: Config, stop: threading.Event) -> Iterator[tuple
                 yield status.status(event, ABOUT), status.going(event), None
         yield status.told("Stopped before the check had ended."), "", None
     except ComparerError as error:
-        yield status.failed(config.tell(error)), "", None
+        yield status.failed(config.redact(error)), "", None
 
 
 def fetching(name: str, config: Config, stop: threading.Event) -> Iterator[tuple[str, str, bool]]:
@@ -49,4 +49,4 @@ def fetching(name: str, config: Config, stop: threading.Event) -> Iterator[tuple
         said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
         yield status.told(said), "", True
     except ComparerError as error:
-        yield status.failed(config.tell(error)), "", False
+        yield status.failed(config.redact(error)), "", False

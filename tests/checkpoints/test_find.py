@@ -244,7 +244,7 @@ def test_one_pipeline_is_kept_and_shared(installed):
     assert loader.load(resolve("demo", installed), installed) is first
     other = loader.load(resolve("models/old", installed), installed)
     assert other is not first and loader._kept == [other]
-    two = replace(installed, keep=2)
+    two = replace(installed, cached_pipelines=2)
     again = loader.load(resolve("demo", installed), two)
     assert loader._kept == [other, again] and loader.load(resolve("models/old", installed), two) is other
     loader.load(resolve("models/training/step_100", installed), two)

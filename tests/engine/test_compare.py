@@ -60,7 +60,7 @@ def test_times_add_up_and_figures_are_drawn_from_them(first):
     assert len(ratios) == 2
     assert arm.speed_up == pytest.approx(np.exp(np.mean(np.log(ratios))))
     assert base.seconds == pytest.approx(np.mean([c.seconds for c in first.comparison.calls if c.arm == 0]))
-    assert first.comparison.did(1) == "DeepCache: 4 full, 4 shallow"
+    assert first.comparison.describe_work(1) == "DeepCache: 4 full, 4 shallow"
 
 
 def test_arms_alternate(config):

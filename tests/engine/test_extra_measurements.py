@@ -54,7 +54,7 @@ def test_the_fewer_steps_are_chosen_measured_and_written_into_their_pictures(don
     calls = [call for call in seen.calls if call.arm == 2]
     assert len(calls) == 2 and all(len(call.steps) == fewer.steps for call in calls)
     assert {len(call.steps) for call in seen.calls if call.arm != 2} == {8}
-    assert seen.did(2) == f"{fewer.steps} of 8 steps"
+    assert seen.describe_work(2) == f"{fewer.steps} of 8 steps"
     assert seen.macs[2] * 8 == seen.macs[0] * fewer.steps
     with Image.open(done.folder / seen.shot(2, 0, 1).file) as picture:
         assert f"Steps: {fewer.steps}, Sampler: DDIM" in picture.text["parameters"]
@@ -84,8 +84,8 @@ def test_every_pair_is_measured_from_its_files(done):
             assert other.similarity.clip_cosine == 1.0 if fresh.identical else 0 < other.similarity.clip_cosine < 1
     two = [done.folder / seen.shot(0, 0, seed).file for seed in (1, 2)]
     assert seen.seed_distance.ssim == pytest.approx(similarity(*two).ssim) and seen.seed_distance.pairs == 1
-    assert likeness(seen, 1) == f"SSIM {seen.similarity(1).ssim:.3f}: {seen.place(1).text}"
-    assert "of the way from identical to another seed" in seen.place(1).text
+    assert likeness(seen, 1) == f"SSIM {seen.similarity(1).ssim:.3f}: {seen.relative_distance(1).text}"
+    assert "of the way from identical to another seed" in seen.relative_distance(1).text
 
 
 def test_the_baseline_made_again_is_the_noise_floor(done):
@@ -173,7 +173,7 @@ def test_an_arm_made_under_other_conditions_is_not_run(config, monkeypatch):
 
     monkeypatch.setattr(generate, "generate", shifted)
     seen = finish(quickly(config, also=[], steps=2), config).comparison
-    assert "not made as the baseline was: The time steps differ from the 2nd on" in seen.why_not(1)
+    assert "not made as the baseline was: The time steps differ from the 2nd on" in seen.skip_reason(1)
     assert not [shot for shot in seen.shots if shot.arm == 1] and len(seen.shots) == 2
 
 

@@ -72,7 +72,7 @@ def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after,
     assert {c.process for c in last.comparison.calls[len(pairs) :]} == {1}, "a half-made pair is timed again"
     assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
     assert ("Made in 2 parts" in " ".join(notes(last.comparison))) == bool(pairs)  # else all of it in the second
-    assert last.comparison.looks == 1 and store.load(last.folder) == last.comparison
+    assert last.comparison.interim_looks == 1 and store.load(last.folder) == last.comparison
 
 
 def test_more_seeds_and_prompts_continue_a_finished_run(config):
@@ -83,7 +83,7 @@ def test_more_seeds_and_prompts_continue_a_finished_run(config):
     (*_, last) = compare(more, config, into=first.folder)
     assert last.comparison.batches == [[(0, 1), (0, 2)], [(0, 3)], [(0, 4), (1, 1)], [(1, 2), (1, 3)], [(1, 4)]]
     assert last.comparison.calls[:4] == first.comparison.calls and len(last.comparison.shots) == 16
-    assert last.comparison.looks == 2 and last.comparison.process == 1
+    assert last.comparison.interim_looks == 2 and last.comparison.process == 1
     assert all(shot.clip_score is not None for shot in last.comparison.shots)
 
 
@@ -124,7 +124,7 @@ def test_what_was_made_and_not_scored_before_a_kill_is_scored(config, shared):
 
 
 def test_latents_missing_after_a_kill_are_laid_beside_the_baselines(config):
-    done = finish(replace(ask(ARM, "DeepCache(interval=3)"), also=("divergence",)), config)
+    done = finish(replace(ask(ARM, "DeepCache(interval=3)"), extras=("divergence",)), config)
     half = {1: done.comparison.divergence[1]}
     store.RunFolder(done.folder).save(replace(done.comparison, divergence=half, state="running"))
     last = finish_into(done.comparison.request, config, done.folder)
@@ -162,7 +162,7 @@ def test_a_killed_process_loses_nothing_finished(config, checkpoints, shared):
 
 
 def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
-    request = replace(ask(ARM, seeds=(1, 2), batch_size=1), repeats=2, also=("divergence",))
+    request = replace(ask(ARM, seeds=(1, 2), batch_size=1), repeats=2, extras=("divergence",))
     first = finish(request, config)
     asked = build.with_arm(config, first.comparison.request, "ToMe(ratio=0.5)")
     last = finish_into(asked, config, first.folder).comparison
@@ -179,7 +179,7 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
         assert last.evidence(arm).speed_up().n == 2
     assert last.figures(1) == replace(first.comparison.figures(1), mac_ratio=last.figures(1).mac_ratio)
     assert last.divergence[1] == first.comparison.divergence[1] and last.divergence[2]
-    assert last.looks == 1 and last.figures(0).pictures == 2
+    assert last.interim_looks == 1 and last.figures(0).pictures == 2
     said = " ".join(notes(last))
     assert "ToMe(ratio=0.5) came later" in said and "DeepCache(interval=2) came later" not in said
     assert "ratios are pooled" not in said
@@ -207,7 +207,7 @@ def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
     first = finish(asked, config)
     last = finish_into(build.with_arm(config, first.comparison.request, "DeepCache(interval=4)"), config, first.folder)
     arms = last.comparison.request.arms
-    assert [arm.like for arm in arms] == [None, None, 1, None, 3] and arms[2].steps and arms[4].steps
+    assert [arm.matches_time_of for arm in arms] == [None, None, 1, None, 3] and arms[2].steps and arms[4].steps
     assert {c.arm for c in last.comparison.calls if c.process == 1} == {0, 3, 4}
     assert rivalry(last.comparison, 1) == rivalry(first.comparison, 1) and rivalry(last.comparison, 3).time.value
 
@@ -269,6 +269,6 @@ def test_nobody_else_goes_on_with_a_run_that_is_being_made(config, shared):
 def test_more_seeds_after_a_verdict_was_shown_are_another_look(shared):
     first = shared(1, 2).comparison
     more = replace(first.request, settings=replace(first.request.settings, seeds=(1, 2, 3)))
-    assert continued(replace(first, state="stopped"), more).looks == 2
-    assert continued(replace(first, state="running"), more).looks == 1  # cut off: nobody was told anything
-    assert continued(replace(first, state="running", process=1), more).looks == 2
+    assert continued(replace(first, state="stopped"), more).interim_looks == 2
+    assert continued(replace(first, state="running"), more).interim_looks == 1  # cut off: nobody was told anything
+    assert continued(replace(first, state="running", process=1), more).interim_looks == 2

@@ -6,7 +6,7 @@ from comparer.request.request import Arm, Request, Settings
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot
 
-ARMS = (Arm("Baseline"), Arm("DeepCache", (parse("DeepCache"),)), Arm("Fewer", steps=10, like=1))
+ARMS = (Arm("Baseline"), Arm("DeepCache", (parse("DeepCache"),)), Arm("Fewer", steps=10, matches_time_of=1))
 
 
 def seen(clip, ssim, seeds=8, rival=1.1, **more):

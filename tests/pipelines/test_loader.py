@@ -96,7 +96,7 @@ def test_one_big_file_beside_configurations(home, config):
         held |= prefixed(load_file(path), f"{name}.")
         path.unlink()
     save(held, folder / "model.safetensors")
-    loaded, whole = load("m/framework", config), load("m/other", replace(config, keep=2))
+    loaded, whole = load("m/framework", config), load("m/other", replace(config, cached_pipelines=2))
     for name in ("unet", "vae", "text_encoder"):
         assert holds(getattr(loaded.pipe, name), getattr(whole.pipe, name).state_dict()), name
 

@@ -100,7 +100,7 @@ def test_at_load_the_run_is_refused_and_the_next_works(config, monkeypatch):
 def test_when_no_arm_can_run_the_run_has_failed_and_says_so(config, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(UNet2DConditionModel, "forward", failing(None, CUDA, 0))
     done = finish(ask(), config)
-    assert done.comparison.state == "failed" and done.grid is None and done.comparison.why_not(0)
+    assert done.comparison.state == "failed" and done.grid is None and done.comparison.skip_reason(0)
     monkeypatch.undo()
     monkeypatch.setattr(AutoencoderKL, "decode", failing(AutoencoderKL.decode, CUDA, 1))
     arguments = ["compare", "a red star", "--steps", "2", "--warmups", "0", "--out", str(tmp_path), "--quiet"]

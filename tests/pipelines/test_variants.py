@@ -70,7 +70,7 @@ def test_ema_beside_raw_from_the_same_noise(config):
 def test_equal_components_are_in_memory_once(config):
     weigh(copied(config, "late"), 1.01)
     request = build_request(config, PROMPT, variants=["m/late", "weights=raw"], **QUICK)
-    finish(request, replace(config, keep=3))
+    finish(request, replace(config, cached_pipelines=3))
     first, late, raw = (next(p for p in loader._kept if p.checkpoint.weights.text() == text)
                         for text in (NAME, "m/late", f"{NAME}; weights=raw"))  # fmt: skip
     assert first.pipe.vae is late.pipe.vae is raw.pipe.vae  # of other files, with equal tensors
@@ -166,7 +166,7 @@ def test_an_accelerator_on_all_arms(config):
     )
     assert all(len(arm.accelerators) == 1 for arm in request.arms) and request.accelerated() == []
     seen = finish(request, config).comparison
-    assert [seen.did(arm) for arm in (0, 1)] == ["DeepCache: 2 full, 2 shallow"] * 2
+    assert [seen.describe_work(arm) for arm in (0, 1)] == ["DeepCache: 2 full, 2 shallow"] * 2
 
 
 def test_a_run_goes_on_with_its_own_weights_only(config):

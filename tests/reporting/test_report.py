@@ -212,7 +212,7 @@ def test_pictures_and_figures_are_there_on_paper_and_without_javascript(opened, 
 
 
 def test_a_whole_comparison_has_every_part(config, opened):
-    done = finish(replace(ask("DeepCache(interval=2)", seeds=(1, 2)), also=("divergence",)), config)
+    done = finish(replace(ask("DeepCache(interval=2)", seeds=(1, 2)), extras=("divergence",)), config)
     path = save_report(done.comparison, done.folder)
     assert path == done.folder / "report.html" and not list(done.folder.glob("*.partial"))
     tab = opened(path)

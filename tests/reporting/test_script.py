@@ -66,7 +66,7 @@ def done(tmp_path_factory):
     """Two prompts in a batch, every accelerator of the demo, two stacks, and fewer steps."""
     request = ask(*ARMS, prompts=(PROMPT, HOSTILE), batch_size=2, seeds=(3,), steps=3, warmups=1, negative_prompt="'")
     stacks = tuple(Arm(text, parse_stack(text)) for text in STACKS)
-    fewer = Arm('Fewer """ \x1b[31m\n', steps=2, like=1)
+    fewer = Arm('Fewer """ \x1b[31m\n', steps=2, matches_time_of=1)
     return finish(replace(request, arms=(*request.arms, *stacks, fewer)), Config(runs=tmp_path_factory.mktemp("runs")))
 
 

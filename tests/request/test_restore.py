@@ -40,8 +40,8 @@ def every_field() -> Request:
         Arm("Baseline"),
         Arm(str(cache), (cache,)),
         Arm(str(gate), (gate,)),
-        Arm(f"Fewer steps, as long as {cache}", like=1),
-        Arm(f"Fewer steps, as long as {gate}", like=2),
+        Arm(f"Fewer steps, as long as {cache}", matches_time_of=1),
+        Arm(f"Fewer steps, as long as {gate}", matches_time_of=2),
     )
     return Request(settings, arms, 3, "device", 4, ("noise-floor", "divergence", "memory"), "demo")
 
@@ -78,7 +78,7 @@ def test_any_page_of_a_grid_and_the_record_restore_the_same(tmp_path, config):
 def test_a_run_is_asked_for_again_as_it_was_asked_for_first(tmp_path, config):
     """The steps that take another arm's time are found anew."""
     asked = ask("DeepCache(interval=2)")
-    asked = replace(asked, arms=(*asked.arms, Arm("Fewer steps, as long as DeepCache(interval=2)", like=1)))
+    asked = replace(asked, arms=(*asked.arms, Arm("Fewer steps, as long as DeepCache(interval=2)", matches_time_of=1)))
     done = finish(asked, config)
     assert load(done.folder).request.arms[2].steps
     for path in (done.grid, done.folder / "run.json", done.folder / done.comparison.shots[0].file):
@@ -146,7 +146,7 @@ def test_what_this_version_does_not_know_is_left_out_alone(tmp_path, config, dat
     request, plain = found.request, ask("DeepCache")
     assert request.settings.prompts == plain.settings.prompts and request.settings.steps == 4
     assert request.arms == plain.arms and request.settings.sampler == "DDIM"
-    assert request.also == (("divergence",) if "also" in told or "heat" in told else ())
+    assert request.extras == (("divergence",) if "also" in told or "heat" in told else ())
 
 
 def test_what_is_missing_is_not_listed_without_end(tmp_path, config):
@@ -168,7 +168,7 @@ def test_an_accelerator_that_is_not_here_is_left_out_with_its_rival(tmp_path, co
         "The arm 5 is left out: it cannot be read.",
     )
     assert [arm.name for arm in found.request.arms] == ["Baseline", "DeepCache", "ToMe", "as ToMe"]
-    assert found.request.arms[3].like == 2 and found.request.scorer == "demo" and found.shot is None
+    assert found.request.arms[3].matches_time_of == 2 and found.request.scorer == "demo" and found.shot is None
 
 
 A1111 = """a photo of a fox, (sharp:1.2) <lora:style:0.7>

@@ -90,7 +90,7 @@ def test_an_arm_takes_the_time_of_an_accelerated_one_alone():
     settings = Settings(("x",), steps=20)
     for like in (0, 2, 7, "1"):
         with pytest.raises(ComparerError, match="takes the time of no accelerated arm"):
-            Request(settings, (*ARMS[:2], replace(ARMS[2], like=like)))
+            Request(settings, (*ARMS[:2], replace(ARMS[2], matches_time_of=like)))
     with pytest.raises(ComparerError, match="Steps 21 is out of range: 1 to 20"):
         Request(settings, (*ARMS[:2], replace(ARMS[2], steps=21)))
     request = Request(settings, ARMS)

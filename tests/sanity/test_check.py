@@ -55,7 +55,7 @@ def command(tmp_path, capsys):
 
 def checked(path, config, settings=QUICK):
     """Return the report of a quick check."""
-    (*_, report) = check(str(path), replace(config, own=True), settings=settings)
+    (*_, report) = check(str(path), replace(config, trusted=True), settings=settings)
     assert isinstance(report, SanityReport)
     return report
 
@@ -199,7 +199,7 @@ def test_the_same_check_gives_the_same_figures(copy, config):
 
 def test_it_waits_for_its_turn_tells_how_far_it_is_and_stops(copy, config):
     stop = threading.Event()
-    events = check(str(copy), replace(config, own=True), stop, QUICK)
+    events = check(str(copy), replace(config, trusted=True), stop, QUICK)
     with turn(lambda *_: None, lambda: False, 1, lambda: "a measurement") as mine:
         assert mine
         assert next(events).now == "a measurement"

@@ -239,7 +239,7 @@ def test_a_comparison_gathers_its_evidence():
     assert found.speed_up().value == pytest.approx(6**0.5)
     assert found.clip_difference().value == pytest.approx(2.5) and found.clip_difference().n == 2
     assert found.clip_loss().value == pytest.approx(-0.125)
-    assert (found.prompt_count, found.seed_count, found.batch_size, found.look) == (1, 3, 1, 2)
+    assert (found.prompt_count, found.seed_count, found.batch_size, found.interim_looks) == (1, 3, 1, 2)
     assert not found.same_pictures and comparison(times, scores, pixels="aa").evidence(1).same_pictures
     assert not comparison(times, scores, pixels=("", "")).evidence(1).same_pictures
 
@@ -253,9 +253,9 @@ def test_a_comparison_judges_and_keeps_its_looks():
     assert "look 3" in verdict.note
     assert done.verdict(1, Thresholds(speed_up=3)).kind == "Not worth it"
     again = Comparison.from_json(done.to_json())
-    assert again.looks == 3 and again.verdict(1) == verdict
+    assert again.interim_looks == 3 and again.verdict(1) == verdict
     old = {key: value for key, value in done.to_json().items() if key != "looks"}
-    assert Comparison.from_json(old).looks == 1
+    assert Comparison.from_json(old).interim_looks == 1
 
 
 def test_a_comparison_that_was_not_scored_says_why():

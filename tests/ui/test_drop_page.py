@@ -42,9 +42,9 @@ def test_a_dropped_picture_grid_and_record_ask_for_the_same_again(page, served_r
     stop.dispatch_event("click")  # unless it has ended
     page.wait_for_function("stop => stop.disabled", arg=stop.element_handle())
     made = store.load(folder)
-    arms = [(arm.name, arm.accelerators, arm.like) for arm in asked.arms]
-    assert made.request.settings == asked.settings and made.request.also == asked.also
-    assert [(arm.name, arm.accelerators, arm.like) for arm in made.request.arms] == arms
+    arms = [(arm.name, arm.accelerators, arm.matches_time_of) for arm in asked.arms]
+    assert made.request.settings == asked.settings and made.request.extras == asked.extras
+    assert [(arm.name, arm.accelerators, arm.matches_time_of) for arm in made.request.arms] == arms
     # Each leaves nothing of the one before.
     two, four = (PROMPT, "1,2", 4), (f"{PROMPT}\n{RING}", "9,4", 20)
     files = [

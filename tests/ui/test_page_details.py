@@ -23,7 +23,7 @@ def seen(chromium, server, served_runs):
     """
     asked = ask("DeepCache(interval=3)", prompts=PROMPTS, seeds=(1, 2, 3), warmups=1)
     arms = (*asked.arms, replace(fewer(1, asked.arms[1]), steps=2))
-    run = finish(replace(asked, arms=arms, also=("noise-floor", "divergence")), Config(runs=served_runs))
+    run = finish(replace(asked, arms=arms, extras=("noise-floor", "divergence")), Config(runs=served_runs))
     with watched(chromium, server) as (context, _):
         yield opened(context.new_page(), server, run), run.folder
 
@@ -87,7 +87,7 @@ def test_likeness_and_what_it_is_measured_against(seen):
     table = tab.get_by_role("table", name="How alike, on average").locator("tbody tr")
     table.first.wait_for()
     rows = table.all_inner_texts()
-    assert f"{comparison.similarity(1).ssim:.3f}" in rows[0] and comparison.place(1).text in rows[0]
+    assert f"{comparison.similarity(1).ssim:.3f}" in rows[0] and comparison.relative_distance(1).text in rows[0]
     assert "identical" in rows[2] and "noise floor" in rows[2]
     assert f"{comparison.seed_distance.ssim:.3f}" in rows[3]
 

@@ -18,7 +18,7 @@ def test_a_press_runs_the_seeds_that_would_settle_it(blank, server, served_runs)
     page.get_by_role("button", name="Run 3 more seeds").click()  # one call shows no spread
     page.locator("#status", has_text="8 pictures made").wait_for()
     comparison = store.load(run.folder)
-    assert comparison.request.settings.seeds == (1, 2, 3, 4) and comparison.looks == 2
+    assert comparison.request.settings.seeds == (1, 2, 3, 4) and comparison.interim_looks == 2
 
 
 def test_an_arm_with_fewer_steps_asks_for_no_seeds(monkeypatch):

@@ -118,16 +118,16 @@ def test_messages_are_shortened_for_strangers_only():
         "The run folder cannot be made: [Errno 13] Permission denied: '/srv/my data/runs/2026_demo', see https://a.b/c."
     )
     config = Config(runs=Path("/srv/my data/runs"))
-    assert config.tell(ComparerError(told)) == told
-    short = Config(runs=config.runs, public=True).tell(ComparerError(told))
+    assert config.redact(ComparerError(told)) == told
+    short = Config(runs=config.runs, public=True).redact(ComparerError(told))
     assert short == "The run folder cannot be made: [Errno 13] Permission denied: 'runs/2026_demo', see https://a.b/c."
     public = Config(public=True, checkpoints=(Path("/models"),))
-    assert public.tell(ComparerError("'x' is outside the checkpoint folders (/models, /data/b).")) == (
+    assert public.redact(ComparerError("'x' is outside the checkpoint folders (/models, /data/b).")) == (
         "'x' is outside the checkpoint folders (models, b)."
     )
     here = Config(public=True, runs=Path())
     for text in ("'ck/../../etc' is gone.", "'../models/x' is gone.", "'./a/b' is gone.", "'~/a/b' is gone."):
-        assert public.tell(ComparerError(text)) == text == here.tell(ComparerError(text))
+        assert public.redact(ComparerError(text)) == text == here.redact(ComparerError(text))
 
 
 def test_waiting_strangers_learn_no_prompt(address, runs, other):

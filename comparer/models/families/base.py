@@ -17,7 +17,7 @@ class Family:
         checker: whether the pipeline takes a safety checker (and must be told to do without).
         rescale: whether the pipeline takes ``guidance_rescale``.
         on_step_end: whether the pipeline calls ``callback_on_step_end``; PixArt's swallow it silently.
-        half: the type it is run in on a GPU; SDXL's VAE, which PixArt-Σ shares, overflows in float16, and
+        gpu_dtype: the type it is run in on a GPU; SDXL's VAE, which PixArt-Σ shares, overflows in float16, and
             PixArt's pipeline does not lift it as SDXL's does.
         min_steps: PixArt-α's pipeline takes one step to mean a model distilled for it, and breaks with others.
     """
@@ -32,7 +32,7 @@ class Family:
     checker: bool = False
     rescale: bool = True
     on_step_end: bool = True
-    half: str = "float16"
+    gpu_dtype: str = "float16"
     min_steps: int = 1
 
 
@@ -51,7 +51,7 @@ FAMILIES: dict[str, Family] = {
         ),
         Family(
             "pixart-sigma", "PixArt-Σ", "PixArtSigmaPipeline", "transformer", 4.5, context=300, rescale=False,
-            on_step_end=False, half="bfloat16",
+            on_step_end=False, gpu_dtype="bfloat16",
         ),
     )
 }  # fmt: skip

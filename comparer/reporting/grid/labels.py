@@ -101,8 +101,8 @@ def seen(comparison: Comparison, arm: int) -> list[Line]:
     if figures.clip_loss is not None:
         said = f"CLIP loss {loss(figures.clip_loss)}, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
         lines.append(Line(said, small))
-    said = " ".join(comparison.no_effect(arm))
-    if did := f"No effect: {said}" if said else comparison.did(arm):
+    said = " ".join(comparison.no_effect_reasons(arm))
+    if did := f"No effect: {said}" if said else comparison.describe_work(arm):
         lines.append(Line(did, Style(12, INK if said else GREY), 4))
     return lines
 

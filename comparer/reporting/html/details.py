@@ -114,7 +114,7 @@ def likeness(comparison: Comparison) -> str:
     rows = []
     for number, arm in enumerate(comparison.request.arms):
         if number and (found := comparison.similarity(number)):
-            place = comparison.place(number)
+            place = comparison.relative_distance(number)
             rows.append(
                 [name(arm.name), *_measures(found), f'<span class="wide">{escape(place.text)}</span>' if place else ""]
             )

@@ -19,11 +19,11 @@ def arms_table(comparison: Comparison) -> str:
     head = ["Arm", "Seconds a picture", "it/s", "<bdi>Speed-up</bdi>", "CLIP", "CLIP loss", "SSIM", "Peak memory"]
     rows = []
     for number, arm in enumerate(comparison.request.arms):
-        f, why, alike = comparison.figures(number), comparison.why_not(number), comparison.similarity(number)
+        f, why, alike = comparison.figures(number), comparison.skip_reason(number), comparison.similarity(number)
         if not f.calls and not why:
             continue
         peak, first, random = comparison.peak(number), number == 0, incomplete(comparison, number)
-        said = "; ".join(comparison.no_effect(number)) or comparison.did(number)
+        said = "; ".join(comparison.no_effect_reasons(number)) or comparison.describe_work(number)
         rows.append(
             [
                 name(arm.name),

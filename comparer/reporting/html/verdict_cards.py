@@ -25,7 +25,7 @@ def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
     """Draw a card an arm: what was asked of it large, and when the run has ended the verdict with its figures."""
     cards = []
     for number, arm in enumerate(comparison.request.arms):
-        if number and arm.like is None and comparison.call_pairs(number):
+        if number and arm.matches_time_of is None and comparison.call_pairs(number):
             cards.append(_scores(comparison, number) if arm.weights else _speed(comparison, number, thresholds))
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
@@ -61,7 +61,7 @@ def _card(
     said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
     early = " early" if few and not verdict else ""
     alike = f"<small>{_whole(text)}</small>" if (text := likeness(comparison, number)) else ""
-    why = comparison.no_effect(number)
+    why = comparison.no_effect_reasons(number)
     badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
     return (
         f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(comparison.request.arms[number].name)}'

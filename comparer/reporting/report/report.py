@@ -138,8 +138,8 @@ def _title(comparison: Comparison) -> str:
 def _head(comparison: Comparison) -> str:
     """Write the title, what is compared with what, and how far it came."""
     request, s, machine = comparison.request, comparison.request.settings, comparison.environment
-    others = [f'<b dir="auto">{name(arm.name)}</b>' for arm in request.arms[1:] if arm.like is None]
-    others += ["fewer steps"] if any(arm.like is not None for arm in request.arms) else []
+    others = [f'<b dir="auto">{name(arm.name)}</b>' for arm in request.arms[1:] if arm.matches_time_of is None]
+    others += ["fewer steps"] if any(arm.matches_time_of is not None for arm in request.arms) else []
     listed = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}" if others else ""
     first = f'<b dir="auto">{name(request.arms[0].name)}</b>'
     against = f"{first} against {listed}" if listed else f"{first} alone"

@@ -53,7 +53,7 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
         "Negative prompt": s.negative_prompt or "none",
         "Starting noise": NOISE.get(request.noise, request.noise),
         "Calls": f"{count(request.warmups, 'warm-up')} an arm, every batch {count(request.repeats, 'time')}; {made}",
-        "Looked at": f"{count(comparison.looks, 'time')}; intervals keep a part of the error for every further look",
+        "Looked at": f"{count(comparison.interim_looks, 'time')}; intervals keep a part of the error for every further look",
         "Took turns in blocks": "; ".join(blocks),
         "Measured besides": "; ".join(f"{each}: {EXTRA_MEASUREMENTS[each]}" for each in request.wanted()),
         "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",
@@ -178,7 +178,7 @@ def command(request: Request) -> str:
     if request.variants():
         stacks = [request.arms[0]] if request.arms[0].accelerators else []
     else:
-        stacks = [arm for arm in request.arms[1:] if arm.like is None]
+        stacks = [arm for arm in request.arms[1:] if arm.matches_time_of is None]
     given += [("--accelerator", "+".join(map(str, arm.accelerators))) for arm in stacks]
     given += [("--variant", arm.weights.text()) for arm in request.arms if arm.weights]
     given += [("--negative-prompt", s.negative_prompt)] if s.negative_prompt else []

@@ -94,7 +94,7 @@ class History:
             try:
                 shown = side_by_side([index.entry(self.config.runs, name) for name in chosen], self.config.runs)
             except ComparerError as error:
-                shown = status.failed(self.config.tell(error))
+                shown = status.failed(self.config.redact(error))
         return {self.two: shown, self.chosen: chosen, self.told: ""}
 
     def delete(self, mine: str, name: Any, busy: set[str]) -> str:

@@ -49,7 +49,7 @@ class Drop:
         try:
             found = restore(path, self.config)
         except ComparerError as error:
-            return {self.file: None, self.told: _alert(self.config.tell(error))}
+            return {self.file: None, self.told: _alert(self.config.redact(error))}
         finally:
             path.unlink(missing_ok=True)
             with suppress(OSError):  # another file of the same name and content
@@ -79,7 +79,7 @@ class Drop:
         try:
             said += different(found, self.controls.read(tuple(after)), tuple(said))
         except ComparerError as error:
-            said += [] if found.missing else [self.config.tell(error)]  # what is missing was named
+            said += [] if found.missing else [self.config.redact(error)]  # what is missing was named
         return {part: gr.update(**new) for part, new in merged.items()}, said
 
 
@@ -116,7 +116,12 @@ def different(found: Restored, asked: Request, stays: Sequence[str] = ()) -> lis
 
 def _essence(request: Request, arm: Arm) -> tuple:
     """Return what makes an arm, whatever it is called."""
-    return arm.accelerators, arm.weights, arm.steps, None if arm.like is None else request.arms[arm.like].accelerators
+    return (
+        arm.accelerators,
+        arm.weights,
+        arm.steps,
+        None if arm.matches_time_of is None else request.arms[arm.matches_time_of].accelerators,
+    )
 
 
 def _update(new: Any) -> dict:

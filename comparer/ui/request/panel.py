@@ -203,7 +203,7 @@ class Controls:
         try:
             text = read_prompts(Path(file)).strip()
         except ComparerError as error:
-            return gr.skip(), note(escape(self.config.tell(error))), ""
+            return gr.skip(), note(escape(self.config.redact(error))), ""
         number = len(parse_prompts(text))
         return text, "", note(f"{number} prompt{'' if number == 1 else 's'} read")
 
@@ -283,7 +283,7 @@ class Controls:
         try:
             return estimate.plan(self.asked(values), self.config)
         except ComparerError as error:
-            return f'<p class="plan wrong" role="status">{escape(self.config.tell(error))}</p>'
+            return f'<p class="plan wrong" role="status">{escape(self.config.redact(error))}</p>'
 
     def expected(self, *values: Any) -> Any:
         """Draw how much work every arm's denoiser is expected to do."""

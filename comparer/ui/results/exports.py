@@ -125,7 +125,7 @@ class Take:
                 made = self.made(data, seen, Path(folder), *options)
             yield _links(made)
         except ComparerError as error:
-            yield status.failed(self.config.tell(error))
+            yield status.failed(self.config.redact(error))
         except OSError as error:
             yield status.failed(f"It cannot be written: {error.strerror or error}.")
 

@@ -47,7 +47,7 @@ class Inspect:
         except Stopped:
             yield status.told(BUSY)
         except ComparerError as error:
-            yield status.failed(self.config.tell(error))
+            yield status.failed(self.config.redact(error))
 
     def card(self, name: str) -> cards.CheckpointCard:
         """Make the card of what is called so.

@@ -36,7 +36,7 @@ def expected(request: Request, macs: tuple[int, ...]) -> str:
         f"<li><span>{name(arm.name)}</span><b>{_work(done, macs[0], number == 0)}</b>"
         f'<i style="width:{100 * done / macs[0]:.1f}%"></i></li>'
         for number, (arm, done) in enumerate(zip(request.arms, macs, strict=True))
-        if arm.like is None or arm.steps is not None  # else its steps are not chosen yet
+        if arm.matches_time_of is None or arm.steps is not None  # else its steps are not chosen yet
     )
     title = (
         "<b>The denoiser's work</b> in multiply-accumulates (MAC). What less of it saves in time, Generate measures."
