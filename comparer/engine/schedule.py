@@ -52,7 +52,7 @@ class RemainingWork:
     items: list[tuple[int, int]]
 
     @classmethod
-    def of(cls, request: Request) -> "Left":
+    def of(cls, request: Request) -> "RemainingWork":
         """Return all of a request."""
         batches = dict(enumerate(request.batches()))
         again = batches if "noise-floor" in request.extras and request.repeats == 1 else {}

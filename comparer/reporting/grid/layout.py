@@ -37,7 +37,7 @@ class GridPage:
     rules: list[int] = field(default_factory=list)
     shots: list[tuple[int, int, Shot | None]] = field(default_factory=list)
 
-    def take(self, more: "Page") -> None:
+    def take(self, more: "GridPage") -> None:
         """Add what stands below."""
         self.bottom = more.bottom
         self.texts += more.texts
