@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SHELL := /bin/bash
 WORKERS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+LINT := $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports --cache-dir .mypy_cache/imports
 # Run commands, say how long they took, and end as they ended.
 timed = @SECONDS=0; { $(2); }; status=$$?; echo "make $(1): $$((SECONDS / 60)) min $$((SECONDS % 60)) s"; exit $$status
 
