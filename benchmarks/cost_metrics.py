@@ -1,4 +1,6 @@
-"""What each score costs: ``python benchmarks/cost_metrics.py``. Milliseconds a picture or a pair, outside every timed call.
+"""What each score costs: ``python benchmarks/cost_metrics.py``.
+
+Milliseconds per image or pair, outside every timed call.
 
 Networks whose weights are not on this machine are measured with random ones: the same arithmetic takes the same time.
 """

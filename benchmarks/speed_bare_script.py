@@ -1,7 +1,7 @@
 """What ``start.py`` compares with: the same calls in a bare script.
 
-``python benchmarks/speed_bare_script.py`` loads the demo checkpoint with diffusers alone and makes two comparisons' calls:
-untimed ones and kept ones, without and with the DeepCache package. It says "picture" when one is saved, and ends
+``python benchmarks/speed_bare_script.py`` loads the demo checkpoint with diffusers alone and makes two comparisons'
+calls: untimed ones and kept ones, without and with the DeepCache package. It says "picture" when one is saved, and ends
 with a line of JSON: the seconds of the second comparison, and the machine. It neither scores nor records anything.
 """
 

@@ -1,8 +1,8 @@
 """The part ``real`` of calibration.py: real comparisons whose truth is known, on the demo checkpoint and a CPU.
 
 Half compare the baseline with itself, half with itself made slower by a known share, in turns, all through
-``comparer.engine.compare.compare``. The plant is an accelerator of this file alone: the product cannot name it, so a run
-folder with it is written as any other and cannot be read back. Run folders are temporary.
+``comparer.engine.compare.compare``. The plant is an accelerator of this file alone: the product cannot name it, so a
+run folder with it is written as any other and cannot be read back. Run folders are temporary.
 """
 
 import math

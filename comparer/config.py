@@ -45,7 +45,7 @@ class Config:
         auth: who may open the page, as (user, password); everybody if empty.
         public: visitors are strangers: nobody sees another's runs or the server's folders.
         mcp: whether the API is served to agents, too.
-        trusted: whether the person who asks is the one whose files these are: true on the command line, where a scorer's
+        trusted: whether the person who asks owns the files: true on the command line, where a scorer's
             weights may be any file, never on the page or in the API.
         limits: what one request may ask for.
     """

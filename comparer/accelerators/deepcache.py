@@ -90,7 +90,7 @@ def _counting_helper() -> type:
     """
     from DeepCache import DeepCacheSDHelper
 
-    class CountingHelper(DeepCacheSDHelper):
+    class CountingHelper(DeepCacheSDHelper):  # type: ignore[misc]
         def __init__(self, pipe: Any, parameters: DeepCache, report: Report) -> None:
             super().__init__(pipe)
             self.report = report

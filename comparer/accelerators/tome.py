@@ -140,8 +140,8 @@ class ToMe(Accelerator):
         def before_evaluation(_unet: Any, inputs: tuple) -> None:
             if arguments["generator"] is None:
                 device = inputs[0].device
-                arguments["generator"] = torch.Generator("cpu" if device.type == "meta" else device)
-                arguments["generator"].manual_seed(self.seed)
+                generator = torch.Generator("cpu" if device.type == "meta" else device)
+                arguments["generator"] = generator.manual_seed(self.seed)
 
         return before_evaluation
 

@@ -1,8 +1,8 @@
 """Peak memory of an arm on a CPU: one untimed call in a fresh process, and the most that this process held.
 
 A CPU counts no allocations, and in the process that compares, nothing could be told apart: libraries, page, scorer
-and the arms before share it. So a child (``python -m comparer.engine.rss_probe``) loads the pipeline as the program does,
-makes one call and says its peak. It imports no gradio and no open_clip.
+and the arms before share it. So a child (``python -m comparer.engine.rss_probe``) loads the pipeline as the program
+does, makes one call and says its peak. It imports no gradio and no open_clip.
 """
 
 import json

@@ -17,8 +17,7 @@ from comparer.engine.macs import count_all
 from comparer.engine.pool import PipelinePool
 from comparer.engine.resume import left, made_before
 from comparer.engine.rss_probe import resident
-from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, Planned, plan
-from comparer.engine.schedule import describe_call as call_text
+from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, Planned, describe_call, plan
 from comparer.engine.trace import trace
 from comparer.errors import ComparerError, Stopped
 from comparer.metrics import latents
@@ -171,7 +170,7 @@ class Run:
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
         if planned.kind == WARM_UP and self.device.startswith("cuda"):
             empty()  # what other arms left reserved is not this one's
-        text = call_text(planned, self.request, len(self.comparison.batches))
+        text = describe_call(planned, self.request, len(self.comparison.batches))
         try:
             loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
         except ComparerError as error:

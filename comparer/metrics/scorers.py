@@ -46,7 +46,9 @@ SCORERS: dict[str, ScorerWeights] = {
     for source in (
         ScorerWeights("demo", DEMO, ""),
         ScorerWeights(DEFAULT, "ViT-B-32-quickgelu", "openai", SCORER, gigabytes=0.6),
-        ScorerWeights("ViT-L-14", "ViT-L-14-quickgelu", "openai", "timm/vit_large_patch14_clip_224.openai", gigabytes=1.7),
+        ScorerWeights(
+            "ViT-L-14", "ViT-L-14-quickgelu", "openai", "timm/vit_large_patch14_clip_224.openai", gigabytes=1.7
+        ),
         ScorerWeights(
             "ViT-B-32-LAION", "ViT-B-32", "laion2b_s34b_b79k", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", gigabytes=0.6
         ),

@@ -12,7 +12,7 @@ from comparer.checkpoints.spec import parse as parse_weights
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.request.extend import append_arm as extended_with_arm
+from comparer.request.extend import append_arm
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size
 from comparer.request.request import EQUAL_TIME, EXTRA_MEASUREMENTS, Arm, Request, Settings, fewer
 from comparer.request.validate import validate
@@ -154,7 +154,7 @@ def with_arm(config: Config, request: Request, text: str) -> Request:
         family = resolve(settings.weights, config).model.family
         built = parse_stack(text, lambda kind: kind.usual(family, settings.steps))
         arm = Arm(stack.label(built), built)
-    asked = extended_with_arm(replace(request, limits=config.limits), arm)
+    asked = append_arm(replace(request, limits=config.limits), arm)
     validate(asked, config)
     return asked
 

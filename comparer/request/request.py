@@ -83,8 +83,8 @@ class Arm:
         name: unlike all others.
         accelerators: zero or more, in the order in which they are applied.
         steps: its denoising steps where they are not the settings'.
-        matches_time_of: the position of the arm whose time it takes with fewer steps, which are chosen when that arm's time is
-            known; None for an arm of its own.
+        matches_time_of: the position of the arm whose time it takes with fewer steps; they are chosen when that arm's
+            time is known. None for an arm of its own.
         weights: what its pictures are made with, where it is not what the settings say.
     """
 

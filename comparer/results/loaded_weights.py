@@ -28,7 +28,9 @@ def incomplete(comparison: Comparison, arm: int) -> str:
 def as_baseline(comparison: Comparison, arm: int, component: str) -> bool:
     """Say whether an arm's component holds the baseline's values under the same names, in the same dtype."""
     one, other = (components(comparison, number).get(component) for number in (0, arm))
-    return bool(one and other) and all(one[key] == other[key] for key in ("named", "dtype"))
+    if not one or not other:
+        return False
+    return all(one[key] == other[key] for key in ("named", "dtype"))
 
 
 def apart(comparison: Comparison) -> list[str]:

@@ -31,9 +31,9 @@ def notes(comparison: Comparison) -> list[str]:
             f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
             "memory together."
         )
-    for arm, each in enumerate(request.arms):
-        if text := incomplete(comparison, arm):
-            said.append(f"{each.name} is {text}. Its pictures are not the checkpoint's.")
+    for number, arm in enumerate(request.arms):
+        if text := incomplete(comparison, number):
+            said.append(f"{arm.name} is {text}. Its pictures are not the checkpoint's.")
     said += _parts(comparison)
     if len(request.arms) > 1 and comparison.state != "running":
         said.append(comparison.verdict(1).note)
@@ -108,7 +108,7 @@ def judged(comparison: Comparison, arm: int, thresholds: Thresholds = DEFAULT) -
 def spread(comparison: Comparison, arm: int) -> str:
     """Say the median and the worst of the arm's calls and pairs: "median call 1.90×, worst 1.71×"."""
     evidence, said = comparison.evidence(arm), []
-    figures = [("pair", evidence.clip_difference(), signed)]
+    figures: list[tuple[str, Estimate, Callable[[float], str]]] = [("pair", evidence.clip_difference(), signed)]
     if comparison.request.arms[arm].weights is None:
         figures.insert(0, ("call", evidence.speed_up(), ratio))
     for noun, found, write in figures:

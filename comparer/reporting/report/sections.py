@@ -53,7 +53,8 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
         "Negative prompt": s.negative_prompt or "none",
         "Starting noise": NOISE.get(request.noise, request.noise),
         "Calls": f"{count(request.warmups, 'warm-up')} an arm, every batch {count(request.repeats, 'time')}; {made}",
-        "Looked at": f"{count(comparison.interim_looks, 'time')}; intervals keep a part of the error for every further look",
+        "Looked at": f"{count(comparison.interim_looks, 'time')}; intervals keep a part of the error for every further "
+        "look",
         "Took turns in blocks": "; ".join(blocks),
         "Measured besides": "; ".join(f"{each}: {EXTRA_MEASUREMENTS[each]}" for each in request.wanted()),
         "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",

@@ -146,8 +146,8 @@ def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> st
             f'<button type="button" data-do="open" data-name="{name}" aria-label="Open {escape(about)}">Open</button>',
             f'<button type="button" data-do="choose" data-name="{name}" aria-pressed="{pressed}" '
             f'aria-label="Lay {escape(about)} beside another">Side by side</button>',
-            f'<a href="{escape(permalink.query(entry.name))}" data-do="link" aria-label="Copy a link to {escape(about)}">'
-            "Link</a>",
+            f'<a href="{escape(permalink.query(entry.name))}" data-do="link" '
+            f'aria-label="Copy a link to {escape(about)}">Link</a>',
         ]
     number = entry.card.pictures
     made = f"Its {number} picture{'' if number == 1 else 's'} and its record" if not damaged else "Its folder"
