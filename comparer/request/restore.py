@@ -175,9 +175,11 @@ def _what_can_be_read(data: dict, missing: list[str], error: ComparerError) -> R
     known = {item.name for item in fields(Settings)} - {"prompts"}
     for name, value in settings.items():
         if name in known:
-            request = _changed(
-                request, missing, settings=lambda r, n=name, v=value: replace(r.settings, **_setting(n, v))
-            )
+
+            def with_setting(asked: Request, name: str = name, value: Any = value) -> Settings:
+                return replace(asked.settings, **_setting(name, value))
+
+            request = _changed(request, missing, settings=with_setting)
         elif name != "prompts":
             missing.append(f"The setting '{quote(name)}' is not known to this version of Comparer.")
     request = _changed(request, missing, arms=lambda r: _arms(data.get("arms", []), missing))

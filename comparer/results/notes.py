@@ -31,9 +31,9 @@ def notes(comparison: Comparison) -> list[str]:
             f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
             "memory together."
         )
-    for number, arm in enumerate(request.arms):
+    for number, column in enumerate(request.arms):
         if text := incomplete(comparison, number):
-            said.append(f"{arm.name} is {text}. Its pictures are not the checkpoint's.")
+            said.append(f"{column.name} is {text}. Its pictures are not the checkpoint's.")
     said += _parts(comparison)
     if len(request.arms) > 1 and comparison.state != "running":
         said.append(comparison.verdict(1).note)
