@@ -7,6 +7,7 @@ operations. Text encoding and decoding are outside.
 """
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -18,7 +19,6 @@ from comparer.accelerators.base import no_guidance
 from comparer.accelerators.registry import Accelerator
 from comparer.accelerators.stack import accelerated
 from comparer.checkpoints.read import Checkpoint
-from comparer.engine.beside import log
 from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES
@@ -27,6 +27,7 @@ from comparer.pipelines.caveats import binned
 from comparer.request.request import Request, Settings
 from comparer.results.comparison import Comparison
 
+log = logging.getLogger(__name__)
 _stop: ContextVar[Callable[[], bool]] = ContextVar("stop")  # beside the cache: not part of the question
 _one_at_a_time = threading.Lock()  # the denoiser is kept, and accelerators change it while they are applied
 

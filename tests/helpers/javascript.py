@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -39,7 +38,7 @@ require('readline').createInterface({input: process.stdin}).on('line', line => {
 
 def viewer_script(*names: str) -> str:
     """Return these files of the viewer, in the order in which it joins them."""
-    folder = Path(viewer.__file__).parent
+    folder = viewer.HERE
     return IMAGE_DATA + "\n".join(
         (folder / f"{name}.js").read_text(encoding="utf-8") for name in viewer.SCRIPTS if name in names
     )

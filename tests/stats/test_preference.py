@@ -8,6 +8,7 @@ import pytest
 
 from comparer.checkpoints.spec import Weights, parse
 from comparer.engine.resume import more_seeds
+from comparer.reporting.html.verdict_cards import headline
 from comparer.reporting.plots.curves import curve
 from comparer.request.build import build_request
 from comparer.request.extend import extended
@@ -21,7 +22,6 @@ from comparer.stats.preference import HIGHER, LOWER, OPEN, prefer
 from comparer.stats.verdict import DEFAULT, NO_DIFFERENCE
 from comparer.ui.request.checkpoints import Which
 from comparer.ui.results.details import details
-from comparer.ui.results.status import headline
 from helpers.runs import PROMPT, finish
 
 

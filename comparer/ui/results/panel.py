@@ -8,6 +8,7 @@ from comparer.config import Config
 from comparer.engine.events import Finished, Updated
 from comparer.engine.resume import more_seeds
 from comparer.reporting.html import tables
+from comparer.reporting.html.verdict_cards import headline
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
@@ -106,7 +107,7 @@ class Outcome:
         limits = thresholds(speed_up, clip_loss)
         more = more_seeds(seen, limits) if seen.state != "running" else 0
         return {
-            self.headline: status.headline(seen, limits),
+            self.headline: headline(seen, limits),
             self.more: gr.update(visible=more > 0, value=f"Run {more} more seed{'s' if more > 1 else ''}"),
         }
 
