@@ -113,7 +113,7 @@ def wrongly_worth_it(rng: np.random.Generator, ratio: float, loss: float, looks:
         calls += times(rng, PROMPTS, ratio=ratio)
         base, arm, labels = scores(rng, PROMPTS, 1, loss=loss, apart=0)
         pairs += zip(labels, base, arm, strict=True)
-        verdict = judge(Evidence(calls, pairs, prompt_count=PROMPTS, seed_count=look, look=look))
+        verdict = judge(Evidence(calls, pairs, prompt_count=PROMPTS, seed_count=look, interim_looks=look))
         if verdict.kind != CANNOT_TELL:
             return verdict.kind == WORTH_IT
     return False

@@ -7,7 +7,7 @@ from typing import Any
 def quote(value: Any, most: int = 80) -> str:
     """Write what somebody gave, to be said in a sentence: on one line, cut, and without what is no Unicode.
 
-    >>> shown(3.0), shown(10**11), shown(0.25), shown("x" * 100, 3)
+    >>> quote(3.0), quote(10**11), quote(0.25), quote("x" * 100, 3)
     ('3', '100000000000', '0.25', 'xxx…')
     """
     if isinstance(value, float):

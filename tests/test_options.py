@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from generate_docs import up_to_date
 
-from comparer import config as options
+from comparer import options
 from comparer.checkpoints.find import names, resolve
 from comparer.cli.main import main
 from comparer.config import Config, Limits

@@ -19,7 +19,8 @@ from comparer.stats.verdict import DEFAULT, Thresholds, Verdict, judge
 from comparer.text import quote
 
 SCHEMA = 1
-ON_DISK = {"interim_looks": "looks"}
+ON_DISK = {"interim_looks": "looks"}  # names on disk stay
+IN_CODE = {name: field for field, name in ON_DISK.items()}
 BY_ARM = ("conditions", "divergence", "resident", "reserved", "variants")
 
 
@@ -258,7 +259,7 @@ class Comparison:
             )
         distance = data.get("seed_distance")
         return cls(
-            **_known(cls, data)
+            **_known(cls, {IN_CODE.get(name, name): value for name, value in data.items()})
             | {
                 "request": Request.from_json(data["request"]),
                 "scorer": Scorer(**_known(Scorer, data["scorer"]) | {"truncated": tuple(data["scorer"]["truncated"])}),

@@ -28,7 +28,7 @@ from comparer.ui.results import status as status_html
 from comparer.ui.results.panel import Outcome, thresholds
 from comparer.ui.session import Session, Sessions
 
-ASSETS = Path(__file__).parent
+STATIC = Path(__file__).parent / "static"
 RUN, PAST = "run", "past"
 LONG: dict[str, Any] = {
     "concurrency_limit": None, "show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private",
@@ -96,7 +96,7 @@ class Page:
             lambda told, seen: ("" if seen else status_html.EMPTY) if 'role="alert"' in (told or "") else gr.skip(),
             [out.status, out.comparison], out.status, **PRIVATE,
         )  # fmt: skip
-        demo.load(None, None, None, js=(ASSETS / "keys.js").read_text(encoding="utf-8"), **PRIVATE)
+        demo.load(None, None, None, js=(STATIC / "keys.js").read_text(encoding="utf-8"), **PRIVATE)
         changed = [component.change for component in inputs]
         gr.on([*changed, demo.load], self.controls.plan, inputs, self.plan, trigger_mode="always_last", **PRIVATE)
         gr.on([*changed, demo.load], self.controls.expected, inputs, self.controls.arms.expected,

@@ -12,7 +12,7 @@ from comparer.errors import ComparerError
 from comparer.models.libraries import prepare
 from comparer.reporting.viewer import viewer
 from comparer.text import quote
-from comparer.ui.app import ASSETS
+from comparer.ui.app import STATIC
 
 
 def launch(demo: gr.Blocks, config: Config) -> None:
@@ -31,7 +31,7 @@ def launch(demo: gr.Blocks, config: Config) -> None:
         prevent_thread_lock=True,
         quiet=True,
         theme=theme(),
-        css_paths=[ASSETS / "style.css", ASSETS / "blind.css"],
+        css_paths=[STATIC / "style.css", STATIC / "blind.css"],
         head=f"<style>{viewer.style()}</style>",  # gradio drops the container queries of its own css
         allowed_paths=[str(config.runs.resolve())],
         blocked_paths=[str(path.resolve()) for path in (*config.checkpoints, config.runs / eta.FILE)],

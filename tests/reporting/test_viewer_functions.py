@@ -371,5 +371,5 @@ ADDRESS = """
     ],
 )
 def test_the_pages_address_names_the_run_and_the_pair_goes_with_its_run(run, address, said, found):
-    script = f"const follow = {page_script('ui/address.js')}"
+    script = f"const follow = {page_script('ui/static/address.js')}"
     assert run(script, ADDRESS, address=address, said=said) == found

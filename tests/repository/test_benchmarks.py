@@ -29,7 +29,7 @@ def test_overhead_measures_the_demo_and_every_family():
 
 def test_quality_measures_every_score_and_says_what_is_not_available():
     given = ("--sizes", "64", "176", "--scorers", "demo", "--rounds", "1")
-    head, _, *found = rows(benchmark_here("quality", *given))
+    head, _, *found = rows(benchmark_here("cost_metrics", *given))
     assert head == ["milliseconds", "64 px", "176 px"]
     told = {name: cells for name, *cells in found}
     assert told.pop("MS-SSIM")[0] == "not available"
@@ -39,7 +39,7 @@ def test_quality_measures_every_score_and_says_what_is_not_available():
 
 @pytest.mark.parametrize("cold", [[], pytest.param(["--cold"], marks=pytest.mark.full)], ids=["warm", "cold"])
 def test_hashing_measures_every_kind_of_file(cold):
-    head, _, *found = rows(benchmark_here("hashing", "--megabytes", "1", "--rounds", "1", *cold))
+    head, _, *found = rows(benchmark_here("cost_hashing", "--megabytes", "1", "--rounds", "1", *cold))
     kinds = ("float16", "bfloat16", "float32", "float16 as float32")
     assert [cells[0] for cells in found] == [
         f"{kind} {ending}" for kind in kinds for ending in (".safetensors", ".bin")
@@ -49,7 +49,7 @@ def test_hashing_measures_every_kind_of_file(cold):
 
 def test_hashing_measures_a_file_of_ones_own_and_leaves_it():
     path = ROOT / "assets" / "demo" / "vae" / "diffusion_pytorch_model.safetensors"
-    _, _, cells = rows(benchmark_here("hashing", "--file", str(path), "--rounds", "1"))
+    _, _, cells = rows(benchmark_here("cost_hashing", "--file", str(path), "--rounds", "1"))
     assert cells[:2] == [path.name, "2"] and path.is_file()
 
 
@@ -131,7 +131,8 @@ def test_memory_measures_each_arm_and_all_in_one_process():
 
 
 def test_exports_measures_reports_and_a_grid():
-    head, _, *found = rows(benchmark_here("exports", "--pictures", "4", "--size", "64", "--rows", "2", "--cell", "64"))
+    given = ("--pictures", "4", "--size", "64", "--rows", "2", "--cell", "64")
+    head, _, *found = rows(benchmark_here("cost_exports", *given))
     assert head[:2] == ["export", "files"] and [cells[0] for cells in found] == [
         "report, full",
         "report, reduced",

@@ -51,7 +51,7 @@ def test_what_was_changed_by_hand_is_put_right():
     [pytest.param(1, ["sd1"]), pytest.param(0, tuple(compatibility.MODELS), marks=pytest.mark.full)],
 )
 def test_the_multiply_accumulates_are_those_of_the_command(column, families):
-    from comparer.engine.macs import table
+    from generate_docs import mac_table
 
     def rows(text):
         return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
@@ -59,7 +59,7 @@ def test_the_multiply_accumulates_are_those_of_the_command(column, families):
     written = rows(re.search(r"<!-- macs -->\n(.*?)\n<!--", DOCUMENTS["docs/accelerators.md"], re.DOTALL)[1])
     if column:
         written = [[row[0], row[column]] for row in written]
-    assert rows(table(families)) == written
+    assert rows(mac_table(families)) == written
 
 
 def test_the_cutoff_is_most_of_t_gates_saving():

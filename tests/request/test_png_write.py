@@ -55,7 +55,7 @@ def test_the_baseline_names_no_accelerator_and_an_absent_negative_prompt_no_line
 
 def test_an_arm_with_fewer_steps_or_other_weights_is_described_as_it_was_made() -> None:
     asked = request()
-    fewer = replace(asked, arms=(*asked.arms, Arm("Fewer", steps=11, like=1)))
+    fewer = replace(asked, arms=(*asked.arms, Arm("Fewer", steps=11, matches_time_of=1)))
     assert "Steps: 11, " in parameters_line(fewer, 2, 0, 7, "demo")
     assert "Steps: 25, " in parameters_line(fewer, 1, 0, 7, "demo")
     variant = replace(asked, arms=(Arm("Baseline"), Arm("raw", weights=Weights("demo", "raw"))))

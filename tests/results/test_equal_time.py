@@ -62,7 +62,7 @@ def test_the_sentence_says_whose_is_whose():
     said = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9)), 1).sentence
     assert "The higher CLIP score is this arm's (+1.00, +0.99 to +1.01)" in said
     assert "nearer to the full baseline is that of fewer steps (SSIM 0.809 against 0.905)" in said
-    later = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9), looks=4), 1)
+    later = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9), interim_looks=4), 1)
     first = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9)), 1)
     assert later.clip.interval.low < first.clip.interval.low  # a later look needs a wider interval
 

@@ -64,7 +64,7 @@ def test_so_many_more_seeds_would_settle_it_on_either_side():
     for sign in (1, -1):
         found = prefer(evidence([sign * change for change in changes]))
         assert found.more_seeds == wanted and f"{wanted} more seeds would probably settle it" in found.sentence
-    assert prefer(evidence(changes, look=2)).more_seeds == more_values(changes, 0, level_at(3)) > wanted
+    assert prefer(evidence(changes, interim_looks=2)).more_seeds == more_values(changes, 0, level_at(3)) > wanted
 
 
 def test_what_no_interval_can_be_drawn_from():

@@ -125,17 +125,17 @@ def test_speed_unclear_is_settled_by_the_seeds_it_names():
         f"Cannot tell from 8 calls: {k} more seeds would probably settle it. "
         "The quality is kept, CLIP 0.00 (−0.02 to +0.02); open is whether it reaches 1.05×: 1.12× (1.02–1.23)."
     )
-    settled = seen(speed=1.12, noise=0.12, prompts=1, calls=8 * math.ceil((8 + k) / 8), look=2)
+    settled = seen(speed=1.12, noise=0.12, prompts=1, calls=8 * math.ceil((8 + k) / 8), interim_looks=2)
     assert judge(settled).kind == "Worth it"
 
 
 @pytest.mark.parametrize("look", [1, 2, 3])
 def test_more_seeds_and_prompts_are_planned_at_the_level_of_the_look_to_come(look):
-    evidence = seen(speed=1.12, noise=0.12, prompts=1, look=look)
+    evidence = seen(speed=1.12, noise=0.12, prompts=1, interim_looks=look)
     above = [math.log(base / arm / 1.05) for (base,), (arm,) in evidence.calls]
     then, now = (more_values(above, 0, level_at(which)) for which in (look + 1, look))
     assert judge(evidence).more_seeds == then > now
-    evidence = seen(change=-0.3, spread=0.4, look=look)
+    evidence = seen(change=-0.3, spread=0.4, interim_looks=look)
     kept = [arm - 0.98 * base for _, base, arm in evidence.pairs]
     then, now = (more_clusters(kept, range(8), 0, level_at(which)) for which in (look + 1, look))
     assert judge(evidence).more_prompts == then > now
@@ -166,16 +166,17 @@ def test_more_prompts_where_more_seeds_do_not_help():
 
 def test_each_look_is_stricter_and_the_note_says_so():
     evidence = seen(speed=1.0618)
-    kinds = [judge(replace(evidence, look=look)).kind for look in (1, 2, 3, 4)]
+    kinds = [judge(replace(evidence, interim_looks=look)).kind for look in (1, 2, 3, 4)]
     assert kinds[0] == "Worth it" and kinds[-1] == "Cannot tell"
     widths = [
-        v.speed_up.interval.high - v.speed_up.interval.low for v in (judge(evidence), judge(replace(evidence, look=2)))
+        v.speed_up.interval.high - v.speed_up.interval.low
+        for v in (judge(evidence), judge(replace(evidence, interim_looks=2)))
     ]
     assert widths[0] < widths[1]
     assert (
         judge(evidence).note == "The intervals are 97.5 % intervals: half of the 5 % of error is kept for continuing."
     )
-    assert "98.75 % intervals: this is look 2" in judge(replace(evidence, look=2)).note
+    assert "98.75 % intervals: this is look 2" in judge(replace(evidence, interim_looks=2)).note
     assert "other prompts may differ" in judge(seen(prompts=1)).note
 
 
@@ -234,7 +235,7 @@ def comparison(times, scores, pixels=("a", "b"), batch_size=1, **more):
 def test_a_comparison_gathers_its_evidence():
     times = {(0, 0): [2.0, 8.0], (1, 0): [1.0, 4.0], (0, 1): [3.0], (1, 1): [1.0], (0, 2): [9.0]}
     scores = {(0, 0): 20.0, (1, 0): 21.0, (0, 1): 20.0, (1, 1): 24.0, (0, 2): 30.0}
-    found = comparison(times, scores, looks=2).evidence(1)
+    found = comparison(times, scores, interim_looks=2).evidence(1)
     assert found.calls == [([2.0, 8.0], [1.0, 4.0]), ([3.0], [1.0])]
     assert found.speed_up().value == pytest.approx(6**0.5)
     assert found.clip_difference().value == pytest.approx(2.5) and found.clip_difference().n == 2
@@ -247,7 +248,7 @@ def test_a_comparison_gathers_its_evidence():
 def test_a_comparison_judges_and_keeps_its_looks():
     times = {(arm, seed): [(1 + seed / 1000) / (1 + arm)] for arm in (0, 1) for seed in range(8)}
     scores = {(arm, seed): 25 + seed / 10 + arm * (seed % 3) / 100 for arm in (0, 1) for seed in range(8)}
-    done = comparison(times, scores, looks=3)
+    done = comparison(times, scores, interim_looks=3)
     verdict = done.verdict(1)
     assert verdict.sentence.startswith("Worth it: 2.00×") and verdict.sentence.endswith("8 calls of one prompt")
     assert "look 3" in verdict.note

@@ -114,7 +114,7 @@ def preferred(sets: Sequence[WeightsFile]) -> list[WeightsFile]:
 
     Files whose names say EMA or raw are a choice of their own, and stay.
 
-    >>> [each.stem for each in preferred([Weights("copy", "", ".bin", ()), Weights("model", "", ".bin", ())])]
+    >>> [each.stem for each in preferred([WeightsFile("copy", "", ".bin", ()), WeightsFile("model", "", ".bin", ())])]
     ['model']
     """
     named = {each.variant for each in sets if each.stem in STANDARD}

@@ -16,7 +16,7 @@ from comparer.ui.gradio_options import PLAIN, PRIVATE
 from comparer.ui.history import entry
 from comparer.ui.results import status
 
-SCRIPT = Path(__file__).with_name("history.js")
+SCRIPT = Path(__file__).parents[1] / "static" / "history.js"
 STEP = 50  # runs that are shown at first, and with every "Show more"
 NONE = (
     '<div class="empty"><p class="lead">No runs yet.</p><p>Every comparison is kept here until it is deleted: press '

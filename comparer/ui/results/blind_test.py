@@ -15,7 +15,7 @@ from comparer.text import quote
 from comparer.ui.gradio_options import PRIVATE
 from comparer.ui.results import blind_html
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "static"
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 NOTHING = '<div class="blind"><p>There is nothing to judge: it takes a baseline and another arm.</p></div>'
 

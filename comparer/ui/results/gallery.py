@@ -19,7 +19,7 @@ from comparer.ui.gradio_options import PLAIN, PRIVATE
 from comparer.ui.results.blind_test import Blind
 
 ALL, CLOSE = "all", "compare"
-ADDRESS = Path(__file__).with_name("address.js")
+ADDRESS = Path(__file__).parents[1] / "static" / "address.js"
 PRESSED = """element.addEventListener('click', event => {
   const pressed = event.target.closest('button[data-pair]')
   if (!pressed) return
