@@ -86,7 +86,6 @@ def run(page, served):
     before = set(served[1].glob("*/run.json"))
     page.get_by_role("button", name="Generate").click()
     (record,) = until(lambda: set(served[1].glob("*/run.json")) - before)
-    until(lambda: store.load(record.parent).state == "finished")
     page.locator("#going .going").wait_for(state="detached")
     page.get_by_text("Finished.").wait_for()
     return store.load(record.parent)
