@@ -84,7 +84,8 @@ def chromium(pytestconfig):
     """Yield a running Chromium, or skip with how to install it."""
     if pytestconfig.getoption("--light"):
         pytest.skip("--light: opens a browser")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # the first draws no window
+    path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         told = "no Chromium here: install it ('apt-get install chromium', 'brew install --cask chromium')"
         if os.environ.get("COMPARER_REQUIRE_BROWSER") == "1":

@@ -100,7 +100,7 @@ def test_no_field_of_the_settings_is_left_at_its_default(config):
     alike = {name for name, value in vars(request.settings).items() if getattr(usual, name) == value}
     assert alike == {"checkpoint", "base"}  # each of which the checkpoints have
     plain = build_request(config, "x")
-    fields = ("warmups", "noise", "repeats", "also", "scorer", "arms")
+    fields = ("warmups", "noise", "repeats", "extras", "scorer", "arms")
     assert all(getattr(request, name) != getattr(plain, name) for name in fields)
 
 

@@ -23,7 +23,7 @@ MADE = {
     FOREIGN: "Filled from the settings of another program, whose starting noise is another",
 }
 FIELDS = {
-    "warmups": "warm-ups", "noise": "starting noise", "repeats": "repeats", "also": "what is measured also",
+    "warmups": "warm-ups", "noise": "starting noise", "repeats": "repeats", "extras": "what is measured also",
     "scorer": "CLIP that scores",
 }  # fmt: skip
 
