@@ -140,11 +140,11 @@ def test_a_vote_on_another_than_the_next_pair_is_not_counted(tmp_path):
 def test_two_people_at_once_lose_no_vote(tmp_path):
     run_in(tmp_path)
     code = (
-        "import sys; from pathlib import Path; from comparer import blind, history\n"
-        "folder = Path(sys.argv[1]); seen = history.load(folder)\n"
+        "import sys; from pathlib import Path; from comparer.blind import sessions; from comparer.runs import store\n"
+        "folder = Path(sys.argv[1]); seen = store.load(folder)\n"
         "for seed in range(8):\n"
-        "    s = blind.begin(folder, seen, 1, seed, f'{seed:016}')\n"
-        "    for n in range(4): blind.cast(folder, s.id, n, 'a')\n"
+        "    s = sessions.begin(folder, seen, 1, seed, f'{seed:016}')\n"
+        "    for n in range(4): sessions.cast(folder, s.id, n, 'a')\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     others = [subprocess.Popen(command, cwd=ROOT, env=os.environ, stderr=subprocess.PIPE) for _ in range(2)]

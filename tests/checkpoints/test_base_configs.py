@@ -186,8 +186,8 @@ def test_a_unet_is_measured_where_nothing_says_what_it_predicts():
 
 def test_configurations_are_told_without_torch():
     script = (
-        "import sys; from comparer.checkpoints import convert, frames; "
-        "print(frames.frame('SDXL').config('unet')['sample_size'], 'torch' in sys.modules)"
+        "import sys; from comparer.checkpoints import base_configs, convert; "
+        "print(base_configs.frame('SDXL').config('unet')['sample_size'], 'torch' in sys.modules)"
     )
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["128", "False"]

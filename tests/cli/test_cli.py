@@ -11,10 +11,9 @@ from helpers.runs import PROMPT, ROOT
 
 
 def test_every_plain_module_is_importable_without_torch_or_gradio():
-    names = "request results config errors door compare history turns cli models.catalog models.samplers "
-    names += (
-        "accelerators accelerators.stack accelerators.deepcache export.grid export.report checkpoints.read demo.scenes"
-    )
+    names = "request.request results.comparison config errors request.build engine.compare runs.store engine.queue "
+    names += "cli.main models.catalog models.samplers accelerators.registry accelerators.stack accelerators.deepcache "
+    names += "reporting.grid.draw reporting.report.report checkpoints.read demo.scenes"
     script = f"import sys; [__import__('comparer.' + n) for n in '{names}'.split()]; "
     script += "print([n for n in ('torch', 'gradio', 'diffusers', 'open_clip') if n in sys.modules])"
     told = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

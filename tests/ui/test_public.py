@@ -165,7 +165,9 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
     one.get_by_role("tab", name="Comparison").click()
     assert one.locator("#take").is_visible() and one.locator("#goon").is_visible()
     # A link can be shared: it opens, but the run stays its maker's.
-    with other.expect_request(lambda sent: "session_hash" in (sent.post_data or "")) as joined:
+    with other.expect_request(
+        lambda sent: "session_hash" in (sent.post_data or "") and name in sent.headers.get("referer", "")
+    ) as joined:  # of the page with the link, not of the one that is left
         other.goto(f"{address}/?run={name}")
     session = joined.value.post_data_json["session_hash"]
     other.locator("#status", has_text="2 pictures made").wait_for()
