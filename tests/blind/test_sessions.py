@@ -18,6 +18,7 @@ from comparer.blind import sessions as blind_sessions
 from comparer.blind.anonymise import sealed
 from comparer.errors import ComparerError
 from comparer.request.png_write import save_png
+from comparer.runs import store
 from comparer.runs.store import RunFolder
 from helpers.runs import ROOT
 from helpers.viewer_runs import comparison_in
@@ -148,7 +149,7 @@ def test_two_people_at_once_lose_no_vote(tmp_path):
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     others = [subprocess.Popen(command, cwd=ROOT, env=os.environ, stderr=subprocess.PIPE) for _ in range(2)]
-    seen = blind_sessions.history.load(tmp_path)
+    seen = store.load(tmp_path)
 
     def judge(number):
         return vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, number, f"{number + 100:016}"), ["b"] * 4)

@@ -9,8 +9,8 @@ from helpers.runs import ROOT, THREADS
 
 SCRIPT = """
 import os, signal, sys
-from comparer import generate
-from comparer.cli import main
+from comparer.engine import generate
+from comparer.cli.main import main
 real, begun = generate.generate, []
 
 def deadly(*given, **more):

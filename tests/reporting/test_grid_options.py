@@ -160,8 +160,8 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, {str(ROOT / "tests")!r})
 from helpers.noise_runs import compared
-from comparer.export.grid import draw_grid
-from comparer.export.grid import GridOptions, save_grid
+from comparer.reporting.grid.draw import draw_grid
+from comparer.reporting.grid.draw import GridOptions, save_grid
 folder = Path({str(tmp_path)!r})
 comparison = compared(folder, ("a",), seeds=tuple(range(6)), width=64, height=64)
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
