@@ -101,7 +101,7 @@ class Run:
         self.comparison.remarks = caveats.remarks(first, self.request.settings) + caveats.moved(before, now, said)
 
     def run(self) -> None:
-        """Execute the run; finished images and calls are kept however it ends."""
+        """Execute the run; finished images and calls are kept however the run ends."""
         self._load()
         self._count()
         try:

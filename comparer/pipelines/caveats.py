@@ -1,4 +1,4 @@
-"""Unexpected effects of a request on a model, listed once beside the figures."""
+"""Unexpected effects of a request on a model, listed once with the figures."""
 
 import inspect
 from collections.abc import Sequence
