@@ -28,7 +28,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, runs: Path, checkpoint: str, random_bytes: int = 3) -> "RunFolder":
-        """Create a folder named by time, checkpoint and random letters; with 16 random bytes nobody can guess the name."""
+        """Create a folder named by time, checkpoint and random letters; 16 random bytes make the name unguessable."""
         stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
         return cls.at(runs / f"{stamp}_{slug(checkpoint)}_{secrets.token_hex(random_bytes)}")
 
