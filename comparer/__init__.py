@@ -1,3 +1,3 @@
-"""Comparer: see, side by side and honestly measured, what an accelerator gives and what it costs."""
+"""Comparer: measure, side by side, what a diffusion accelerator gains and what it costs."""
 
 __version__ = "0.1.0"

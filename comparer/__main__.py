@@ -1,4 +1,4 @@
-"""``python -m comparer``."""
+"""Entry point of ``python -m comparer``."""
 
 import sys
 

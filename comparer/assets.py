@@ -1,4 +1,4 @@
-"""Where the files are that come with the program."""
+"""Path of the files that ship with the program."""
 
 from pathlib import Path
 

@@ -9,9 +9,9 @@ from comparer.errors import ComparerError
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may ask of this installation."""
+    """Limits of one request."""
 
-    size: int = 2048  # pixels a side
+    size: int = 2048  # pixels per side
     steps: int = 150
     guidance: float = 30.0
     pictures: int = 400  # of all arms together
@@ -20,34 +20,34 @@ class Limits:
     prompt: int = 2000  # characters
     warmups: int = 10
     repeats: int = 20
-    queue: int = 20  # comparisons that wait for their turn
+    queue: int = 20  # comparisons waiting in the queue
 
 
-# What was made elsewhere, under other limits, can still be read.
+# For loading records that were made under other limits.
 UNLIMITED = Limits(**dict.fromkeys((item.name for item in fields(Limits)), 10**9))
 
 
 @dataclass(frozen=True)
 class Config:
-    """The installation's choices.
+    """Configuration of the installation.
 
     Attributes:
         checkpoints: folders whose diffusers checkpoints may be loaded.
-        runs: where run folders are written.
-        device: "auto" (the GPU where there is one), or a torch device name.
+        runs: folder for run folders.
+        device: "auto" (the GPU if there is one), or a torch device name.
         dtype: "auto" (float16 on a GPU, float32 on a CPU), "float32", "float16" or "bfloat16".
-        offload: "none", or where weights wait in main memory until needed: "model" (component by component) or
-            "sequential" (layer by layer, slow).
-        vae: decode "whole" pictures, one picture at a time ("slicing") or in overlapping tiles ("tiling").
-        cached_pipelines: how many loaded pipelines are kept.
-        hub: whether models of the hub may be fetched and used.
-        host, port: where the page is served; another free port is taken when this one is not.
-        auth: who may open the page, as (user, password); everybody if empty.
+        offload: "none", or keep weights in main memory until needed: "model" (component by component) or "sequential"
+            (layer by layer, slow).
+        vae: decode "whole" images, one image at a time ("slicing") or in overlapping tiles ("tiling").
+        cached_pipelines: maximum number of loaded pipelines in the cache.
+        hub: whether models of the Hub may be downloaded and used.
+        host, port: address of the page; another free port is used if this one is taken.
+        auth: (user, password) pairs that may open the page; everybody if empty.
         public: visitors are strangers: nobody sees another's runs or the server's folders.
-        mcp: whether the API is served to agents, too.
-        trusted: whether the person who asks owns the files: true on the command line, where a scorer's
-            weights may be any file, never on the page or in the API.
-        limits: what one request may ask for.
+        mcp: whether the API is also served to agents.
+        trusted: whether the requester owns the files: true on the command line, where a scorer's weights may be any
+            file, never on the page or in the API.
+        limits: limits of one request.
     """
 
     checkpoints: tuple[Path, ...] = ()
@@ -67,15 +67,15 @@ class Config:
     limits: Limits = field(default_factory=Limits)
 
     def redact(self, error: ComparerError) -> str:
-        """Return the error's sentence; for a public page without the folders of this machine."""
+        """Return the error's message, without this machine's folders if the page is public."""
         text = str(error)
         if not self.public:
             return text
         for folder in (*self.checkpoints, self.runs):
-            for path in filter(lambda path: path.name, (folder.resolve(), folder)):  # "." stands in every sentence
+            for path in filter(lambda path: path.name, (folder.resolve(), folder)):  # "." occurs in every sentence
                 text = re.sub(_START + re.escape(str(path)), path.name.replace("\\", r"\\"), text)
         return re.sub(_START + r"/(?:[^\s'\"(),;/]+/)*", "", text)
 
 
-# Where an absolute path begins, and not the rest of an address or of what a visitor wrote, as ck/../../etc.
+# Start of an absolute path, but not inside a URL or a visitor's relative path such as ck/../../etc.
 _START = r"(?<![\w:/.~-])"

@@ -1,9 +1,10 @@
-"""The two kinds of failure: what a person can mend, told in one sentence; and everything else, a bug."""
+"""Exceptions: errors that the user can fix, reported in one sentence. Any other exception is a bug."""
 
 
 class ComparerError(Exception):
-    """Something a person can mend. The message is one sentence, shown as it is on the page, in the API and on
-    the command line (exit code 2).
+    """An error that the user can fix.
+
+    The message is one sentence, shown unchanged on the page, in the API and on the command line (exit code 2).
     """
 
 
@@ -16,4 +17,4 @@ class Refused(ComparerError):
 
 
 class Stopped(Exception):
-    """Someone pressed Stop. Raised inside a pipeline call; never shown."""
+    """The user pressed Stop. Raised inside a pipeline call; never shown."""

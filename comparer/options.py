@@ -1,6 +1,6 @@
-"""The installation's options: each flag, its variable, default and meaning, in one table.
+"""Options of the installation: each flag, its variable, default and meaning, in one table.
 
-``OPTIONS`` is what ``--help`` and the documents show.
+``--help`` and the documents are generated from ``OPTIONS``.
 """
 
 import argparse
@@ -18,18 +18,18 @@ from comparer.errors import ComparerError
 
 @dataclass(frozen=True)
 class Option:
-    """One choice of the installation.
+    """One option of the installation.
 
     Attributes:
         name: the flag without its dashes; its variable is ``COMPARER_`` and the name in capitals.
-        read: turns the text into the value; a ValueError's message says what the text is not.
-        default: as people read it.
+        read: parses the text; the message of a ValueError says what is wrong with the text.
+        default: the default, as displayed.
         help: one line.
-        metavar: what the flag takes; the choices by themselves where there are some.
-        choices: everything that is allowed, where that is a list.
-        split: separates several values in the variable; the flag is then given more than once.
-        also: another variable that means the same.
-        serving: only the page has it.
+        metavar: placeholder of the value; not needed with ``choices``.
+        choices: all allowed values, if they can be listed.
+        split: separator of several values in the variable; the flag is then repeatable.
+        also: another variable with the same meaning.
+        serving: whether the option is for the page only.
     """
 
     name: str
@@ -44,26 +44,26 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """Return the flag: ``--max-size``."""
+        """Return the flag, e.g. ``--max-size``."""
         return f"--{self.name}"
 
     @property
     def variable(self) -> str:
-        """Return its variable: ``COMPARER_MAX_SIZE``."""
+        """Return the environment variable, e.g. ``COMPARER_MAX_SIZE``."""
         return f"COMPARER_{self.key.upper()}"
 
     @property
     def key(self) -> str:
-        """Return its name in Python: ``max_size``."""
+        """Return the Python name, e.g. ``max_size``."""
         return self.name.replace("-", "_")
 
     @property
     def takes(self) -> str:
-        """Return what the flag takes, as ``--help`` and the README write it."""
+        """Return the placeholder of the value, as shown in ``--help`` and the README."""
         return self.metavar or "|".join(self.choices)
 
     def value(self, text: str, source: str) -> Any:
-        """Read one text that came from the flag or the variable ``source``."""
+        """Parse a text from ``source``, the flag or the variable."""
         if self.choices and text not in self.choices:
             raise ComparerError(f"{source} '{text}' is not a choice: choose one of {', '.join(self.choices)}.")
         try:
@@ -92,7 +92,7 @@ def _device(text: str) -> str:
 def _folder(text: str) -> Path:
     try:
         return Path(text).expanduser()
-    except RuntimeError as error:  # ~nobody
+    except RuntimeError as error:  # an unknown user such as ~nobody
         raise ValueError(f"'{text}' is not a folder: {error}") from None
 
 
@@ -107,7 +107,7 @@ def _named_folder(text: str) -> Path:
 def _user(text: str) -> tuple[str, str]:
     user, colon, password = text.partition(":")
     if not (user and colon and password):
-        raise ValueError("is not written as user:password")  # never the text: it may hold the password
+        raise ValueError("is not written as user:password")  # never the text, which may contain the password
     return user, password
 
 
@@ -195,16 +195,16 @@ OPTIONS: tuple[Option, ...] = (
 def add_arguments(
     parser: argparse.ArgumentParser, serving: bool = False, matter: Collection[str] | None = None
 ) -> None:
-    """Add the options that every door shares, and with ``serving`` the page's own.
+    """Add the options shared by the page and the command line, and with ``serving`` those of the page only.
 
-    Where only some ``matter``, the others are taken, too, and the help does not show them.
+    If ``matter`` is given, options not in it are accepted but hidden from the help.
     """
     group = parser.add_argument_group("options of the installation")
     for option in OPTIONS:
         if option.serving and not serving:
             continue
         names = " or ".join(filter(None, (option.variable, option.also)))
-        # A bare --public or --mcp means yes; behind --hub someone's prompt could follow.
+        # A bare --public or --mcp means yes; not so for --hub, which a prompt could follow.
         optional: dict[str, Any] = {"nargs": "?", "const": "yes"} if option.serving and option.choices else {}
         group.add_argument(
             option.flag,
@@ -218,7 +218,7 @@ def add_arguments(
 
 
 def from_arguments(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Config:
-    """Build the configuration: a flag goes before its variable, an empty variable counts as not set.
+    """Build the configuration: a flag overrides its variable; an empty variable counts as unset.
 
     Raises:
         ComparerError: a value is not allowed; the sentence names the flag or the variable it came from.
@@ -226,7 +226,7 @@ def from_arguments(options: argparse.Namespace, environment: Mapping[str, str] =
     values: dict[str, Any] = {}
     for option in OPTIONS:
         if not hasattr(options, option.key):
-            continue  # not at this door
+            continue  # not an option of this command
         given, source = getattr(options, option.key), option.flag
         if given is None:
             source = next((name for name in (option.variable, option.also) if environment.get(name)), "")
@@ -250,7 +250,7 @@ def from_arguments(options: argparse.Namespace, environment: Mapping[str, str] =
 
 
 def read_arguments(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> Config:
-    """Read a program's arguments; a refusal is one line, and the exit code 2."""
+    """Parse a program's arguments; on an error, print one line and exit with code 2."""
     add_arguments(parser, serving=True)
     try:
         return from_arguments(parser.parse_args(arguments))

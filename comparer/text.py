@@ -1,11 +1,11 @@
-"""Texts that every floor uses: quoting, counting, short names."""
+"""Text helpers for all packages: quoting, counting, short names."""
 
 import re
 from typing import Any
 
 
 def quote(value: Any, most: int = 80) -> str:
-    """Write what somebody gave, to be said in a sentence: on one line, cut, and without what is no Unicode.
+    """Format a user's value for a sentence: on one line, truncated, and with invalid Unicode replaced.
 
     >>> quote(3.0), quote(10**11), quote(0.25), quote("x" * 100, 3)
     ('3', '100000000000', '0.25', 'xxx…')
@@ -18,7 +18,7 @@ def quote(value: Any, most: int = 80) -> str:
 
 
 def slug(text: str) -> str:
-    """Make a short name that every file system takes.
+    """Convert a text to a short name that every file system accepts.
 
     >>> slug("DeepCache(interval=3, branch=0)")
     'deepcache-interval-3-branch-0'
@@ -27,15 +27,15 @@ def slug(text: str) -> str:
 
 
 def signed(score: float) -> str:
-    """Write a difference in points of CLIP score: "+0.30", "−0.12", "0.00"."""
+    """Format a difference in points of CLIP score: "+0.30", "−0.12", "0.00"."""
     return "0.00" if abs(score) < 0.005 else f"{score:+.2f}".replace("-", "−")
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: "1 pair", "2 pairs"."""
+    """Format a number with its noun: "1 pair", "2 pairs"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def printable(line: str) -> str:
-    """Take out what could command a terminal: names come from files."""
+    """Replace non-printable characters, which could control a terminal: names come from files."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)

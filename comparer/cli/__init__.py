@@ -1,1 +1,1 @@
-"""The command line: ``main.main`` parses it; one file per command."""
+"""The command line: ``main.main`` parses the arguments; one file per command."""

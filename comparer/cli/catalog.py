@@ -1,4 +1,4 @@
-"""``checkpoints``, ``accelerators`` and ``fetch``: what can be compared, and how it gets here."""
+"""``checkpoints``, ``accelerators`` and ``fetch``: list what can be compared, and download models."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ def add_checkpoints(commands: Any) -> None:
 
 
 def add_accelerators(commands: Any) -> None:
-    """Add the command that shows which accelerator serves which family."""
+    """Add the command that shows which accelerators each family supports."""
     parser = commands.add_parser(
         "accelerators", help="show what runs with what, and why not", description="Show what runs with what."
     )

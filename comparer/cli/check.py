@@ -1,4 +1,4 @@
-"""``python -m comparer check``: is a fresh checkpoint sane? Eight pictures a half, measured, and one line."""
+"""``python -m comparer check``: check a new checkpoint with eight images per weight set and one verdict line."""
 
 import argparse
 import json
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check, print, and return the judgement's exit code."""
+    """Run the check, print the report, and return the judgement's exit code."""
     from tqdm import tqdm
 
     config = replace(from_arguments(options), trusted=True)
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(report: SanityReport) -> Iterator[str]:
-    """Write a report as lines of plain text, the judgement last."""
+    """Format a report as lines of plain text, the judgement last."""
     if report.card:
         yield from card(report.card)
         yield ""
@@ -81,7 +81,7 @@ def describe(report: SanityReport) -> Iterator[str]:
 
 
 def card(made: CheckpointCard) -> Iterator[str]:
-    """Write what a weights card says in one line for every set of weights; ``inspect`` has the rest."""
+    """Format a weights card with one line per weight set; ``inspect`` prints all details."""
     layout = made.layout
     yield layout.path
     yield f"  {layout.kind}{f', {layout.about}' if layout.about else ''}"

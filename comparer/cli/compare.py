@@ -76,7 +76,7 @@ def _whole(text: str) -> int | str:
     try:
         return int(text)
     except ValueError:
-        return text  # the request refuses it in its own words
+        return text  # the request raises its own error
 
 
 def _number(text: str) -> float | str:

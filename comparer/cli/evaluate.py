@@ -1,4 +1,4 @@
-"""``python -m comparer evaluate``: a batch evaluation for a terminal, a script or a job queue."""
+"""``python -m comparer evaluate``: run a batch evaluation from a terminal, a script or a job queue."""
 
 import argparse
 import sys
@@ -28,7 +28,7 @@ TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)};
 
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
-    """Add what ``compare`` and ``evaluate`` can measure besides, and what their verdicts go by."""
+    """Add the optional measurements and verdict thresholds shared by ``compare`` and ``evaluate``."""
     told = "; ".join(f"{name}: {what}" for name, what in EXTRA_MEASUREMENTS.items())
     parser.add_argument(
         "--also", action="append", default=[], metavar="X", help=f"measure besides; may be repeated. {told}"
@@ -95,7 +95,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run, write the summary, and check the assertions."""
+    """Run the evaluation, write the summary, and check the assertions; return the exit code."""
     from comparer.evaluation import summary
 
     config = replace(from_arguments(options), trusted=True)
@@ -115,7 +115,7 @@ def run(options: argparse.Namespace) -> int:
     for cell, comparison in zip(evaluation.cells, made, strict=True):
         for arm in range(1, len(comparison.request.arms)):
             if comparison.request.arms[arm].matches_time_of is not None:
-                continue  # fewer steps, which an accelerated arm is laid beside
+                continue  # an equal-time baseline, not an accelerated arm
             name = ", ".join(filter(None, (cell.name, comparison.request.arms[arm].name)))
             missed += [f"{name}: {why}" for assertion in asked if (why := assertion.miss(comparison, arm))]
     for line in missed:

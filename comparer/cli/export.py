@@ -1,4 +1,4 @@
-"""``python -m comparer export``: grid, report, tables and script of a run, without a browser."""
+"""``python -m comparer export``: export grid, report, tables and script of a run, without a browser."""
 
 import argparse
 import re

@@ -1,4 +1,4 @@
-"""``python -m comparer compare --from FILE``: ask for what a picture, a grid or a run.json asked for."""
+"""``python -m comparer compare --from FILE``: run the request of an image, a grid or a run.json."""
 
 import argparse
 from dataclasses import replace
@@ -17,7 +17,7 @@ EXCLUDED = (
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the option, behind those that it excludes."""
+    """Add the option, after those it excludes."""
     parser.add_argument(
         "--from",
         dest="source",
@@ -30,11 +30,11 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def ask(options: argparse.Namespace, config: Config) -> Request:
-    """Return what the file asked for.
+    """Return the request of the file.
 
     Raises:
-        ComparerError: another option says something of it, the file cannot be read, or this installation cannot
-            serve all of it.
+        ComparerError: another option sets part of the request, the file cannot be read, or part of the request is
+            unavailable in this installation.
     """
     given = [name for name in EXCLUDED if getattr(options, name) not in (options.usual[name], [])]
     if given:

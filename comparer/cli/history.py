@@ -1,4 +1,4 @@
-"""``python -m comparer history``: earlier runs, searched, laid side by side and deleted."""
+"""``python -m comparer history``: list, search, compare and delete earlier runs."""
 
 import argparse
 from pathlib import Path
@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what is asked for; return the exit code."""
+    """Execute the requested action; return the exit code."""
     runs = from_arguments(options).runs
     if options.two:
         lines = _two(options.two, [store.load(store.find(runs, name)) for name in options.two])
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def describe(entry: Entry) -> list[str]:
-    """Write a run as lines of plain text: its name, when and what, and each arm's verdict."""
+    """Format a run as lines of plain text: name, time and contents, and each arm's verdict."""
     card = entry.card
     when = f"{card.created[:16].replace('T', ' ')} UTC"
     if card.damaged:

@@ -1,4 +1,4 @@
-"""``python -m comparer inspect``: the weights card of a checkpoint, two beside each other, or which half one is."""
+"""``python -m comparer inspect``: print a checkpoint's weights card, compare two, or tell EMA from raw."""
 
 import argparse
 import json
@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the card."""
+    """Print the card or the comparison; return the exit code."""
     config = from_arguments(options)
     if options.other and options.against:
         raise ComparerError("Compare with B or --against a training output, not both.")
@@ -88,7 +88,7 @@ def _plain(
 
 
 def describe(card: CheckpointCard) -> Iterator[str]:
-    """Write a card as lines of plain text."""
+    """Format a card as lines of plain text."""
     layout = card.layout
     yield layout.path
     yield f"  {words.kind(layout)}"

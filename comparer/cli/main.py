@@ -1,4 +1,4 @@
-"""The command line: the page's journey without a browser."""
+"""The command line: everything the page does, without a browser."""
 
 import argparse
 import sys
@@ -8,7 +8,7 @@ from comparer.errors import ComparerError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command; return the exit code: 0, 2 for what a person can mend, 3 for an arm not run, 130 after Ctrl-C."""
+    """Run a command; return the exit code: 0, 2 for a user error, 3 if an arm was not run, 130 after Ctrl-C."""
     options = _parser().parse_args(arguments)
     try:
         return options.command(options)

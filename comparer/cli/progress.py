@@ -1,4 +1,4 @@
-"""A comparison on the command line: its progress bar, and what is printed at its end."""
+"""Progress bar and final output of a comparison on the command line."""
 
 import argparse
 import sys
@@ -15,13 +15,13 @@ from comparer.stats.verdict import Thresholds
 
 
 def run(request: Request, config: Config, options: argparse.Namespace, into: Path | None = None) -> int:
-    """Run a request and print what was seen; return the exit code.
+    """Run a request and print the results; return the exit code.
 
     Args:
-        request: what to make.
+        request: the request to run.
         config: folders and device.
         options: with ``quiet``, ``worthwhile`` and ``bearable``.
-        into: the folder of a run that goes on.
+        into: the folder of a run to be resumed.
     """
     from tqdm import tqdm
 
@@ -59,6 +59,6 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
 
 
 def draw(bar: Any, event: Progress) -> None:
-    """Say on a progress bar of tqdm's what happens."""
+    """Show an event on a tqdm progress bar."""
     bar.set_description_str(event.text, refresh=False)
     bar.set_postfix_str("" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left")

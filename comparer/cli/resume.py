@@ -1,4 +1,4 @@
-"""``python -m comparer continue``: go on with a run, with more seeds or one more arm."""
+"""``python -m comparer continue``: resume a run, with more seeds or one more arm."""
 
 import argparse
 from dataclasses import replace

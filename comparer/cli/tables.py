@@ -1,4 +1,4 @@
-"""Tables of plain text for the terminal."""
+"""Plain-text tables for the terminal."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,7 +8,7 @@ from comparer.results.notes import loss
 
 
 def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Write rows of equal length as lines whose columns stand below each other."""
+    """Format rows of equal length as lines with aligned columns."""
     table = list(rows)
     widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
     for row in table:
@@ -16,7 +16,7 @@ def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
 
 
 def table(comparison: Comparison) -> str:
-    """Write the figures of every arm as a table of plain text."""
+    """Format the figures of every arm as a plain-text table."""
     head = [
         "arm",
         "pictures",

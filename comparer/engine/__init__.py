@@ -1,1 +1,1 @@
-"""Making a run: ``compare.compare`` runs a request and yields events; ``runner`` executes it call by call."""
+"""Run execution: ``compare.compare`` runs a request and yields events; ``runner`` executes a run call by call."""

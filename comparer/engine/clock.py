@@ -1,11 +1,11 @@
-"""A clock for one pipeline call: wall time with the device synchronised on both sides, split by marks."""
+"""Time one pipeline call: synchronised wall time, split into spans by marks."""
 
 import time
 from typing import Any
 
 
 def synchronise(device: str) -> None:
-    """Wait until the device has done everything it was given; nothing to wait for on a CPU."""
+    """Wait until the device has finished all queued work; a no-op on a CPU."""
     import torch
 
     kind = device.split(":")[0]
@@ -16,28 +16,28 @@ def synchronise(device: str) -> None:
 
 
 class Clock:
-    """Marks moments inside a call without making the device wait.
+    """Record time marks inside a call without blocking on the device.
 
-    On a GPU a mark is a CUDA event in the stream (the kernels before it have run when its time comes); on a
-    CPU, where nothing runs ahead, it is ``perf_counter``. Start and end are synchronised everywhere, and the
-    total is wall time.
+    On a GPU a mark is a CUDA event in the stream, recorded after the kernels queued before it. On a CPU, which
+    executes synchronously, a mark is ``perf_counter``. Start and end are synchronised on every device, and the total is
+    wall time.
     """
 
     def __init__(self, device: str) -> None:
-        """Time calls on this torch device."""
+        """Create a clock for this torch device."""
         self.device = device
         self.cuda = device.startswith("cuda")
         self.marks: list[Any] = []
 
     def start(self) -> None:
-        """Synchronise and start."""
+        """Synchronise the device and start the clock."""
         self.marks = []
         synchronise(self.device)
         self.began = time.perf_counter()
         self.mark()
 
     def mark(self) -> None:
-        """Note this moment."""
+        """Record a mark at the current time."""
         if self.cuda:
             import torch
 
@@ -48,7 +48,7 @@ class Clock:
             self.marks.append(time.perf_counter())
 
     def stop(self) -> float:
-        """Mark the end, synchronise, and return the wall time since ``start`` in seconds."""
+        """Record the final mark, synchronise, and return the wall time since ``start`` in seconds."""
         self.mark()
         synchronise(self.device)
         return time.perf_counter() - self.began

@@ -21,20 +21,20 @@ from comparer.runs.lock import hold
 def compare(
     request: Request, config: Config, stop: threading.Event | None = None, into: Path | None = None
 ) -> Iterator[Event]:
-    """Run a request in its turn and yield what happens.
+    """Wait for this request's turn, run it and yield its events.
 
-    Closing the generator stops the run within one denoising step. Finished pictures stay in the run folder. A run that
+    Closing the generator stops the run within one denoising step. Finished images stay in the run folder. A run that
     is stopped before its first call ends without ``Finished``.
 
     Args:
-        request: what to make.
+        request: the request to run.
         config: folders and device.
-        stop: set it to stop.
-        into: the run's folder; where it holds an earlier run, that one goes on (``resume.continued``). By default
-            a new one in the runs folder.
+        stop: set this event to stop the run.
+        into: the run's folder; if it holds an earlier run, that run is resumed (``resume.continued``). Default: a new
+            folder in the runs folder.
 
     Raises:
-        ComparerError: the request cannot be served; pictures finished before stay.
+        ComparerError: the request cannot be served; images finished before stay.
     """
     checkpoints = validate(request, config)
     stop = stop or threading.Event()
@@ -48,7 +48,7 @@ def compare(
                 mine.add(folder)
 
         if into and (into / "run.json").is_file():
-            keep(into)  # before it is read: nobody else may go on from what is read here
+            keep(into)  # hold before loading, so that no other process resumes the same run
             comparison = continued(store.load(into), request)
 
         def work(emit: Emit[Event]) -> None:

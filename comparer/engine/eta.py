@@ -1,7 +1,7 @@
-"""How long a run will take: from what this machine took before, and from what it takes now. No torch.
+"""Estimate how long a run takes, from earlier times of this machine and from the current run. No torch.
 
-The seconds of a call are kept in ``times.json`` of the runs folder: what is outside the denoising, and each
-step. Nothing but estimates rests on them.
+The seconds per call are stored in ``times.json`` of the runs folder: the time outside the denoising, and the time
+per step. Only estimates depend on this file.
 """
 
 import json
@@ -21,9 +21,9 @@ FILE, KEPT = "times.json", 2000
 
 
 def estimate(request: Request, config: Config) -> float | None:
-    """Return the likely seconds of a run, loading and scoring apart; None where the baseline was never timed here.
+    """Estimate the seconds of a run without loading and scoring; None if the baseline was never timed here.
 
-    An accelerated arm that was never timed is taken to be as slow as the baseline.
+    An accelerated arm that was never timed is assumed to be as slow as the baseline.
     """
     times = _read(config.runs)
     seconds = [expected(times, request, config, call.arm, len(call.items)) for call in plan(request)]
@@ -31,7 +31,7 @@ def estimate(request: Request, config: Config) -> float | None:
 
 
 def expected(times: dict, request: Request, config: Config, arm: int, size: int) -> float | None:
-    """Return the likely seconds of one call of an arm at a batch size, from the arm's own times or the baseline's."""
+    """Estimate the seconds of one call of an arm at a batch size, from the arm's own times or the baseline's."""
     like = request.arms[arm].matches_time_of
     accelerators = request.arms[arm if like is None else like].accelerators
     own = (request.settings_of(arm), accelerators), (request.settings, accelerators), (request.settings, ())
@@ -43,13 +43,13 @@ def expected(times: dict, request: Request, config: Config, arm: int, size: int)
 
 
 def remember(comparison: Comparison, config: Config) -> None:
-    """Keep the times of a run's calls for the next estimate; where they cannot be written, none is lost but that."""
+    """Store the times of a run's calls for later estimates; a write error is logged and ignored."""
     request, times = comparison.request, _read(config.runs)
     for call in comparison.calls:
         if request.arms[call.arm].steps is not None:
-            continue  # a step of few is not quite one of many, and the baseline's own are there
+            continue  # times with few steps do not transfer to many, and the arm with all steps has its own entry
         key = _key(request.settings_of(call.arm), config, request.arms[call.arm].accelerators, call.pictures)
-        times.pop(key, None)  # the newest stand last
+        times.pop(key, None)  # newest entries last
         step = call.stages["denoising"] / request.settings.steps
         times[key] = [call.seconds - call.stages["denoising"], step]
     partial = config.runs / f"{FILE}.{os.getpid()}.partial"
@@ -77,15 +77,15 @@ def _key(settings: Settings, config: Config, accelerators: Sequence[object], siz
 
 
 class Pace:
-    """The seconds left of a run that is under way."""
+    """Estimate the remaining seconds of a run in progress."""
 
     def __init__(self, request: Request, config: Config, steps: int, calls: list[Planned]) -> None:
-        """Begin with what is known of this machine.
+        """Start from the times stored for this machine.
 
         Args:
-            request: what is run.
-            config: the installation's choices.
-            steps: progress marks a call.
+            request: the request being run.
+            config: the installation's configuration.
+            steps: progress steps per call.
             calls: the plan.
         """
         self.plan, self.steps = calls, steps
@@ -95,15 +95,15 @@ class Pace:
         self.begin(0, set())
 
     def ended(self, position: int, seconds: float) -> None:
-        """Note what the call at this position of the plan took."""
+        """Record the seconds of the call at this position of the plan."""
         self.seen.setdefault(self._kind(position), []).append(seconds)
 
     def begin(self, position: int, skipped: set[int]) -> None:
-        """Look at what is left before a call begins, so that ``left`` is cheap while it is timed.
+        """Precompute the remaining time before a call begins, so that ``left`` is cheap during the timed call.
 
         Args:
-            position: the call that begins; the plan's length for none.
-            skipped: arms that are not run any more.
+            position: the call that begins; the plan's length if no call is left.
+            skipped: arms that are no longer run.
         """
         rest = [i for i in range(position, len(self.plan)) if self.plan[i].arm not in skipped]
         self.this = self._seconds(rest[0]) if rest else 0.0
@@ -113,13 +113,13 @@ class Pace:
         self.mean = sum(every) / len(every) if every else None
 
     def left(self, step: int, since: float) -> float | None:
-        """Return the likely seconds until the end of the plan.
+        """Estimate the seconds until the end of the plan; None if unknown.
 
         Args:
-            step: steps done of the call that began.
-            since: seconds since then.
+            step: finished steps of the current call.
+            since: seconds since the current call began.
         """
-        # A call of unknown length takes what the others took, or what this one is likely to take.
+        # For a call of unknown length, use the mean of the other calls or extrapolate the current one.
         usual = self.mean or (since / step * self.steps if step else None)
         this = usual if self.this is None else self.this
         if this is None or (self.unknown and usual is None):

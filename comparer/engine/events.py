@@ -1,4 +1,4 @@
-"""What happens during a comparison or a download, and how it reaches the one who waits for it."""
+"""Events of a comparison or a download, and their delivery to the consumer's thread."""
 
 import queue
 import threading
@@ -15,7 +15,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Waiting:
-    """Another comparison is being measured; ``ahead`` of them come first, ``now`` says how far the first one is."""
+    """Another comparison is being measured; ``ahead`` jobs are ahead, ``now`` is the progress of the first."""
 
     ahead: int
     now: str = ""
@@ -23,11 +23,11 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far it is.
+    """Progress of a run or a download.
 
     ``phase`` is loading, counting, warm-up, choice, generating, scoring, again, trace or memory, with ``done`` of
-    ``total`` denoising steps of the whole run; or fetching, with bytes (``total`` is 0 until the hub has told the
-    sizes). ``seconds_left`` is None until it is known, from here or from an earlier run.
+    ``total`` denoising steps of the whole run; or fetching, with bytes (``total`` is 0 until the Hub reports the
+    sizes). ``seconds_left`` is None until an estimate is available, from this run or an earlier one.
     """
 
     phase: str
@@ -39,7 +39,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Updated:
-    """New pictures or scores are in ``comparison``; the files are in ``folder``."""
+    """New images or scores are in ``comparison``; the files are in ``folder``."""
 
     comparison: Comparison
     folder: Path
@@ -47,7 +47,7 @@ class Updated:
 
 @dataclass(frozen=True)
 class Finished:
-    """The run ended: finished or stopped, as ``comparison.state`` says. ``grid`` is None without pictures."""
+    """The run ended: finished or stopped, see ``comparison.state``. ``grid`` is None without images."""
 
     comparison: Comparison
     folder: Path
@@ -58,26 +58,26 @@ Event = Waiting | Progress | Updated | Finished
 
 
 class Emit(Generic[Item]):
-    """Hands items to the one who iterates over them in another thread."""
+    """Pass items to a consumer that iterates in another thread."""
 
     def __init__(self, stop: threading.Event) -> None:
-        """Begin with nothing handed over."""
+        """Create an empty queue."""
         self.stop = stop
         self.queue: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue()
 
     def __call__(self, item: Item) -> None:
-        """Hand an item over; do not wait."""
+        """Enqueue an item without blocking."""
         self.queue.put((True, item))
 
     def settled(self) -> None:
-        """Wait until every item was taken and done with, so that nobody works on one; not after a stop."""
+        """Block until the consumer has processed every item; return at once after a stop."""
         with self.queue.all_tasks_done:
             while self.queue.unfinished_tasks and not self.stop.is_set():
                 self.queue.all_tasks_done.wait(0.1)
 
 
 def in_thread(work: Callable[[Emit[Item]], None], stop: threading.Event, name: str) -> Iterator[Item]:
-    """Run ``work`` in a thread of its own and yield what it hands to its argument.
+    """Run ``work`` in its own thread and yield the items it passes to its argument.
 
     Closing the generator sets ``stop`` and waits for the thread. ``Stopped`` ends the iteration quietly; any other
     exception of the thread is raised here.

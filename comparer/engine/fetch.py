@@ -1,4 +1,4 @@
-"""Fetch a model of the catalogue from the hub: the same way from the page, the API and the command line."""
+"""Download a catalogue model from the Hub; shared by the page, the API and the command line."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -13,17 +13,17 @@ from comparer.models.download import OnProgress
 
 
 def fetch(name: str, config: Config, stop: threading.Event | None = None) -> Iterator[Progress]:
-    """Fetch what is missing of a model, then of the scorer that its pictures need, and yield how far it is.
+    """Download the missing files of a model, then those of its scorer, and yield the progress.
 
-    What has come stays, also after a stop or an error, and the next fetch goes on from there.
+    Downloaded data stays after a stop or an error, and the next fetch resumes there.
 
     Args:
-        name: of the catalogue.
-        config: says whether the hub may be used, and the number format of the weights.
-        stop: set it to stop; closing the generator does so, too.
+        name: a model of the catalogue.
+        config: whether the Hub may be used, and the dtype of the weights.
+        stop: set this event to stop; closing the generator stops, too.
 
     Raises:
-        ComparerError: there is no such model, or it cannot be had; one sentence, within seconds.
+        ComparerError: the model does not exist or is unavailable; one sentence, within seconds.
     """
     model = CATALOG.get(name)
     if model is None:
@@ -41,7 +41,7 @@ def fetch(name: str, config: Config, stop: threading.Event | None = None) -> Ite
 
 
 def reporter(emit: Callable[[Progress], None]) -> OnProgress:
-    """Return a function that turns a download's bytes into Progress events, with the time that is left."""
+    """Return a callback that converts a download's byte counts into Progress events with the remaining time."""
     began: tuple[float, int] | None = None
 
     def report(done: int, total: int, text: str) -> None:

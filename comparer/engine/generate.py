@@ -1,7 +1,7 @@
-"""One call of one arm: seeds in, pictures and stage times out. The pipeline's own ``__call__`` runs.
+"""Generate one batch of one arm with the pipeline's own ``__call__``; return images and stage times.
 
-Everything that could differ between two calls is set here before the clock starts: global generators, one CPU
-generator a picture, the sampler's state, deterministic kernels.
+Everything that could differ between two calls is set before the clock starts: global generators, one CPU
+generator per image, the sampler's state, deterministic kernels.
 """
 
 import itertools
@@ -25,9 +25,9 @@ from comparer.results.conditions import Conditions
 
 @dataclass(frozen=True)
 class Output:
-    """What one call gave: PIL pictures in the order of its items, and times as ``results.Call`` has them.
+    """Output of one call: PIL images in the order of the items, and times as in ``records.Call``.
 
-    ``conditions`` must be those of the baseline's call.
+    ``conditions`` must equal those of the baseline's call.
     """
 
     pictures: list[Any]
@@ -50,22 +50,23 @@ def generate(
     stop: Callable[[], bool] = lambda: False,
     observe: Callable[[Any], None] | None = None,
 ) -> Output:
-    """Make the pictures of one batch.
+    """Generate the images of one batch.
 
     Args:
-        loaded: a loaded pipeline; it is left as it was.
+        loaded: a loaded pipeline; unchanged afterwards.
         settings: shared settings.
-        items: (prompt number, seed) of every picture of this batch.
-        accelerators: applied for this call alone.
-        noise: "cpu" for a CPU generator a picture, "device" for one on the device for the whole batch, seeded
-            with the first seed.
-        on_step: called after each denoising step with the number of steps done, of ``samplers.marks`` in all.
-        stop: asked after each step; True ends the call.
-        observe: called after each step with the latents of all pictures, which it must not change. The times of a
-            call that is observed mean nothing.
+        items: (prompt number, seed) of every image of this batch.
+        accelerators: applied for this call only.
+        noise: "cpu" for one CPU generator per image, "device" for one generator on the device for the whole batch,
+            seeded with the first seed.
+        on_step: called after each denoising step with the number of finished steps, up to
+            ``samplers.callback_steps``.
+        stop: polled after each step; True ends the call.
+        observe: called after each step with the latents of all images, which it must not modify. The times of an
+            observed call are not meaningful.
 
     Raises:
-        Stopped: ``stop`` said so.
+        Stopped: ``stop`` returned True.
     """
     import torch
 
@@ -127,7 +128,7 @@ def _arguments(family: Family, settings: Settings, items: list[tuple[int, int]],
     if family.rescale:
         arguments["guidance_rescale"] = settings.guidance_rescale
     if not family.on_step_end:
-        # Cleaning rewrites captions, with packages that may or may not be there.
+        # Cleaning rewrites captions and depends on optional packages.
         return arguments | {"callback": lambda *_: after_step(), "clean_caption": False}
 
     def on_step_end(_pipe: Any, _step: int, _time: Any, tensors: dict) -> dict:

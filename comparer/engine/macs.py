@@ -1,9 +1,9 @@
-"""Count the denoiser's multiply-accumulates for a call and a stack of accelerators, without weights.
+"""Count the denoiser's multiply-accumulates (MACs) of a call with a stack of accelerators, without weights.
 
-The denoiser is built from its configuration on torch's meta device, where tensors have shapes and no values, and
-the accelerators' own code runs on it through every evaluation of the call. Matrix products, convolutions and
-attention count, by torch's formulas (``torch.utils.flop_counter``); one multiply-accumulate is two of its
-operations. Text encoding and decoding are outside.
+The denoiser is built from its config on torch's meta device, where tensors have shapes but no values. The
+accelerators' own code runs on the denoiser for every evaluation of the call. Matrix products, convolutions and
+attention are counted by torch's formulas (``torch.utils.flop_counter``); one multiply-accumulate is two of its
+operations. Text encoding and decoding are excluded.
 """
 
 import json
@@ -28,7 +28,7 @@ from comparer.request.request import Request, Settings
 from comparer.results.comparison import Comparison
 
 log = logging.getLogger(__name__)
-_stop: ContextVar[Callable[[], bool]] = ContextVar("stop")  # beside the cache: not part of the question
+_stop: ContextVar[Callable[[], bool]] = ContextVar("stop")  # not part of the cache key
 _one_at_a_time = threading.Lock()  # the denoiser is kept, and accelerators change it while they are applied
 
 
@@ -40,18 +40,18 @@ def macs(
     family: str,
     stop: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Count the multiply-accumulates of the denoiser for one picture.
+    """Count the multiply-accumulates of the denoiser per image.
 
     Args:
         kind: the denoiser's diffusers class.
-        config: its configuration.
-        settings: size, steps, sampler and guidance count; above 1, guidance evaluates every picture twice.
-        accelerators: the stack; () for the baseline. It must be one that ``stack.check`` lets through.
-        family: a name of ``catalog.FAMILIES``: it says how many prompt tokens the denoiser sees.
-        stop: asked at every operation; True ends the counting.
+        config: the denoiser's config.
+        settings: size, steps, sampler and guidance are used; guidance above 1 evaluates every image twice.
+        accelerators: the stack; () for the baseline. ``stack.check`` must accept the stack.
+        family: a key of ``FAMILIES``; determines how many prompt tokens the denoiser receives.
+        stop: polled at every operation; True ends the counting.
 
     Raises:
-        Stopped: ``stop`` said so.
+        Stopped: ``stop`` returned True.
     """
     one = replace(settings, checkpoint="", prompts=("",), negative_prompt="", seeds=(0,), batch_size=1)
     before = _stop.set(stop)
@@ -62,7 +62,7 @@ def macs(
 
 
 def ratio(kind: str, config: dict, settings: Settings, accelerators: tuple[Accelerator, ...], family: str) -> float:
-    """Return the baseline's multiply-accumulates / the stack's: 2.55 for a call with 2.55× fewer; as ``macs``."""
+    """Return baseline MACs / stack MACs, e.g. 2.55 for 2.55× fewer; arguments as for ``macs``."""
     return macs(kind, config, settings, (), family) / macs(kind, config, settings, accelerators, family)
 
 
@@ -208,17 +208,17 @@ def _inputs(denoiser: Any, settings: Settings, context: int) -> Any:
 def count(
     checkpoints: Sequence[Checkpoint], request: Request, stop: Callable[[], bool] = lambda: False
 ) -> tuple[int, ...]:
-    """Count every arm's multiply-accumulates of the denoiser for one picture, without weights.
+    """Count every arm's multiply-accumulates of the denoiser per image, without weights.
+
+    An arm whose reduced steps are not chosen yet is counted with all steps.
 
     Args:
-        checkpoints: of every arm.
-        request: what is asked for.
-        stop: ends it when it returns true.
-
-    An arm whose fewer steps are not chosen yet is counted with all of them.
+        checkpoints: one per arm.
+        request: the request to count.
+        stop: True ends the counting.
 
     Raises:
-        Stopped: ``stop`` said so.
+        Stopped: ``stop`` returned True.
     """
     from comparer.engine.macs import macs
 
@@ -232,15 +232,15 @@ def count(
 
 
 def count_all(comparison: Comparison, checkpoints: Sequence[Checkpoint], stop: Callable[[], bool]) -> None:
-    """Keep every arm's multiply-accumulates, or a remark where they cannot be counted.
+    """Store every arm's multiply-accumulates, or a remark if they cannot be counted.
 
     Raises:
-        Stopped: ``stop`` said so.
+        Stopped: ``stop`` returned True.
     """
     try:
         comparison.macs = count(checkpoints, comparison.request, stop)
     except Stopped:
         raise
-    except Exception as error:  # of a denoiser that diffusers loads and the counter does not know
+    except Exception as error:  # of a denoiser that diffusers can load but the counter does not support
         log.warning("multiply-accumulates were not counted", exc_info=True)
         comparison.remarks.append(f"Multiply-accumulates were not counted: {type(error).__name__}: {error}.")

@@ -1,4 +1,4 @@
-"""The pipelines of a run's arms: which are loaded together, which one an arm runs on, and what each of them holds."""
+"""Pipeline pool of a run: groups arms that fit in memory together and loads the rest on demand."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,24 +17,24 @@ BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
 class PipelinePool:
-    """The arms' pipelines.
+    """Pool of the arms' pipelines.
 
     Attributes:
-        blocks: arms that are loaded together, in the order in which the blocks run; the baseline is in the first.
+        blocks: groups of arms that are loaded together, in run order; the first contains the baseline.
     """
 
     def __init__(self, request: Request, config: Config, checkpoints: Sequence[Checkpoint]) -> None:
-        """Load nothing yet."""
+        """Store the arguments; pipelines are loaded in ``begin``."""
         self.request, self.config, self.checkpoints = request, config, checkpoints
         self.loaded: dict[int, Loaded] = {}
         self.held: dict[int, tuple] = {}
         self.blocks: list[list[int]] = [list(range(len(request.arms)))]
 
     def begin(self, tell: Callable[[str], None]) -> None:
-        """Load the baseline, and beside it all arms that fit.
+        """Load the baseline and every other arm that fits in memory with it.
 
         Raises:
-            ComparerError: a checkpoint cannot be loaded, or two arms that should differ hold the same.
+            ComparerError: a checkpoint cannot be loaded, or two arms that should differ have equal weights.
         """
         first, later = [0], []
         self._load(0, tell)
@@ -50,17 +50,17 @@ class PipelinePool:
                 raise ComparerError(f"{told} Nothing was run.")
 
     def close(self) -> None:
-        """Let go of what a run of several checkpoints held; the installation keeps so many, the baseline first."""
+        """Release the run's pipelines; keep ``cached_pipelines`` of them, the baseline first."""
         from comparer.pipelines import loader
 
         first, self.loaded = self.loaded.get(0), {}
         loader.trim(self.config.cached_pipelines, first)
 
     def of(self, arm: int, tell: Callable[[str], None], comparison: Comparison) -> Loaded:
-        """Return an arm's pipeline; where it is not loaded, those of other blocks make way.
+        """Return an arm's pipeline; if not loaded, release the other blocks and load the arm's block.
 
         Raises:
-            ComparerError: it cannot be loaded, or holds the same as another arm that it should differ from.
+            ComparerError: the pipeline cannot be loaded, or its weights equal those of an arm that should differ.
         """
         if arm not in self.loaded:
             self.loaded = {}
@@ -73,10 +73,10 @@ class PipelinePool:
         return self.loaded[arm]
 
     def keep(self, comparison: Comparison) -> None:
-        """Keep the weights card of every arm that is loaded and has weights of its own, and the baseline's.
+        """Store the weights card of the baseline and of every loaded arm with its own weights.
 
         Raises:
-            ComparerError: a run that goes on has other weights than it began with.
+            ComparerError: a resumed run has other weights than it began with.
         """
         from comparer.pipelines.assemble import record
 
@@ -85,7 +85,7 @@ class PipelinePool:
             if arm and self.request.arms[arm].weights is None:
                 continue
             card = record(loaded.checkpoint, loaded.built, hashes)
-            # As it is read back: tuples become lists.
+            # Normalise to what JSON returns: tuples become lists.
             card = json.loads(json.dumps(card | {"dtype": loaded.dtype, "dtype_reason": loaded.dtype_reason}))
             before = comparison.variants.get(arm, {}) if arm else comparison.checkpoint
             if "components" in before and _values(before) != _values(card):
@@ -96,7 +96,7 @@ class PipelinePool:
                 comparison.checkpoint = card
 
     def duplicate_error(self, one: int, other: int) -> str:
-        """Say that two arms of other weights hold the same, in one sentence; "" where they do not, or nobody knows."""
+        """Return a sentence if two arms with different specs have equal weights; "" if they differ or are unknown."""
         asked = [self.request.settings_of(arm) for arm in (one, other)]
         if asked[0].weights == asked[1].weights or self.held.get(one, one) != self.held.get(other, other):
             return ""

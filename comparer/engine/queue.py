@@ -1,4 +1,4 @@
-"""One measured thing at a time in this process: two would spoil each other's timings."""
+"""FIFO queue: only one measured job runs at a time, so timings do not interfere."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,23 +6,23 @@ from contextlib import contextmanager
 
 from comparer.errors import ComparerError
 
-_queue: list[Callable[[], str]] = []  # of every caller, what it says of itself; the first one computes
+_queue: list[Callable[[], str]] = []  # status function of every caller; the first one is running
 _changed = threading.Condition()
 
 
-_aside = threading.Lock()  # held by work that must not go on beside a measurement
+_aside = threading.Lock()  # held by work that must not run during a measurement
 
 
 def busy() -> bool:
-    """Say whether somebody is being measured."""
+    """Return whether a measured job is running."""
     return bool(_queue)
 
 
 @contextmanager
 def background_slot() -> Iterator[bool]:
-    """Do something that computes while nobody is measured; yields False where somebody is.
+    """Run background work while no job is measured; yield False if one is.
 
-    The work must ask ``busy`` often and end when it says so: whoever is to be measured next waits for it.
+    The work must poll ``busy`` often and end when a job is queued: the next measured job waits for the work to end.
     """
     with _aside:
         yield not busy()
@@ -32,19 +32,19 @@ def background_slot() -> Iterator[bool]:
 def turn(
     on_wait: Callable[[int, str], None], stop: Callable[[], bool], limit: int, now: Callable[[], str]
 ) -> Iterator[bool]:
-    """Wait for this caller's turn, first come first served. Yields False if ``stop`` said so first.
+    """Wait for this caller's turn, first come, first served. Yield False if ``stop`` returned True first.
 
     Args:
-        on_wait: called with the number of callers ahead and what the one that computes says, whenever either changes.
-        stop: asked while waiting.
-        limit: how many may wait; 0 refuses whenever somebody computes.
-        now: says in a few words how far this caller is, to those who wait.
+        on_wait: called with the number of callers ahead and the status of the running job, whenever either changes.
+        stop: polled while waiting.
+        limit: maximum number of waiting callers; 0 refuses whenever a job is running.
+        now: returns a short status of this caller, shown to those who wait.
 
     Raises:
         ComparerError: the queue is full.
     """
 
-    def ticket() -> str:  # its own object, also where two callers say the same
+    def ticket() -> str:  # a new object per caller, even if two return the same text
         return now()
 
     with _changed:
@@ -60,7 +60,7 @@ def turn(
                     on_wait(*news)
                 told = news
                 _changed.wait(timeout=0.2)
-        with _aside:  # what went on beside the queue has ended
+        with _aside:  # wait until background work has ended
             pass
         yield not ahead
     finally:

@@ -1,4 +1,4 @@
-"""Go on with an earlier run, with more seeds or one more arm: what of it stays, and what is still to be made."""
+"""Resume a run: what can be reused and what still has to be generated."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from comparer.stats.verdict import Thresholds
 
 
 def continued(before: Comparison, request: Request) -> Comparison:
-    """Return the comparison that goes on from an earlier one, in a process of its own.
+    """Return the comparison that resumes an earlier one, in a new process.
 
-    Batches that every arm has made to the last repeat stay as they are, with their scores; so do those that only
-    arms behind the others are missing from, which are timed beside the baseline once more. Whatever is missing is
-    cut into new batches; a batch that is half made is made again, because both sides of a pair are timed in one
-    process. An arm that ran out of memory is not run again.
+    Batches that every arm has finished, including all repeats, are reused with their scores. Batches that lack only
+    arms appended after the others are reused, too; these arms are timed together with the baseline, which runs once
+    more. All missing items are split into new batches. A partly finished batch is generated again, because both sides
+    of a pair are timed in one process. An arm that ran out of memory is not run again.
 
     Args:
-        before: as it was saved.
-        request: the earlier one, or the same with more seeds, with prompts added behind the others, or with arms
-            behind the others. More seeds or prompts after verdicts were shown count as another look at the
-            figures; an arm has its own figures, and takes nothing of the others'.
+        before: the comparison as it was saved.
+        request: the earlier request, or the same one with more seeds, with appended prompts or with appended arms.
+            More seeds or prompts after verdicts were shown count as another interim look at the figures; a new arm
+            has its own figures and does not affect the others'.
 
     Raises:
-        ComparerError: the request asks something else.
+        ComparerError: the request differs in anything else.
     """
     known = len(before.request.arms)
     if _question(before.request) != _question(request) or _arms(before.request) != _arms(request)[:known]:
@@ -45,7 +45,7 @@ def continued(before: Comparison, request: Request) -> Comparison:
     done = {item for batch in batches for item in batch}
     left = [item for item in request.items() if item not in done]
     size = request.settings.batch_size
-    # While a run goes on nobody is shown a verdict; what was cut off in a later part has shown those of an earlier one.
+    # A run in progress shows no verdict; one interrupted in a later part has shown those of an earlier part.
     seen = before.state != "running" or before.process > 0
     more = seen and request.settings != before.request.settings
     chosen = {number: arm for number, arm in enumerate(before.request.arms) if arm.steps is not None}
@@ -64,12 +64,12 @@ def continued(before: Comparison, request: Request) -> Comparison:
 
 
 def left(comparison: Comparison) -> RemainingWork:
-    """Return what is still to be made; an arm that comes late is made beside the baseline once more."""
+    """Return the remaining work; an appended arm is run together with the baseline, which runs once more."""
     return RemainingWork(unmade(comparison), unrepeated(comparison), *untraced(comparison))
 
 
 def unmade(comparison: Comparison) -> dict[int, tuple[list[int], list[tuple[int, int]]]]:
-    """Return number -> (arms, items) of the batches that an arm has made no call of."""
+    """Return number -> (arms, items) of the batches for which an arm has no call."""
     arms, failed = range(len(comparison.request.arms)), {failure.arm for failure in comparison.not_run}
     made: dict[int, set[int]] = {}
     for call in comparison.calls:
@@ -85,10 +85,10 @@ def unmade(comparison: Comparison) -> dict[int, tuple[list[int], list[tuple[int,
 
 
 def made_before(comparison: Comparison, arm: int, items: list[tuple[int, int]], pixels: Sequence[str]) -> bool:
-    """Say whether an earlier process made the arm's pictures of these items, as the baseline's beside a later arm.
+    """Return whether an earlier process generated these images, e.g. the baseline's when an arm was appended.
 
     Raises:
-        ComparerError: it did, and their pixels are not these.
+        ComparerError: the images exist and their pixels differ.
     """
     shots = [comparison.shot(arm, *item) for item in items]
     kept = [shot.pixels for shot in shots if shot and comparison.calls[shot.call].process < comparison.process]
@@ -101,7 +101,7 @@ def made_before(comparison: Comparison, arm: int, items: list[tuple[int, int]], 
 
 
 def unrepeated(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
-    """Return number -> items of the batches whose noise floor is asked for and takes a further run of the baseline."""
+    """Return number -> items of the batches that still need a second baseline run for the requested noise floor."""
     request = comparison.request
     if "noise-floor" not in request.extras or request.repeats > 1:
         return {}
@@ -110,14 +110,17 @@ def unrepeated(comparison: Comparison) -> dict[int, list[tuple[int, int]]]:
 
 
 def untraced(comparison: Comparison) -> tuple[list[int], list[tuple[int, int]]]:
-    """Return the arms whose latents are still to be laid beside the baseline's, and the items: the first call's."""
+    """Return arms that still need a latent trace, and the items to trace.
+
+    The items are those of the first call.
+    """
     failed = {failure.arm for failure in comparison.not_run}
     left = set(comparison.request.traced()) - failed - comparison.divergence.keys()
     return (sorted(left) if "divergence" in comparison.request.extras else []), comparison.batches[0]
 
 
 def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
-    """Return how many more seeds would probably settle the arm that needs fewest; 0 where that is too many to run."""
+    """Estimate how many more seeds would settle the arm that needs the fewest; 0 if that exceeds the limits."""
     arms = [number for number, arm in enumerate(seen.request.arms) if number and arm.matches_time_of is None]
     verdicts = [seen.verdict(arm, thresholds) for arm in arms]
     needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)

@@ -1,8 +1,8 @@
-"""Peak memory of an arm on a CPU: one untimed call in a fresh process, and the most that this process held.
+"""Measure an arm's peak CPU memory: the peak RSS of a fresh process that makes one untimed call.
 
-A CPU counts no allocations, and in the process that compares, nothing could be told apart: libraries, page, scorer
-and the arms before share it. So a child (``python -m comparer.engine.rss_probe``) loads the pipeline as the program
-does, makes one call and says its peak. It imports no gradio and no open_clip.
+CPU allocations are not counted, and in the main process the peak would include libraries, page, scorer and
+earlier arms. A child process (``python -m comparer.engine.rss_probe``) therefore loads the pipeline as the program
+does, makes one call and reports its peak. The child imports neither gradio nor open_clip.
 """
 
 import json
@@ -27,7 +27,7 @@ from comparer.results.comparison import Comparison
 from comparer.text import quote
 
 _FAILED = "Peak memory was not measured:"
-_POLL = 0.1  # seconds between two looks at ``stop``
+_POLL = 0.1  # seconds between two calls of ``stop``
 
 
 def peak_resident(
@@ -39,28 +39,28 @@ def peak_resident(
     items: list[tuple[int, int]] | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Make one call on the CPU in a fresh process; return the most memory that the process held, in bytes.
+    """Make one call on the CPU in a fresh process; return the peak memory of that process, in bytes.
 
-    It is the peak resident set of the whole process: interpreter, libraries, weights, loading and the call. The
-    child computes with as many threads as this process. The machine must hold both at a time; where it cannot, the
-    child is the one that Linux ends.
+    The value is the peak resident set of the whole process: interpreter, libraries, weights, loading and the call.
+    The child uses as many threads as this process. Both processes must fit in memory at once; if they do not, Linux
+    kills the child.
 
     Args:
-        settings: what the arm is called with.
-        accelerators: the arm's, () for the baseline.
-        config: the installation's; its device does not matter.
-        noise: as ``generate`` takes it.
-        items: (prompt number, seed) of the call's pictures; by default the settings' first batch.
-        stop: asked ten times a second; True ends the child.
+        settings: the arm's settings.
+        accelerators: the arm's accelerators, () for the baseline.
+        config: the installation's configuration; its device is ignored.
+        noise: as for ``generate``.
+        items: (prompt number, seed) of the call's images; default: the settings' first batch.
+        stop: polled ten times per second; True ends the child.
 
     Raises:
-        Stopped: ``stop`` said so.
-        ComparerError: the child could not do it; one sentence says why.
+        Stopped: ``stop`` returned True.
+        ComparerError: the child failed; one sentence gives the reason.
     """
     import torch
 
     items = items or Request(settings, limits=UNLIMITED).batches()[0]
-    # Nobody's password goes along.
+    # Do not send passwords to the child.
     job = settings, accelerators, replace(config, device="cpu", auth=()), noise, items, torch.get_num_threads()
     with TemporaryFile() as answer, TemporaryFile() as said:
         code = _child(pickle.dumps(job), answer, said, stop)
@@ -79,17 +79,17 @@ def peak_resident(
 
 
 def peak_of_process() -> int:
-    """Return the most memory that this process has held resident since it began, in bytes.
+    """Return the peak resident memory of this process since its start, in bytes.
 
     Raises:
-        ComparerError: the system does not tell.
+        ComparerError: the system does not report it.
     """
     if sys.platform == "win32":
         import psutil
 
         return psutil.Process().memory_info().peak_wset
     if sys.platform == "linux":
-        # Not getrusage: there a child begins with the peak of the process that started it.
+        # Not getrusage: a child's value starts at the peak of its parent.
         if found := re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE):
             return int(found[1]) * 1024
         raise ComparerError(f"{_FAILED} this system does not tell it.")
@@ -111,10 +111,10 @@ def _child(job: bytes, answer, said, stop: Callable[[], bool]) -> int:  # noqa: 
         stdin=subprocess.PIPE,
         stdout=answer,
         stderr=said,
-        start_new_session=True,  # Ctrl-C is this process's to handle
+        start_new_session=True,  # only this process handles Ctrl-C
     ) as process:
         try:
-            # While the pipe is open the child lives; it breaks where the child is gone already.
+            # The child lives while the pipe is open; the pipe breaks if the child has already ended.
             with suppress(BrokenPipeError), process.stdin as pipe:
                 pipe.write(job)
                 pipe.flush()
@@ -132,10 +132,10 @@ def _child(job: bytes, answer, said, stop: Callable[[], bool]) -> int:  # noqa: 
 def _serve() -> None:
     """Be the child: read a job from the standard input, answer in JSON."""
     answer = os.dup(1)
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # keep library output out of the answer
     job = pickle.load(sys.stdin.buffer)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    with suppress(OSError):  # where there is such a file: out of memory, the system ends this process and no other
+    with suppress(OSError):  # Linux only: the OOM killer picks this process first
         Path("/proc/self/oom_score_adj").write_text("1000")
     try:
         result: dict = {"bytes": _call(*job)}
@@ -145,7 +145,7 @@ def _serve() -> None:
 
 
 def _end_with_parent() -> None:
-    os.read(0, 1)  # nothing comes: it returns when the other end is closed
+    os.read(0, 1)  # blocks until the parent closes its end
     os._exit(1)
 
 
@@ -184,17 +184,17 @@ def resident(
     stop: Callable[[], bool],
     tell: Callable[[str], None],
 ) -> None:
-    """Measure every arm's peak memory that is not known yet, each in a process of its own.
+    """Measure every arm's peak memory that is not known yet, each in its own process.
 
     Args:
-        comparison: gets what is found, and a remark where it could not be.
-        config: the installation's choices.
+        comparison: receives the results, and a remark for each failure.
+        config: the installation's configuration.
         skipped: arms that are not run.
-        stop: ends it when it returns true.
-        tell: is told of every arm when its turn comes.
+        stop: True ends the measurement.
+        tell: called with a status text before each arm.
 
     Raises:
-        Stopped: ``stop`` said so.
+        Stopped: ``stop`` returned True.
     """
     from comparer.engine.rss_probe import peak_resident
 

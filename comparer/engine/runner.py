@@ -1,4 +1,4 @@
-"""One run, from loading to the grid: every call in its order, and what is measured between and after them."""
+"""Execute one run, from loading to the grid: all calls in order, and the measurements between and after them."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ from comparer.runs.store import RunFolder
 
 
 class Run:
-    """A comparison being made, in a thread of its own."""
+    """A comparison in progress, in its own thread."""
 
     def __init__(
         self,
@@ -46,24 +46,24 @@ class Run:
         into: Path | None,
         hold: Callable[[Path], Any],
     ) -> None:
-        """Plan what is left to be made; arguments as ``compare``'s, and who holds a folder that is made."""
+        """Plan the remaining work; arguments as for ``compare``; ``hold`` locks a folder when it is created."""
         self.comparison, self.config, self.stop, self.emit = comparison, config, stop, emit
         self.checkpoint, self.checkpoints, self.into, self.hold = checkpoints[0], checkpoints, into, hold
-        self.folder = RunFolder(into) if into and comparison.shots else None  # made with the first picture
+        self.folder = RunFolder(into) if into and comparison.shots else None  # created with the first image
         self.pipes = PipelinePool(comparison.request, config, checkpoints)
         self.steps = self._marks(0)
         self._plan()
-        # What a run that goes on makes anew is dropped from its record with the first new call, and not before.
+        # Results that a resumed run generates again are dropped from the record with the first new call, not earlier.
         self.defer_write = bool(comparison.calls) and any(call.kind == TIMED for call in self.plan)
         self.failed = {failure.arm for failure in comparison.not_run}
         self.began = monotonic()
-        self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, of these denoising)
-        self.again: dict[str, list[Any]] = {}  # file of a baseline's shot -> pictures of its further runs
+        self.chosen_from: list[tuple[int, float, float]] = []  # (arm, seconds, denoising seconds)
+        self.again: dict[str, list[Any]] = {}  # file of a baseline shot -> images of its further runs
         self.traced: latents.Trace | None = None  # the baseline's
 
     @property
     def request(self) -> Request:
-        """Return what is asked for; the steps that take another arm's time are filled in on the way."""
+        """Return the request; steps matched to another arm's time are filled in during the run."""
         return self.comparison.request
 
     def _plan(self) -> None:
@@ -76,7 +76,7 @@ class Run:
         return samplers.callback_steps(settings.sampler, settings.steps, self.checkpoints[arm].family)
 
     def now(self) -> str:
-        """Say how far it is to those who wait: no prompt, for they may be strangers."""
+        """Return the progress as shown to waiting users, without prompts, since they may be strangers."""
         pictures = len(self.request.arms) * len(self.request.items())
         return f"{Path(self.request.settings.checkpoint).name}, {len(self.comparison.shots)} of {pictures} pictures"
 
@@ -101,13 +101,13 @@ class Run:
         self.comparison.remarks = caveats.remarks(first, self.request.settings) + caveats.moved(before, now, said)
 
     def run(self) -> None:
-        """Make everything; what is finished stays, however it ends."""
+        """Execute the run; finished images and calls are kept however the run ends."""
         self._load()
         self._count()
         try:
             self._calls()
             if not self.plan:
-                self._score()  # the process before ended after the last call
+                self._score()  # the previous process ended after the last call
             self._resident()
             self._distance()
             self.comparison.state = "finished" if self.comparison.shots else "failed"
@@ -120,11 +120,11 @@ class Run:
             raise
         finally:
             if self.defer_write and self.comparison.state != "finished":
-                self.folder = None  # nothing is new: the record stays as it was
+                self.folder = None  # nothing is new: the record stays unchanged
             if self.folder:
                 self.folder.save(self.comparison)
         if not self.folder:
-            return  # stopped before the first picture
+            return  # stopped before the first image
         grid = None
         if self.comparison.shots:
             from comparer.reporting.grid.draw import save_grid
@@ -169,7 +169,7 @@ class Run:
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
         if planned.kind == WARM_UP and self.device.startswith("cuda"):
-            empty()  # what other arms left reserved is not this one's
+            empty()  # do not count memory reserved by other arms
         text = describe_call(planned, self.request, len(self.comparison.batches))
         try:
             loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
@@ -180,7 +180,7 @@ class Run:
         steps, self.began = self._marks(planned.arm), monotonic()
         self.pace.begin(position, self.failed)
         self._progress(planned.kind, text, position)
-        self.emit.settled()  # nobody draws what happened before while this call is timed
+        self.emit.settled()  # no earlier event is rendered during a timed call
         make: Callable[..., Any] = trace if planned.kind == TRACE else generate
         try:
             output = make(
@@ -205,7 +205,7 @@ class Run:
             self.pace.ended(position, monotonic() - self.began)
             self._keep(planned, output)
             return
-        empty()  # outside the handler: the error's traceback held the call's tensors
+        empty()  # outside the handler, because the error's traceback holds the call's tensors
         self._seen()
 
     def _fail(self, arm: int, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""The schedule of a run: which calls it makes, and in which order. No torch."""
+"""The schedule of a run: which calls are made, and in which order. No torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from comparer.request.request import Request
 
 @dataclass(frozen=True)
 class Planned:
-    """A call to come.
+    """A planned call.
 
     Attributes:
-        arm: its arm.
-        items: its (prompt number, seed)s.
-        kind: what it is for: WARM_UP, CHOICE of the steps that take another arm's time, TIMED, AGAIN for the noise
-            floor, or TRACE of the latents.
-        batch, repeat: of a timed call, and the batch of one that is made again.
+        arm: position of the arm.
+        items: (prompt number, seed) of every image.
+        kind: WARM_UP, CHOICE (choose the steps that match another arm's time), TIMED, AGAIN (noise floor) or TRACE
+            (latents).
+        batch, repeat: batch and repeat of a timed call; for AGAIN, the batch that is generated again.
     """
 
     arm: int
@@ -32,18 +32,18 @@ TOLD = {
     AGAIN: "Once more, for the noise floor",
     TRACE: "Once more, for the latents",
 }
-CHOICES = 2  # calls of each arm that the steps are chosen from
+CHOICES = 2  # calls per arm from which the steps are chosen
 
 
 @dataclass(frozen=True)
 class RemainingWork:
-    """What is left of a run to be made.
+    """Remaining work of a run.
 
     Attributes:
-        batches: number -> (the arms that make it, its items).
-        again: number -> items of those that the baseline makes again for the noise floor.
-        traced: the arms whose latents are looked at, the baseline's besides.
-        items: those whose latents they are.
+        batches: number -> (arms that generate the batch, its items).
+        again: number -> items of the batches that the baseline generates again for the noise floor.
+        traced: arms whose latents are traced, in addition to the baseline's.
+        items: items whose latents are traced.
     """
 
     batches: Mapping[int, tuple[Sequence[int], list[tuple[int, int]]]]
@@ -53,7 +53,7 @@ class RemainingWork:
 
     @classmethod
     def of(cls, request: Request) -> "RemainingWork":
-        """Return all of a request."""
+        """Return the work of a whole request."""
         batches = dict(enumerate(request.batches()))
         again = batches if "noise-floor" in request.extras and request.repeats == 1 else {}
         traced = request.traced() if "divergence" in request.extras else []
@@ -65,13 +65,13 @@ def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[S
     """List every call of a run, warm-ups first.
 
     Args:
-        request: what is asked for.
-        left: what of it is to be made; all of it by default.
-        blocks: arms that take turns; those of one block all end before the next one begins. () for one of all.
+        request: the request to plan.
+        left: the remaining work; default: the whole request.
+        blocks: groups of arms that take turns; one block ends before the next begins. () for a single block.
     """
     left = left or RemainingWork.of(request)
     batches, arms = left.batches, sorted({arm for those, _ in left.batches.values() for arm in those})
-    # The first of every size.
+    # The first batch of every size.
     shapes = {len(items): items for _, items in reversed(batches.values())}.values()
     open_ = [arm for arm in arms if request.arms[arm].matches_time_of is not None and request.arms[arm].steps is None]
 
@@ -94,7 +94,7 @@ def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[S
     rounds = [(number, repeat) for number in batches for repeat in range(request.repeats)]
 
     def timed(of: Sequence[int]) -> list[Planned]:
-        # A B, B A, A B: a machine that slows down hurts all arms alike.
+        # A B, B A, A B: a machine that slows down affects all arms alike.
         return [
             Planned(arm, batches[number][1], TIMED, number, repeat)
             for turn, (number, repeat) in enumerate(rounds)
@@ -114,7 +114,7 @@ def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[S
 
 
 def describe_call(planned: Planned, request: Request, batches: int) -> str:
-    """Say what a call is, of so many batches: "DeepCache: call 2 of 3"."""
+    """Describe a call, given the number of batches: "DeepCache: call 2 of 3"."""
     name = request.arms[planned.arm].name
     if planned.kind != TIMED:
         return f"{TOLD[planned.kind]}: {name}"

@@ -1,4 +1,4 @@
-"""Between the timed calls: score the shots, and lay them beside the baseline's, from the files that people will see."""
+"""Score the shots between the timed calls and compare them with the baseline's, from the saved files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from comparer.results.records import Scorer
 
 
 def record(scorer: Any, prompts: tuple[str, ...]) -> Scorer:
-    """Say which CLIP scores, and which prompts it cuts; why none does, where that is what there is."""
+    """Return which CLIP model scores and which prompts it truncates, or why no scorer is available."""
     if isinstance(scorer, str):
         return Scorer(why_not=scorer)
     cut = tuple(number for number, prompt in enumerate(prompts) if scorer.truncates(prompt))
@@ -19,20 +19,20 @@ def record(scorer: Any, prompts: tuple[str, ...]) -> Scorer:
 
 
 def not_available(settings: Settings, scorer: Any) -> tuple[str, ...]:
-    """Say in a sentence each what of the likeness of two pictures cannot be had here, and what would bring it."""
+    """List similarity metrics that are unavailable here and how to enable each."""
     from comparer.metrics import similarity
 
     return tuple(similarity.not_available(settings.width, settings.height, scorer).values())
 
 
 def score(comparison: Comparison, folder: Path, scorer: Any, again: dict[str, list[Any]]) -> None:
-    """Score every shot that has no score yet, and measure how alike it and the baseline's are.
+    """Score every shot without a score, and measure its similarity to the baseline's.
 
     Args:
-        comparison: whose shots.
-        folder: where the shots' files are.
+        comparison: the comparison whose shots are scored.
+        folder: folder of the shots' files.
         scorer: a ``ClipScorer``, or None.
-        again: file of a baseline's shot -> pictures of its further runs, which are laid beside it and forgotten.
+        again: file of a baseline shot -> images of its further runs, which are compared with that shot and dropped.
     """
     from comparer.metrics.similarity import opened, similarity
 
@@ -53,7 +53,7 @@ def score(comparison: Comparison, folder: Path, scorer: Any, again: dict[str, li
 
 
 def distance(comparison: Comparison, folder: Path, scorer: Any) -> Mean | None:
-    """Measure how much the baseline's pictures of one prompt differ from seed to seed; None with one seed."""
+    """Measure how much the baseline's images of one prompt differ between seeds; None with one seed."""
     from comparer.metrics.reference_scale import seed_distance
 
     by_prompt: dict[int, list[Path]] = {}

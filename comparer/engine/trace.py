@@ -17,7 +17,7 @@ def trace(
     on_step: Callable[[int], None] = lambda step: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Trace:
-    """Make one batch's pictures once more and keep its latents after each step; its times mean nothing.
+    """Generate one batch again and record its latents after each step; its times are not meaningful.
 
     Arguments and errors as for ``generate``.
     """

@@ -1,1 +1,1 @@
-"""Pipelines: ``loader.load`` builds a checkpoint's pipeline on a device, keeps it and frees it."""
+"""Pipelines: ``loader.load`` builds a checkpoint's pipeline on a device, caches it and frees it."""

@@ -1,4 +1,4 @@
-"""Assemble a pipeline from its components: each from the weights that were chosen, shared where they are equal."""
+"""Assemble a pipeline from its components, each with its chosen weights; equal components are shared."""
 
 import json
 from collections import Counter
@@ -23,14 +23,14 @@ _ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "samp
 
 @dataclass(frozen=True)
 class Component:
-    """A component on its device, what it holds, and where from.
+    """A component on its device, with its contents and source.
 
     Attributes:
-        module: diffusers' or transformers'.
-        filled: what it holds.
-        source: its weights.
-        state: of its files, as ``read.state`` says.
-        plain: whether nothing was added to it or drawn at random.
+        module: the diffusers or transformers module.
+        filled: the loaded weights.
+        source: where the weights come from.
+        state: state of the files, as returned by ``read.state``.
+        plain: whether no LoRA was added and no tensor was randomly initialised.
     """
 
     module: Any
@@ -42,7 +42,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A diffusers pipeline, its components by name, its scheduler's configuration, and why it predicts what it does."""
+    """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type."""
 
     pipe: Any
     components: dict[str, Component]
@@ -54,9 +54,9 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     """Build a pipeline on the CPU.
 
     Args:
-        checkpoint: what of.
-        dtype: torch's name.
-        others: the components of pipelines of the same device, which are shared where they hold the same.
+        checkpoint: the checkpoint to load.
+        dtype: name of the torch dtype.
+        others: components of pipelines on the same device, shared if they hold the same weights.
 
     Raises:
         ComparerError: files are damaged or refused, tensors are missing, or a LoRA does not fit.
@@ -70,10 +70,10 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
         for name, source in sources(checkpoint).items()
     }
     extra: dict[str, Any] = {}
-    if family.checker:  # a black picture would spoil the pair; only these pipelines know the component
+    if family.checker:  # a black image would spoil the pair; only these pipelines have the component
         extra = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
     if family.name == "sdxl":
-        extra["add_watermarker"] = False  # it would write into the pixels wherever its package happens to be
+        extra["add_watermarker"] = False  # would write into the pixels if its package is installed
     modules = {name: component.module for name, component in made.items()}
     builtin = base_configs.CONFIGS in frame.parents
     if builtin:
@@ -117,20 +117,20 @@ def _config(module: Any) -> dict[str, Any]:
 
 
 def configuration(module: Any) -> str:
-    """Return what a module's configuration says of how it computes, as text: without names, versions and dtypes."""
+    """Return the part of a module's config that affects its output, as text, without names, versions and dtypes."""
     told = {key: value for key, value in _config(module).items() if not key.startswith("_") and key not in _ABOUT}
     return json.dumps(told, sort_keys=True, default=str)
 
 
 def same(one: Filled, other: Filled) -> bool:
-    """Say whether two components hold the same values under the same names, in the same dtype."""
+    """Return whether two components hold the same values under the same names, in the same dtype."""
     return (one.class_name, one.dtype, one.named) == (other.class_name, other.dtype, other.named)
 
 
 def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> None:
     """Add a LoRA to the weights themselves, as ``fuse_lora`` does; accelerators then see a plain module."""
     lora = seen(file, checkpoint.within).lora
-    assert lora is not None  # it was looked at when it was found
+    assert lora is not None  # checked when it was found
     asked = sum(count for counted in lora.ranks.values() for count in counted.values())
     if not hasattr(pipe, "load_lora_weights"):
         raise ComparerError(f"diffusers adds no LoRA to a {checkpoint.family.title}.")
@@ -161,16 +161,16 @@ def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> N
 
 
 def fresh(components: dict[str, Component], others: Iterable[dict[str, Component]]) -> dict[str, Component]:
-    """Return the components whose modules none of the others have."""
+    """Return the components whose modules are in none of the others."""
     taken = {id(each.module) for other in others for each in other.values()}
     return {name: each for name, each in components.items() if id(each.module) not in taken}
 
 
 def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, Any]:
-    """Return the weights card for ``run.json``: every file with its SHA-256, every component with what it holds.
+    """Return the weights card for ``run.json``: every file with its SHA-256, every component with its contents.
 
     Args:
-        checkpoint: what was loaded.
+        checkpoint: the loaded checkpoint.
         built: its pipeline.
         hashes: a ``fingerprint.Hashes``.
     """

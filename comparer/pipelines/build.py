@@ -1,7 +1,7 @@
-"""Build one component of a pipeline from its weights, tensor by tensor, and say exactly what it then holds.
+"""Build one component of a pipeline from its weights, tensor by tensor, and record exactly what was loaded.
 
-diffusers' and transformers' own loaders fill what is missing with random numbers and go on; here every tensor that a
-module has and the files lack, or have in another shape, is counted, and is an error unless it was allowed.
+The loaders of diffusers and transformers fill missing tensors with random numbers and continue. Here, every tensor
+of the module that is missing from the files or has another shape is counted, and is an error unless allowed.
 """
 
 from dataclasses import asdict, dataclass, field, replace
@@ -16,7 +16,7 @@ from comparer.checkpoints.sources import Source
 from comparer.errors import Incomplete
 from comparer.text import quote
 
-NAMED = 3  # tensors that are named where many could be
+NAMED = 3  # maximum number of tensors named in a list
 
 
 @dataclass(frozen=True)
@@ -24,23 +24,23 @@ class Filled:
     """A component as it was loaded.
 
     Attributes:
-        component: as ``unet``.
-        class_name: of the module.
-        source: the file and the dictionary's key, relative to the checkpoint.
-        half: "ema", "raw", or "" where nothing says which.
-        how: how that was recognised.
-        stripped: prefixes of training wrappers that were taken off its names.
-        why: why these weights.
-        parameters: numbers in all of its tensors.
-        stored: numbers by stored dtype.
-        dtype: that it runs in.
-        fingerprint: of the values as loaded.
-        named: of the values under their names.
-        health: of the values as loaded.
+        component: name of the component, e.g. ``unet``.
+        class_name: class of the module.
+        source: file and dictionary key, relative to the checkpoint.
+        half: "ema", "raw", or "" if unknown.
+        how: how EMA or raw was recognised.
+        stripped: prefixes of training wrappers that were removed from the tensor names.
+        why: why these weights were chosen.
+        parameters: number of values in all tensors.
+        stored: number of values by stored dtype.
+        dtype: dtype the component runs in.
+        fingerprint: fingerprint of the values as loaded.
+        named: fingerprint of the values with their names.
+        health: health of the values as loaded.
         missing: tensors of the module that the files lack.
         unexpected: tensors of the files that the module lacks.
-        misshaped: tensors of both, with another shape.
-        files: that it was read from.
+        misshaped: tensors of both, with different shapes.
+        files: files the component was read from.
     """
 
     component: str
@@ -62,24 +62,24 @@ class Filled:
     files: tuple[str, ...] = field(default=(), compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what ``run.json`` says of it."""
+        """Return the entry for ``run.json``."""
         return asdict(self) | {"health": asdict(self.health) | {"sound": self.health.sound}}
 
 
 def build(source: Source, class_name: str, dtype: str, incomplete: bool = False) -> tuple[Any, Filled]:
-    """Build a component and fill it.
+    """Build a component and load its weights.
 
     Args:
-        source: its weights.
-        class_name: as the pipeline's index names it.
-        dtype: torch's name; layers that the class keeps in float32 are in float32.
-        incomplete: fill what is missing with random values of seed 0 instead of refusing.
+        source: the component's weights.
+        class_name: class name as in the pipeline's index.
+        dtype: name of the torch dtype; layers that the class keeps in float32 stay in float32.
+        incomplete: fill missing tensors with random values of seed 0 instead of raising.
 
     Returns:
-        The module on the CPU, for inference, and what it holds.
+        The module on the CPU, in inference mode, and a record of what was loaded.
 
     Raises:
-        ComparerError: a file cannot be read, or tensors are missing or of another shape.
+        ComparerError: a file cannot be read, or tensors are missing or have another shape.
     """
     import torch
 
@@ -125,7 +125,7 @@ def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
     # T5's own rule: these layers overflow in float16.
     whole = dtype == "float16" and any(part in name.split(".") for part in kept)
     wanted = torch.float32 if whole else getattr(torch, dtype)
-    # A copy of its own: what is mapped would change with the file.
+    # Copy: a memory-mapped tensor would change with the file.
     return value.to(wanted, copy=True).contiguous()
 
 
@@ -143,7 +143,7 @@ def _told(source: Source, fit: convert.Fit) -> str:
 
 
 def refill(filled: Filled, module: Any) -> Filled:
-    """Return what a component holds after its values were changed, by a LoRA say."""
+    """Update the record of a component after its values were changed, e.g. by a LoRA."""
     health, digests = Health(), {}
     for name, value in module.state_dict().items():
         digests[name] = digest(name, value.cpu())

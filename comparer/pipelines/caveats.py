@@ -1,4 +1,4 @@
-"""What a model does with a request that its user would not expect: said once, beside the figures."""
+"""Unexpected effects of a request on a model, listed once with the figures."""
 
 import inspect
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ MOVED = "Gone on with under other conditions than it began"
 
 
 def remarks(loaded: Loaded, settings: Any) -> list[str]:
-    """Say which words the model does not read, and at which size it really works.
+    """List the words that the model does not read, and the size it actually works at.
 
     Args:
-        loaded: the pipeline; its tokenizers are asked.
+        loaded: the pipeline, whose tokenizers are used.
         settings: the request's ``Settings``.
     """
     family, said = loaded.checkpoint.family, []
@@ -41,9 +41,9 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
 
 
 def moved(before: dict, now: dict, said: Sequence[str] = ()) -> list[str]:
-    """Say where a run goes on elsewhere than it began: other device, dtype, threads or versions; [] where nowhere.
+    """List how the conditions of a resumed run differ: device, dtype, threads or versions; [] if they are equal.
 
-    What was ``said`` of that before stays said.
+    Earlier remarks of this kind in ``said`` are kept.
 
     >>> moved({"device": "cpu", "versions": {"torch": "2.6"}}, {"device": "cuda:0", "versions": {"torch": "2.6"}})
     ['Gone on with under other conditions than it began: device cuda:0, before cpu.']
@@ -57,21 +57,21 @@ def moved(before: dict, now: dict, said: Sequence[str] = ()) -> list[str]:
 
 
 def unread(tokenizer: Any, text: str, context: int) -> str:
-    """Return the end of a text that a tokenizer cuts off at ``context`` tokens, "" where it reads all."""
+    """Return the end of a text that a tokenizer truncates at ``context`` tokens, "" if it reads everything."""
     read = tokenizer(text, return_offsets_mapping=True, verbose=False)
     if len(read.input_ids) <= context:
         return ""
-    first, _ = read["offset_mapping"][context - 1]  # the last token that is read ends the text
+    first, _ = read["offset_mapping"][context - 1]  # the last token of the context ends the text
     return text[first:].strip()
 
 
 def binned(sample_size: int, width: int, height: int) -> tuple[int, int]:
-    """Return (width, height) of the bin in which PixArt's pipeline makes a picture of this size.
+    """Return (width, height) of the bin in which PixArt's pipeline generates an image of this size.
 
     Args:
-        sample_size: of the transformer's configuration: its native size in latent pixels.
-        width: what is asked for, in pixels.
-        height: the same.
+        sample_size: native size in latent pixels, from the transformer's config.
+        width: requested width in pixels.
+        height: requested height in pixels.
     """
     from diffusers.image_processor import PixArtImageProcessor
     from diffusers.pipelines.pixart_alpha import pipeline_pixart_alpha as alpha

@@ -7,7 +7,7 @@ from comparer.errors import ComparerError
 
 
 def empty() -> None:
-    """Give back the memory that nothing refers to any more."""
+    """Free unreferenced memory."""
     gc.collect()
     import torch
 
@@ -38,9 +38,9 @@ def choose_device(wanted: str = "auto") -> tuple[str, str]:
 
 
 def choose_dtype(checkpoint: Checkpoint, device: str, wanted: str = "auto") -> tuple[str, str]:
-    """Return the torch dtype's name and why: full precision on a CPU, the family's half on a GPU.
+    """Return the torch dtype's name and why it was chosen: float32 on a CPU, the family's half precision on a GPU.
 
-    T5 keeps the layers that overflow in float16 in float32, as transformers loads it.
+    T5 layers that overflow in float16 stay in float32, as in transformers.
     """
     import torch
 

@@ -8,7 +8,7 @@ from comparer.pipelines.loader import Loaded
 
 @cache
 def commit() -> str:
-    """Return the commit of this program, "+" behind it where files differ from it; "" without git or a checkout."""
+    """Return the git commit of this program, with "+" appended if files differ; "" without git or a checkout."""
     import subprocess
 
     told = ["git", "-C", str(Path(__file__).parents[2]), "describe", "--always", "--dirty=+", "--exclude=*"]
@@ -19,12 +19,12 @@ def commit() -> str:
 
 
 def processor() -> str:
-    """Name the CPU, on which the last bits of a picture may depend."""
+    """Return the CPU's name; the last bits of an image may depend on the CPU."""
     import platform
 
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         lines = []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor() or platform.machine()

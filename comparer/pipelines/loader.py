@@ -1,4 +1,4 @@
-"""Load a checkpoint's pipeline, keep it, free it. Its weights serve every arm."""
+"""Load, cache and free checkpoint pipelines. One copy of the weights serves every arm."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from comparer.pipelines.memory import out_of_memory, remedies
 
 @dataclass(frozen=True)
 class Loaded:
-    """A pipeline on its device, with the choices that were made for it and why."""
+    """A pipeline on its device, with the choices that were made for it and their reasons."""
 
     checkpoint: Checkpoint
     pipe: Any
@@ -25,12 +25,12 @@ class Loaded:
     dtype_reason: str
     offload: str
     vae: str
-    files: tuple = ()  # as ``read.state`` says: a folder whose files were replaced is loaded anew
+    files: tuple = ()  # as returned by ``read.state``: a folder whose files were replaced is loaded again
     built: Any = None  # assemble.Assembled
 
     @property
     def components(self) -> dict[str, Any]:
-        """Its ``assemble.Component``s by name."""
+        """Return the ``assemble.Component`` objects by name."""
         return self.built.components if self.built else {}
 
 
@@ -38,18 +38,18 @@ _kept: list[Loaded] = []
 
 
 def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()) -> Loaded:
-    """Load a checkpoint, or return it if it is kept; the longest unused is freed before another is loaded.
+    """Load a checkpoint, or return the cached pipeline; the least recently used is freed before another is loaded.
 
-    Components that hold the same are shared with the pipelines that are kept, unless weights wait in main memory.
+    Equal components are shared with the cached pipelines, unless weights are offloaded to main memory.
 
     Args:
-        checkpoint: what to load.
-        config: the installation's choices.
-        beside: pipelines that stay.
+        checkpoint: the checkpoint to load.
+        config: the installation's configuration.
+        beside: pipelines that must stay loaded.
 
     Raises:
-        ComparerError: the device is not there or cannot do what the installation asks of it, diffusers cannot
-            load the folder, or the memory does not suffice.
+        ComparerError: the device does not exist or does not support the configuration, diffusers cannot load the
+            folder, or there is not enough memory.
     """
     prepare(scorer=False)
     device, reason = choose_device(config.device)
@@ -99,7 +99,7 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
         _kept.append(loaded)
         return loaded
     del pipe, built
-    empty()  # outside the handler: the error's traceback held what had been loaded
+    empty()  # outside the handler, because the error's traceback holds what was loaded
     raise failure
 
 
@@ -134,12 +134,12 @@ def _from_files(checkpoint: Checkpoint, dtype: str, device: str, config: Config)
 
 
 def trim(most: int, first: Loaded | None = None) -> None:
-    """Let the longest unused go until so many are kept; ``first`` goes last."""
+    """Free the least recently used pipelines until ``most`` are cached; ``first`` is freed last."""
     _kept.sort(key=lambda kept: kept is first)
     _evict(most, ())
 
 
 def free() -> None:
-    """Let every kept pipeline go, and its memory with it."""
+    """Free every cached pipeline and its memory."""
     _kept.clear()
     empty()

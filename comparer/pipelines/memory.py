@@ -1,4 +1,4 @@
-"""Peak memory of one call, where the device counts it; and what to say when it does not suffice."""
+"""Peak memory of one call, if the device counts it; error texts for out of memory."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ UNITS = {"": 1, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
 
 
 def reset_peak(device: str) -> None:
-    """Forget the peak so far; nothing to forget without CUDA."""
+    """Reset the peak counter; a no-op without CUDA."""
     if device.startswith("cuda"):
         import torch
 
@@ -26,10 +26,10 @@ def peak(device: str) -> int | None:
 
 
 def reserved(device: str) -> int | None:
-    """Return the peak of bytes that torch's allocator had taken from the GPU since ``reset_peak``; None without CUDA.
+    """Return the peak of bytes that torch's allocator reserved on the GPU since ``reset_peak``; None without CUDA.
 
-    It is what other programs cannot have: ``peak`` and what is kept for later or lost between blocks. What an earlier
-    call left there counts unless ``pipelines.empty`` came between. The driver's own part is in neither figure.
+    This memory is unavailable to other programs: ``peak`` plus cached and fragmented blocks. What an earlier call left
+    reserved counts unless ``device.empty`` was called in between. The driver's own memory is in neither figure.
     """
     if not device.startswith("cuda"):
         return None
@@ -39,7 +39,7 @@ def reserved(device: str) -> int | None:
 
 
 def free(device: str) -> int:
-    """Return the bytes that are free on a device; on the CPU, and where the device does not tell, of main memory."""
+    """Return the free bytes of a device; of main memory for the CPU and for devices that do not report it."""
     if device.startswith("cuda"):
         import torch
 
@@ -50,10 +50,10 @@ def free(device: str) -> int:
 
 
 def out_of_memory(error: BaseException, device: str) -> str | None:
-    """Say "out of memory (needed about 9.1 GB of 8.0)" if that is what the error means; None otherwise.
+    """Return "out of memory (needed about 9.1 GB of 8.0)" if the error means that; None otherwise.
 
-    Needed is what this process held when the request failed and what it asked for then: the least that would
-    have been enough to get past this point. GB are 2³⁰ bytes.
+    The needed memory is what this process held when the request failed plus the size of that request: a lower
+    bound to get past this point. GB are 2³⁰ bytes.
     """
     import torch
 
@@ -79,7 +79,7 @@ def _held(device: str) -> tuple[int, int]:
 
 
 def remedies(config: Config, device: str, settings: Any = None) -> str:
-    """List what would need less memory, of what this installation and these settings leave open."""
+    """List changes that would need less memory, among those that this installation and these settings leave open."""
     found = []
     if settings is not None and settings.batch_size > 1:
         found.append("a smaller batch")

@@ -1,1 +1,1 @@
-"""Requests: ``request.Request``, built from typed values (``build``) or from a file (``restore``)."""
+"""Requests: ``request.Request``, built from typed values (``build``) or restored from a file (``restore``)."""

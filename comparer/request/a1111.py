@@ -1,4 +1,4 @@
-"""What another program's settings ask for here: samplers and models by the names that A1111 gives them. No torch."""
+"""Map A1111 settings, with A1111's sampler and model names, onto a Request. No torch."""
 
 import re
 from collections.abc import Callable
@@ -21,24 +21,24 @@ from comparer.request.request import Arm, Request, Settings
 from comparer.text import quote
 
 LORA = re.compile(r"<lora:([^:<>]+):(-?\d+(?:\.\d+)?)[^<>]*>", re.IGNORECASE)
-# The files that everybody has of models in the catalogue.
+# Common file names of catalogue models.
 PUBLISHED = {"v1-5-pruned-emaonly": "sd-1.5", "v2-1_768-ema-pruned": "sd-2.1", "sd_xl_base_1.0": "sdxl"}
-PLAIN = ("", "automatic", "normal", "uniform")  # schedules of noise that are the sampler's own
+PLAIN = ("", "automatic", "normal", "uniform")  # noise schedules that are the sampler's default
 READ = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "Model hash", "VAE", "Accelerator",
         "Weights")  # fmt: skip
-# Says nothing of how the picture was made, or says it a second time.
+# Pairs that do not describe how the image was made, or repeat another pair.
 SILENT = re.compile(r".*\bhash(es)?|Version|User|Created Date|Civitai .*", re.IGNORECASE)
 
 
 def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
-    """Build a request of a baseline alone; whatever has no place in it is named.
+    """Build a request with only a baseline; list settings that have no equivalent.
 
     Args:
-        found: what the other program wrote.
-        config: which checkpoints are here.
+        found: the settings of the other program.
+        config: the available checkpoints.
 
     Returns:
-        the request, without limits, and a sentence for everything that is left out.
+        the request, without limits, and one sentence per setting that is left out.
 
     Raises:
         ComparerError: there is no prompt.
@@ -49,7 +49,7 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
     checkpoint = _checkpoint(pairs, config, missing)
     try:
         model = resolve(checkpoint, config).model
-    except ComparerError:  # it is said elsewhere
+    except ComparerError:  # reported elsewhere
         model = CATALOG.get(checkpoint, CATALOG["demo"])
     settings = Settings((prompt,), checkpoint, found.negative_prompt, model.sampler, model.steps, model.guidance,
                         model.size, model.size)  # fmt: skip
@@ -95,17 +95,17 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
 
 
 def sampler(name: str, schedule: str = "") -> str:
-    """Return our name of a sampler that A1111 names, with its schedule of noise where that is apart.
+    """Return the local name of an A1111 sampler, with its noise schedule if given separately.
 
     Raises:
-        ComparerError: there is none here.
+        ComparerError: no such sampler is available.
 
     >>> sampler("DPM++ 2M", "Karras"), sampler("DPM++ 2M", "Automatic"), sampler("PLMS"), sampler("euler A")
     ('DPM++ 2M Karras', 'DPM++ 2M Karras', 'PNDM', 'Euler a')
     """
     name, schedule = name.strip(), schedule.strip().lower()
     if schedule == "automatic" and name.lower() == "dpm++ 2m":
-        schedule = "karras"  # what its web UI takes for this one
+        schedule = "karras"  # A1111's automatic choice for this sampler
     full = {"PLMS": "PNDM"}.get(name, name)
     if schedule not in PLAIN and not full.lower().endswith(f" {schedule}"):
         full = f"{full} {schedule.capitalize()}"

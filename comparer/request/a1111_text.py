@@ -1,6 +1,6 @@
-"""Read the ``parameters`` text that A1111's web UI, Forge and others write into their pictures.
+"""Parse the ``parameters`` text that A1111's web UI, Forge and others write into their images.
 
-The prompt, the lines from ``Negative prompt:`` on, and a last line of ``Name: value`` pairs, as in
+The text is the prompt, the lines from ``Negative prompt:`` on, and a last line of ``Name: value`` pairs, as in
 ``modules/infotext_utils.py`` of AUTOMATIC1111/stable-diffusion-webui.
 """
 
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from comparer.request.png_write import NEGATIVE
 
 LONGEST = 1 << 20  # characters
-# A1111's own, with bounds, so that no text takes long.
+# A1111's own pattern, with bounds to limit the parsing time.
 PAIR = re.compile(r'\s*(\w[\w \-/]{0,60}):\s*("(?:\\.|[^\\"]){1,2000}"|[^,]*)(?:,|$)')
 
 
 @dataclass(frozen=True)
 class Parameters:
-    """What such a text says: its prompts, each on one line, and the pairs as they are written."""
+    """Parsed parameters: the prompts, each on one line, and the pairs as written."""
 
     prompt: str
     negative_prompt: str
@@ -25,7 +25,7 @@ class Parameters:
 
 
 def read(text: str) -> Parameters | None:
-    """Read a text; None where it has no steps or more than 2²⁰ characters, and so is none of these.
+    """Parse a text; None if it has no steps or more than 2²⁰ characters, and so is not of this format.
 
     >>> read("a cat\\nNegative prompt: blurry\\nSteps: 20, Sampler: Euler a, Size: 512x768")
     Parameters(prompt='a cat', negative_prompt='blurry', pairs={'Steps': '20', 'Sampler': 'Euler a', 'Size': '512x768'})

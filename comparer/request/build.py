@@ -1,4 +1,4 @@
-"""The one door: what a person typed on the page, in the API or on the command line becomes a Request."""
+"""Build a Request from values typed on the page, in the API or on the command line."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -42,38 +42,38 @@ def build_request(
     scorer: str | None = "",
     variants: Sequence[str] = (),
 ) -> Request:
-    """Build a request; None stands for the checkpoint's own default.
+    """Build and validate a request; None selects the checkpoint's own default.
 
     Args:
         config: folders and limits.
-        prompt: one prompt a line.
-        checkpoint: a name of the catalogue or a local one, and which weights of it, as ``weights.parse`` reads it.
-        accelerators: one arm each, as text ("DeepCache(interval=3)+T-GATE"; parameters that are not given take what
-            is usual for the checkpoint's family and the steps) or as a built stack; DeepCache by default. Beside
-            variants one at most, which is on every arm; none by default.
+        prompt: one prompt per line.
+        checkpoint: a catalogue or local name, optionally with a selection of weights, as parsed by ``spec.parse``.
+        accelerators: one arm each, as text ("DeepCache(interval=3)+T-GATE"; omitted parameters take the usual values
+            for the checkpoint's family and the steps) or as a built stack; default: DeepCache. With variants, at most
+            one, which is applied to every arm; default: none.
         negative_prompt: shared by all prompts.
         sampler: a name of ``models.samplers``.
         steps: denoising steps.
         guidance: guidance scale.
         size: "512", "512x768" or (width, height) in pixels.
-        seeds: as ``parse_seeds`` reads them.
-        batch_size: pictures a call.
-        warmups: untimed calls an arm.
+        seeds: as parsed by ``parse_seeds``.
+        batch_size: images per call.
+        warmups: untimed calls per arm.
         noise: "cpu" or "device".
         guidance_rescale: 0 to 1.
-        repeats: timed calls of every batch.
-        also: names of ``request.ALSO``, to be measured besides.
-        scorer: as ``scores.scorers.choose`` takes it; None and "" are the checkpoint's own.
-        variants: one arm each, with other weights than the baseline's: another checkpoint, or what is changed in
-            the baseline's, as ``weights.parse`` reads it.
+        repeats: timed calls per batch.
+        also: optional measurements, names of ``request.EXTRA_MEASUREMENTS``.
+        scorer: as for ``scorers.choose``; None and "" select the checkpoint's own.
+        variants: one arm each, with other weights than the baseline's: another checkpoint, or changes to the
+            baseline's, as parsed by ``spec.parse``.
 
     Raises:
-        ComparerError: something is not allowed; one sentence says what, and what is.
+        ComparerError: a value is not allowed; one sentence names the value and what is allowed.
     """
     texts = {"Prompt": prompt, "Checkpoint": checkpoint, "Negative prompt": negative_prompt, "Sampler": sampler}
     texts["Scorer"] = scorer
     for name, text in texts.items():
-        # gradio takes {"path": ...} in an answer for a file to serve: nothing but text may come back in a record.
+        # gradio serves any {"path": ...} in a response as a file, so only text may be stored in a record.
         if text is not None and not isinstance(text, str):
             raise ComparerError(f"{name} is not text.")
     variants = [variants] if isinstance(variants, str) and variants else variants or []
@@ -98,7 +98,7 @@ def build_request(
     steps = model.steps if steps is None else _whole(steps)
 
     def usual(kind: type[Accelerator]) -> dict[str, Any]:
-        return kind.usual(model.family, steps) if isinstance(steps, int) else {}  # else it is refused below
+        return kind.usual(model.family, steps) if isinstance(steps, int) else {}  # otherwise refused below
 
     built = [a if isinstance(a, tuple) else parse_stack(a, usual) for a in accelerators]
     settings = Settings(
@@ -132,15 +132,15 @@ def build_request(
 
 
 def with_arm(config: Config, request: Request, text: str) -> Request:
-    """Return a request with one more arm: accelerators as text, or other weights where checkpoints are compared.
+    """Append an arm to a request: accelerators as text, or other weights if the request compares checkpoints.
 
     Args:
         config: folders and limits.
-        request: an earlier one, of a run that is to go on.
-        text: "ToMe(ratio=0.5)", "DeepCache+T-GATE", or "weights=raw", as ``ask`` reads them.
+        request: the request of a run to be resumed.
+        text: "ToMe(ratio=0.5)", "DeepCache+T-GATE", or "weights=raw", as for ``build_request``.
 
     Raises:
-        ComparerError: something is not allowed; one sentence says what, and what is.
+        ComparerError: a value is not allowed; one sentence names the value and what is allowed.
     """
     settings = request.settings
     if not text or not text.strip():

@@ -1,4 +1,4 @@
-"""What runs with what: every accelerator and stack × family × sampler order × guidance, asked of the rules."""
+"""Compatibility matrix: every accelerator and stack × family × sampler order × guidance, checked by the rules."""
 
 from dataclasses import dataclass, replace
 from itertools import chain, combinations
@@ -26,7 +26,7 @@ MODELS = {
 
 @dataclass(frozen=True)
 class Cell:
-    """One answer: this stack for this family, sampler and guidance; ``reason`` is None where it works."""
+    """One cell: a stack for a family, sampler and guidance; ``reason`` is None if the stack is supported."""
 
     accelerators: tuple[Accelerator, ...]
     family: str
@@ -35,9 +35,9 @@ class Cell:
 
 
 def stacks(family: str, steps: int) -> list[tuple[Accelerator, ...]]:
-    """List every accelerator and every stack with usual parameters.
+    """List every accelerator and every stack, with their usual parameters.
 
-    Where an accelerator's defaults are other ones beside others, the stack with its defaults alone is listed too.
+    If an accelerator's defaults differ inside a stack, the stack with the stand-alone defaults is listed, too.
     """
     found: list[tuple[Accelerator, ...]] = []
     for size in range(1, len(REGISTRY) + 1):
@@ -51,12 +51,12 @@ def stacks(family: str, steps: int) -> list[tuple[Accelerator, ...]]:
 
 
 def cells(family: str, denoiser: dict, settings: Settings) -> list[Cell]:
-    """Ask the rules about every stack under every condition.
+    """Check every stack under every condition.
 
     Args:
-        family: a name of ``catalog.FAMILIES``.
-        denoiser: its denoiser's configuration.
-        settings: what is asked about; 4 steps or more. Its sampler and guidance are those of the conditions.
+        family: a key of ``FAMILIES``.
+        denoiser: the config of the family's denoiser.
+        settings: 4 steps or more; the conditions replace its sampler and guidance.
     """
     asked = [Request(replace(settings, sampler=sampler, guidance=guidance)) for sampler, guidance in CONDITIONS]
     return [
@@ -67,17 +67,17 @@ def cells(family: str, denoiser: dict, settings: Settings) -> list[Cell]:
 
 
 def published(family: str) -> list[Cell]:
-    """Return the cells of the family's published model at its own size, 25 steps."""
+    """Return the cells of the family's published model at its native size, 25 steps."""
     size = CATALOG[MODELS[family]].size
     _, denoiser = native_config(MODELS[family])
     return cells(family, denoiser, Settings(prompts=("a",), steps=25, width=size, height=size))
 
 
 def text() -> str:
-    """Write the matrix, 25 steps, with every reason below it; stacks of three that serve nobody are left out."""
+    """Format the matrix for 25 steps, with all reasons below; stacks of three without any support are omitted."""
     columns = [published(family) for family in FAMILIES]
     letters: dict[str | None, str] = {None: "+"}
-    rows: dict[tuple, list[str]] = {}  # a stack that differs in parameters alone is said only where they matter
+    rows: dict[tuple, list[str]] = {}  # a stack that differs only in parameters is listed only if its marks differ
     for start in range(0, len(columns[0]), len(CONDITIONS)):
         accelerators = columns[0][start].accelerators
         reasons = [[cell.reason for cell in column[start : start + len(CONDITIONS)]] for column in columns]

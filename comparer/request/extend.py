@@ -6,17 +6,17 @@ from comparer.request.request import EQUAL_TIME, Arm, Request, fewer
 
 
 def extended(request: Request, seeds: int) -> Request:
-    """Return the request with so many seeds more, counted on from its largest."""
+    """Add ``seeds`` more seeds to the request, counting up from its largest."""
     known = request.settings.seeds
     after = range(max(known) + 1, max(known) + 1 + seeds)
     return replace(request, settings=replace(request.settings, seeds=(*known, *after)))
 
 
 def append_arm(request: Request, arm: Arm) -> Request:
-    """Return the request with one more arm behind the others; the baseline with fewer steps beside it, if others have.
+    """Append an arm to the request, with its equal-time baseline if the request has that measurement.
 
     Raises:
-        ComparerError: the request may not have this arm.
+        ComparerError: the request cannot have this arm.
     """
     arms = [*request.arms, arm]
     if EQUAL_TIME in request.wanted() and arm.accelerators:

@@ -1,4 +1,4 @@
-"""What people type, read: prompts, seeds, sizes."""
+"""Parse typed prompts, seeds and sizes."""
 
 import random
 import re
@@ -9,19 +9,19 @@ from comparer.text import quote
 
 
 def parse_prompts(text: str) -> tuple[str, ...]:
-    """Read one prompt a line; blank lines are left out."""
+    """Parse one prompt per line; blank lines are skipped."""
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
 def read_prompts(path: Path, limit: int = 2**20) -> str:
-    """Read a file of prompts, one a line, in UTF-8.
+    """Read a file of prompts, one per line, in UTF-8.
 
     Args:
         path: the file.
-        limit: bytes that it may have.
+        limit: maximum size in bytes.
 
     Raises:
-        ComparerError: it cannot be read, is too large, is not text, or holds no prompt.
+        ComparerError: the file cannot be read, is too large, is not text, or contains no prompt.
     """
     name = f"'{quote(path.name)}'"
     try:
@@ -40,10 +40,10 @@ def read_prompts(path: Path, limit: int = 2**20) -> str:
 
 
 def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
-    """Read seeds: ``7``, a list ``1,2,3``, a range ``1-8``, or ``-1`` for a random one.
+    """Parse seeds: ``7``, a list ``1,2,3``, a range ``1-8``, or ``-1`` for a random one.
 
     Raises:
-        ComparerError: a part is neither of these, or there are more than ``limit`` seeds.
+        ComparerError: a part is none of these, or there are more than ``limit`` seeds.
     """
     seeds: list[int] = []
     for part in (part.strip() for part in str(text).split(",", limit)):
@@ -73,10 +73,10 @@ def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
 
 
 def parse_size(text: str | int) -> tuple[int, int]:
-    """Read ``512`` or ``512x768`` (width × height), in pixels.
+    """Parse ``512`` or ``512x768`` (width × height), in pixels.
 
     Raises:
-        ComparerError: it is neither.
+        ComparerError: the text is neither.
     """
     match = re.fullmatch(r"\s*(\d{1,6})(?:\s*[x×]\s*(\d{1,6}))?\s*", str(text))
     if not match:

@@ -1,4 +1,4 @@
-"""Read the texts of a PNG that may come from anybody: no pixel is decoded, and nothing is unpacked beyond a limit.
+"""Read text chunks of an untrusted PNG: no pixels are decoded, and decompression is limited.
 
 The format is that of the PNG specification (third edition, sections 5 and 11.3.3): tEXt, zTXt and iTXt, before or
 after the pixels.
@@ -12,21 +12,21 @@ from comparer.errors import ComparerError
 from comparer.text import quote
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MOST = 8 << 20  # bytes of all wanted texts of a file together, unpacked
-CHUNKS = 100_000  # a page of 64 million pixels of noise has 3,000 of 64 KiB
+MOST = 8 << 20  # total decompressed bytes of all wanted texts of a file
+CHUNKS = 100_000  # a grid page of 64 million noise pixels has 3,000 chunks of 64 KiB
 
 
 def is_png(path: Path) -> bool:
-    """Say whether a file begins as a PNG does; ``OSError`` where it cannot be read."""
+    """Return whether a file starts with the PNG signature; raise ``OSError`` if the file cannot be read."""
     with path.open("rb") as file:
         return file.read(len(SIGNATURE)) == SIGNATURE
 
 
 def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
-    """Return those of the wanted texts that a PNG has, by their names (Latin-1, case matters); of equals the first.
+    """Return the wanted texts of a PNG by name (Latin-1, case-sensitive); the first one if a name is repeated.
 
     Raises:
-        ComparerError: it is no PNG, damaged, cut short, or its texts are larger than 8 MiB.
+        ComparerError: the file is not a PNG, damaged or truncated, or its texts are larger than 8 MiB.
     """
     name = f"'{quote(path.name)}'"
     found: dict[str, str] = {}
@@ -73,10 +73,10 @@ def _text(kind: bytes, data: bytes, name: str, most: int) -> tuple[bytes, str]:
     rest, packed, coding = data.split(b"\0", 1)[1:], kind == b"zTXt", "latin-1"
     body = rest[0] if rest else b""
     if kind == b"zTXt":
-        body = body[1:]  # the method, which is always deflate
+        body = body[1:]  # skip the compression method, which is always deflate
     elif kind == b"iTXt":
         packed, coding = body[:1] == b"\1", "utf-8"
-        body = body[2:].split(b"\0", 2)[-1]  # behind the method, the language and the translated name
+        body = body[2:].split(b"\0", 2)[-1]  # after the method, the language and the translated name
     if packed:
         try:
             body = zlib.decompressobj().decompress(body, most + 1)

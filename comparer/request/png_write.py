@@ -1,6 +1,6 @@
-"""Pictures that carry their settings as text: A1111's ``parameters``, and the whole request as ``comparer``.
+"""Write PNGs with their settings as text: A1111's ``parameters``, and the whole request as ``comparer``.
 
-The first is what other programs read; the second is read back by this one, exactly.
+Other programs read the first; Comparer restores the request exactly from the second.
 """
 
 import json
@@ -18,19 +18,19 @@ COMPRESS_FROM = 4096  # bytes; short texts stay readable in a hex viewer
 
 
 def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_title: str, model_hash: str = "") -> str:
-    """Write one picture's settings as A1111 does.
+    """Format one image's settings as A1111 does.
 
-    The prompt, a line ``Negative prompt: …`` where there is one, and a line of ``Name: value`` pairs. The arm's
-    accelerators come last, joined by " + "; an arm without any has no such pair. A prompt's own "Negative prompt:" gets
-    a space before the colon, or readers would take what follows for one; CLIP reads the same words.
+    The prompt, a line ``Negative prompt: …`` if there is one, and a line of ``Name: value`` pairs. The arm's
+    accelerators come last, joined by " + "; an arm without accelerators has no such pair. "Negative prompt:" inside a
+    prompt gets a space before the colon, so that readers do not take it for the marker; CLIP reads the same words.
 
     Args:
-        request: what was asked for.
+        request: the request.
         arm: position in ``request.arms``.
         prompt: position in the settings' prompts.
-        seed: the picture's seed.
-        model_title: what to call the model.
-        model_hash: SHA-256 of the file that its denoiser is read from; A1111 writes the first ten digits.
+        seed: the image's seed.
+        model_title: display name of the model.
+        model_hash: SHA-256 of the denoiser's file; A1111 writes the first ten digits.
     """
     s = request.settings_of(arm)
     pairs = {
@@ -53,17 +53,17 @@ def parameters_line(request: Request, arm: int, prompt: int, seed: int, model_ti
 
 
 def request_text(request: Request, shot: tuple[int, int, int] | None = None) -> str:
-    """Write the whole request as JSON, with the (arm, prompt number, seed) of a single picture under "shot"."""
+    """Serialise the whole request as JSON, with the (arm, prompt number, seed) of a single image under "shot"."""
     data = request.to_json()
     if shot:
         data["shot"] = dict(zip(("arm", "prompt", "seed"), shot, strict=True))
-    return json.dumps(data)  # ASCII, so that any string at all comes back as it was
+    return json.dumps(data)  # ASCII, so that every string round-trips
 
 
 def shot_texts(
     request: Request, arm: int, prompt: int, seed: int, model_title: str, model_hash: str = ""
 ) -> dict[str, str]:
-    """Return both texts of one picture, for ``save_png``; arguments as in ``parameters_line``."""
+    """Return both texts of one image, for ``save_png``; arguments as for ``parameters_line``."""
     return {
         "parameters": parameters_line(request, arm, prompt, seed, model_title, model_hash),
         CHUNK: request_text(request, (arm, prompt, seed)),
@@ -71,14 +71,14 @@ def shot_texts(
 
 
 def save_png(image: Image.Image, path: Path, texts: dict[str, str]) -> None:
-    """Write a PNG with text chunks; a reader never sees half of one.
+    """Write a PNG with text chunks atomically.
 
-    Latin-1 texts become tEXt, others iTXt; from 4 KiB up they are compressed (zTXt, iTXt). In what is
-    not JSON, a character that no chunk can hold (NUL) becomes "?".
+    Latin-1 texts become tEXt, others iTXt; from 4 KiB up they are compressed (zTXt, iTXt). In texts that are not
+    JSON, a character that no chunk can hold (NUL) becomes "?".
 
     Args:
-        image: the picture.
-        path: the file, replaced if it is there.
+        image: the image.
+        path: the file; an existing file is replaced.
         texts: chunk name (1 to 79 Latin-1 characters) -> text.
 
     Raises:
@@ -87,7 +87,7 @@ def save_png(image: Image.Image, path: Path, texts: dict[str, str]) -> None:
     info = PngInfo()
     for name, text in texts.items():
         data = text.replace("\0", "?").encode("utf-8", "replace")
-        # Pillow refuses to read compressed texts that are longer than this.
+        # Pillow refuses to read longer compressed texts.
         info.add_text(name, data.decode("utf-8"), zip=COMPRESS_FROM <= len(data) <= MAX_TEXT_CHUNK)
     partial = path.with_name(path.name + ".partial")
     try:
@@ -98,12 +98,12 @@ def save_png(image: Image.Image, path: Path, texts: dict[str, str]) -> None:
 
 
 def read_request(path: Path) -> Request:
-    """Read the request back from a picture or a grid that ``save_png`` wrote.
+    """Read the request from an image or a grid that ``save_png`` wrote.
 
-    Only what stands before the pixels is read, so a grid of any size is cheap.
+    Only the chunks before the pixels are read, so the size of a grid does not matter.
 
     Raises:
-        ComparerError: the file is no PNG, carries no request, or one that is damaged or out of range.
+        ComparerError: the file is not a PNG, or its request is missing, damaged or out of range.
     """
     try:
         with PngImageFile(path) as image:

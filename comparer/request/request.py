@@ -1,7 +1,7 @@
-"""What is asked for: plain, validated, frozen data that round-trips through JSON. No torch.
+"""Request data: plain, validated, frozen dataclasses that round-trip through JSON. No torch.
 
-Everything wrong that can be seen without a model is refused here, in one sentence that names the value and
-what is allowed; the page, the API and the command line all come through this door.
+Everything that can be validated without a model is validated here, with one sentence that names the value and what
+is allowed. The page, the API and the command line all use these classes.
 """
 
 import re
@@ -20,7 +20,7 @@ from comparer.text import quote
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
-NAMES_ON_DISK = {"like": "matches_time_of"}  # of an arm's fields
+NAMES_ON_DISK = {"like": "matches_time_of"}  # field names of an arm in run.json
 EXTRA_MEASUREMENTS = {
     "equal-time": "for each accelerated arm one more: the baseline with so many fewer steps that it takes as long",
     "noise-floor": "how far the baseline differs from itself: one more untimed run of it, where it is not repeated",
@@ -34,21 +34,21 @@ NOISE_HELP = "where the starting noise is drawn: cpu, the same on every device a
 
 @dataclass(frozen=True)
 class Settings:
-    """What every arm shares.
+    """Settings shared by every arm.
 
     Attributes:
-        checkpoint: a name of the catalogue, or ``folder/name`` as the page lists local ones.
-        prompts: one picture per prompt and seed.
+        checkpoint: a catalogue name, or ``folder/name`` as the page lists local ones.
+        prompts: one image per prompt and seed.
         negative_prompt: shared by all prompts; empty for none.
         sampler: a name of ``models.samplers``.
         steps: denoising steps, 1 to the limit.
         guidance: classifier-free guidance scale, 0 to the limit; 1 and less is off.
         guidance_rescale: 0 to 1, against over-exposure at high guidance (Lin et al. 2023, arXiv:2305.08891); 0 is
-            off. PixArt has none.
+            off. PixArt does not support it.
         width, height: pixels, multiples of 8.
-        seeds: 0 to 2³² − 1, each once.
-        batch_size: pictures a pipeline call.
-        half, base, loras, vae, dtype, incomplete: which weights of the checkpoint, as ``Weights`` has them.
+        seeds: 0 to 2³² − 1, no duplicates.
+        batch_size: images per pipeline call.
+        half, base, loras, vae, dtype, incomplete: weights of the checkpoint, as in ``Weights``.
     """
 
     prompts: tuple[str, ...]
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def weights(self) -> Weights:
-        """Which weights these are."""
+        """Return the weights spec."""
         return Weights(**{name: getattr(self, name) for name in NAMES})
 
 
@@ -80,12 +80,12 @@ class Arm:
     """One column of a comparison.
 
     Attributes:
-        name: unlike all others.
+        name: unique among the arms.
         accelerators: zero or more, in the order in which they are applied.
-        steps: its denoising steps where they are not the settings'.
-        matches_time_of: the position of the arm whose time it takes with fewer steps; they are chosen when that arm's
-            time is known. None for an arm of its own.
-        weights: what its pictures are made with, where it is not what the settings say.
+        steps: the arm's denoising steps if they differ from the settings'.
+        matches_time_of: the position of the arm whose runtime this arm matches with fewer steps; the steps are chosen
+            when that runtime is known. None for an independent arm.
+        weights: the arm's weights if they differ from the settings'.
     """
 
     name: str
@@ -96,18 +96,18 @@ class Arm:
 
 
 def fewer(number: int, arm: Arm) -> Arm:
-    """Return the baseline with fewer steps in the time of the arm at this position."""
+    """Return the equal-time arm for the arm at this position: the baseline with fewer steps."""
     return Arm(f"Fewer steps, as long as {arm.name}", matches_time_of=number)
 
 
 @dataclass(frozen=True)
 class Request:
-    """Settings, arms (the first is the baseline) and how to measure.
+    """Settings, arms (the first is the baseline) and measurement options.
 
-    Every arm makes ``warmups`` untimed calls, then each batch ``repeats`` times; the pictures are the first one's.
-    ``noise`` is "cpu" for one CPU generator a picture (the same start on every device and in every batch) or
-    "device" for one draw a batch on the device, as a server would. ``extras`` names what of ``ALSO`` is measured
-    besides, and ``scorer`` the CLIP model as ``scores.scorers.choose`` takes it, "" for the checkpoint's own.
+    Every arm makes ``warmups`` untimed calls, then each batch ``repeats`` times; the images of the first repeat are
+    kept. ``noise`` is "cpu" for one CPU generator per image (the same start on every device and in every batch) or
+    "device" for one draw per batch on the device, as a server would. ``extras`` lists the optional measurements of
+    ``EXTRA_MEASUREMENTS``, and ``scorer`` is the CLIP model as for ``scorers.choose``, "" for the checkpoint's own.
     """
 
     settings: Settings
@@ -120,7 +120,7 @@ class Request:
     limits: Limits = field(default=Limits(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be run on any model; ``ComparerError`` says what and what is allowed."""
+        """Validate everything that needs no model; ``ComparerError`` names the value and what is allowed."""
         s, limits = self.settings, self.limits
         if not s.prompts or any(not prompt.strip() for prompt in s.prompts):
             raise ComparerError("The prompt is empty: write what the picture should show, one prompt a line.")
@@ -159,7 +159,7 @@ class Request:
                 )
         if not isinstance(self.scorer, str):
             raise ComparerError("The scorer is not text.")
-        _ = s.weights  # refuses what is not allowed
+        _ = s.weights  # raises if the weights spec is not allowed
         self._check_arms()
         names = Counter(arm.name for arm in self.arms)
         ((name, times),) = names.most_common(1)
@@ -185,14 +185,14 @@ class Request:
                 _between("Steps", arm.steps, 1, self.settings.steps, whole=True)
 
     def settings_of(self, arm: int) -> Settings:
-        """Return the settings that this arm runs with."""
+        """Return the settings of this arm."""
         steps, weights = self.arms[arm].steps, self.arms[arm].weights
         changed = {} if weights is None else {name: getattr(weights, name) for name in NAMES}
         changed |= {} if steps is None else {"steps": steps}
         return replace(self.settings, **changed) if changed else self.settings
 
     def accelerated(self) -> list[int]:
-        """List the positions of the arms that have accelerators where the baseline has none."""
+        """List the positions of the arms whose accelerators differ from the baseline's, without equal-time arms."""
         first = self.arms[0].accelerators
         return [
             number for number, arm in enumerate(self.arms) if arm.accelerators != first and arm.matches_time_of is None
@@ -203,15 +203,15 @@ class Request:
         return [number for number, arm in enumerate(self.arms) if arm.weights is not None]
 
     def traced(self) -> list[int]:
-        """List the positions of the arms whose latents can be laid beside the baseline's."""
+        """List the positions of the arms whose latents can be compared with the baseline's."""
         return sorted({*self.accelerated(), *self.variants()})
 
     def fewer_steps(self, arm: int) -> int | None:
-        """Return the position of the arm that takes this one's time with fewer steps; None where there is none."""
+        """Return the position of the equal-time arm of this arm; None if there is none."""
         return next((number for number, other in enumerate(self.arms) if other.matches_time_of == arm), None)
 
     def wanted(self) -> tuple[str, ...]:
-        """List the names of ``ALSO`` that this request has: what ``door.ask`` takes for the same."""
+        """List the names of ``EXTRA_MEASUREMENTS`` in this request, as ``build_request`` accepts them."""
         return (EQUAL_TIME, *self.extras) if any(arm.matches_time_of is not None for arm in self.arms) else self.extras
 
     def items(self) -> list[tuple[int, int]]:
@@ -219,7 +219,7 @@ class Request:
         return [(p, seed) for p in range(len(self.settings.prompts)) for seed in self.settings.seeds]
 
     def batches(self) -> list[list[tuple[int, int]]]:
-        """Cut the items into calls; the last one may be short."""
+        """Split the items into batches, one per call; the last one may be smaller."""
         items, size = self.items(), self.settings.batch_size
         return [items[i : i + size] for i in range(0, len(items), size)]
 

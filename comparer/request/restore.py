@@ -1,6 +1,6 @@
-"""Read back what a file asked for: a picture, a page of a grid, run.json, or another program's settings. No torch.
+"""Restore a Request from an image, a grid page, run.json, or another program's settings. No torch.
 
-The file may come from anybody and from another installation: what this one cannot serve is named, never guessed.
+The file is untrusted and may come from another installation: everything unavailable here is listed, never guessed.
 """
 
 import json
@@ -23,7 +23,7 @@ from comparer.request.request import EXTRA_MEASUREMENTS, Arm, Request, Settings
 from comparer.request.validate import validate
 from comparer.text import quote
 
-LARGEST = 64 << 20  # bytes of a run.json: one of 10,000 pictures has about 20 MB
+LARGEST = 64 << 20  # bytes of a run.json; a run of 10,000 images has about 20 MB
 MOST_PICTURES, MOST_ARMS = 1_000_000, 1_000
 SAID = 20
 PICTURE, GRID, RECORD, FOREIGN = "picture", "grid", "record", "foreign"
@@ -31,14 +31,14 @@ PICTURE, GRID, RECORD, FOREIGN = "picture", "grid", "record", "foreign"
 
 @dataclass(frozen=True)
 class Restored:
-    """What a file asked for.
+    """A request restored from a file.
 
     Attributes:
-        request: the whole comparison, or of another program's settings a baseline alone. Its limits are none: it may
-            be more than this installation allows.
-        kind: ``PICTURE`` or ``GRID`` of Comparer's, ``RECORD`` for a run.json, ``FOREIGN`` for another program's.
-        missing: what cannot be served here or could not be read, a sentence each; () where all can.
-        shot: the (arm, prompt number, seed) of a single picture; None otherwise.
+        request: the whole comparison, or only a baseline for another program's settings. Without limits: the request
+            may exceed what this installation allows.
+        kind: ``PICTURE`` or ``GRID`` of Comparer, ``RECORD`` for a run.json, ``FOREIGN`` for another program's.
+        missing: what is unavailable here or could not be read, one sentence each; () if nothing.
+        shot: the (arm, prompt number, seed) of a single image; None otherwise.
     """
 
     request: Request
@@ -48,10 +48,10 @@ class Restored:
 
 
 def restore(path: Path, config: Config) -> Restored:
-    """Read what a file asked for; a single picture of Comparer's asks for the comparison that it was made in.
+    """Restore the request of a file; a single image of Comparer restores the whole comparison it belongs to.
 
     Args:
-        path: a PNG of Comparer's, a run.json, a PNG with A1111's ``parameters``, or such a text in a file.
+        path: a PNG of Comparer, a run.json, a PNG with A1111's ``parameters``, or such a text in a file.
         config: what this installation has and allows.
 
     Raises:
@@ -94,7 +94,7 @@ def _ours(data: dict, config: Config, name: str, kind: str) -> Restored:
         request = Request.from_json(asked)
     except ComparerError as error:
         request = _what_can_be_read(asked, missing, error)
-    # How many steps take another arm's time is found anew: it was not asked for.
+    # Steps matched to another arm's time are chosen again: they were not requested.
     arms = tuple(arm if arm.matches_time_of is None else replace(arm, steps=None) for arm in request.arms)
     request = replace(request, arms=arms)
     shot = _shot(data["shot"], request) if isinstance(data.get("shot"), dict) else None
@@ -134,7 +134,7 @@ def _few(said: list[str]) -> tuple[str, ...]:
 
 
 def unserved(request: Request, config: Config) -> list[str]:
-    """Say what of a request this installation cannot serve, a sentence each."""
+    """List what this request needs that is unavailable in this installation, one sentence each."""
     said: list[str] = []
 
     def attempt(act: Callable[..., Any], *arguments: Any) -> None:

@@ -11,7 +11,7 @@ from comparer.request.request import Request
 
 
 def validate(request: Request, config: Config) -> tuple[Checkpoint, ...]:
-    """Refuse at the door what a checkpoint, an accelerator or the scorer cannot serve; return every arm's checkpoint.
+    """Validate a request against its checkpoints, accelerators and scorer; return one checkpoint per arm.
 
     Raises:
         ComparerError: with the reason, in one sentence.

@@ -1,1 +1,1 @@
-"""Run folders on disk: ``store`` writes and loads, ``index`` lists and deletes, ``lock`` holds one."""
+"""Run folders on disk: ``store`` writes and loads, ``index`` lists and deletes, ``lock`` locks."""

@@ -1,6 +1,7 @@
-"""A run in short, kept beside its record as ``card.json``: with it, a list of a thousand runs is quick.
+"""Cached summary of a run, stored beside its record as ``card.json``, to list a thousand runs quickly.
 
-Nothing rests on a card: it says which ``run.json`` it was made of, and is made anew for another or when it is broken.
+A card is only a cache: it identifies the ``run.json`` it was made from, and is rebuilt if that file changed or the
+card is damaged.
 """
 
 import json
@@ -17,18 +18,18 @@ from comparer.results.comparison import Comparison
 from comparer.results.sorting import LIKENESS, SCORE, distance
 
 FILE, RECORD = "card.json", "run.json"
-FORMAT = 1  # one more when what a card says of the same record changes
-THUMB = 192  # pixels of a small picture's longer side; originals up to twice that are shown themselves
-LONGEST = 6000  # characters of all prompts together
+FORMAT = 1  # increment when the card of an unchanged record would change
+THUMB = 192  # pixels of a thumbnail's longer side; images up to twice that size are shown directly
+LONGEST = 6000  # total characters of all prompts
 
 
 @dataclass(frozen=True)
 class ArmCard:
-    """What is said of one arm; of the baseline its name alone.
+    """Summary of one arm; only the name for the baseline.
 
-    ``kind`` and ``sentence`` are its verdict's. ``value``, from ``low`` to ``high``, is the speed-up at the verdict's
-    level, or with ``clip`` the difference in CLIP score of an arm with other weights; None where there is none.
-    ``why_not`` says why it was not run, and ``rival`` whether it is the baseline with fewer steps in another's time.
+    ``kind`` and ``sentence`` are those of the verdict. ``value``, from ``low`` to ``high``, is the speed-up at the
+    verdict's level, or with ``clip`` the difference in CLIP score of an arm with other weights; None if unknown.
+    ``why_not`` is the reason why the arm was not run, and ``rival`` marks the equal-time baseline with fewer steps.
     """
 
     name: str
@@ -44,21 +45,22 @@ class ArmCard:
 
 @dataclass(frozen=True)
 class RunCard:
-    """A run in short.
+    """Summary of a run.
 
     Attributes:
-        created: when it began, as ``utc`` writes it; "" where the record has no date.
-        state: running, finished, stopped or failed; damaged where ``damaged`` says why it cannot be opened.
-        checkpoint: which weights its baseline has, as ``weights.parse`` reads it.
-        device: the name of what computed.
-        prompts: in order, as many characters as ``LONGEST`` allows.
+        created: start time, as formatted by ``utc``; "" if the record has no date.
+        state: running, finished, stopped or failed; damaged if the run cannot be opened (see ``damaged``).
+        checkpoint: the baseline's weights, as parsed by ``spec.parse``.
+        device: name of the device.
+        prompts: in order, up to ``LONGEST`` characters in total.
         accelerators: titles and names of all accelerators.
         arms: in order, the baseline first.
-        pictures, width, height: how many there are, and their size in pixels.
-        worst: arm, prompt number and seed of the pair that lost most CLIP score, or is least alike; () without one.
-        files: the worst pair's pictures, the baseline's first; one of a run without pairs.
-        thumbs: small ones of the same, () where the files themselves are small.
-        damaged: why the run cannot be opened, "" where it can.
+        pictures, width, height: number of images, and their size in pixels.
+        worst: arm, prompt number and seed of the pair with the largest loss of CLIP score, or the lowest similarity;
+            () if there is none.
+        files: the worst pair's images, the baseline's first; one image for a run without pairs.
+        thumbs: thumbnails of the same images, () if the files themselves are small.
+        damaged: why the run cannot be opened, "" if it can.
     """
 
     created: str
@@ -78,7 +80,7 @@ class RunCard:
 
 
 def made(comparison: Comparison) -> RunCard:
-    """Draw the card of a run."""
+    """Create the card of a run."""
     request = comparison.request
     worst = _worst(comparison)
     arm, prompt, seed = worst or (0, -1, -1)
@@ -105,7 +107,7 @@ def made(comparison: Comparison) -> RunCard:
 
 
 def utc(created: Any) -> str:
-    """Write a time of ISO 8601 as "2026-11-21T16:33:05+00:00", one without an offset as UTC; "" where it is none."""
+    """Format an ISO 8601 time as "2026-11-21T16:33:05+00:00", without an offset as UTC; "" if invalid."""
     try:
         moment = datetime.fromisoformat(created)
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -131,7 +133,7 @@ def _arm(comparison: Comparison, number: int) -> ArmCard:
         return ArmCard(arm.name, why_not=comparison.skip_reason(number), rival=arm.matches_time_of is not None)
     verdict, clip = comparison.verdict(number), arm.weights is not None
     found = verdict.clip if clip else verdict.speed_up
-    ended = comparison.state != "running"  # who has not seen all is not judged
+    ended = comparison.state != "running"  # no verdict before the run has ended
     return ArmCard(
         arm.name,
         verdict.kind if ended else "",
@@ -146,21 +148,21 @@ def _arm(comparison: Comparison, number: int) -> ArmCard:
 
 
 def damaged(why: str, seconds: float) -> RunCard:
-    """Return the card of a folder that cannot be opened; ``seconds`` since 1970 is when it was written last."""
+    """Return the card of a folder that cannot be opened; ``seconds`` since 1970 is its creation or last write time."""
     try:
         moment = datetime.fromtimestamp(seconds, UTC)
-    except (ValueError, OverflowError, OSError):  # a clock of another age
+    except (ValueError, OverflowError, OSError):  # an out-of-range clock
         moment = datetime.fromtimestamp(0, UTC)
     return RunCard(moment.isoformat(timespec="seconds"), "damaged", damaged=why)
 
 
 def key(record: os.stat_result) -> list[int]:
-    """Say which record a card is of."""
+    """Return the key of the record that a card belongs to."""
     return [FORMAT, record.st_mtime_ns, record.st_size]
 
 
 def write(folder: Path, card: RunCard, of: list[int]) -> None:
-    """Keep a card; where that cannot be written, it is made anew each time."""
+    """Write a card; if that fails, the card is rebuilt on every listing."""
     partial = folder / f"{FILE}.partial"
     try:
         partial.write_text(json.dumps({"of": of, "card": asdict(card)}, ensure_ascii=False), encoding="utf-8")
@@ -170,7 +172,7 @@ def write(folder: Path, card: RunCard, of: list[int]) -> None:
 
 
 def read(folder: Path, of: list[int]) -> RunCard | None:
-    """Return the card that was kept of this record; None where there is none, or one that is not whole."""
+    """Read the card of this record; None if it is missing, outdated or damaged."""
     try:
         data = json.loads((folder / FILE).read_bytes())
         if data["of"] != of:
@@ -184,7 +186,7 @@ def read(folder: Path, of: list[int]) -> RunCard | None:
 
 
 def is_safe_name(name: str) -> bool:
-    """Say whether this is a file's name and no way to another folder."""
+    """Return whether this is a plain file name that cannot lead to another folder."""
     return bool(name) and not name.startswith(".") and not re.search(r"[/\\\0]", name)
 
 
@@ -209,7 +211,7 @@ def _built(kind: Any, data: dict[str, Any]) -> Any:
 
 
 def thumbs(folder: Path, card: RunCard) -> tuple[str, ...]:
-    """Make small pictures of the worst pair where its own are large; return their names."""
+    """Create thumbnails of the worst pair if its images are large; return their file names."""
     if max(card.width, card.height) <= 2 * THUMB:
         return ()
     from PIL import Image

@@ -1,4 +1,4 @@
-"""Earlier runs: list them, search them, know whose they are, delete one. No link is followed out of the runs folder."""
+"""List, search, and delete runs, and check their owners. No link is followed out of the runs folder."""
 
 import hashlib
 import hmac
@@ -21,34 +21,34 @@ from comparer.runs.card import RunCard
 from comparer.runs.lock import being_made
 from comparer.text import quote
 
-OWNER = "owner"  # a file in the run folder: whose run it is
-# As ``RunFolder.create`` names them.
+OWNER = "owner"  # a file in the run folder that identifies the owner
+# Folder names of ``RunFolder.create``.
 _MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)
-_WRITTEN = re.compile(  # what Comparer writes into a run folder
+_WRITTEN = re.compile(  # files that Comparer writes into a run folder
     r"(run\.json|card\.json|blind\.json|owner|going|report\.html|pairs\.csv|summary\.md|grid(-\d+)?\.png|thumb-\d\.jpg"
     r"|\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.png|reproduce-\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.py|[a-z-]+\.svg)(\.partial)?|\.DS_Store",
     re.ASCII,
 )
-_DELETED = re.compile(r"\.deleted-[0-9a-f]{16}", re.ASCII)  # what ``delete`` calls a folder before it empties it
-_OTHERS = ("check.json", "evaluation.json")  # what folders beside runs hold
+_DELETED = re.compile(r"\.deleted-[0-9a-f]{16}", re.ASCII)  # name of a folder that ``delete`` is about to empty
+_OTHERS = ("check.json", "evaluation.json")  # records of folders that are not runs
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One run of the list: its name as ``history.find`` takes it, and its card."""
+    """One run of the list: its name as ``store.find`` accepts it, and its card."""
 
     name: str
     card: RunCard
 
     @property
     def title(self) -> str:
-        """What its checkpoint is called."""
+        """Return the checkpoint's title."""
         name, *rest = self.card.checkpoint.split("; ")
         return "; ".join([CATALOG[name].title if name in CATALOG else name, *rest])
 
     @property
     def words(self) -> str:
-        """Everything that a search looks into, in small letters."""
+        """Return the searchable text, in lower case."""
         card = self.card
         arms = (f"{arm.name} {arm.kind}" for arm in card.arms)
         texts = (self.name, self.title, card.checkpoint, card.state, card.created, card.device)
@@ -56,13 +56,13 @@ class Entry:
 
 
 def entries(runs: Path, owner: str | None = None) -> list[Entry]:
-    """List the runs of a folder, newest first: damaged ones too, and those inside evaluations.
+    """List the runs of a folder, newest first, including damaged ones and those inside evaluations.
 
-    What an earlier ``delete`` left of a run is removed.
+    Remains of an earlier ``delete`` are removed.
 
     Args:
-        runs: the folder; one that is not there holds no runs.
-        owner: list only the runs of whoever has this secret; None for all.
+        runs: the runs folder; a missing folder contains no runs.
+        owner: list only the runs of the owner with this secret; None for all.
     """
     _sweep(runs)
     found = [Entry(name, _card(runs / name)) for name in _names(runs) if owner is None or owns(runs / name, owner)]
@@ -73,7 +73,7 @@ def entry(runs: Path, name: str) -> Entry:
     """Return one run of the list.
 
     Raises:
-        ComparerError: there is none of this name.
+        ComparerError: there is no run of this name.
     """
     if name not in _names(runs):
         raise ComparerError(f"There is no run '{quote(name)}'.")
@@ -81,23 +81,23 @@ def entry(runs: Path, name: str) -> Entry:
 
 
 def search(listed: Sequence[Entry], words: str) -> list[Entry]:
-    """Return the runs in which every one of the words stands, in names, prompts, arms or verdicts, in any case."""
+    """Return the runs that contain all words in names, prompts, arms or verdicts, ignoring case."""
     wanted = words.casefold().split()
     return [entry for entry in listed if all(word in entry.words for word in wanted)] if wanted else list(listed)
 
 
 def size(folder: Path) -> int:
-    """Return how many bytes a run folder's files have."""
+    """Return the total size of a run folder's files in bytes."""
     return sum(each.stat(follow_symlinks=False).st_size for each in _inside(folder))
 
 
 def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str:
-    """Say why a run of the list is not deleted; "" where nothing is in the way.
+    """Return why a run cannot be deleted; "" if it can.
 
     Args:
-        runs: the folder of runs.
+        runs: the runs folder.
         found: the run.
-        busy: names of runs that are known to be being made.
+        busy: names of runs that are known to be in progress.
     """
     if "/" in found.name:
         return "it is part of an evaluation"
@@ -113,23 +113,23 @@ def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str
 
 
 def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None = None) -> None:
-    """Delete a run: the folder of this name directly in the folder of runs.
+    """Delete a run: the folder of this name directly inside the runs folder.
 
     Args:
-        runs: the folder of runs.
-        name: of the run, from anybody.
-        busy: names of runs that are known to be being made.
-        owner: the secret of whoever asks; None where everybody may delete.
+        runs: the runs folder.
+        name: name of the run, untrusted.
+        busy: names of runs that are known to be in progress.
+        owner: the caller's secret; None if everybody may delete.
 
     Raises:
-        ComparerError: there is none of this name, or it is not deleted, and why.
+        ComparerError: there is no run of this name, or it cannot be deleted, with the reason.
     """
     found = entry(runs, name)
     if owner is not None and not owns(runs / name, owner):
         raise ComparerError("This run is another visitor's: only who made it can delete it.")
     if why := why_not_deleted(runs, found, busy):
         raise ComparerError(f"The run '{quote(name)}' is not deleted: {why}.")
-    gone = runs / f".deleted-{token_hex(8)}"  # at once: nobody sees half a run
+    gone = runs / f".deleted-{token_hex(8)}"  # rename first, so that nobody sees a partly deleted run
     try:
         (runs / name).rename(gone)
     except OSError as error:
@@ -154,13 +154,13 @@ def _sweep(runs: Path) -> None:
 
 
 def claim(folder: Path, owner: str) -> None:
-    """Note whose run it is, by a digest of the owner's secret; nobody is told the secret itself."""
-    with suppress(OSError):  # then it is nobody's
+    """Record the owner of a run as a digest of the owner's secret; the secret itself is not stored."""
+    with suppress(OSError):  # without the file, the run has no owner
         (folder / OWNER).write_text(_digest(owner), encoding="utf-8")
 
 
 def owns(folder: Path, owner: str) -> bool:
-    """Say whether a run is this owner's, who is known by a secret."""
+    """Return whether a run belongs to the owner with this secret."""
     try:
         return bool(owner) and hmac.compare_digest((folder / OWNER).read_bytes(), _digest(owner).encode())
     except OSError:
@@ -230,7 +230,7 @@ def _made(folder: Path, record: os.stat_result) -> RunCard:
     except ComparerError as error:
         why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
         card = run_card.damaged(f"Its run.json holds no run: {quote(why, 300)}", _when(folder))
-    except Exception as error:  # a record of anybody's: whatever is wrong in it must not hide the others
+    except Exception as error:  # an untrusted record: its errors must not hide other runs
         why = f"Its run.json contradicts itself: {type(error).__name__}: {quote(error, 300)}"
         card = run_card.damaged(why, _when(folder))
     run_card.write(folder, card, run_card.key(record))

@@ -1,4 +1,7 @@
-"""Whether a run is being made: its folder is held meanwhile, by this process or another one of this machine."""
+"""File lock that marks a run folder as in progress.
+
+The lock is visible to this process and, except on Windows, to other processes of this machine.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +12,7 @@ from comparer.errors import ComparerError
 
 try:
     import fcntl
-except ImportError:  # Windows: only this process is known
+except ImportError:  # Windows: only locks of this process are visible
     fcntl = None  # type: ignore[assignment]
 
 FILE = "going"
@@ -18,10 +21,10 @@ _mine: set[Path] = set()
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Hold a run's folder while it is made; whatever becomes of the process, the system lets go of it.
+    """Lock a run's folder while the run is in progress; the system releases the lock if the process dies.
 
     Raises:
-        ComparerError: somebody else holds it.
+        ComparerError: the folder is already locked.
     """
     folder = folder.resolve()
     if being_made(folder):
@@ -40,7 +43,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def being_made(folder: Path) -> bool:
-    """Say whether somebody holds a run's folder."""
+    """Return whether a run's folder is locked."""
     folder = folder.resolve()
     if folder in _mine:
         return True

@@ -1,4 +1,4 @@
-"""Run folders: ``run.json``, one PNG a shot, ``grid.png``. Written as the run goes, each file atomically."""
+"""Run folders: ``run.json``, one PNG per shot, ``grid.png``. Files are written during the run, each atomically."""
 
 import json
 import re
@@ -22,19 +22,19 @@ NAME = r"\w[\w.-]{,199}"
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's folder."""
+    """Folder of one run."""
 
     path: Path
 
     @classmethod
     def create(cls, runs: Path, checkpoint: str, random_bytes: int = 3) -> "RunFolder":
-        """Make a new folder, named by time, checkpoint and random letters; with 16 bytes nobody can guess it."""
+        """Create a folder named by time, checkpoint and random letters; 16 random bytes make the name unguessable."""
         stamp = datetime.now().strftime("%Y-%m-%d_%H%M%S")
         return cls.at(runs / f"{stamp}_{slug(checkpoint)}_{secrets.token_hex(random_bytes)}")
 
     @classmethod
     def at(cls, path: Path) -> "RunFolder":
-        """Make a folder, or take the one that is there."""
+        """Create a folder, or use the existing one."""
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -42,7 +42,7 @@ class RunFolder:
         return cls(path)
 
     def save_shot(self, comparison: Comparison, arm: int, prompt: int, seed: int, picture: Any) -> str:
-        """Write one picture with its settings as text; return its file name."""
+        """Write one image with its settings as text; return its file name."""
         request = comparison.request
         name = f"{arm}-{slug(request.arms[arm].name)}_p{prompt + 1:03}_s{seed}.png"
         card = comparison.card(arm)
@@ -52,7 +52,7 @@ class RunFolder:
         return name
 
     def save(self, comparison: Comparison) -> None:
-        """Write ``run.json``, and at the run's end its card; a reader never sees half of one."""
+        """Write ``run.json`` atomically, and the run's card once the run has ended."""
         partial = self.path / "run.json.partial"
         text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n"
         with self._written():
@@ -73,7 +73,7 @@ class RunFolder:
 
 
 def find(runs: Path, name: Any) -> Path:
-    """Return the folder of a run by its name, which may come from anybody; "evaluation/cell" of an evaluation's.
+    """Return the folder of a run by its untrusted name, or "evaluation/cell" for a run of an evaluation.
 
     Raises:
         ComparerError: there is no such run.
@@ -88,7 +88,7 @@ def find(runs: Path, name: Any) -> Path:
 
 
 def given(text: str, runs: Path) -> Path:
-    """Return the run folder that somebody names on the command line: a path, or a name in the runs folder.
+    """Return the run folder named on the command line: a path, or a name in the runs folder.
 
     Raises:
         ComparerError: there is no such run.
@@ -97,15 +97,15 @@ def given(text: str, runs: Path) -> Path:
 
 
 def name(folder: Path) -> str:
-    """Return what ``find`` finds a run folder by."""
+    """Return the name by which ``find`` finds a run folder."""
     return f"{folder.parent.name}/{folder.name}" if (folder.parent / "evaluation.json").is_file() else folder.name
 
 
 def load(path: Path) -> Comparison:
-    """Read a run folder back.
+    """Load a run folder.
 
     Raises:
-        ComparerError: it holds no run.
+        ComparerError: the folder contains no run.
     """
     try:
         seen = Comparison.from_json(json.loads((path / run_card.RECORD).read_text(encoding="utf-8")))
