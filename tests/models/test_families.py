@@ -41,7 +41,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture
 def installed(tiny, tmp_path):
     """Return an installation that keeps every family's pipeline in memory: reading one takes longer than a picture."""
-    return Config(checkpoints=(tiny,), runs=tmp_path / "runs", keep=len(FAMILIES))
+    return Config(checkpoints=(tiny,), runs=tmp_path / "runs", cached_pipelines=len(FAMILIES))
 
 
 def request(config, family, **change):
