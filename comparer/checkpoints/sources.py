@@ -1,4 +1,4 @@
-"""Where each component of a pipeline comes from: which files, which half of them, and why. No torch."""
+"""Sources of a pipeline's components: which files, which half of them, and why. No torch."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from comparer.text import quote
 
 @dataclass(frozen=True)
 class Source:
-    """The weights that fill one component.
+    """The weights of one component.
 
     Attributes:
-        component: as ``unet``.
+        component: such as ``unet``.
         part: the set of weights.
-        why: why these, a sentence.
-        path: of the checkpoint that they are of.
-        config: the folder of the component's configuration.
+        why: why these weights were chosen, a sentence.
+        path: path of the checkpoint that the weights belong to.
+        config: the folder of the component's config.
     """
 
     component: str
@@ -34,17 +34,17 @@ class Source:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that it is read from."""
+        """The files that the weights are read from."""
         return tuple(dict.fromkeys(Path(tensor.file) for tensor in self.part.tensors))
 
 
 def sources(checkpoint: Checkpoint) -> dict[str, Source]:
-    """Say where every component that has weights comes from, in the pipeline's order.
+    """Return the source of every component that has weights, in the pipeline's order.
 
-    What lies over a base goes before the base; an autoencoder of its own goes before both.
+    Weights that override a base take precedence over the base; a separate VAE takes precedence over both.
 
     Raises:
-        ComparerError: files are damaged or refused, a component has no weights, or not the half that was asked for.
+        ComparerError: files are damaged or refused, a component has no weights, or the requested half is missing.
     """
     family, half, within = checkpoint.family, checkpoint.weights.half, checkpoint.within
     frame, over = checkpoint.base or checkpoint.folder, checkpoint.overlay
@@ -72,7 +72,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
 
 
 def seen(path: Path, within: tuple[Path, ...], only: Collection[str] = ()) -> Layout:
-    """Look at a path; the same files are looked at once.
+    """Scan a path; the result is cached while the files stay the same.
 
     Raises:
         ComparerError: as ``look``.
