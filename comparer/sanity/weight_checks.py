@@ -1,4 +1,4 @@
-"""What a checkpoint's files show before anything is made with them."""
+"""Check a checkpoint's files before any image is generated."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -18,12 +18,12 @@ OPTIONAL = ("safety_checker", "image_encoder")  # pictures are made without them
 
 
 def findings(card: CheckpointCard) -> list[Finding]:
-    """Say what is wrong with the files: missing tensors, NaN, all zero, an EMA that never moved, random blocks."""
+    """List faults of the files: missing tensors, NaN, all zero, an EMA that never moved, random blocks."""
     return [*_absent(card), *_keys(card), *_health(card), *_moved(card), *_structure(card)]
 
 
 def loads(found: Iterable[Finding]) -> bool:
-    """Say whether these findings leave something that can be run: missing tensors would be filled with random ones."""
+    """Return whether the checkpoint can be run despite these findings; missing tensors would get random values."""
     return not any(finding.text.endswith(MISSING) for finding in found)
 
 
@@ -31,7 +31,7 @@ MISSING = "so nothing was run"
 
 
 def notes(card: CheckpointCard) -> list[str]:
-    """Say what is no fault by itself."""
+    """List observations that are no fault in themselves."""
     told = []
     for each in card.seen:
         if beyond := each.health.beyond["float16"]:
