@@ -139,7 +139,7 @@ def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> 
     with init_empty_weights(include_buffers=False) if empty else nullcontext():
         try:
             made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
-        except StrictDataclassError as error:  # transformers' own, which is none of Python's
+        except StrictDataclassError as error:  # transformers' own exception, not derived from Python's
             raise ComparerError(f"The configuration of a {quote(name)} is damaged: {quote(error, 200)}.") from error
     return tied(made).eval()
 
@@ -203,16 +203,16 @@ def _converted(kind: str, tensors: list[Tensor], config: dict[str, Any]) -> list
 
     convert = converters.convert_ldm_unet_checkpoint if kind == "unet" else converters.convert_ldm_vae_checkpoint
     prefix = _ORIGINAL[kind][1]
-    # Every value of a stand-in is its tensor's number, and takes no memory.
+    # Every value of a stand-in is its tensor's number; the stand-in uses no memory.
     numbered = {prefix + t.name: torch.tensor(number).expand(t.shape) for number, t in enumerate(tensors)}
     moves, left = [], set(range(len(tensors)))
     for name, value in convert(numbered, config=config).items():
-        if value is None:  # asked for, but not there
+        if value is None:  # requested, but missing
             continue
         number, shape = int(value[(0,) * value.dim()]), tuple(value.shape)
         left.discard(number)
         moves.append(_Move(tensors[number], {name: shape}, partial(_as, name, shape)))
-    # What a converter passes over keeps its name, and is told as one that is not known.
+    # Tensors that a converter skips keep their names and are reported as unknown.
     return moves + [_Move(t, {t.name: t.shape}, partial(_as, t.name, t.shape)) for t in (tensors[i] for i in left)]
 
 

@@ -28,7 +28,7 @@ def local_names(config: Config) -> list[str]:
         for pattern in ("model_index.json", "*/model_index.json", "*/*/model_index.json"):
             for index in root.glob(pattern):
                 inside = index.parent.relative_to(root).as_posix()
-                # A folder that is called as a model of the catalogue is not that model.
+                # A folder named like a catalogue model is not that model.
                 whole = f"{root.name}/." if root.name in CATALOG else root.name
                 found[whole if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
     return sorted(filter(_sayable, found), key=lambda name: -found[name])
@@ -46,7 +46,7 @@ def loose_names(config: Config) -> list[str]:
                 or (path.parent / "model_index.json").is_file()
             ):
                 continue
-            # A folder's own weights are one checkpoint; the files that lie in a checkpoint folder are one each.
+            # A folder's own weights are one checkpoint; each loose file in a checkpoint folder is one, too.
             whole = path if path.parent == root or (path.parent / "config.json").is_file() else path.parent
             for each in {path, whole}:
                 name = f"{root.name}/{each.relative_to(root).as_posix()}"
@@ -169,7 +169,7 @@ def resolve_path(name: str, config: Config, what: str = "checkpoint") -> Path:
             candidates.append(Path(name).expanduser())
         candidates = [path.resolve() for path in candidates]
         found = next((path for path in candidates if path.exists()), None)
-    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+    except (OSError, ValueError, RuntimeError):  # path too long, null character, or unknown user
         raise ComparerError(f"There is no {what} '{quote(name)}': {known}.") from None
     roots = [root.resolve() for root in config.checkpoints]
     if found and any(found.is_relative_to(root) for root in roots):

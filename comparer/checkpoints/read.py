@@ -12,7 +12,7 @@ from comparer.models.catalog import DEMO, Model
 from comparer.models.families.base import FAMILIES, Family
 from comparer.text import quote
 
-# What every sampler knows; some other values fail in the middle of a run.
+# Values that every sampler supports; some other values fail during a run.
 SCHEDULER = {
     "prediction_type": ("epsilon", "v_prediction"),
     "timestep_spacing": ("leading", "linspace", "trailing"),

@@ -49,7 +49,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
     family, half, within = checkpoint.family, checkpoint.weights.half, checkpoint.within
     frame, over = checkpoint.base or checkpoint.folder, checkpoint.overlay
     found = {}
-    # The denoiser first: it is what people ask about.
+    # The denoiser first: users mostly want to know about it.
     for component in checkpoint.parts:
         if component == "vae" and checkpoint.vae:
             found[component] = _own_vae(checkpoint.vae, frame, within)
@@ -60,7 +60,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
         if source is None and over and wanted:
             raise ComparerError(f"'{quote(over.name)}' has no {component}, so none of its {wanted} weights.")
         if source is None:
-            own = "" if over else half  # which half is asked of what lies over the base, not of the base
+            own = "" if over else half  # the half is requested of the overriding weights, not of the base
             source = _of(seen(folder, within, checkpoint.parts), component, folder, folder, own, wanted)
         found[component] = source
     if over and not any(source.path == over for source in found.values()):

@@ -17,7 +17,7 @@ BORDER = 5  # pixels at each side; a large shape may reach in, which the median 
 CORE = 120  # pixels: about a third of the smallest shape, a star
 FAINT = 30.0  # RGB distance; the two nearest colours, orange and yellow, are 82 apart
 POOR = 0.65  # overlap below which a patch is of no kind: wobbly shapes reach 0.74, nine random blobs in ten do not
-UNIT = 256  # pixels a side where a template of radius 0.4 is measured
+UNIT = 256  # pixels per side where a template of radius 0.4 is measured
 NAMES = tuple(COLOURS)
 PALETTE = np.array([COLOURS[name] for name in NAMES], dtype=np.float32)
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from comparer.demo.scenes import SIZE, WORDS
 
 SCORER_NAME = "comparer-demo-clip"
-CONTEXT = 32  # tokens a prompt, start and end included
+CONTEXT = 32  # tokens per prompt, start and end included
 LATENT = SIZE // 8
-# Words of later worlds are in the vocabulary already, so that it need not change with them.
+# The vocabulary already has words of later versions, so that it need not change.
 LATER_WORDS = frozenset(["and", "left", "right", "of", "above", "below", "beside", "between", "two", "three", "no"])
 VOCABULARY_WORDS = sorted(WORDS | LATER_WORDS)
 SCORER_CONFIG = {
@@ -151,7 +151,7 @@ def new_scorer(vocabulary: int):  # noqa: ANN201
     from open_clip.model import CLIP
 
     scorer = CLIP(**scorer_config(vocabulary))
-    # open_clip's random positions are a tenth as loud as the patches: places and outlines are learned late.
+    # open_clip's random positions are a tenth of the patches' scale: places and outlines are learned late.
     scorer.visual.positional_embedding.data[1:] = sine_positions(scorer.visual.grid_size[0], 128)
     return scorer
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-SIZE = 128  # pixels a side
+SIZE = 128  # pixels per side
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (222, 36, 40),
     "orange": (247, 138, 24),
@@ -26,7 +26,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "gray": (130, 130, 134),
 }
 KINDS = ("circle", "square", "triangle", "star", "ring", "diamond", "hexagon", "cross")
-RADII = {"small": 0.15, "large": 0.26}  # of the picture's side
+RADII = {"small": 0.15, "large": 0.26}  # of the image's side
 PLACES: dict[str, tuple[float, float]] = {
     "top left": (0.30, 0.30),
     "top right": (0.70, 0.30),

@@ -97,7 +97,7 @@ def train_decoder(vae, work: Path, device: str):  # noqa: ANN001, ANN201
         picture = pixels([random_scene(rng) for _ in range(plan.batch)]).to(device)
         with torch.no_grad():
             latents = vae.encode(picture).latent_dist.mode()
-        # The denoiser's latents are a little off: the decoder should not mind.
+        # The denoiser's latents are slightly inaccurate: the decoder should tolerate that.
         latents = latents + 0.1 * torch.rand(len(latents), 1, 1, 1, device=device) * torch.randn_like(latents)
         with torch.autocast(device, torch.bfloat16):
             decoded = vae.decode(latents).sample

@@ -75,7 +75,7 @@ class ClipScorer:
             key = (rgb.size, sha256(rgb.tobytes()).digest())
             if key not in self._seen:
                 with torch.no_grad():
-                    # One picture a pass: a batch would round differently with its size.
+                    # One image per pass: rounding depends on the batch size.
                     self._seen[key] = self.model.encode_image(self.transform(rgb)[None], normalize=True)[0]
             self._seen.move_to_end(key)
             found.append(self._seen[key])
@@ -142,9 +142,9 @@ def real_scorer(
         except ComparerError as error:
             return f"the weights of {source.full} are not on this machine. {error}"
         try:
-            # Given a file, open_clip asks no one; its defaults are the preprocessing of these weights.
+            # Given a file, open_clip makes no request; its defaults are the preprocessing of these weights.
             model, _, transform = open_clip.create_model_and_transforms(source.architecture, pretrained=str(weights))
-        except Exception as error:  # of many kinds, for a damaged file; pictures are worth having without scores
+        except Exception as error:  # a damaged file raises many kinds; images are useful without scores
             log.warning("%s cannot be loaded: %s: %s", weights, type(error).__name__, error)
             return f"the weights of {source.full} cannot be loaded: delete {weights.name} to fetch it anew"
         _keep(source.full, ClipScorer(source.full, model, transform, open_clip.get_tokenizer(source.architecture)))

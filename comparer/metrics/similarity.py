@@ -131,5 +131,5 @@ def _loaded(file: Path, _changed: int) -> Any:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
-    # The metric itself would keep a sum over all pictures ever seen; its network does not.
+    # The metric itself would accumulate over all images; its network does not.
     return lambda one, other: metric.net(one, other, normalize=True).squeeze()

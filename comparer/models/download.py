@@ -18,7 +18,7 @@ from comparer.errors import ComparerError, Stopped
 
 OnProgress = Callable[[int, int, str], None]
 Result = TypeVar("Result")
-SLACK = 5.0  # seconds that a silent helper gets beyond the client's own time limit: looking up a name has none
+SLACK = 5.0  # seconds beyond the client's own time limit, which does not cover DNS lookups
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _bring(file: RemoteFile, before: int, job: Job) -> None:
     for folder in (lock.parent, blob.parent, file.path.parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        # A stopped fetch lets go of a silent connection at its time limit.
+        # A stopped download drops a silent connection at the client's time limit.
         with WeakFileLock(lock, timeout=HF_HUB_DOWNLOAD_TIMEOUT + 1):
             if not blob.exists():
                 _stream(file, before, job)
@@ -270,7 +270,7 @@ def _stream(file: RemoteFile, before: int, job: Job) -> None:
                 hf_raise_for_status(response)
                 goes_on = response.status_code == 206
                 have = start if goes_on else 0
-                # Without a buffer: this thread dies with the process, and what came shall be in the file.
+                # Unbuffered: this thread dies with the process, and the received bytes must be in the file.
                 with file.part.open("ab" if goes_on else "wb", buffering=0) as out:
                     for chunk in response.iter_bytes():
                         out.write(chunk)

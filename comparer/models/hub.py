@@ -74,7 +74,7 @@ def _has_weights(part: Path) -> bool:
     try:
         return (part / "config.json").is_file() and any(whole(part, variant) for variant in (None, "fp16"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return False  # a damaged list of shards: what it would be loaded from is not known
+        return False  # damaged shard index: the required files are unknown
 
 
 def whole(part: Path, variant: str | None) -> bool:

@@ -41,5 +41,5 @@ def _mend_torchvision() -> object:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         import torchvision  # noqa: F401
 
-        return library  # the declaration lives as long as this object
+        return library  # the declaration is valid as long as this object exists
     return None

@@ -87,7 +87,7 @@ def scheduler(name: str, config: dict) -> Any:
     import diffusers
 
     sampler = find(name)
-    # A checkpoint saved with Karras sigmas must not lend them to the plain sampler of the same class.
+    # A checkpoint saved with Karras sigmas must not pass them on to the plain sampler of the same class.
     plain = {"use_karras_sigmas": False} if "use_karras_sigmas" in config else {}
     # DDIM clips by default, which is meant for pixels: latents reach further than −1 to 1.
     plain |= {} if "clip_sample" in config else {"clip_sample": False}

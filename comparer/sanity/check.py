@@ -129,7 +129,7 @@ class _Checking:
 
     def run(self) -> SanityReport:
         """Run the whole check and return the report."""
-        self.began = monotonic()  # not while it waited
+        self.began = monotonic()  # excludes the time in the queue
         path, asked, self.config = find(self.name, self.config)
         self._progress("loading", "Reading the weights")
         try:

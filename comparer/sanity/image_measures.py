@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-CELL = 8  # pixels a side: what one latent of Stable Diffusion's VAEs decodes to
+CELL = 8  # pixels per side of one decoded latent of Stable Diffusion's VAEs
 OVER = 1.25  # decoded values reach from −1, black, to 1, white
 
 

@@ -39,7 +39,7 @@ def draw(
     latents: list[Any] = [None]
 
     def keep(_module: Any, _inputs: Any, output: Any) -> None:
-        # A tensor for every tile where the VAE decodes in tiles; their overlaps count twice.
+        # One tensor per tile if the VAE decodes in tiles; overlaps count twice.
         decoded.append(output.detach().float().cpu().numpy().ravel())
 
     def observe(now: Any) -> None:

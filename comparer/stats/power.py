@@ -8,7 +8,7 @@ from statistics import fmean
 from comparer.stats.intervals import LEVEL, ROUNDING, clustered_error, t_quantile
 
 POWER = 0.8  # J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988: the usual choice
-HOPELESS = 1000  # more than that many more seeds, prompts or calls is no offer
+HOPELESS = 1000  # more additional seeds, prompts or calls are not suggested
 
 
 def level_at(look: int, level: float = LEVEL) -> float:

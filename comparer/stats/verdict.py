@@ -32,7 +32,7 @@ from comparer.stats.power import HOPELESS, level_at
 from comparer.text import counted, signed
 
 WORTH_IT, NOT_WORTH_IT, NO_DIFFERENCE, CANNOT_TELL = "Worth it", "Not worth it", "No difference", "Cannot tell"
-WIDE = 10  # times the figure: no speed-up is known to so little
+WIDE = 10  # an upper bound above this multiple of the speed-up makes the interval useless
 PILOT = 4  # calls, or pairs, that a spread can be judged from: t falls from 12.7 for two to 3.2 for four
 
 

@@ -15,7 +15,7 @@ COMPONENTS = (
     "unet", "transformer", "transformer_2", "vae", "vqvae", "movq", "text_encoder", "text_encoder_2", "text_encoder_3",
     "image_encoder", "safety_checker", "prior", "controlnet", "adapter",
 )  # fmt: skip
-# Networks that training keeps beside the one that makes pictures.
+# Helper networks that training saves beside the denoiser.
 _HELPER = re.compile(r"(?:^|_)(?:critic|discriminator|fake|real|teacher|guidance_model)(?:$|_)", re.IGNORECASE)
 
 # The original layout of Stable Diffusion: what a name begins with, and the component.

@@ -105,7 +105,7 @@ def _check(index: Path, others: bool) -> None:
     if not plain:
         raise ComparerError(f"{quote(index.name)} names files outside its folder.")
     missing = sorted(name for name in names if not (index.parent / name).is_file())
-    if missing and not (others and len(missing) == len(names)):  # of a format that was not fetched
+    if missing and not (others and len(missing) == len(names)):  # all shards of a format that was not downloaded
         raise ComparerError(f"{quote(index.name)} names {quote(missing[0])}, which is not there.")
 
 

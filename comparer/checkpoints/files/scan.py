@@ -45,7 +45,7 @@ def look(path: Path, within: tuple[Path, ...] = (), only: Collection[str] = ()) 
     try:
         path = path.expanduser().absolute()
         folder, file = path.is_dir(), path.is_file()
-    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+    except (OSError, ValueError, RuntimeError):  # path too long, null character, or unknown user
         folder = file = False
     try:
         if folder or file:
@@ -77,7 +77,7 @@ class _Looking:
             raise ComparerError(f"'{quote(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
         if what := folders.never(path.name):
             raise ComparerError(f"'{quote(path.name)}' is not opened: by its name it is {what}, not weights.")
-        self.alone = True  # what lies beside the file was not asked for
+        self.alone = True  # other files in the folder were not requested
         self.sets([WeightsFile(path.stem, "", path.suffix, (path,))])
         if not self.parts:
             raise ComparerError(f"'{quote(path.name)}' holds no weights.")

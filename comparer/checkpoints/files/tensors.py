@@ -31,7 +31,7 @@ _DTYPES = {
     "U32": (32, "uint32"), "U16": (16, "uint16"), "U8": (8, "uint8"), "BOOL": (8, "bool"), "C64": (64, "complex64"),
 }  # fmt: skip
 
-# Keys of a training dictionary that hold no weights; what is under them is not looked at.
+# Keys of a training dictionary that hold no weights; their contents are skipped.
 _STATE = re.compile(
     r"(^|_)(opt$|collected_params$|optim|"
     r"lr_?sched|sched|scaler|rng|random|callbacks?$|loops?$|sampler|dataloader)",
@@ -126,7 +126,7 @@ def reading(tensors: Iterable[Tensor]) -> Iterator[Callable[[Tensor], Any]]:
             value = opened[tensor.file](tensor.keys)
             if tuple(value.shape) != tensor.shape:
                 raise ValueError(f"its shape is now {tuple(value.shape)}")
-        except Exception as error:  # safetensors has an exception of its own, and torch many
+        except Exception as error:  # safetensors has its own exception, and torch has many
             raise ComparerError(
                 f"{quote(tensor.stored)} of {_named(Path(tensor.file))} cannot be read: {quote(error, 200)}."
             ) from error

@@ -20,7 +20,7 @@ _EMA_PREFIX = re.compile(r"((?:\w+_)?ema(?:_\w+)?)\.", re.IGNORECASE)
 _RAW_PREFIX = re.compile(r"(online_model)\.", re.IGNORECASE)
 # Anywhere in a name: torch.compile, FSDP and activation checkpointing wrap modules one by one.
 _INSIDE = re.compile(r"(?:(?<=\.)|^)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-# Of those who average weights; they stand outside the wrapped module.
+# Prefixes of weight averaging; they precede the wrapped module's.
 _COUNTERS = ("n_averaged", "num_updates", "decay", "initted", "step")
 # Only where every other name has it.
 _LEADING = ("module.", "model.diffusion_model.", "first_stage_model.",

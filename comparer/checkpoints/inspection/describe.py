@@ -8,7 +8,7 @@ from comparer.checkpoints.inspection.health import Distances, Health
 from comparer.text import quote
 
 HALVES = {"ema": "EMA", "raw": "raw"}
-NAMED = 3  # tensors that are named where many could be
+NAMED = 3  # maximum number of tensors to name
 NEVER_MOVED = "the EMA equals the raw weights: it never moved"
 
 

@@ -175,7 +175,7 @@ def canonical(value: Any) -> Any:
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
         if value.dtype is dtype:
             return value
-        # Most float32 weights show in the first numbers that they need all of their bits.
+        # For most float32 weights the first values already need all bits.
         if _exact(value[:PROBE], dtype) and _exact(value, dtype):
             return value.to(dtype)
     return value

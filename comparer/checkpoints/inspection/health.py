@@ -47,7 +47,7 @@ class Health:
         if not value.is_floating_point() or not value.numel() or ignored(name):
             return
         self.tensors += 1
-        # Half-precision extrema are slow or not there on a CPU; float32 holds them all.
+        # Half-precision extrema are slow or missing on a CPU; float32 holds all values.
         value = value.detach() if value.dtype is torch.float64 else value.detach().float()
         least, most = (float(edge) for edge in torch.aminmax(value))
         if not math.isfinite(least) or not math.isfinite(most):  # NaN shows in both
@@ -156,7 +156,7 @@ def _squares(one: Any, other: Any) -> tuple[float, float]:
     """Return the sums of squares of a difference and of the first, in float64."""
     import torch
 
-    # Sums in float64; a whole float64 copy of a large layer would take eight bytes a number.
+    # Sums in float64; a whole float64 copy of a large layer would take eight bytes per value.
     difference = norm = 0.0
     one, other = one.detach().reshape(-1), other.detach().reshape(-1)
     for begin in range(0, one.numel(), 1 << 20):
