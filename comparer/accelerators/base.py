@@ -1,4 +1,4 @@
-"""What an accelerator is: a frozen dataclass of parameters that can be applied to a pipeline and undone."""
+"""Base of all accelerators: a frozen dataclass of parameters that is applied to a pipeline and undone."""
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
@@ -18,9 +18,9 @@ def parameter(
     step: float | None = None,
     label: str = "",
 ) -> Any:
-    """Declare a parameter: its default, its range and what it costs; the page draws its control from this.
+    """Declare a parameter: its default, range and cost; the page builds its control from this declaration.
 
-    ``label`` is what the page calls it where its name alone would not be clear.
+    ``label`` is the page's name for the parameter if the field name alone is unclear.
     """
     return field(default=default, metadata={"help": help, "low": low, "high": high, "step": step, "label": label})
 
@@ -30,12 +30,12 @@ class Accelerator(ABC):
     """Base of all accelerators. A new one is one file and one line of the registry.
 
     Class attributes:
-        title: its name for people, on the page, in reports and on the command line.
+        title: display name on the page, in reports and on the command line.
         summary: one sentence for the page.
-        lossy: whether pictures change; an exact accelerator must give the baseline's pixels.
+        lossy: whether images change; an exact accelerator must reproduce the baseline's pixels.
         order: position in a stack, applied from low to high and undone in reverse.
-        families: the model families that it serves.
-        stacked: defaults that are other ones beside another accelerator.
+        families: supported model families.
+        stacked: defaults that differ when stacked with another accelerator.
     """
 
     title: ClassVar[str]
@@ -46,7 +46,7 @@ class Accelerator(ABC):
     stacked: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
-        """Refuse values of the wrong type or out of range with ``ComparerError``."""
+        """Raise ``ComparerError`` for values of the wrong type or out of range."""
         for item in fields(self):
             value, low, high = getattr(self, item.name), item.metadata["low"], item.metadata["high"]
             expected = type(item.default)
@@ -64,21 +64,21 @@ class Accelerator(ABC):
                 object.__setattr__(self, item.name, float(value))
 
     def __str__(self) -> str:
-        """Write it as the command line reads it: ``DeepCache(interval=3, branch=0)``."""
+        """Format as the command line reads it: ``DeepCache(interval=3, branch=0)``."""
         inside = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self))
         return f"{self.title}({inside})"
 
     @property
     def label(self) -> str:
-        """The short name for a column: ``DeepCache(interval=5, branch=1)``, its first parameter and what is changed."""
+        """Short name for a column: ``DeepCache(interval=5, branch=1)``, its first parameter and non-default values."""
         return self.named({})
 
     def named(self, defaults: dict[str, Any], first: bool = True) -> str:
-        """Write the title and the parameters that are worth saying.
+        """Format the title and the relevant parameters.
 
         Args:
-            defaults: where they are other ones than the dataclass's.
-            first: whether the first parameter is said whatever its value.
+            defaults: defaults that differ from the dataclass's.
+            first: whether to include the first parameter whatever its value.
         """
         items = fields(self)
         said = {item.name: getattr(self, item.name) for item in items}
@@ -91,34 +91,34 @@ class Accelerator(ABC):
 
     @classmethod
     def usual(cls, family: str, steps: int) -> dict[str, Any]:
-        """Return the parameters whose usual value depends on the family and the steps, for controls to start with."""
+        """Return the parameters whose usual value depends on the family and the steps, as initial control values."""
         return {}
 
     @abstractmethod
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
-        """Say in one sentence why this cannot serve the request, or return None.
+        """Return a one-sentence reason why this accelerator cannot serve the request, or None.
 
         Args:
             request: the whole ``Request``.
             family: the checkpoint's family.
-            denoiser: the denoiser's configuration (its ``config.json``).
+            denoiser: the denoiser's config (its ``config.json``).
         """
 
     @abstractmethod
     def apply(self, pipe: Any, settings: Any) -> AbstractContextManager["Report"]:
-        """Apply to a loaded pipeline for the length of one call, and undo. Yields the live report.
+        """Apply to a loaded pipeline for the duration of one call, then undo. Yields the live report.
 
         Args:
-            pipe: a diffusers pipeline, its scheduler in place.
-            settings: the call's ``Settings``: its steps and guidance, say.
+            pipe: a diffusers pipeline with its scheduler set.
+            settings: the call's ``Settings``, such as its steps and guidance.
         """
 
     def did(self, counts: dict[str, int]) -> str:
-        """Say in a few words what it did, from its report's counts: "9 full, 16 shallow"."""
+        """Summarize what the accelerator did from its report's counts: "9 full, 16 shallow"."""
         return ", ".join(f"{count} {what}" for what, count in counts.items())
 
     def no_effect(self, report: "Report") -> str | None:
-        """Say in one sentence why a call most likely had no effect, or None where its counters show one.
+        """Return a one-sentence reason why a call most likely had no effect, or None if its counters show one.
 
         Args:
             report: of one call, or with the counts of several calls summed.
@@ -127,7 +127,7 @@ class Accelerator(ABC):
 
 
 def no_guidance(name: str, settings: Any, denoiser: dict) -> str | None:
-    """Say why a call is not guided by two halves of a batch, as what drops one of them needs; None where it is."""
+    """Return the reason why a call has no two guided halves of a batch to drop one of; None if it has."""
     if settings.guidance <= 1:
         return f"{name} needs guidance, and guidance {settings.guidance:g} is off: set more than 1."
     if denoiser.get("time_cond_proj_dim") is not None:
@@ -136,21 +136,21 @@ def no_guidance(name: str, settings: Any, denoiser: dict) -> str | None:
 
 
 def kind_of(family: str) -> str:
-    """Return what people call a family and its sisters: "PixArt" for ``pixart-sigma``."""
+    """Return the common name of related families: "PixArt" for ``pixart-sigma``."""
     return FAMILIES[family].title.partition("-")[0] if family in FAMILIES else family
 
 
 def denoiser_of(pipe: Any) -> Any:
-    """Return the component that accelerators change: the transformer where there is one, else the U-Net."""
+    """Return the component that accelerators change: the transformer if there is one, else the U-Net."""
     transformer = getattr(pipe, "transformer", None)
     return pipe.unet if transformer is None else transformer
 
 
 @dataclass
 class Report:
-    """What an accelerator did during one call: counters, and a schedule where it has one.
+    """What an accelerator did during one call: counters, and a schedule if it has one.
 
-    ``counts`` are summed over an arm's calls on the page; ``schedule`` has a letter an evaluation
+    ``counts`` are summed over an arm's calls on the page; ``schedule`` has one letter per evaluation
     (F full, . shallow or without guidance).
     """
 

@@ -12,9 +12,10 @@ from comparer.models.families.base import FAMILIES
 
 @dataclass(frozen=True)
 class GuidanceCutoff(Accelerator):
-    """Drop the unconditional half of the batch after a share of the steps; no guidance from there on.
+    """Drop the unconditional half of the batch after a share of the steps; later steps are not guided.
 
-    An evaluation without it costs about half. Most of T-GATE's saving is this, so it is T-GATE's fair comparator.
+    An evaluation without guidance costs about half. Most of T-GATE's saving comes from this, so the guidance cutoff is
+    the fair comparison for T-GATE.
 
     Attributes:
         after: the share of the steps, rounded to whole steps, that are guided; 0 to 1, default 0.5. 1 drops
@@ -31,24 +32,24 @@ class GuidanceCutoff(Accelerator):
     )
 
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
-        """Refuse calls that are not guided."""
+        """Refuse calls without guidance."""
         if family not in self.families:
             return f"Guidance cutoff does not know the family '{family}': choose one of {', '.join(FAMILIES)}."
         return no_guidance(self.title, request.settings, denoiser)
 
     def guided(self, steps: int) -> int:
-        """Return how many of the steps are guided."""
+        """Return the number of guided steps."""
         return round(self.after * steps)
 
     @contextmanager
     def apply(self, pipe: Any, settings: Any) -> Iterator[Report]:
-        """Run the conditional half alone after the share, for one call."""
+        """Run only the conditional half after the guided share, for one call."""
         report = Report({"with guidance": 0, "without guidance": 0})
         with one_half(pipe, settings, half=1, first=self.guided(settings.steps), report=report):
             yield report
 
     def no_effect(self, report: Report) -> str | None:
-        """Say that the share rounds to all steps."""
+        """Report that the share rounds to all steps."""
         if report.counts["without guidance"]:
             return None
         return f"Guidance cutoff: after {self.after:g} guides every step; set it lower."

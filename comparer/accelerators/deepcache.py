@@ -1,4 +1,4 @@
-"""DeepCache (Ma et al., CVPR 2024, arXiv:2312.00858), by the package DeepCache."""
+"""DeepCache (Ma et al., CVPR 2024, arXiv:2312.00858), using the package DeepCache."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +13,8 @@ class DeepCache(Accelerator):
     """Reuse the U-Net's deep features for some evaluations and recompute only its shallow blocks.
 
     Attributes:
-        interval: one full evaluation every so many; 1 to 20, default 3. 1 skips nothing; higher is faster
-            and further from the baseline.
+        interval: run one full evaluation every ``interval`` evaluations; 1 to 20, default 3. 1 skips nothing;
+            higher is faster and further from the baseline.
         branch: how deep the recomputed part reaches, from the top; 0 to 20, default 0. 0 is the fastest;
             a checkpoint has about three for each resolution.
     """
@@ -43,7 +43,7 @@ class DeepCache(Accelerator):
 
     @contextmanager
     def apply(self, pipe: Any, settings: Any) -> Iterator[Report]:
-        """Run the package's helper for one call, counting evaluations itself."""
+        """Run the package's helper for one call and count evaluations separately."""
         report = Report({"full": 0, "shallow": 0})
         helper = _counting_helper()(pipe, self, report)
         helper.enable()
@@ -55,7 +55,7 @@ class DeepCache(Accelerator):
             helper.disable()
 
     def no_effect(self, report: Report) -> str | None:
-        """Say that the interval is 1, or longer than the call."""
+        """Report that the interval is 1, or longer than the call."""
         if report.counts["shallow"]:
             return None
         if self.interval == 1:
@@ -64,15 +64,15 @@ class DeepCache(Accelerator):
 
 
 def refresh(denoiser: Any) -> None:
-    """Make the next evaluation a full one, where DeepCache is applied to this denoiser."""
+    """Force the next evaluation to be full, if DeepCache is applied to this denoiser."""
     if helper := getattr(denoiser, "deepcache", None):
         helper.shape = None
 
 
 def branches(denoiser: dict) -> list[int]:
-    """List the branch numbers that a U-Net has: 3 × resolution + layer, as the package counts them.
+    """List the branch numbers of a U-Net: 3 × resolution + layer, as the package counts them.
 
-    Each resolution has its residual layers and, but for the last, a downsampler.
+    Each resolution has its residual layers and, except for the last, a downsampler.
     """
     levels = len(denoiser["block_out_channels"])
     layers = denoiser.get("layers_per_block", 2)

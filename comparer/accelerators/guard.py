@@ -1,4 +1,4 @@
-"""The safety net under every accelerator: whatever it did to the denoiser is undone, bit for bit."""
+"""Restore the denoiser bit for bit after any accelerator."""
 
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ CONTAINERS = (dict, OrderedDict, list, set)
 
 @contextmanager
 def guarded(module: Any) -> Iterator[None]:
-    """Put every sub-module of ``module`` back on exit: its class, its attributes, and what is in their containers.
+    """Restore every sub-module of ``module`` on exit: its class, its attributes, and the contents of their containers.
 
     Containers are the tables of hooks, children, parameters and buffers, and any other plain dict, list or set:
-    the same object gets its former entries. Tensors are not copied: an accelerator has no business in them.
+    the same object gets its former entries. Tensors are not copied: an accelerator must not change them.
 
     Accelerate's offloading keeps ``forward``, ``_old_forward`` and ``_hf_hook`` in the modules and swaps
-    parameters for placeholders; all are put back as they were before the call. The hook objects are its own and
-    keep what they learned. The registry of diffusers' hooks is put back like a module.
+    parameters for placeholders; all are restored to their state before the call. The hook objects belong to accelerate
+    and keep their state. The registry of diffusers' hooks is restored like a module.
     """
     before = [(part, part.__class__, _state(part)) for part in module.modules()]
     registries = [(registry, _state(registry)) for part, *_ in before if (registry := _registry(part)) is not None]

@@ -1,4 +1,4 @@
-"""Run one half of a guided batch from a step on: what T-GATE and the guidance cutoff have in common."""
+"""Run one half of a guided batch from a given step on; shared by T-GATE and the guidance cutoff."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,16 +12,16 @@ from comparer.accelerators.base import Report, denoiser_of
 def one_half(
     pipe: Any, settings: Any, half: int, first: int, report: Report, on_step: Callable[[int], None] = lambda step: None
 ) -> Iterator[None]:
-    """From a step on, show the denoiser one half of its batch and the pipeline that half's output twice.
+    """From a given step on, pass the denoiser one half of its batch and return that half's output twice.
 
     The pipeline's guidance formula u + g·(c − u) then gives exactly that output, so its own ``__call__`` runs
-    unchanged. Torch's own hooks are used: they stay where an offload hook of accelerate's replaces ``forward``.
+    unchanged. Torch's own hooks are used: they persist where an offload hook of accelerate replaces ``forward``.
 
     Args:
         pipe: a pipeline whose call is guided.
         settings: the call's ``Settings``.
         half: 0 for the unconditional (negative) half, 1 for the conditional one.
-        first: the first step, from 0, that is run so.
+        first: the first step, from 0, that runs with one half.
         report: counts evaluations with and without guidance.
         on_step: called before each evaluation with its step, and before any other accelerator sees the
             evaluation; evaluations that a sampler makes beforehand (PNDM's first) have negative steps.

@@ -1,4 +1,4 @@
-"""The accelerators: their registry, how they are written and read, and the stack they are applied as."""
+"""Registry of accelerators: find, parse and serialize them, and order them into a stack."""
 
 import ast
 import re
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def find(name: str) -> type[Accelerator]:
-    """Return the accelerator of this title or class name; case, spaces and hyphens do not matter.
+    """Return the accelerator class with this title or class name; case, spaces and hyphens do not matter.
 
     Raises:
         ComparerError: unknown name.
@@ -51,34 +51,33 @@ def build(name: str, parameters: dict[str, Any]) -> Accelerator:
 
 
 def build_stack(parts: Sequence[tuple[str, dict[str, Any]]]) -> tuple[Accelerator, ...]:
-    """Build a stack in the order it is applied in; what is not given takes its default beside others.
+    """Build a stack in the order of application; missing parameters take their stacked defaults.
 
     Raises:
-        ComparerError: as ``build`` says.
+        ComparerError: as ``build``.
     """
     built = [build(name, (find(name).stacked if len(parts) > 1 else {}) | given) for name, given in parts]
     return tuple(sorted(built, key=lambda accelerator: accelerator.order))
 
 
 def parse(text: str) -> Accelerator:
-    """Read ``DeepCache`` or ``DeepCache(interval=3, branch=0)``.
+    """Parse ``DeepCache`` or ``DeepCache(interval=3, branch=0)``.
 
     Raises:
-        ComparerError: it is not written like that, or as ``build`` says.
+        ComparerError: invalid syntax, or as ``build``.
     """
     _short(text)
     return build(*_read(text))
 
 
 def parse_stack(text: str, usual: Usual = lambda kind: {}) -> tuple[Accelerator, ...]:
-    """Read one accelerator or several: ``DeepCache(interval=3)+T-GATE(gate_step=10)``.
+    """Parse one accelerator or several: ``DeepCache(interval=3)+T-GATE(gate_step=10)``.
 
-    The order they are named in does not matter. In a stack of several, T-GATE's self-attention reuse is off
-    unless it is asked for.
+    Their order does not matter. In a stack of several, T-GATE's self-attention reuse is off unless requested.
 
     Args:
         text: as above.
-        usual: gives a kind's parameters that are taken instead of its defaults where the text gives none.
+        usual: returns a class's parameters that replace its defaults where the text sets none.
 
     Raises:
         ComparerError: as ``parse``.
@@ -94,7 +93,7 @@ def to_json(accelerator: Accelerator) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> Accelerator:
-    """Build an accelerator from ``to_json``'s data; errors as ``build`` says."""
+    """Build an accelerator from ``to_json``'s data; errors as ``build``."""
     parameters = dict(data)
     return build(parameters.pop("name", ""), parameters)
 

@@ -1,4 +1,4 @@
-"""Apply a stack of accelerators to a loaded pipeline, in the one right order, under the guard."""
+"""Apply a stack of accelerators to a loaded pipeline, in the correct order, under the guard."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,10 +10,10 @@ from comparer.errors import ComparerError
 
 
 def check(request: Any, family: str, denoiser: dict) -> None:
-    """Refuse, before anything runs, what an arm's accelerators cannot serve.
+    """Check that an arm's accelerators can serve the request, before anything runs.
 
     Raises:
-        ComparerError: with the reason that ``why_not`` gives.
+        ComparerError: with the reason from ``why_not``.
     """
     for arm in request.arms:
         if reason := why_not(arm.accelerators, request, family, denoiser):
@@ -21,13 +21,13 @@ def check(request: Any, family: str, denoiser: dict) -> None:
 
 
 def why_not(accelerators: Sequence[Accelerator], request: Any, family: str, denoiser: dict) -> str | None:
-    """Say in one sentence why this stack cannot serve the request, or return None.
+    """Return a one-sentence reason why this stack cannot serve the request, or None.
 
     Args:
         accelerators: in any order.
         request: the whole ``Request``.
         family: the checkpoint's family.
-        denoiser: the denoiser's configuration.
+        denoiser: the denoiser's config.
     """
     named = {type(accelerator).__name__: accelerator for accelerator in accelerators}
     for name, accelerator in named.items():
@@ -39,13 +39,14 @@ def why_not(accelerators: Sequence[Accelerator], request: Any, family: str, deno
 
 
 def label(accelerators: Sequence[Accelerator], first: bool = True) -> str:
-    """Name a stack for a column: ``DeepCache(interval=3) + T-GATE(gate_step=10)``; ``parse_stack`` reads it.
+    """Return a stack's column label: ``DeepCache(interval=3) + T-GATE(gate_step=10)``; ``parse_stack`` reads it.
 
-    Of each one its first parameter is said, and what is not its default: in a stack of several, its default there.
+    Each accelerator shows its first parameter and its non-default values; in a stack of several, the stacked defaults
+    count as defaults.
 
     Args:
         accelerators: in any order; none gives "".
-        first: whether first parameters are said that have their defaults.
+        first: whether to include first parameters that have their defaults.
     """
     alone = len(accelerators) == 1
     return " + ".join(
@@ -56,9 +57,9 @@ def label(accelerators: Sequence[Accelerator], first: bool = True) -> str:
 
 @contextmanager
 def accelerated(pipe: Any, accelerators: tuple[Accelerator, ...], settings: Any) -> Iterator[dict[str, Report]]:
-    """Apply the accelerators for the length of one call with these settings; undo them, also after an exception.
+    """Apply the accelerators for the duration of one call with these settings; undo them, even after an exception.
 
-    Yields each one's live report by title. The pipeline's own ``__call__`` runs inside.
+    Yields the live report of each, keyed by title. The pipeline's own ``__call__`` runs inside.
     """
     if not accelerators:
         yield {}

@@ -16,13 +16,13 @@ from comparer.models.families.base import FAMILIES
 class TGATE(Accelerator):
     """Keep the cross-attention outputs of one step and drop guidance from there on.
 
-    Before the gate, self-attention outputs may be reused between steps. After it the unconditional half runs
+    Before the gate, self-attention outputs may be reused between steps. After the gate, the unconditional half runs
     alone, with the mean of both halves' cross-attention outputs kept from the step before.
 
     Attributes:
         gate_step: steps before the gate; 1 to the steps − 1, default 10 (of 25; PixArt's authors take 15).
             Lower is faster and further from the baseline.
-        sp_interval: before the gate, self-attention is computed every so many steps; 1 to 50, default 5, and 1
+        sp_interval: before the gate, self-attention is computed every ``sp_interval`` steps; 1 to 50, default 5, and 1
             beside another accelerator. 1 reuses none; higher is faster and further from the baseline.
         fi_interval: the same after the gate; 1 to 50, default 1.
         warm_up: steps at the start whose self-attention is always computed; 0 to 50, default 2, and 0 beside
@@ -56,13 +56,13 @@ class TGATE(Accelerator):
 
     @classmethod
     def usual(cls, family: str, steps: int) -> dict[str, int]:
-        """Return the authors' settings, the gate scaled to these steps: 10 of 25; for PixArt 15, and sp_interval 3."""
+        """Return the authors' settings, gate scaled to the number of steps: 10 of 25; PixArt 15, and sp_interval 3."""
         pixart = family.startswith("pixart")
         gate = round(steps * (15 if pixart else 10) / 25)
         return {"gate_step": max(1, min(gate, steps - 1)), **({"sp_interval": 3} if pixart else {})}
 
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
-        """Refuse calls that are not guided, second-order samplers, and gates outside the steps."""
+        """Refuse calls without guidance, second-order samplers, and gates outside the steps."""
         if family not in self.families:
             return f"T-GATE does not know the family '{family}': choose one of {', '.join(FAMILIES)}."
         settings = request.settings
@@ -84,7 +84,7 @@ class TGATE(Accelerator):
 
     @contextmanager
     def apply(self, pipe: Any, settings: Any) -> Iterator[Report]:
-        """Wrap the attention processors and run the unconditional half alone after the gate, for one call."""
+        """Wrap the attention processors and run only the unconditional half after the gate, for one call."""
         from tgate.tgate_utils import tgate_scheduler
 
         report = Report({"with guidance": 0, "without guidance": 0, "attention reused": 0, "attention computed": 0})
@@ -115,13 +115,13 @@ class TGATE(Accelerator):
             denoiser.set_attn_processor(processors)
 
     def did(self, counts: dict[str, int]) -> str:
-        """Say how many evaluations were guided, and how many attention outputs were reused."""
+        """Report how many evaluations were guided, and how many attention outputs were reused."""
         guided, reused = counts["with guidance"], counts["attention reused"]
         attention = reused + counts["attention computed"]
         return f"{guided} guided, {counts['without guidance']} not; {reused} of {attention} attention outputs reused"
 
     def no_effect(self, report: Report) -> str | None:
-        """Say that the gate was not reached."""
+        """Report that the gate was not reached."""
         if report.counts["without guidance"] or report.counts["attention reused"]:
             return None
         return f"T-GATE: gate_step {self.gate_step} was not reached; set it lower than the steps."

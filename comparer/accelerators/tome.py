@@ -1,4 +1,4 @@
-"""ToMe, token merging (Bolya & Hoffman, CVPR 2023 workshops, arXiv:2303.17604), by the package tomesd."""
+"""ToMe, token merging (Bolya & Hoffman, CVPR 2023 workshops, arXiv:2303.17604), using the package tomesd."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ class ToMe(Accelerator):
     """Merge similar tokens before the U-Net's attention and copy the result back to each of them.
 
     Attributes:
-        ratio: share of the tokens that is merged; 0.01 to 0.75, default 0.5. Higher is faster and coarser.
-        max_downsample: merge down to 1/this of the latent's resolution; 1, 2, 4, 8 or, by default, 0: the finest
-            resolution at which the checkpoint has attention (1; SDXL 2).
+        ratio: share of the tokens to merge; 0.01 to 0.75, default 0.5. Higher is faster and coarser.
+        max_downsample: merge down to 1/max_downsample of the latent's resolution; 1, 2, 4, 8 or, by default, 0: the
+            finest resolution at which the checkpoint has attention (1; SDXL 2).
         merge_crossattn: merge before cross-attention too; default off. Costs quality for little time.
         merge_mlp: merge before the feed-forward layers too; default off. Costs much quality.
-        use_rand: choose the tokens that stay by a random pattern; default on. The package draws one pattern for
-            a whole batch, and takes the fixed pattern where the model's batch is odd (guidance off, one picture).
-        seed: of that pattern, 0 to 9999, default 0. Every call starts from it, whatever ran before.
+        use_rand: choose the tokens to keep by a random pattern; default on. The package samples one pattern for
+            a whole batch, and uses the fixed pattern if the model's batch is odd (guidance off, one image).
+        seed: seed of that pattern, 0 to 9999, default 0. Every call starts from this seed, whatever ran before.
     """
 
     title: ClassVar[str] = "ToMe"
@@ -48,7 +48,7 @@ class ToMe(Accelerator):
     seed: int = parameter(0, "Seed of that pattern; every call starts from it.", 0, 9999, 1, "Pattern seed")
 
     def __post_init__(self) -> None:
-        """Refuse what the base refuses, and a max_downsample that no U-Net has."""
+        """Validate as the base class does, and refuse a max_downsample that no U-Net has."""
         super().__post_init__()
         if self.max_downsample not in DOWNSAMPLES:
             raise ComparerError(
@@ -57,7 +57,7 @@ class ToMe(Accelerator):
             )
 
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
-        """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unfit sizes."""
+        """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unsupported sizes."""
         if family not in self.families:
             return f"ToMe needs a U-Net, and {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("attention_type", "default") != "default":
@@ -87,7 +87,7 @@ class ToMe(Accelerator):
 
     @contextmanager
     def apply(self, pipe: Any, settings: Any) -> Iterator[Report]:
-        """Patch the U-Net as the package does, with a generator of this call's own, and count what is merged."""
+        """Patch the U-Net with the package's patch and a per-call generator, and count merged tokens."""
         import tomesd
 
         unet = pipe.unet
@@ -117,14 +117,14 @@ class ToMe(Accelerator):
                 part.__dict__.pop("_tome_info", None)
 
     def did(self, counts: dict[str, int]) -> str:
-        """Say which share of the tokens it merged, and how often by a random pattern."""
+        """Report the share of merged tokens, and how often the pattern was random."""
         share = counts["tokens merged"] / max(counts["tokens before"], 1)
         return (
             f"{share:.0%} of the tokens merged, {counts['merges']} times; {counts['random patterns']} random patterns"
         )
 
     def no_effect(self, report: Report) -> str | None:
-        """Say that the ratio is less than a token, or that no attention is as fine as max_downsample asks."""
+        """Report that the ratio is less than a token, or that no attention is as fine as max_downsample requires."""
         if report.counts["merges"]:
             return None
         limit = f"max_downsample {self.max_downsample}" if self.max_downsample else "its default max_downsample"
@@ -169,7 +169,7 @@ class ToMe(Accelerator):
 
 
 def attention_downsamples(denoiser: Any) -> list[int]:
-    """List how much smaller than the latent the U-Net's transformer blocks work, the finest first.
+    """List the downsampling factors of the U-Net's transformer blocks relative to the latent, the finest first.
 
     >>> attention_downsamples({"down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"]})
     [2]

@@ -1,1 +1,1 @@
-"""What is in the files of a checkpoint, read without loading them."""
+"""Locate and inspect checkpoint files without loading their weights."""

@@ -1,6 +1,6 @@
-"""What a file in the original layout lacks for a pipeline: configurations, tokenizers, the prediction type. No torch.
+"""Base configs for files in the original layout: configs, tokenizers and the prediction type. No torch.
 
-``assets/configs`` has the published repositories' configurations without weights, and one vocabulary for all.
+``assets/configs`` holds the configs of the published repositories, without weights, and one shared vocabulary.
 """
 
 import json
@@ -26,12 +26,12 @@ BASE_STEP = "875000"  # of Stable Diffusion 2's base of 512 pixels; diffusers te
 
 @dataclass(frozen=True)
 class Frame:
-    """The configurations of a family's published model.
+    """Configs of a family's published model.
 
     Attributes:
-        family: a name of ``catalog.FAMILIES``.
-        folder: in diffusers' layout, without weights and vocabularies; ``from_pretrained`` reads it, given the
-            models and tokenizers as objects.
+        family: a name of ``FAMILIES``.
+        folder: diffusers layout without weights and vocabularies; ``from_pretrained`` loads it when the models and
+            tokenizers are passed as objects.
     """
 
     family: str
@@ -39,17 +39,17 @@ class Frame:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Components that need weights, as ``unet``."""
+        """Components that need weights, such as ``unet``."""
         return "unet", "vae", *FAMILIES[self.family].text
 
     def config(self, component: str) -> dict[str, Any]:
-        """Read a component's configuration."""
+        """Load a component's config."""
         name = "scheduler_config.json" if component == "scheduler" else "config.json"
         found: dict[str, Any] = json.loads((self.folder / component / name).read_text(encoding="utf-8"))
         return found
 
     def tokenizers(self) -> dict[str, Any]:
-        """Build the tokenizers, by component."""
+        """Build the tokenizers, keyed by component."""
         prepare(scorer=False)
         from transformers import CLIPTokenizer
 
@@ -62,13 +62,13 @@ class Frame:
 
 
 def frame(about: str) -> Frame:
-    """Return what is needed to build a pipeline around the weights of an original layout.
+    """Return the configs needed to build a pipeline around weights in the original layout.
 
     Args:
-        about: of a layout: "SD 1.x", "SD 2.x" or "SDXL".
+        about: ``about`` of the layout: "SD 1.x", "SD 2.x" or "SDXL".
 
     Raises:
-        ComparerError: it is another; a file without text encoder is "Stable Diffusion" and no more.
+        ComparerError: any other value; a file without a text encoder is only known as "Stable Diffusion".
     """
     if about not in _FAMILIES:
         raise ComparerError(
@@ -79,20 +79,20 @@ def frame(about: str) -> Frame:
 
 
 def frame_of(family: str) -> Frame:
-    """Return the frame of a family, "sd1", "sd2" or "sdxl"."""
+    """Return the frame of a family: "sd1", "sd2" or "sdxl"."""
     return Frame(family, CONFIGS / family)
 
 
 def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:
-    """Say what the denoiser of an original layout predicts, "epsilon" or "v_prediction", and the reason.
+    """Return the prediction type of a denoiser in the original layout, "epsilon" or "v_prediction", and the reason.
 
     Args:
-        layout: of the file.
-        unet: the loaded U-Net; given, one of SD 2.x is measured where nothing in the file says what it predicts.
-            Both kinds are published, and files with neither metadata nor a step counter are common.
+        layout: layout of the file.
+        unet: the loaded U-Net. If given, the prediction type of an SD 2.x model is measured when the file does not
+            state it. Both types are published, and files with neither metadata nor a step counter are common.
 
     Raises:
-        ComparerError: it predicts something else, or its family is not known.
+        ComparerError: the prediction type is another one, or the family is unknown.
     """
     marks, metadata = {tensor.name for tensor in layout.extra}, layout.metadata or {}
     if edm := sorted(name for name in marks if name.startswith("edm_")):
@@ -116,9 +116,9 @@ def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:
 
 
 def measured(unet: Any) -> tuple[str, str]:
-    """Tell what a U-Net of SD 1.x or SD 2.x predicts by what it makes of pure noise at the last timestep.
+    """Detect the prediction type of an SD 1.x or SD 2.x U-Net from its output for pure noise at the last timestep.
 
-    One that predicts epsilon gives the noise back; v is there almost wholly the picture, which pure noise hides.
+    An epsilon model returns the noise; v is almost entirely the image there, which pure noise hides.
     Costs one evaluation of the U-Net.
     """
     import torch
@@ -136,13 +136,13 @@ def measured(unet: Any) -> tuple[str, str]:
 
 
 def scheduler(layout: Layout, unet: Any = None) -> tuple[dict[str, Any], str]:
-    """Return the scheduler's configuration for an original layout, and the reason for its prediction type.
+    """Return the scheduler config for an original layout, and the reason for its prediction type.
 
-    Files with the mark 'ztsnr' were trained down to no signal at all: their betas are rescaled, and steps begin at
-    the last timestep.
+    Files marked 'ztsnr' were trained down to zero terminal SNR: their betas are rescaled, and sampling starts at the
+    last timestep.
 
     Args:
-        layout: of the file.
+        layout: layout of the file.
         unet: as for ``prediction``.
 
     Raises:

@@ -1,7 +1,7 @@
-"""A component's tensors under the names that its diffusers or transformers module has, one at a time.
+"""Convert a component's tensors to the names of its diffusers or transformers module, one tensor at a time.
 
-Names of the original layout of Stable Diffusion are translated by diffusers' own converters. They see stand-ins
-without data, so that it shows which tensor gives what, and what they leave out, before any is read.
+Names in the original layout of Stable Diffusion are translated by diffusers' own converters. The converters run on
+stand-ins without data first, which shows how tensors map and which are dropped before any tensor is read.
 """
 
 import re
@@ -42,9 +42,9 @@ class _Move:
 
 
 def is_original(part: Part) -> bool:
-    """Say whether a component's names are those of Stable Diffusion's original code.
+    """Return whether a component's names are those of Stable Diffusion's original code.
 
-    CLIP's text encoder of SD 1.x and SDXL has transformers' names there, too: for it this is False.
+    False for the CLIP text encoder of SD 1.x and SDXL, which has transformers' names in the original layout, too.
     """
     return bool(_kind(part))
 
@@ -54,10 +54,10 @@ class Fit:
     """How a set of weights fits a module.
 
     Attributes:
-        moves: what gives the tensors that fit.
-        missing: names of the module that nothing gives; weights that it has under two names are there under one.
-        unexpected: stored names that give nothing the module has.
-        misshaped: names of the module that are given in another shape, with both.
+        moves: conversions that produce the fitting tensors.
+        missing: names of the module that have no source; tied weights are listed under one name.
+        unexpected: stored names that have no target in the module.
+        misshaped: names of the module whose source has another shape, with both shapes.
     """
 
     moves: tuple[_Move, ...]
@@ -66,10 +66,10 @@ class Fit:
     misshaped: dict[str, str]
 
     def values(self, read: Callable[[Tensor], Any], wanted: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-        """Yield every tensor that fits under the module's name for it, in the module's shape, in its stored dtype.
+        """Yield every fitting tensor under the module's name, in the module's shape and the stored dtype.
 
         Args:
-            read: of ``tensors.reading``, which must be open as long as tensors are taken.
+            read: from ``tensors.reading``, which must stay open while tensors are taken.
             wanted: the module's ``state_dict``.
         """
         for move in self.moves:
@@ -79,18 +79,18 @@ class Fit:
 
 
 def fit(part: Part, config: dict[str, Any], target: Any) -> Fit:
-    """Say how a component's tensors fit its module, before any is read.
+    """Match a component's tensors with its module before any tensor is read.
 
-    Left out is what the module has no place for: bookkeeping, the last layer of an OpenCLIP encoder where the
-    configuration ends one before it (SD 2.x), and a text projection where the module has none.
+    Tensors without a place in the module are skipped: bookkeeping, the last layer of an OpenCLIP encoder where the
+    config ends one layer earlier (SD 2.x), and a text projection where the module has none.
 
     Args:
-        part: of a layout.
-        config: the component's ``config.json``, diffusers' or transformers'.
-        target: its module, as ``module`` builds it.
+        part: a part of a layout.
+        config: the component's ``config.json``, in the format of diffusers or transformers.
+        target: the component's module, as built by ``module``.
 
     Raises:
-        ComparerError: the names are not known, two are of the same tensor, or diffusers' converter cannot convert them.
+        ComparerError: the names are unknown, two names map to the same tensor, or diffusers' converter fails.
     """
     if not part.named:
         raise ComparerError(f"{quote(part.source, 200)} is a list without names, which cannot be loaded.")
@@ -113,15 +113,15 @@ def fit(part: Part, config: dict[str, Any], target: Any) -> Fit:
 
 
 def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> Any:
-    """Build a configuration's module; if ``empty``, its weights have names and shapes, but no memory.
+    """Build the module of a config; with ``empty``, its weights have names and shapes but use no memory.
 
     Args:
         config: the component's ``config.json``.
-        class_name: where it is not the one that the configuration names.
-        empty: False draws random weights.
+        class_name: class to build instead of the one named in the config.
+        empty: if False, initialize random weights.
 
     Raises:
-        ComparerError: there is no such class among the models of diffusers or transformers.
+        ComparerError: diffusers and transformers have no such model class.
     """
     prepare(scorer=False)
     import diffusers
@@ -139,13 +139,13 @@ def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> 
     with init_empty_weights(include_buffers=False) if empty else nullcontext():
         try:
             made = kind.from_config(config) if library is diffusers else kind(kind.config_class.from_dict(config))
-        except StrictDataclassError as error:  # transformers' own, which is none of Python's
+        except StrictDataclassError as error:  # transformers' own exception, not derived from Python's
             raise ComparerError(f"The configuration of a {quote(name)} is damaged: {quote(error, 200)}.") from error
     return tied(made).eval()
 
 
 def tied(made: Any) -> Any:
-    """Make weights that a module has under two names one again."""
+    """Restore the weight tying of a module."""
     if hasattr(made, "tie_weights"):
         made.tie_weights()
     return made
@@ -203,16 +203,16 @@ def _converted(kind: str, tensors: list[Tensor], config: dict[str, Any]) -> list
 
     convert = converters.convert_ldm_unet_checkpoint if kind == "unet" else converters.convert_ldm_vae_checkpoint
     prefix = _ORIGINAL[kind][1]
-    # Every value of a stand-in is its tensor's number, and takes no memory.
+    # Every value of a stand-in is its tensor's number; the stand-in uses no memory.
     numbered = {prefix + t.name: torch.tensor(number).expand(t.shape) for number, t in enumerate(tensors)}
     moves, left = [], set(range(len(tensors)))
     for name, value in convert(numbered, config=config).items():
-        if value is None:  # asked for, but not there
+        if value is None:  # requested, but missing
             continue
         number, shape = int(value[(0,) * value.dim()]), tuple(value.shape)
         left.discard(number)
         moves.append(_Move(tensors[number], {name: shape}, partial(_as, name, shape)))
-    # What a converter passes over keeps its name, and is told as one that is not known.
+    # Tensors that a converter skips keep their names and are reported as unknown.
     return moves + [_Move(t, {t.name: t.shape}, partial(_as, t.name, t.shape)) for t in (tensors[i] for i in left)]
 
 

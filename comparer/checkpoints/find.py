@@ -1,6 +1,6 @@
-"""Find what is asked for by name: in the catalogue, in the hub's cache, in the checkpoint folders. No torch.
+"""Resolve checkpoint names: in the catalogue, in the Hub cache, in the checkpoint folders. No torch.
 
-Nothing is read outside the installation's checkpoint folders, symbolic links resolved.
+Only the installation's checkpoint folders are read, with symbolic links resolved.
 """
 
 from dataclasses import replace
@@ -28,14 +28,14 @@ def local_names(config: Config) -> list[str]:
         for pattern in ("model_index.json", "*/model_index.json", "*/*/model_index.json"):
             for index in root.glob(pattern):
                 inside = index.parent.relative_to(root).as_posix()
-                # A folder that is called as a model of the catalogue is not that model.
+                # A folder named like a catalogue model is not that model.
                 whole = f"{root.name}/." if root.name in CATALOG else root.name
                 found[whole if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
     return sorted(filter(_sayable, found), key=lambda name: -found[name])
 
 
 def loose_names(config: Config) -> list[str]:
-    """List weights that are no diffusers folder, newest first: files, and folders such as ``step_024000``."""
+    """List weights that are not diffusers folders, newest first: files, and folders such as ``step_024000``."""
     found: dict[str, float] = {}
     for root in config.checkpoints:
         for path in (path for pattern in ("*", "*/*") for path in root.glob(pattern)):
@@ -46,7 +46,7 @@ def loose_names(config: Config) -> list[str]:
                 or (path.parent / "model_index.json").is_file()
             ):
                 continue
-            # A folder's own weights are one checkpoint; the files that lie in a checkpoint folder are one each.
+            # A folder's own weights are one checkpoint; each loose file in a checkpoint folder is one, too.
             whole = path if path.parent == root or (path.parent / "config.json").is_file() else path.parent
             for each in {path, whole}:
                 name = f"{root.name}/{each.relative_to(root).as_posix()}"
@@ -60,16 +60,16 @@ def _sayable(name: str) -> bool:
 
 
 def names(config: Config) -> list[str]:
-    """List everything that can be chosen: the catalogue (without the hub, its demo), then the local checkpoints."""
+    """List all available checkpoints: the catalogue (only its demo if the Hub is off), then the local ones."""
     return [*(name for name in CATALOG if config.hub or name == "demo"), *local_names(config)]
 
 
 def resolve(asked: str | Weights, config: Config) -> Checkpoint:
-    """Find a checkpoint by its name in the catalogue, its listed local name, or its path, with all that is asked of it.
+    """Resolve a checkpoint from its catalogue name, its listed local name or its path, with all requested weights.
 
     Raises:
-        ComparerError: there is none, it is outside the checkpoint folders, not on this machine, not a
-            checkpoint, of a kind that is not served, or has not what is asked for.
+        ComparerError: the checkpoint does not exist, is outside the checkpoint folders, is not on this machine, is not
+            a checkpoint, is of an unsupported kind, or lacks what is requested.
     """
     weights = Weights(asked) if isinstance(asked, str) else asked
     name, roots = weights.checkpoint, tuple(root.resolve() for root in config.checkpoints)
@@ -152,15 +152,15 @@ def _catalogued(name: str, config: Config) -> Checkpoint:
 
 
 def weight(model: Model) -> str:
-    """Say about how large a catalogue model is before the hub is asked."""
+    """Estimate the size of a catalogue model before the Hub is asked."""
     return f"about {model.gigabytes:g} GB in half precision"
 
 
 def resolve_path(name: str, config: Config, what: str = "checkpoint") -> Path:
-    """Return the file or folder that is called so, inside the checkpoint folders.
+    """Return the file or folder of this name, inside the checkpoint folders.
 
     Raises:
-        ComparerError: there is none, or it is outside.
+        ComparerError: the path does not exist or is outside.
     """
     known = f"choose one of {', '.join(names(config))}"
     candidates = [root / Path(name).relative_to(root.name) for root in config.checkpoints if _under(name, root.name)]
@@ -169,7 +169,7 @@ def resolve_path(name: str, config: Config, what: str = "checkpoint") -> Path:
             candidates.append(Path(name).expanduser())
         candidates = [path.resolve() for path in candidates]
         found = next((path for path in candidates if path.exists()), None)
-    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+    except (OSError, ValueError, RuntimeError):  # path too long, null character, or unknown user
         raise ComparerError(f"There is no {what} '{quote(name)}': {known}.") from None
     roots = [root.resolve() for root in config.checkpoints]
     if found and any(found.is_relative_to(root) for root in roots):

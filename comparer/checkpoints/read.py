@@ -1,4 +1,4 @@
-"""Read what a diffusers folder is: its family, its configurations, its weights' names. No torch."""
+"""Read a diffusers folder: its family, its configs and the names of its weights. No torch."""
 
 import json
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from comparer.models.catalog import DEMO, Model
 from comparer.models.families.base import FAMILIES, Family
 from comparer.text import quote
 
-# What every sampler knows; some other values fail in the middle of a run.
+# Values that every sampler supports; some other values fail during a run.
 SCHEDULER = {
     "prediction_type": ("epsilon", "v_prediction"),
     "timestep_spacing": ("leading", "linspace", "trailing"),
@@ -27,19 +27,19 @@ class Checkpoint:
 
     Attributes:
         model: name, title, family and defaults.
-        folder: the diffusers folder that is loaded, or the denoiser's where ``base`` has the rest.
+        folder: the diffusers folder to load, or the denoiser's folder where ``base`` has the rest.
         denoiser: the denoiser's ``config.json``.
         variant: the weight files' variant, None for the plain ones.
         parts: the components that have weights.
         base: the folder of all components but the denoiser, None where ``folder`` has everything.
-        distilled: whether it is made for the LCM sampler.
-        revision: the hub's commit for a snapshot of the hub's cache, else "".
-        weights: what was asked for.
-        over: the file or folder whose weights go over those of ``folder``, else None.
-        vae: the file or folder of an autoencoder of its own, else None.
-        loras: the files that are added, with their weights.
+        distilled: whether the checkpoint is distilled for the LCM sampler.
+        revision: the Hub commit for a snapshot in the Hub cache, else "".
+        weights: the requested weights.
+        over: the file or folder whose weights override those of ``folder``, else None.
+        vae: the file or folder of a separate VAE, else None.
+        loras: LoRA files to add, with their weights.
         within: the folders that may be read.
-        demo: whether it reads the demo's words, and no others.
+        demo: whether the checkpoint reads the demo's words only.
     """
 
     model: Model
@@ -63,12 +63,12 @@ class Checkpoint:
         return FAMILIES[self.model.family]
 
     def paths(self) -> tuple[Path, ...]:
-        """Return every file and folder that it is read from."""
+        """Return every file and folder that the checkpoint is read from."""
         given = (self.folder, self.base, self.overlay, self.vae, *(file for file, _ in self.loras))
         return tuple(dict.fromkeys(path for path in given if path))
 
     def record(self) -> dict:
-        """Return what ``run.json`` says of the checkpoint beside its components."""
+        """Return the checkpoint's entry in ``run.json``, besides its components."""
         return {
             "name": self.model.name,
             "title": self.model.title,
@@ -80,22 +80,22 @@ class Checkpoint:
 
 
 def state(*paths: Path) -> tuple:
-    """Return name, size and time of every file at and below some paths."""
+    """Return name, size and modification time of every file at and below some paths."""
     files = sorted(file for path in paths for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
     return tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
 
 
 def read_folder(folder: Path, name: str, base: Path | None = None, words: Path | None = None) -> Checkpoint:
-    """Read a diffusers folder's configuration.
+    """Read the configs of a diffusers folder.
 
     Args:
         folder: the pipeline's folder, or the one that holds the denoiser alone.
-        name: what to call it.
+        name: name of the checkpoint.
         base: the pipeline's folder in the second case.
-        words: the folder of the vocabulary, where it is not in the tokenizers' own.
+        words: the folder of the vocabulary, if not in the tokenizers' own.
 
     Raises:
-        ComparerError: it is no diffusers checkpoint, its configuration is damaged, or its class is not served.
+        ComparerError: not a diffusers checkpoint, a damaged config, or an unsupported class.
     """
     rest = base or folder
     if not (rest / "model_index.json").is_file():
@@ -138,10 +138,10 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
 
 
 def with_config(checkpoint: Checkpoint, config: Path, name: str) -> Checkpoint:
-    """Return the checkpoint with its denoiser's configuration from another folder.
+    """Return the checkpoint with its denoiser's config taken from another folder.
 
     Raises:
-        ComparerError: that is damaged.
+        ComparerError: that config is damaged.
     """
     rest = checkpoint.base or checkpoint.folder
     try:
@@ -225,5 +225,5 @@ def _family(kind: str, folder: Path, name: str) -> Family:
 
 
 def read_json(path: Path) -> dict:
-    """Read a configuration; ``OSError`` or ``ValueError`` where there is none."""
+    """Load a config; ``OSError`` or ``ValueError`` if there is none."""
     return json.loads(path.read_text(encoding="utf-8"))

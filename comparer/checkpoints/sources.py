@@ -1,4 +1,4 @@
-"""Where each component of a pipeline comes from: which files, which half of them, and why. No torch."""
+"""Sources of a pipeline's components: which files, which half of them, and why. No torch."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ from comparer.text import quote
 
 @dataclass(frozen=True)
 class Source:
-    """The weights that fill one component.
+    """The weights of one component.
 
     Attributes:
-        component: as ``unet``.
+        component: such as ``unet``.
         part: the set of weights.
-        why: why these, a sentence.
-        path: of the checkpoint that they are of.
-        config: the folder of the component's configuration.
+        why: why these weights were chosen, a sentence.
+        path: path of the checkpoint that the weights belong to.
+        config: the folder of the component's config.
     """
 
     component: str
@@ -34,22 +34,22 @@ class Source:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files that it is read from."""
+        """The files that the weights are read from."""
         return tuple(dict.fromkeys(Path(tensor.file) for tensor in self.part.tensors))
 
 
 def sources(checkpoint: Checkpoint) -> dict[str, Source]:
-    """Say where every component that has weights comes from, in the pipeline's order.
+    """Return the source of every component that has weights, in the pipeline's order.
 
-    What lies over a base goes before the base; an autoencoder of its own goes before both.
+    Weights that override a base take precedence over the base; a separate VAE takes precedence over both.
 
     Raises:
-        ComparerError: files are damaged or refused, a component has no weights, or not the half that was asked for.
+        ComparerError: files are damaged or refused, a component has no weights, or the requested half is missing.
     """
     family, half, within = checkpoint.family, checkpoint.weights.half, checkpoint.within
     frame, over = checkpoint.base or checkpoint.folder, checkpoint.overlay
     found = {}
-    # The denoiser first: it is what people ask about.
+    # The denoiser first: users mostly want to know about it.
     for component in checkpoint.parts:
         if component == "vae" and checkpoint.vae:
             found[component] = _own_vae(checkpoint.vae, frame, within)
@@ -60,7 +60,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
         if source is None and over and wanted:
             raise ComparerError(f"'{quote(over.name)}' has no {component}, so none of its {wanted} weights.")
         if source is None:
-            own = "" if over else half  # which half is asked of what lies over the base, not of the base
+            own = "" if over else half  # the half is requested of the overriding weights, not of the base
             source = _of(seen(folder, within, checkpoint.parts), component, folder, folder, own, wanted)
         found[component] = source
     if over and not any(source.path == over for source in found.values()):
@@ -72,7 +72,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
 
 
 def seen(path: Path, within: tuple[Path, ...], only: Collection[str] = ()) -> Layout:
-    """Look at a path; the same files are looked at once.
+    """Scan a path; the result is cached while the files stay the same.
 
     Raises:
         ComparerError: as ``look``.

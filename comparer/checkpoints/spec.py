@@ -1,8 +1,8 @@
-"""Which weights a pipeline is built from, as a person says it in one line. Plain data, no torch.
+"""Specification of a pipeline's weights, written as one line. Plain data, no torch.
 
     CHECKPOINT; weights=raw; base=sd-1.5; lora=style.safetensors:0.8; vae=other; dtype=float16
 
-Everything but the checkpoint may be left out. It is the same line on the page, in the API and on the command line.
+All settings but the checkpoint are optional. The page, the API and the command line use the same line.
 """
 
 import math
@@ -20,17 +20,17 @@ MOST_LORAS = 8
 
 @dataclass(frozen=True)
 class Weights:
-    """Which weights a pipeline is built from; equal ones are the same pipeline.
+    """The weights that a pipeline is built from; equal ones give the same pipeline.
 
     Attributes:
-        checkpoint: a name of the catalogue, or ``folder/name`` as local ones are listed.
-        half: "ema", "raw", or "" for EMA where it is.
-        base: the checkpoint that has what this one lacks, for training outputs; its configurations, for a file in
+        checkpoint: a catalogue name, or ``folder/name`` as local ones are listed.
+        half: "ema", "raw", or "" for EMA if available.
+        base: the checkpoint that supplies missing components of a training output, or the configs of a file in
             the original layout; "" for none.
         loras: (file, weight −10 to 10), in the order in which they are added.
-        vae: the checkpoint or file whose autoencoder takes the place of its own; "" for its own.
-        dtype: "float32", "float16" or "bfloat16"; "" for the installation's.
-        incomplete: whether tensors may be missing: they are filled with random values, and the result is marked.
+        vae: the checkpoint or file whose VAE replaces the built-in one; "" for the built-in one.
+        dtype: "float32", "float16" or "bfloat16"; "" for the installation's default.
+        incomplete: whether tensors may be missing; they get random values, and the result is marked.
     """
 
     checkpoint: str = "demo"
@@ -42,7 +42,7 @@ class Weights:
     incomplete: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse what is of another kind with ``ComparerError``."""
+        """Raise ``ComparerError`` for values of the wrong type or range."""
         for name in ("checkpoint", "half", "base", "vae", "dtype"):
             if not isinstance(getattr(self, name), str):
                 raise ComparerError(f"The {name} of the weights is not text.")
@@ -64,11 +64,11 @@ class Weights:
 
     @property
     def is_default(self) -> bool:
-        """Whether nothing but the checkpoint is said."""
+        """Whether only the checkpoint is set."""
         return replace(self, checkpoint="") == Weights("")
 
     def text(self) -> str:
-        """Write the line that ``parse`` reads back."""
+        """Format as the line that ``parse`` reads."""
         said = [self.checkpoint]
         said += [f"{key}={value}" for key, value in (("weights", self.half), ("base", self.base)) if value]
         said += [f"lora={file}:{weight:g}" for file, weight in self.loras]
@@ -76,7 +76,7 @@ class Weights:
         return "; ".join([*said, *(["incomplete=yes"] if self.incomplete else [])])
 
     def label(self) -> str:
-        """Say in a few words what it is, as an arm's name.
+        """Return a short label, used as an arm's name.
 
         >>> Weights("runs/step_024000", "raw", "demo", (("a/style.safetensors", 0.8),)).label()
         'step_024000, raw, LoRA style × 0.8'
@@ -93,7 +93,7 @@ class Weights:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Weights":
-        """Build it from ``to_json``'s data; ``TypeError`` or ``KeyError`` where it is none."""
+        """Create from ``to_json``'s data; ``TypeError`` or ``KeyError`` if the data is invalid."""
         return cls(**data | {"loras": tuple((file, weight) for file, weight in data.get("loras", ()))})
 
 
@@ -101,14 +101,14 @@ NAMES = tuple(item.name for item in fields(Weights))
 
 
 def parse(text: str, like: Weights | None = None) -> Weights:
-    """Read a line such as ``step_024000; weights=raw; base=demo``.
+    """Parse a line such as ``step_024000; weights=raw; base=demo``.
 
     Args:
-        text: what the module's docstring shows.
-        like: where the line names no checkpoint, the weights that it changes.
+        text: a line as in the module's docstring.
+        like: the weights to modify where the line names no checkpoint.
 
     Raises:
-        ComparerError: a word is not known, given twice, or its value is not allowed.
+        ComparerError: a key is unknown or repeated, or its value is not allowed.
 
     >>> parse("a/b; lora=x.safetensors; lora=y.safetensors:0.5; weights=raw").loras
     (('x.safetensors', 1.0), ('y.safetensors', 0.5))

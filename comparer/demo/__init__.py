@@ -1,1 +1,1 @@
-"""How the demo checkpoint in ``assets/demo`` is drawn, trained and judged."""
+"""Scenes, networks, training and judge of the demo checkpoint in ``assets/demo``."""

@@ -1,4 +1,4 @@
-"""One training loop for all three networks: seeded by step, saved often, resumed where it stopped."""
+"""One training loop for all three networks: seeded by step, saved often, resumable."""
 
 import math
 import time
@@ -11,9 +11,9 @@ SAVE_EVERY = 120  # seconds
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast one network is trained.
+    """Length and learning rate schedule of one network's training.
 
-    ``peak`` is the learning rate after ``warmup`` steps; it falls along a cosine to 2 % of itself over the
+    ``peak`` is the learning rate after ``warmup`` steps; it decays along a cosine to 2 % of itself over the
     last (1 − ``flat``) of the steps.
     """
 
@@ -39,8 +39,8 @@ def fit(plan: TrainingPlan, module, loss_at: Callable, folder: Path, device: str
     Args:
         plan: steps, batch and rates.
         module: the torch module whose parameters are trained.
-        loss_at: step -> scalar loss; draws its batch from generators seeded with the step alone, so that
-            a resumed training goes on with the batches it would have had.
+        loss_at: step -> scalar loss; samples its batch from generators seeded with the step alone, so that
+            a resumed training continues with the same batches.
         folder: where ``<name>.pt`` is saved every two minutes and at the end.
         device: recorded only.
     """

@@ -1,7 +1,7 @@
 """The demo checkpoint's networks: Stable Diffusion 1.x in miniature, and an open_clip scorer.
 
-Architectures and files only; ``train`` fits them. Two tokenizers are written from one vocabulary: CLIP's own
-byte-pair merges, cut down to those that the world's words use.
+This module defines architectures and files; ``train`` fits them. Two tokenizers are saved from one vocabulary:
+CLIP's own byte-pair merges, reduced to those that the scenes' words use.
 """
 
 import gzip
@@ -11,9 +11,9 @@ from pathlib import Path
 from comparer.demo.scenes import SIZE, WORDS
 
 SCORER_NAME = "comparer-demo-clip"
-CONTEXT = 32  # tokens a prompt, start and end included
+CONTEXT = 32  # tokens per prompt, start and end included
 LATENT = SIZE // 8
-# Words of later worlds are in the vocabulary already, so that it need not change with them.
+# The vocabulary already has words of later versions, so that it need not change.
 LATER_WORDS = frozenset(["and", "left", "right", "of", "above", "below", "beside", "between", "two", "three", "no"])
 VOCABULARY_WORDS = sorted(WORDS | LATER_WORDS)
 SCORER_CONFIG = {
@@ -64,9 +64,9 @@ def _merge(word: tuple[str, ...], pair: tuple[str, str]) -> tuple[str, ...]:
 
 
 def write_tokenizers(tokenizer: Path, scorer: Path) -> int:
-    """Write the generator's ``vocab.json`` and ``merges.txt`` and the scorer's ``bpe.txt.gz``.
+    """Save the generator's ``vocab.json`` and ``merges.txt`` and the scorer's ``bpe.txt.gz``.
 
-    Returns the size of the vocabulary, which both share.
+    Returns the size of the shared vocabulary.
     """
     from open_clip.tokenizer import bytes_to_unicode
 
@@ -95,7 +95,7 @@ def write_tokenizers(tokenizer: Path, scorer: Path) -> int:
 
 
 def new_vae():  # noqa: ANN201
-    """Build the autoencoder: 128×128 pictures, 16×16 latents of 4 channels."""
+    """Build the VAE: 128×128 images, 16×16 latents of 4 channels."""
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
@@ -127,7 +127,7 @@ def new_unet():  # noqa: ANN201
 
 
 def new_text_encoder(vocabulary: int):  # noqa: ANN201
-    """Build the text encoder for a vocabulary of this many tokens, the last two being start and end."""
+    """Build the text encoder for a vocabulary of this many tokens, where the last two are start and end."""
     from transformers import CLIPTextConfig, CLIPTextModel
 
     return CLIPTextModel(
@@ -151,7 +151,7 @@ def new_scorer(vocabulary: int):  # noqa: ANN201
     from open_clip.model import CLIP
 
     scorer = CLIP(**scorer_config(vocabulary))
-    # open_clip's random positions are a tenth as loud as the patches: places and outlines are learned late.
+    # open_clip's random positions are a tenth of the patches' scale: places and outlines are learned late.
     scorer.visual.positional_embedding.data[1:] = sine_positions(scorer.visual.grid_size[0], 128)
     return scorer
 

@@ -1,8 +1,8 @@
-"""The demo model's whole world: captioned pictures of shapes.
+"""Scenes of the demo model: captioned images of shapes.
 
-A scene is a list of shapes on a plain background. Version 1 draws one shape a scene; everything but
-``random_scene`` already takes several. The words and the colours are exact, so that a picture can be
-judged by its pixels. Nothing here imports torch.
+A scene is a list of shapes on a plain background. Version 1 uses one shape per scene; everything but
+``random_scene`` already supports several. The words and the colours are exact, so that an image can be
+judged by its pixels. This module does not import torch.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw
 
-SIZE = 128  # pixels a side
+SIZE = 128  # pixels per side
 COLOURS: dict[str, tuple[int, int, int]] = {
     "red": (222, 36, 40),
     "orange": (247, 138, 24),
@@ -26,7 +26,7 @@ COLOURS: dict[str, tuple[int, int, int]] = {
     "gray": (130, 130, 134),
 }
 KINDS = ("circle", "square", "triangle", "star", "ring", "diamond", "hexagon", "cross")
-RADII = {"small": 0.15, "large": 0.26}  # of the picture's side
+RADII = {"small": 0.15, "large": 0.26}  # of the image's side
 PLACES: dict[str, tuple[float, float]] = {
     "top left": (0.30, 0.30),
     "top right": (0.70, 0.30),
@@ -51,8 +51,9 @@ EXAMPLES = (
 
 @dataclass(frozen=True)
 class Shape:
-    """One shape. ``place`` is None where the caption does not name it; ``x``, ``y`` and ``radius`` are
-    fractions of the picture's side.
+    """One shape.
+
+    ``place`` is None if the caption does not name it; ``x``, ``y`` and ``radius`` are fractions of the image's side.
     """
 
     kind: str
@@ -64,7 +65,7 @@ class Shape:
     radius: float
 
     def words(self) -> str:
-        """Say it as captions do: "a large red star in the top left"."""
+        """Describe the shape as captions do: "a large red star in the top left"."""
         where = f" in the {self.place}" if self.place else ""
         return f"a {self.size} {self.colour} {self.kind}{where}"
 
@@ -77,11 +78,11 @@ class Scene:
     background: str
 
     def caption(self) -> str:
-        """Say it all: the shapes, then the background."""
+        """Return the scene's caption: the shapes, then the background."""
         return " and ".join(shape.words() for shape in self.shapes) + f" on a {self.background} background"
 
     def draw(self, size: int = SIZE, supersample: int = 4) -> Image.Image:
-        """Draw as RGB of size × size pixels, antialiased by averaging supersample² samples a pixel."""
+        """Render as RGB of size × size pixels, antialiased by averaging supersample² samples per pixel."""
         side = size * supersample
         picture = Image.new("RGB", (side, side), COLOURS[self.background])
         for shape in self.shapes:
@@ -90,23 +91,23 @@ class Scene:
 
 
 def held_out(colour: str, kind: str) -> bool:
-    """Say whether this pair is never drawn in training: SHA-256 of "colour kind" divisible by 5."""
+    """Return whether this pair is excluded from training: SHA-256 of "colour kind" divisible by 5."""
     return int(hashlib.sha256(f"{colour} {kind}".encode()).hexdigest(), 16) % 5 == 0
 
 
 def unknown_words(prompt: str) -> list[str]:
-    """Return the prompt's words that no training caption contains, in order, each once."""
+    """Return the prompt's words that no training caption contains, in order and without duplicates."""
     words = (word.strip(".,;:!?\"'()").lower() for word in prompt.split())
     return list(dict.fromkeys(word for word in words if word and word not in WORDS))
 
 
 def random_scene(rng: np.random.Generator, pairs: str = "train") -> Scene:
-    """Draw a scene at random.
+    """Sample a random scene.
 
     Args:
         rng: the only source of randomness.
-        pairs: "train" leaves the held-out (colour, kind) pairs out, "held-out" draws only those,
-            "all" draws any.
+        pairs: "train" excludes the held-out (colour, kind) pairs, "held-out" samples only those,
+            "all" samples any.
     """
     allowed = PAIRS[pairs]
     colour, kind = allowed[rng.integers(len(allowed))]
@@ -122,7 +123,7 @@ def random_scene(rng: np.random.Generator, pairs: str = "train") -> Scene:
 
 
 def mask(kind: str, x: float, y: float, radius: float, side: int) -> Image.Image:
-    """Draw one shape as a black and white ("1") picture of side × side pixels.
+    """Render one shape as a black and white ("1") image of side × side pixels.
 
     All kinds are upright and fit the circle of this radius around (x, y), given as fractions of the side.
     """

@@ -27,7 +27,7 @@ EMPTY = 0.1  # share of captions replaced by "" for classifier-free guidance
 
 
 def pixels(scenes: list[Scene]):  # noqa: ANN201
-    """Draw scenes as a float tensor of n × 3 × 128 × 128 in −1..1."""
+    """Render scenes as a float tensor of n × 3 × 128 × 128 in −1..1."""
     import torch
 
     drawn = np.stack([np.asarray(scene.draw()) for scene in scenes])
@@ -35,7 +35,7 @@ def pixels(scenes: list[Scene]):  # noqa: ANN201
 
 
 def train_vae(work: Path, device: str):  # noqa: ANN201
-    """Train on 64×64 crops around the shape, and on whole pictures in every fourth step."""
+    """Train the VAE on 64×64 crops around the shape, and on whole images in every fourth step."""
     import torch
 
     torch.manual_seed(1)
@@ -65,10 +65,10 @@ def train_vae(work: Path, device: str):  # noqa: ANN201
 
 
 def standardise(vae, device: str) -> None:  # noqa: ANN001
-    """Give every latent channel mean 0 and deviation 1, by folding both into the two 1×1 convolutions.
+    """Normalize every latent channel to mean 0 and deviation 1, by folding both into the two 1×1 convolutions.
 
-    Stable Diffusion has one scaling factor for all channels; here the quietest, which carries the edges,
-    would be a sixth as loud as the loudest, and the denoiser would learn it last. Pictures are unchanged.
+    Stable Diffusion has one scaling factor for all channels; here the channel with the smallest deviation, which
+    carries the edges, would have a sixth of the largest, and the denoiser would learn it last. Images are unchanged.
     """
     import torch
 
@@ -86,7 +86,7 @@ def standardise(vae, device: str) -> None:  # noqa: ANN001
 
 
 def train_decoder(vae, work: Path, device: str):  # noqa: ANN001, ANN201
-    """Train the decoder further on whole pictures, the encoder and so the denoiser's latents being fixed."""
+    """Train the decoder further on whole images; the encoder, and so the denoiser's latents, stay fixed."""
     import torch
 
     torch.manual_seed(4)
@@ -97,7 +97,7 @@ def train_decoder(vae, work: Path, device: str):  # noqa: ANN001, ANN201
         picture = pixels([random_scene(rng) for _ in range(plan.batch)]).to(device)
         with torch.no_grad():
             latents = vae.encode(picture).latent_dist.mode()
-        # The denoiser's latents are a little off: the decoder should not mind.
+        # The denoiser's latents are slightly inaccurate: the decoder should tolerate that.
         latents = latents + 0.1 * torch.rand(len(latents), 1, 1, 1, device=device) * torch.randn_like(latents)
         with torch.autocast(device, torch.bfloat16):
             decoded = vae.decode(latents).sample
@@ -112,7 +112,7 @@ def train_decoder(vae, work: Path, device: str):  # noqa: ANN001, ANN201
 def train_scorer(work: Path, device: str, vocabulary: int):  # noqa: ANN201
     """Train contrastively; half of every batch are scenes one attribute away from the other half.
 
-    Two linear heads that name the kind and the place from the picture's vector help it to see them; they are
+    Two linear heads that predict the kind and the place from the image's embedding help the scorer learn them; they are
     dropped afterwards. Without them a scorer of this size learned the colours and neither kind nor place.
     """
     import torch
@@ -149,7 +149,7 @@ def train_scorer(work: Path, device: str, vocabulary: int):  # noqa: ANN201
 
 
 def nearest_place(shape: Shape) -> int:
-    """Return the number of the place that the shape stands at, named or not."""
+    """Return the number of the place where the shape is, named or not."""
     return min(
         range(len(PLACES)),
         key=lambda i: sum((a - b) ** 2 for a, b in zip(list(PLACES.values())[i], (shape.x, shape.y), strict=True)),
@@ -190,7 +190,7 @@ def train_denoiser(  # noqa: ANN201
 ):
     """Train denoiser and text encoder to predict v, at time steps spread evenly over every batch.
 
-    ``seed`` is of the first weights, ``count`` of the scenes that it learns from.
+    ``seed`` is the seed of the initial weights, ``count`` the number of training scenes.
     """
     import torch
     from diffusers import DDIMScheduler
@@ -218,7 +218,7 @@ def train_denoiser(  # noqa: ANN201
 
 
 def export(out: Path, vae, both, ema, scorer, scale: float, vocabulary: int) -> None:  # noqa: ANN001
-    """Write the checkpoint in half precision: a diffusers folder, with the scorer in ``scorer/``."""
+    """Save the checkpoint in half precision: a diffusers folder, with the scorer in ``scorer/``."""
     import torch
     from diffusers import DDIMScheduler, StableDiffusionPipeline
     from safetensors.torch import save_file
@@ -252,7 +252,7 @@ def export(out: Path, vae, both, ema, scorer, scale: float, vocabulary: int) -> 
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the trainings that are asked for; write the checkpoint when all have been run."""
+    """Run the requested trainings; save the checkpoint when all have been run."""
     parser = argparse.ArgumentParser(prog="python -m comparer.demo.train", description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("build/demo"), help="state of the trainings (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("assets/demo"), help="the checkpoint (%(default)s)")

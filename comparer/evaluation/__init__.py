@@ -1,1 +1,1 @@
-"""Batch evaluation: ``batch`` runs a product of settings and can be resumed, ``assertions`` judge it."""
+"""Batch evaluation: ``batch`` runs a product of settings and can be resumed, ``assertions`` checks the results."""

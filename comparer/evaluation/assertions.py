@@ -1,4 +1,4 @@
-"""Conditions that an evaluation must meet: ``speedup>=1.5``. The interval is tested, not the point."""
+"""Conditions that an evaluation must meet: ``speedup>=1.5``. The whole interval is tested, not the point estimate."""
 
 import operator
 import re
@@ -21,18 +21,18 @@ FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
 
 @dataclass(frozen=True)
 class Assertion:
-    """A figure, ">=" or "<=", and a bound: that the whole interval lies on this side of the bound."""
+    """A figure, ">=" or "<=", and a bound: the whole interval must lie on this side of the bound."""
 
     figure: str
     sign: str
     bound: float
 
     def __str__(self) -> str:
-        """Write it as it is read."""
+        """Format in the syntax of ``parse``."""
         return f"{self.figure}{self.sign}{self.bound:g}"
 
     def miss(self, comparison: Comparison, arm: int) -> str:
-        """Say why this arm does not meet it; "" where it does."""
+        """Return the reason why this arm fails the condition; "" if the arm meets it."""
         if why := comparison.skip_reason(arm):
             return f"{self} missed: the arm was not run ({why})"
         evidence, level = comparison.evidence(arm), level_at(comparison.interim_looks)
@@ -62,10 +62,10 @@ class Assertion:
 
 
 def parse(text: str) -> Assertion:
-    """Read ``speedup>=1.5`` or ``clip_loss<=0.02``.
+    """Parse ``speedup>=1.5`` or ``clip_loss<=0.02``.
 
     Raises:
-        ComparerError: it is not written like that.
+        ComparerError: invalid syntax.
     """
     match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?)\s*", text)
     if not match or match[1] not in FIGURES:

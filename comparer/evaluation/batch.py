@@ -1,6 +1,6 @@
-"""A batch evaluation: one run or a product of several in one folder, that can be gone on with.
+"""A resumable batch evaluation: the Cartesian product of settings, one run per cell.
 
-The folder holds ``evaluation.json`` (what was asked), a run folder for every cell, and the summary.
+The folder holds ``evaluation.json`` (the request), a run folder for every cell, and the summary.
 """
 
 import json
@@ -27,7 +27,7 @@ FILE = "evaluation.json"
 
 @dataclass(frozen=True)
 class ExperimentCard:
-    """What a lab log wants to know beside the figures; all of it may be empty."""
+    """Metadata for an experiment log; all fields may be empty."""
 
     title: str = ""
     purpose: str = ""
@@ -38,7 +38,7 @@ class ExperimentCard:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was asked: the cells of a product, the card, and what the verdicts go by."""
+    """The configuration of an evaluation: the cells of a product, the card, and the verdict thresholds."""
 
     folder: Path
     cells: list[Cell]
@@ -50,14 +50,14 @@ class Evaluation:
         return self.folder / f"{number + 1:02}-{slug(self.cells[number].name or 'run')}"
 
     def comparisons(self) -> list[Comparison | None]:
-        """Load what has been made so far of every cell."""
+        """Load the results so far of every cell."""
         paths = [self.at(number) for number in range(len(self.cells))]
         return [store.load(path) if (path / "run.json").is_file() else None for path in paths]
 
     def run(self, config: Config) -> Iterator[tuple[int, Event]]:
-        """Run every cell that is not finished; yield its number and what happens.
+        """Run every unfinished cell; yield the cell's number and its events.
 
-        Closing the generator stops within one denoising step; nothing finished is lost.
+        Closing the generator stops within one denoising step; finished results are kept.
         """
         for number, (cell, before) in enumerate(zip(self.cells, self.comparisons(), strict=True)):
             path = self.at(number)
@@ -69,10 +69,10 @@ class Evaluation:
 
 
 def begin(evaluation: Evaluation) -> Evaluation:
-    """Make the evaluation's folder and note what was asked.
+    """Create the evaluation's folder and save the request.
 
     Raises:
-        ComparerError: the folder holds something else already, or cannot be written.
+        ComparerError: the folder is not empty or cannot be written.
     """
     folder = evaluation.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -92,15 +92,15 @@ def begin(evaluation: Evaluation) -> Evaluation:
 
 
 def new_folder(runs: Path) -> Path:
-    """Name a folder by the time."""
+    """Return a new folder path named after the current time."""
     return runs / f"{datetime.now():%Y-%m-%d_%H%M%S}_evaluation_{secrets.token_hex(3)}"
 
 
 def load(folder: Path, config: Config) -> Evaluation:
-    """Read what an evaluation's folder was made for.
+    """Load the configuration of an evaluation's folder.
 
     Raises:
-        ComparerError: it holds no evaluation, or one that this installation does not allow.
+        ComparerError: the folder holds no evaluation, or one that this installation does not allow.
     """
     try:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""An evaluation for a lab log: ``summary.md`` with a card, figures and verdicts, and ``pairs.csv`` with every pair."""
+"""Export an evaluation: ``summary.md`` with a card, figures and verdicts, and ``pairs.csv`` with every pair."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.
 
 
 def write(evaluation: Evaluation) -> tuple[Path, Path]:
-    """Write both files, and the plots that the summary shows, from what has been made so far; return their paths."""
+    """Export both files, and the plots of the summary, from the results so far; return their paths."""
     summary, pairs = evaluation.folder / "summary.md", evaluation.folder / "pairs.csv"
     made = evaluation.comparisons()
     named = [(evaluation.cells[number].name, one) for number, one in enumerate(made) if one]
@@ -25,7 +25,7 @@ def write(evaluation: Evaluation) -> tuple[Path, Path]:
 
 
 def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
-    """Write the summary."""
+    """Render the summary as Markdown."""
     lines = [f"# {line(evaluation.card.title or 'Evaluation ' + evaluation.folder.name)}", "", *_card(evaluation, made)]
     drawn = _plots(evaluation, made)
     for name, title in ((SPEED, "Speed-up by arm"), (CLIP, "Difference in CLIP score by arm")):

@@ -1,4 +1,4 @@
-"""What a batch evaluation asks: a request file, flags, and settings that are lists: their product is run."""
+"""Settings of a batch evaluation: a request file or flags, with lists expanded to their product."""
 
 import csv
 import inspect
@@ -22,23 +22,23 @@ SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "gu
 
 @dataclass(frozen=True)
 class Cell:
-    """One request of a product, and what it has of the swept settings."""
+    """One request of a product, with its values of the swept settings."""
 
     values: dict[str, Any]
     request: Request
 
     @property
     def name(self) -> str:
-        """Say which one it is: "guidance 4, steps 20"; "" where nothing is swept."""
+        """Name of the cell: "guidance 4, steps 20"; "" if nothing is swept."""
         return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in self.values.items())
 
 
 def cells(config: Config, given: dict[str, Any]) -> list[Cell]:
-    """Build every request of the product; those that come to the same are one.
+    """Build every request of the product; equal requests are merged.
 
     Args:
         config: folders and limits.
-        given: arguments of ``door.ask``; those of ``SWEPT`` may be lists.
+        given: arguments of ``build_request``; those of ``SWEPT`` may be lists.
 
     Raises:
         ComparerError: an argument is unknown, a list is empty, or a request is not allowed.
@@ -61,10 +61,10 @@ def cells(config: Config, given: dict[str, Any]) -> list[Cell]:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Read a request file: TOML or JSON with arguments of ``door.ask``, or the ``run.json`` of an earlier run.
+    """Read a request file: TOML or JSON with arguments of ``build_request``, or the ``run.json`` of an earlier run.
 
     Raises:
-        ComparerError: it cannot be read, or is neither.
+        ComparerError: the file cannot be read, or is in neither format.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -108,12 +108,12 @@ def _arguments(request: Request) -> dict[str, Any]:
 
 
 def prompts_of(path: Path, number: int | None = None) -> str:
-    """Read the first ``number`` prompts of a file: one a line, a CSV with a column "prompt", or JSON.
+    """Read the first ``number`` prompts of a file: one per line, a CSV with a column "prompt", or JSON.
 
-    JSON is a list of texts, or of objects with a "prompt". A prompt that comes twice is taken once.
+    JSON is a list of texts, or of objects with a "prompt". Duplicate prompts are dropped.
 
     Raises:
-        ComparerError: it cannot be read, holds no prompt, or fewer than ``number``.
+        ComparerError: the file cannot be read, holds no prompt, or fewer than ``number``.
     """
     text = read_prompts(path)
     prompts = text.splitlines()
@@ -130,10 +130,10 @@ def prompts_of(path: Path, number: int | None = None) -> str:
 
 
 def first(prompts: str, number: int) -> str:
-    """Return the first prompts of several lines.
+    """Return the first ``number`` prompts of a multi-line text.
 
     Raises:
-        ComparerError: there are not so many.
+        ComparerError: there are fewer prompts.
     """
     lines = prompts.splitlines()
     if not 1 <= number <= len(lines):

@@ -1,7 +1,7 @@
-"""The CLIP score of a picture and its prompt: 100·max(cos, 0) (Hessel et al. 2021, arXiv:2104.08718).
+"""CLIP score of an image and its prompt: 100·max(cos, 0) (Hessel et al. 2021, arXiv:2104.08718).
 
-The weight of 100, not the paper's 2.5, is the field's habit (torchmetrics). Which CLIP it is belongs to the
-number: ``scorers`` has them.
+The weight is 100, as is common (torchmetrics), not the paper's 2.5. A score is only meaningful together with its
+CLIP model: ``scorers`` lists them.
 """
 
 import json
@@ -24,13 +24,13 @@ REMEMBERED = 4096  # embeddings: about 12 MB with ViT-L-14
 
 
 class ClipScorer:
-    """A loaded open_clip model that remembers the prompts it has read and the pictures it has seen.
+    """A loaded open_clip model that caches its embeddings of prompts and recent images.
 
     Attributes:
         name: architecture and weights.
-        context: tokens a prompt may have, start and end included; longer ones are cut, the end token kept.
-        preprocessing: what is done to a picture before it is seen: size, resizing, mean, standard deviation.
-        digest: SHA-256 of the weights where they are a local file, else "".
+        context: maximum number of prompt tokens, start and end included; longer prompts are cut, the end token kept.
+        preprocessing: image preprocessing: size, resizing, mean, standard deviation.
+        digest: SHA-256 of the weights if they are a local file, else "".
     """
 
     def __init__(self, name: str, model: Any, transform: Any, tokenizer: Any, digest: str = "") -> None:
@@ -43,18 +43,18 @@ class ClipScorer:
         self._seen: OrderedDict[tuple, Any] = OrderedDict()
 
     def record(self) -> dict:
-        """Return what belongs to every number of this scorer, as plain data."""
+        """Return the scorer's metadata, stored with every score, as plain data."""
         model, _, weights = self.name.partition("/")
         said = json.loads(json.dumps(self.preprocessing))  # tuples as lists, as a file would have them
         told = {"model": model, "weights": weights, "preprocessing": said, "context": self.context}
         return told | ({"sha256": self.digest} if self.digest else {})
 
     def truncates(self, prompt: str) -> bool:
-        """Say whether the prompt is longer than the context."""
+        """Return whether the prompt is longer than the context."""
         return len(self.tokenizer.encode(prompt)) + 2 > self.context
 
     def score(self, pictures: list[Any], prompts: list[str]) -> list[float]:
-        """Score PIL pictures against their prompts, one each; ``embed`` and ``cosine`` then need no second look."""
+        """Score PIL images against their prompts, one each; ``embed`` and ``cosine`` then reuse the embeddings."""
         import torch
 
         with torch.no_grad():
@@ -66,7 +66,7 @@ class ClipScorer:
             return [100 * max(float(s @ r), 0.0) for s, r in zip(self.embed(pictures), read, strict=True)]
 
     def embed(self, pictures: list[Any]) -> list[Any]:
-        """Return the pictures' embeddings, vectors of length 1; one that was seen lately is not encoded again."""
+        """Return the images' embeddings, unit vectors; recently encoded images are cached."""
         import torch
 
         found = []
@@ -75,7 +75,7 @@ class ClipScorer:
             key = (rgb.size, sha256(rgb.tobytes()).digest())
             if key not in self._seen:
                 with torch.no_grad():
-                    # One picture a pass: a batch would round differently with its size.
+                    # One image per pass: rounding depends on the batch size.
                     self._seen[key] = self.model.encode_image(self.transform(rgb)[None], normalize=True)[0]
             self._seen.move_to_end(key)
             found.append(self._seen[key])
@@ -84,7 +84,7 @@ class ClipScorer:
         return found
 
     def cosine(self, one: Any, other: Any) -> float:
-        """Return the cosine of two pictures' embeddings, −1 to 1."""
+        """Return the cosine of two images' embeddings, −1 to 1."""
         first, second = self.embed([one, other])
         return min(max(float(first @ second), -1.0), 1.0)
 
@@ -102,7 +102,7 @@ def _keep(name: str, scorer: ClipScorer) -> ClipScorer:
 
 
 def demo_scorer(folder: Path) -> ClipScorer:
-    """Load the demo's own CLIP from its folder."""
+    """Load the demo's own CLIP model from its folder."""
     prepare()
     import open_clip
 
@@ -123,12 +123,12 @@ def real_scorer(
     stop: Callable[[], bool] | None = None,
     source: ScorerWeights = SCORERS[DEFAULT],
 ) -> ClipScorer | str:
-    """Load a scorer of the hub, from this machine or the hub; return the reason where it cannot be had.
+    """Load a Hub scorer from the cache or the Hub; if it is unavailable, return the reason.
 
     Args:
-        on_progress: called while the weights are fetched, as by ``hub.fetch``.
-        stop: ends the fetching when it returns true.
-        source: which one.
+        on_progress: called during the download, as by ``hub.fetch``.
+        stop: cancels the download when it returns true.
+        source: the scorer's weights.
 
     Raises:
         Stopped: ``stop`` returned true.
@@ -142,9 +142,9 @@ def real_scorer(
         except ComparerError as error:
             return f"the weights of {source.full} are not on this machine. {error}"
         try:
-            # Given a file, open_clip asks no one; its defaults are the preprocessing of these weights.
+            # Given a file, open_clip makes no request; its defaults are the preprocessing of these weights.
             model, _, transform = open_clip.create_model_and_transforms(source.architecture, pretrained=str(weights))
-        except Exception as error:  # of many kinds, for a damaged file; pictures are worth having without scores
+        except Exception as error:  # a damaged file raises many kinds; images are useful without scores
             log.warning("%s cannot be loaded: %s: %s", weights, type(error).__name__, error)
             return f"the weights of {source.full} cannot be loaded: delete {weights.name} to fetch it anew"
         _keep(source.full, ClipScorer(source.full, model, transform, open_clip.get_tokenizer(source.architecture)))
@@ -152,7 +152,7 @@ def real_scorer(
 
 
 def local_scorer(source: ScorerWeights) -> ClipScorer:
-    """Load a scorer from a file of this machine; an ``open_clip_config.json`` beside it tells the preprocessing.
+    """Load a scorer from a local file; an ``open_clip_config.json`` beside it defines the preprocessing.
 
     Raises:
         ComparerError: open_clip does not know the architecture, or the file does not hold its weights.
@@ -194,16 +194,16 @@ def scorer_for(
     stop: Callable[[], bool] | None = None,
     wanted: str = "",
 ) -> ClipScorer | str:
-    """Return the scorer that was asked for, or the one that means something for this ``Checkpoint``.
+    """Return the requested scorer, or the one suited to this ``Checkpoint``.
 
     Args:
-        checkpoint: whose pictures are scored.
+        checkpoint: the checkpoint whose images are scored.
         on_progress: as for ``real_scorer``.
         stop: as for ``real_scorer``.
-        wanted: as ``scorers.choose`` takes it; "" for the checkpoint's own.
+        wanted: scorer name, as for ``scorers.choose``; "" for the checkpoint's default.
 
     Returns:
-        The scorer, or why there is none.
+        The scorer, or the reason why there is none.
 
     Raises:
         ComparerError: as ``scorers.choose`` and ``local_scorer``.

@@ -1,7 +1,7 @@
-"""How far another arm's latents move away from the baseline's, step by step.
+"""Per-step distance between an arm's latents and the baseline's.
 
-The latents come from a pass of their own that is not timed: ``trace`` makes the baseline's and each arm's, with
-the noise that the timed calls have, and ``diverge`` lays two of them side by side.
+The latents come from a separate, untimed pass: ``trace`` produces the baseline's and each arm's, with the same noise
+as the timed calls, and ``diverge`` compares two of them.
 """
 
 import math
@@ -13,13 +13,13 @@ from comparer.errors import ComparerError
 
 @dataclass(frozen=True)
 class Trace:
-    """The latents of one call after each of the steps that its pipeline tells of.
+    """The latents of one call after each step that its pipeline reports.
 
     Attributes:
-        items: (prompt number, seed) of its pictures.
-        latents: a tensor of all pictures' latents for every step, on the CPU.
-        evaluations: how many denoiser evaluations had been made after each step.
-        schedules: each accelerator's letters, one an evaluation: F full, . skipped in part.
+        items: (prompt number, seed) of each image.
+        latents: per step, a tensor of all images' latents, on the CPU.
+        evaluations: cumulative number of denoiser evaluations after each step.
+        schedules: per accelerator, one letter per evaluation: F full, . skipped in part.
     """
 
     items: tuple[tuple[int, int], ...]
@@ -30,7 +30,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Step:
-    """Two latents after one step.
+    """Comparison of two latents after one step.
 
     Attributes:
         step: from 1.
@@ -47,7 +47,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Divergence:
-    """One picture's divergence from the baseline's: a step for every step of the sampler."""
+    """Divergence of one image's latents from the baseline's: one entry per sampler step."""
 
     prompt: int
     seed: int
@@ -59,16 +59,16 @@ class Divergence:
 
     @classmethod
     def from_json(cls, data: dict) -> "Divergence":
-        """Build it from ``to_json``'s data."""
+        """Create from ``to_json``'s data."""
         steps = tuple(Step(**step | {"skipped": tuple(step["skipped"])}) for step in data["steps"])
         return cls(data["prompt"], data["seed"], steps)
 
 
 def diverge(baseline: Trace, other: Trace) -> list[Divergence]:
-    """Lay another arm's trace beside the baseline's; one divergence for each picture of the batch.
+    """Compare an arm's trace with the baseline's; one divergence per image of the batch.
 
     Raises:
-        ComparerError: the traces are not of the same pictures, or have not the same number of steps.
+        ComparerError: the traces are of different images, or have different numbers of steps.
     """
     if baseline.items != other.items:
         raise ComparerError("Latents of different prompts or seeds cannot be compared.")

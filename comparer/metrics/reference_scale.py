@@ -1,4 +1,4 @@
-"""What similarities are measured against: the baseline's own repeats, and another seed of the baseline's."""
+"""Reference points for similarities: the baseline's own repeats, and the baseline with another seed."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -12,26 +12,26 @@ def noise_floor(repeats: Sequence[Sequence[Any]], scorer: Any = None) -> Mean | 
     """Measure how much the baseline differs from itself.
 
     Args:
-        repeats: for every (prompt, seed) the baseline's pictures of all repeats, as ``similarity`` takes them; each
+        repeats: for every (prompt, seed), the baseline's images of all repeats, as for ``similarity``; each
             repeat is compared with the first.
         scorer: a ``ClipScorer`` or None.
 
     Returns:
-        None where nothing was repeated.
+        None if nothing was repeated.
     """
     return mean([similarity(first, again, scorer) for first, *others in repeats for again in others])
 
 
 def seed_distance(prompts: Sequence[Sequence[Any]], scorer: Any = None, most: int = 100) -> Mean | None:
-    """Measure how much the baseline's pictures of one prompt differ from seed to seed.
+    """Measure how much the baseline's images of one prompt differ between seeds.
 
     Args:
-        prompts: for every prompt the baseline's pictures of all seeds, as ``similarity`` takes them.
+        prompts: for every prompt, the baseline's images of all seeds, as for ``similarity``.
         scorer: a ``ClipScorer`` or None.
-        most: pairs that are measured; of more, evenly spread ones are taken.
+        most: maximum number of pairs to measure; if there are more, evenly spread ones are taken.
 
     Returns:
-        None where every prompt has one seed.
+        None if every prompt has only one seed.
     """
     pairs = [pair for pictures in prompts for pair in combinations(pictures, 2)]
     taken = min(len(pairs), most)

@@ -1,6 +1,6 @@
-"""Which CLIP models can score, and which of them means something for a checkpoint. No torch.
+"""CLIP models available for scoring, and which of them suits a checkpoint. No torch.
 
-The demo's pictures are scored by the demo's own small CLIP, all others by one that has seen photographs and art.
+The demo's images are scored by the demo's own small CLIP model, all others by a model trained on photographs and art.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ SUFFIXES = (".safetensors", ".bin", ".pt", ".pth")
 
 @dataclass(frozen=True)
 class ScorerWeights:
-    """A CLIP model: its architecture and where its weights are.
+    """A CLIP model: its architecture and the location of its weights.
 
     Attributes:
-        name: what it is chosen by.
+        name: the name to choose the model by.
         architecture: open_clip's name; OpenAI's weights need the one with ``quickgelu``, or the score is wrong.
-        weights: open_clip's tag, or a file's name.
-        repository: of the hub; "" where the weights are a file of this machine.
-        file: its name in the repository, or its path.
-        gigabytes: about what is fetched.
+        weights: open_clip's tag, or a file name.
+        repository: the Hub repository; "" for a local weights file.
+        file: file name in the repository, or local path.
+        gigabytes: approximate download size.
     """
 
     name: str
@@ -36,7 +36,7 @@ class ScorerWeights:
 
     @property
     def full(self) -> str:
-        """Return what stands beside a score: ``ViT-B-32-quickgelu/openai``."""
+        """Return the name shown with a score: ``ViT-B-32-quickgelu/openai``."""
         return f"{self.architecture}/{self.weights}" if self.weights else self.architecture
 
 
@@ -57,16 +57,16 @@ SCORERS: dict[str, ScorerWeights] = {
 
 
 def choose(name: str, checkpoint: str, demo: bool = False) -> ScorerWeights:
-    """Return the scorer of this name for a checkpoint.
+    """Return the scorer with this name for a checkpoint.
 
     Args:
-        name: of ``SCORERS``, or ``ARCHITECTURE=FILE`` for weights on this machine, such as
-            ``ViT-B-16=weights/clip.safetensors``; "" for the checkpoint's own.
-        checkpoint: the checkpoint's name in the catalogue, or its local name.
-        demo: whether it reads the demo's words.
+        name: a name of ``SCORERS``, or ``ARCHITECTURE=FILE`` for weights on this machine, such as
+            ``ViT-B-16=weights/clip.safetensors``; "" for the checkpoint's default.
+        checkpoint: the checkpoint's catalogue name, or its local name.
+        demo: whether the checkpoint reads the demo's words.
 
     Raises:
-        ComparerError: there is none of this name, or its scores would mean nothing for the checkpoint.
+        ComparerError: no scorer has this name, or its scores would be meaningless for the checkpoint.
     """
     name = name.strip()
     if not name:
@@ -97,10 +97,10 @@ def local(architecture: str, file: str) -> ScorerWeights:
 
     Args:
         architecture: open_clip's name of the model.
-        file: safetensors, or torch's own format, which is read without running any code that it may hold.
+        file: safetensors, or torch's own format, which is loaded without running any code it may contain.
 
     Raises:
-        ComparerError: there is no such file, or it is of another kind.
+        ComparerError: the file does not exist or is of another kind.
     """
     path = Path(file.strip()).expanduser()
     if path.suffix not in SUFFIXES:

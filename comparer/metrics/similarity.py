@@ -1,7 +1,7 @@
-"""How alike the two pictures of a pair are: PSNR, SSIM, MS-SSIM and LPIPS as torchmetrics computes them.
+"""Similarity of two images: PSNR, SSIM, MS-SSIM and LPIPS as computed by torchmetrics.
 
-Every number is of two pictures of equal size, red, green and blue from 0 to 1, on the CPU in float32. None of
-them sees the prompt: they tell how far a picture moved, not whether it became worse.
+All metrics compare two images of equal size, RGB from 0 to 1, on the CPU in float32. None of them uses the prompt:
+they measure how far an image moved, not whether it became worse.
 """
 
 from functools import cache
@@ -22,15 +22,15 @@ ALEXNET_DIGEST = "7be5be79"
 
 
 def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:
-    """Measure how alike two pictures are; what is missing is None, and ``not_available`` says why.
+    """Compute the similarity of two images; unavailable metrics are None, and ``not_available`` explains why.
 
     Args:
-        one: a PIL picture, or a picture file's path.
-        other: the same; which is which makes no difference.
+        one: a PIL image, or the path of an image file.
+        other: the same; the order does not matter.
         scorer: a ``ClipScorer``, whose embeddings give the cosine.
 
     Raises:
-        ComparerError: the pictures differ in size.
+        ComparerError: the images differ in size.
     """
     one, other = opened(one), opened(other)
     if one.size != other.size:
@@ -64,7 +64,7 @@ def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:
 
 
 def not_available(width: int, height: int, scorer: Any = None) -> dict[str, str]:
-    """Say in one sentence each which numbers pictures of this size have not, and what would bring them."""
+    """List similarity metrics that are unavailable here and how to enable each."""
     told = {}
     if min(width, height) < MS_SSIM_SIDE:
         told["ms_ssim"] = f"MS-SSIM is not available: its five scales need {MS_SSIM_SIDE} pixels a side."
@@ -78,7 +78,7 @@ def not_available(width: int, height: int, scorer: Any = None) -> dict[str, str]
 
 
 def opened(picture: Any) -> Any:
-    """Return a picture, given itself or its file, as RGB."""
+    """Open an image, given as a PIL image or a file, as RGB."""
     from PIL import Image
 
     if not isinstance(picture, str | Path):
@@ -88,7 +88,7 @@ def opened(picture: Any) -> Any:
 
 
 def differences(one: Any, other: Any) -> tuple[int, float]:
-    """Return the largest and the mean absolute difference of two RGB pictures' colour values, 0 to 255."""
+    """Return the largest and the mean absolute difference of two RGB images' colour values, 0 to 255."""
     import numpy as np
 
     apart = np.abs(np.asarray(one, dtype=np.int16) - np.asarray(other, dtype=np.int16))
@@ -131,5 +131,5 @@ def _loaded(file: Path, _changed: int) -> Any:
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
     metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
-    # The metric itself would keep a sum over all pictures ever seen; its network does not.
+    # The metric itself would accumulate over all images; its network does not.
     return lambda one, other: metric.net(one, other, normalize=True).squeeze()

@@ -1,8 +1,8 @@
-"""How alike pictures are, as plain numbers, and what such a number means. No torch.
+"""Similarity of images as plain numbers, and how to read them. No torch.
 
-"SSIM 0.91" says little by itself. Between 0 %, identical pictures, and 100 %, the baseline's pictures of the same
-prompt with other seeds, it gains a place; and what the baseline does not hold between two of its own runs is no
-accelerator's doing.
+"SSIM 0.91" says little by itself. A relative scale puts it between 0 %, identical images, and 100 %, the baseline's
+images of the same prompt with other seeds. Differences as large as those between two runs of the baseline are not
+caused by an accelerator.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from statistics import fmean
 
 @dataclass(frozen=True)
 class Similarity:
-    """How alike two pictures of equal size are. None: infinite (``psnr`` of identical ones), or not available.
+    """Similarity of two images of equal size. None: infinite (``psnr`` of identical ones), or not available.
 
     Attributes:
         identical: every pixel is equal; then SSIM, MS-SSIM and the cosine are 1, LPIPS is 0 and PSNR infinite.
@@ -22,7 +22,7 @@ class Similarity:
         ssim: mean structural similarity (Wang et al. 2004), −1 to 1.
         ms_ssim: the same over five scales (Wang et al. 2003), 0 to 1.
         lpips: distance of AlexNet's features (Zhang et al. 2018, arXiv:1801.03924), from 0; lower is more alike.
-        clip_cosine: cosine of the two pictures' CLIP embeddings, −1 to 1.
+        clip_cosine: cosine of the two images' CLIP embeddings, −1 to 1.
     """
 
     identical: bool
@@ -41,14 +41,14 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Mean:
-    """Similarities of several pairs, as ``Similarity`` has them of one. None: not available.
+    """Mean similarity of several pairs, with the fields of ``Similarity``. None: not available.
 
     Attributes:
-        pairs: how many there are.
-        identical: how many of them are equal in every pixel.
+        pairs: number of pairs.
+        identical: number of pairs equal in every pixel.
         max_difference: the largest of all pairs.
         mean_difference, ssim, ms_ssim, lpips, clip_cosine: means over all pairs.
-        psnr: mean over the pairs that are not identical; None where all are.
+        psnr: mean over the pairs that are not identical; None if all are.
     """
 
     pairs: int
@@ -68,14 +68,14 @@ class Mean:
 
 @dataclass(frozen=True)
 class RelativeDistance:
-    """Where a pair lies between identical (0) and another seed of the baseline's (1); more than 1 is further.
+    """Position of a pair between identical (0) and another seed of the baseline (1); more than 1 is further.
 
     Attributes:
-        ssim, lpips, mean_difference: the share by each measure; None where it is not available, or where the
-            baseline's seeds make no difference to it.
-        within_noise: whether no colour value differs by more than between two runs of the baseline; None where
+        ssim, lpips, mean_difference: relative position by each metric; None where the metric is not available, or
+            where the baseline's seeds do not change it.
+        within_noise: whether no colour value differs by more than between two runs of the baseline; None if
             those were not measured.
-        text: all this in a few words.
+        text: a short description of all this.
     """
 
     ssim: float | None
@@ -90,7 +90,7 @@ class RelativeDistance:
 
 
 def mean(found: Sequence[Similarity]) -> Mean | None:
-    """Average similarities; None where there are none. One that a pair lacks is None for all."""
+    """Average similarities; None if there are none. A metric that any pair lacks is None in the mean."""
     if not found:
         return None
     psnr = [pair.psnr for pair in found if pair.psnr is not None]
@@ -111,12 +111,12 @@ def mean(found: Sequence[Similarity]) -> Mean | None:
 
 
 def relative_distance(pair: Similarity | Mean, seeds: Mean | None, noise: Mean | None = None) -> RelativeDistance:
-    """Say where a pair, or the mean of an arm's pairs, lies between identical and another seed.
+    """Locate a pair, or the mean of an arm's pairs, between identical and another seed.
 
     Args:
-        pair: of the baseline's and an arm's pictures.
-        seeds: as ``seed_distance`` gives it.
-        noise: as ``noise_floor`` gives it.
+        pair: of the baseline's and an arm's images.
+        seeds: result of ``seed_distance``.
+        noise: result of ``noise_floor``.
     """
     ssim = _share(1 - pair.ssim, None if seeds is None else 1 - seeds.ssim)
     lpips = _share(pair.lpips, None if seeds is None else seeds.lpips)

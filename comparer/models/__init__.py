@@ -1,1 +1,1 @@
-"""Which models there are, how they are sampled, and how they are loaded."""
+"""Catalogue, samplers, downloads and families of models."""

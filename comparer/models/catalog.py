@@ -1,4 +1,4 @@
-"""The families and models this program knows, with the defaults their users expect. No torch."""
+"""Supported model families and models, with their usual defaults. No torch."""
 
 from dataclasses import dataclass
 
@@ -9,18 +9,18 @@ DEMO = ASSETS / "demo"
 
 @dataclass(frozen=True)
 class Model:
-    """A model as the page lists it.
+    """A catalogue model.
 
     Attributes:
-        name, title: in requests and files, and on the page.
-        source: a hub repository or a folder.
+        name, title: ``name`` in requests and files, ``title`` on the page.
+        source: a Hub repository or a folder.
         family: a name of ``FAMILIES``.
-        size: its native picture size, pixels a side.
-        guidance, steps, sampler: what it is used with unless the user says otherwise.
-        min_size: the smallest side that makes sense, pixels.
+        size: native image size, pixels per side.
+        guidance, steps, sampler: defaults.
+        min_size: the smallest useful side, pixels.
         base: the repository of the other components where ``source`` holds the denoiser alone.
-        gigabytes: about what a float16 copy weighs (parameters × 2 bytes); 0 where unknown. The exact size is
-            asked of the hub before a download.
+        gigabytes: approximate size of a float16 copy (parameters × 2 bytes); 0 if unknown. The Hub reports the
+            exact size before a download.
     """
 
     name: str

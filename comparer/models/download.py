@@ -1,8 +1,8 @@
-"""Bring files of the hub into its cache: with progress, a stop, a resume, and one sentence when it cannot be done.
+"""Download Hub files into the cache, with progress, cancellation and resume.
 
-``huggingface_hub`` knows the mirror, the token, the proxy, the offline mode and the layout of the cache. The loop
-over a file's bytes is ours: its own throws away what has come when it ends early, cannot be stopped, and tries
-again for minutes when nobody answers.
+``huggingface_hub`` handles the mirror, the token, the proxy, the offline mode and the cache layout. The loop over a
+file's bytes is our own: the library's loop discards a partial download, cannot be cancelled, and retries for minutes
+when there is no answer. Every failure is reported in one sentence.
 """
 
 import os
@@ -18,17 +18,17 @@ from comparer.errors import ComparerError, Stopped
 
 OnProgress = Callable[[int, int, str], None]
 Result = TypeVar("Result")
-SLACK = 5.0  # seconds that a silent helper gets beyond the client's own time limit: looking up a name has none
+SLACK = 5.0  # seconds beyond the client's own time limit, which does not cover DNS lookups
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file of a hub repository, at one commit.
+    """A file of a Hub repository, at one commit.
 
     Attributes:
-        repository, commit, name: which file; the name with its folder.
+        repository, commit, name: location of the file; ``name`` includes its folder.
         size: bytes.
-        blob: its name in the cache's ``blobs``: the hub's ETag.
+        blob: file name in the cache's ``blobs``: the Hub's ETag.
     """
 
     repository: str
@@ -47,47 +47,47 @@ class RemoteFile:
 
     @property
     def path(self) -> Path:
-        """Where the file is found once it is complete."""
+        """Path of the completed file."""
         return self.store / "snapshots" / self.commit / self.name
 
     @property
     def part(self) -> Path:
-        """Where its first bytes wait for the others."""
+        """Path of the partial download."""
         return self.store / "blobs" / f"{self.blob}.incomplete"
 
     def bytes_here(self) -> int:
-        """Return how many of its bytes need not be fetched again."""
+        """Return how many bytes of the file are already downloaded."""
         if self.path.exists() or (self.store / "blobs" / self.blob).exists():
             return self.size
         return self.part.stat().st_size if self.part.exists() else 0
 
 
 class Job:
-    """What the thread that talks to the hub tells the one that waits for it, and the other way round.
+    """State shared by the thread that talks to the Hub and the thread that waits for it.
 
     Attributes:
-        done, total: bytes; total is 0 until the hub has told the sizes.
-        text: what is being done.
-        repository: the one that is asked.
-        stopped: set by the waiting side.
+        done, total: bytes; total is 0 until the Hub has reported the sizes.
+        text: description of the current step.
+        repository: the repository that is requested.
+        stopped: set by the waiting thread.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
+        """Start with zero bytes and no text."""
         self.done, self.total, self.text, self.repository, self.stopped = 0, 0, "", "", False
 
 
 def watched(
     work: Callable[[Job], Result], on_progress: OnProgress | None = None, stop: Callable[[], bool] | None = None
 ) -> Result:
-    """Run ``work`` in a thread of its own and wait for it, with an eye on the clock and on ``stop``.
+    """Run ``work`` in a separate thread and wait for it, with a timeout and a check of ``stop``.
 
-    The client's calls cannot be interrupted, so a thread that is no longer waited for ends by itself: at its next
-    bytes or at the client's time limit (``HF_HUB_DOWNLOAD_TIMEOUT``, 10 seconds).
+    The client's calls cannot be interrupted, so an abandoned thread ends by itself: at its next bytes or at the
+    client's time limit (``HF_HUB_DOWNLOAD_TIMEOUT``, 10 seconds).
 
     Raises:
         Stopped: ``stop`` returned true; noticed within 0.2 seconds.
-        ComparerError: the hub cannot be reached, refuses, or the disk does.
+        ComparerError: the Hub is unreachable or refuses, or the disk fails.
     """
     from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
 
@@ -159,10 +159,10 @@ def _told(error: BaseException, job: Job) -> BaseException:
 
 
 def listing(repository: str, job: Job) -> dict[str, RemoteFile]:
-    """Ask the hub for a repository's files at its newest commit, by name.
+    """List a repository's files at its newest commit, by name.
 
     Raises:
-        ComparerError: what answers is no hub.
+        ComparerError: the server that answers is not a Hub.
     """
     from huggingface_hub import HfApi, constants
 
@@ -184,7 +184,7 @@ def listing(repository: str, job: Job) -> dict[str, RemoteFile]:
 
 
 def measured(file: RemoteFile) -> RemoteFile:
-    """Return the file with its size and blob, which some mirrors tell only when asked for the file itself."""
+    """Return the file with its size and blob, which some mirrors report only when asked for the file itself."""
     if file.blob:
         return file
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
@@ -197,10 +197,10 @@ def measured(file: RemoteFile) -> RemoteFile:
 
 
 def bring(files: tuple[RemoteFile, ...], title: str, job: Job) -> None:
-    """Fetch what is missing of the files, then let the cache's ``main`` point to them.
+    """Download the missing files, then point the cache's ``main`` to them.
 
     Raises:
-        ComparerError: the disk has too little room, or another process is at it.
+        ComparerError: the disk has too little space, or another process is downloading the same files.
         Stopped: ``job.stopped`` was set.
     """
     from huggingface_hub.constants import HF_HUB_CACHE
@@ -237,7 +237,7 @@ def _bring(file: RemoteFile, before: int, job: Job) -> None:
     for folder in (lock.parent, blob.parent, file.path.parent):
         folder.mkdir(parents=True, exist_ok=True)
     try:
-        # A stopped fetch lets go of a silent connection at its time limit.
+        # A stopped download drops a silent connection at the client's time limit.
         with WeakFileLock(lock, timeout=HF_HUB_DOWNLOAD_TIMEOUT + 1):
             if not blob.exists():
                 _stream(file, before, job)
@@ -270,7 +270,7 @@ def _stream(file: RemoteFile, before: int, job: Job) -> None:
                 hf_raise_for_status(response)
                 goes_on = response.status_code == 206
                 have = start if goes_on else 0
-                # Without a buffer: this thread dies with the process, and what came shall be in the file.
+                # Unbuffered: this thread dies with the process, and the received bytes must be in the file.
                 with file.part.open("ab" if goes_on else "wb", buffering=0) as out:
                     for chunk in response.iter_bytes():
                         out.write(chunk)

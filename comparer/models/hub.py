@@ -1,7 +1,7 @@
-"""What of a catalogue model is on this machine, what would be fetched, and fetching it. No torch.
+"""Find catalogue models in the Hub cache, plan downloads and run them. No torch.
 
-Nothing here touches the network but ``plan``, ``fetch`` and ``scorer_weights``. ``HF_ENDPOINT``, ``HF_HOME``,
-``HF_HUB_OFFLINE`` and ``HF_TOKEN`` mean what they mean to ``huggingface_hub``.
+Only ``plan``, ``fetch`` and ``scorer_weights`` access the network. ``HF_ENDPOINT``, ``HF_HOME``, ``HF_HUB_OFFLINE``
+and ``HF_TOKEN`` have the same meaning as in ``huggingface_hub``.
 """
 
 import json
@@ -30,7 +30,7 @@ class DownloadPlan:
 
     @property
     def total(self) -> int:
-        """Bytes of all files."""
+        """Total bytes of all files."""
         return sum(file.size for file in self.files)
 
     @property
@@ -40,11 +40,11 @@ class DownloadPlan:
 
 
 def here(model: Model) -> tuple[Path, Path | None] | None:
-    """Find a catalogue model on this machine; a download that is not complete does not count.
+    """Find a catalogue model on this machine; an incomplete download does not count.
 
     Returns:
         The diffusers folder and None; where ``model.base`` is set, the denoiser's folder and the folder of all
-        other components. None if anything that loading needs is missing.
+        other components. None if anything needed for loading is missing.
     """
     if Path(model.source).is_dir():
         return Path(model.source), None
@@ -74,11 +74,11 @@ def _has_weights(part: Path) -> bool:
     try:
         return (part / "config.json").is_file() and any(whole(part, variant) for variant in (None, "fp16"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
-        return False  # a damaged list of shards: what it would be loaded from is not known
+        return False  # damaged shard index: the required files are unknown
 
 
 def whole(part: Path, variant: str | None) -> bool:
-    """Say whether a component's folder has all safetensors files of a variant (None: the plain ones)."""
+    """Return whether a component's folder has all safetensors files of a variant (None: the plain ones)."""
     middle = f".{variant}" if variant else ""
     for stem in ("diffusion_pytorch_model", "model"):
         if (part / f"{stem}{middle}.safetensors").is_file():
@@ -91,20 +91,20 @@ def whole(part: Path, variant: str | None) -> bool:
 
 
 def has_vocabulary(tokenizer: Path) -> bool:
-    """Say whether a tokenizer's folder has what its words are read from."""
+    """Return whether a tokenizer's folder has its vocabulary files."""
     known = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
     return any(all((tokenizer / name).is_file() for name in names) for names in known)
 
 
 def plan(model: Model, half: bool = False) -> DownloadPlan:
-    """Ask the hub which files the model is loaded from, and their sizes.
+    """Query the Hub for the files that the model is loaded from, and their sizes.
 
     Args:
-        model: of the catalogue.
-        half: take the float16 weights where the repository has them.
+        model: a catalogue model.
+        half: use the float16 weights if the repository has them.
 
     Raises:
-        ComparerError: the hub cannot be reached or refuses, or has no safetensors weights of the model.
+        ComparerError: the Hub is unreachable or refuses, or has no safetensors weights of the model.
     """
     return watched(lambda job: _plan(model, half, job))
 
@@ -161,19 +161,19 @@ def fetch(
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
 ) -> None:
-    """Fetch what is missing of a catalogue model into the hub's cache; do nothing if it is here.
+    """Download the missing files of a catalogue model into the Hub cache; do nothing if it is complete.
 
-    What has come stays after a stop or an error, and the next call goes on from there.
+    Partial downloads are kept after a stop or an error, and the next call resumes from there.
 
     Args:
-        model: of the catalogue.
-        half: take the float16 weights where the repository has them.
-        on_progress: called in the caller's thread with bytes done, bytes in all (0 until known) and a text.
-        stop: asked ten times a second.
+        model: a catalogue model.
+        half: use the float16 weights if the repository has them.
+        on_progress: called in the caller's thread with bytes done, total bytes (0 until known) and a text.
+        stop: checked ten times per second.
 
     Raises:
         Stopped: ``stop`` returned true.
-        ComparerError: it cannot be had, in one sentence, within seconds.
+        ComparerError: the model is unavailable; raised within seconds, with a one-sentence reason.
     """
     if not here(model):
         watched(lambda job: bring(_plan(model, half, job).files, model.title, job), on_progress, stop)
@@ -185,17 +185,17 @@ def scorer_weights(
     repository: str = SCORER,
     name: str = SCORER_FILE,
 ) -> Path:
-    """Return the file of a CLIP model's weights, fetched if it is not here; OpenAI's ViT-B/32 has 605 MB.
+    """Return the weights file of a CLIP model, downloading it if missing; OpenAI's ViT-B/32 has 605 MB.
 
     Args:
         on_progress: as for ``fetch``.
         stop: as for ``fetch``.
-        repository: where it is.
-        name: what it is called there.
+        repository: the Hub repository.
+        name: the file name in the repository.
 
     Raises:
         Stopped: ``stop`` returned true.
-        ComparerError: it cannot be had, in one sentence, within seconds.
+        ComparerError: the weights are unavailable; raised within seconds, with a one-sentence reason.
     """
 
     def work(job: Job) -> Path:

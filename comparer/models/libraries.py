@@ -1,4 +1,4 @@
-"""Import the heavy libraries: once, in one thread at a time, also where their installation is broken."""
+"""Import the heavy libraries once, in one thread at a time, and handle broken installations."""
 
 import threading
 
@@ -7,10 +7,10 @@ _kept: list[object] = []
 
 
 def prepare(scorer: bool = True) -> None:
-    """Import torch, diffusers' pipelines and, for a scorer, open_clip; call it before using any of them.
+    """Import torch, diffusers' pipelines and, for a scorer, open_clip; call this before using any of them.
 
-    The page's background loading and the first Generate come here at the same time: diffusers' lazy modules
-    cannot be imported by two threads at once, so the second waits. A later call costs nothing.
+    The page's background loading and the first Generate may call this at the same time: diffusers' lazy modules
+    cannot be imported by two threads at once, so the second one waits. Later calls return immediately.
     """
     with _lock:
         if not _kept:
@@ -41,5 +41,5 @@ def _mend_torchvision() -> object:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         import torchvision  # noqa: F401
 
-        return library  # the declaration lives as long as this object
+        return library  # the declaration is valid as long as this object exists
     return None

@@ -1,4 +1,4 @@
-"""The samplers: the names people know, and the diffusers classes behind them. No torch."""
+"""Samplers: their common names and the diffusers classes that implement them. No torch."""
 
 import inspect
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ class Sampler:
     """A diffusers scheduler class, built with ``from_config`` from the checkpoint's own scheduler.
 
     Attributes:
-        class_name, arguments: the class, and what is set beside the checkpoint's schedule.
-        order: denoiser evaluations a step; Heun makes one evaluation fewer in all.
-        distilled: only for models distilled for it.
+        class_name, arguments: the class, and its arguments beside the checkpoint's schedule.
+        order: denoiser evaluations per step; Heun makes one evaluation fewer in total.
+        distilled: only for models distilled for this sampler.
     """
 
     class_name: str
@@ -43,7 +43,7 @@ SAMPLERS: dict[str, Sampler] = {
 
 
 def canonical(name: str) -> str:
-    """Return the sampler's name as it is listed, upper and lower case alike.
+    """Return the sampler's listed name; case does not matter.
 
     Raises:
         ComparerError: no sampler has this name.
@@ -55,12 +55,12 @@ def canonical(name: str) -> str:
 
 
 def find(name: str) -> Sampler:
-    """Return the sampler of this name; errors as ``canonical``."""
+    """Return the sampler with this name; errors as ``canonical``."""
     return SAMPLERS[canonical(name)]
 
 
 def named(config: dict) -> str:
-    """Name the sampler that a checkpoint's scheduler configuration stands for; DDIM where none does."""
+    """Return the sampler name of a checkpoint's scheduler config; DDIM if none matches."""
     karras, kind = bool(config.get("use_karras_sigmas")), config.get("_class_name")
     for name, sampler in SAMPLERS.items():
         if sampler.class_name == kind and karras == ("use_karras_sigmas" in sampler.arguments):
@@ -69,7 +69,7 @@ def named(config: dict) -> str:
 
 
 def evaluations(name: str, steps: int) -> int:
-    """Count the denoiser evaluations of so many steps: Heun makes 2n − 1, PNDM n + 1, the others n.
+    """Count the denoiser evaluations for a number of steps n: Heun makes 2n − 1, PNDM n + 1, the others n.
 
     >>> [evaluations(name, 25) for name in ("DDIM", "Heun", "PNDM")]
     [25, 49, 26]
@@ -78,16 +78,16 @@ def evaluations(name: str, steps: int) -> int:
 
 
 def callback_steps(name: str, steps: int, family: Family) -> int:
-    """Count the steps that a family's pipeline tells of: PixArt's whole ones, the others' evaluations."""
+    """Count the steps that a family's pipeline reports: whole steps for PixArt, evaluations for the others."""
     return evaluations(name, steps) if family.on_step_end else steps
 
 
 def scheduler(name: str, config: dict) -> Any:
-    """Build the scheduler for a checkpoint's scheduler configuration (prediction type, betas, spacing)."""
+    """Build the scheduler for a checkpoint's scheduler config (prediction type, betas, spacing)."""
     import diffusers
 
     sampler = find(name)
-    # A checkpoint saved with Karras sigmas must not lend them to the plain sampler of the same class.
+    # A checkpoint saved with Karras sigmas must not pass them on to the plain sampler of the same class.
     plain = {"use_karras_sigmas": False} if "use_karras_sigmas" in config else {}
     # DDIM clips by default, which is meant for pixels: latents reach further than −1 to 1.
     plain |= {} if "clip_sample" in config else {"clip_sample": False}

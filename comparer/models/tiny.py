@@ -1,7 +1,7 @@
-"""The real architectures at toy size with random weights: every family for tests and benchmarks, no download.
+"""Real architectures at toy size with random weights: every family for tests and benchmarks, no download.
 
-``save_tiny`` writes a diffusers folder as the real tools do, so that it goes through the real loader. The
-pictures are noise; mechanics, equality and multiply-accumulates are those of the family.
+``save_tiny`` saves a diffusers folder as the real tools do, so that the real loader can load it. The images are
+noise; mechanics, equality and multiply-accumulates are those of the family.
 """
 
 from pathlib import Path
@@ -17,9 +17,9 @@ def tiny(family: str, seed: int = 0, **denoiser: Any) -> Any:
     """Build a tiny pipeline of a family with random weights.
 
     Args:
-        family: a name of ``catalog.FAMILIES``.
-        seed: of the weights.
-        denoiser: changes to the denoiser's configuration, as ``sample_size=128``.
+        family: a name of ``FAMILIES``.
+        seed: seed of the weights.
+        denoiser: changes to the denoiser's config, such as ``sample_size=128``.
 
     Returns:
         A diffusers pipeline on the CPU, float32; native size 128 pixels (PixArt 256, its smallest with bins).
@@ -33,7 +33,7 @@ def tiny(family: str, seed: int = 0, **denoiser: Any) -> Any:
 
 
 def save_tiny(family: str, folder: Path, seed: int = 0, **denoiser: Any) -> Path:
-    """Write a tiny pipeline as a diffusers folder with safetensors weights; return the folder."""
+    """Save a tiny pipeline as a diffusers folder with safetensors weights; return the folder."""
     pipe = tiny(family, seed, **denoiser)
     pipe.save_pretrained(folder)
     return folder
@@ -80,10 +80,10 @@ _NATIVE = {
 
 
 def native_config(model: str) -> tuple[str, dict]:
-    """Return the class name and the configuration of a published model's denoiser, without its weights.
+    """Return the class name and the config of a published model's denoiser, without its weights.
 
     Args:
-        model: a name of ``catalog.CATALOG`` but the demo's.
+        model: a name of ``CATALOG`` except the demo.
     """
     config = _NATIVE[model]
     return ("PixArtTransformer2DModel" if "num_layers" in config else "UNet2DConditionModel"), dict(config)

@@ -1,1 +1,1 @@
-"""Is a checkpoint sane? A few pictures of it, measured, scored and judged."""
+"""Sanity check of a checkpoint: a few images, measured, scored and judged."""

@@ -43,16 +43,16 @@ Event = Waiting | Progress | SanityReport
 def check(
     name: str, config: Config, stop: threading.Event | None = None, settings: Settings | None = None
 ) -> Iterator[Event]:
-    """Check a checkpoint in its turn; yield what happens, the ``Report`` last.
+    """Check a checkpoint in the queue; yield events, with the ``SanityReport`` last.
 
     Args:
-        name: of the catalogue, as the page lists local ones, or, for who owns this machine's files, any path.
+        name: a catalogue name, a local name as listed on the page, or, for the owner of this machine's files, any path.
         config: folders and device.
-        stop: set it to stop; then there is no report.
-        settings: other prompts, seeds or steps than the fixed ones; then no range is known.
+        stop: set to cancel; no report is produced then.
+        settings: replaces the fixed prompts, seeds or steps; no reference range is known then.
 
     Raises:
-        ComparerError: there is nothing there, or nothing that Comparer can run.
+        ComparerError: the checkpoint does not exist, or Comparer cannot run it.
     """
     stop = stop or threading.Event()
 
@@ -66,10 +66,10 @@ def check(
 
 
 def find(name: str, config: Config) -> tuple[Path, Weights, Config]:
-    """Return where a checkpoint is, which weights of it are asked for, and the folders that may be read for that.
+    """Return a checkpoint's path, its requested weights, and the config with the folders that may be read for them.
 
     Raises:
-        ComparerError: there is nothing, or it may not be read.
+        ComparerError: the checkpoint does not exist, or may not be read.
     """
     weights = parse(name)
     if config.trusted:
@@ -99,7 +99,7 @@ def _own(weights: Weights, config: Config) -> tuple[Weights, Config]:
 
 
 def halves(weights: Weights, config: Config) -> list[tuple[str, Checkpoint]]:
-    """Return what is to be looked at: EMA and raw where both are there and none was asked for, else what is used.
+    """Return the halves to check: EMA and raw if both exist and none was requested, else the one in use.
 
     Raises:
         ComparerError: as ``resolve``.
@@ -124,12 +124,12 @@ class _Checking:
         self.steps, self.total, self.began, self.scorer = 0, 1, monotonic(), ""
 
     def now(self) -> str:
-        """Say how far it is to those who wait."""
+        """Describe the progress for waiting jobs."""
         return f"a check of {Path(self.name).name}, {len(self.made)} pictures"
 
     def run(self) -> SanityReport:
-        """Do everything and return the report."""
-        self.began = monotonic()  # not while it waited
+        """Run the whole check and return the report."""
+        self.began = monotonic()  # excludes the time in the queue
         path, asked, self.config = find(self.name, self.config)
         self._progress("loading", "Reading the weights")
         try:

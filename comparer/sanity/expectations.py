@@ -1,4 +1,4 @@
-"""What is known of the model that a checkpoint comes from: its prompts, usual configuration, and range of scores."""
+"""Reference data of base models: prompts, usual configs, and ranges of scores."""
 
 import json
 from dataclasses import dataclass, field
@@ -27,12 +27,12 @@ V_SIZE = 96  # Stable Diffusion 2's latents are 96 wide where it predicts v, and
 
 @dataclass(frozen=True)
 class Range:
-    """What the mean of a check's pictures is where the base model is healthy.
+    """Range of the mean over a check's images for a healthy base model.
 
     Attributes:
         mean, spread: over checks with other seeds; the spread is their standard deviation.
-        checks: how many there were.
-        low, high: what is right: four spreads to either side; None where more or less is no fault.
+        checks: number of these checks.
+        low, high: accepted range: four spreads to either side; None where more or less is no fault.
     """
 
     mean: float
@@ -42,7 +42,7 @@ class Range:
     high: float | None
 
     def right(self, value: float) -> bool:
-        """Say whether a mean lies within."""
+        """Return whether a mean lies within the range."""
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
 
 
@@ -51,13 +51,13 @@ class Base:
     """A base model.
 
     Attributes:
-        name: "demo", or a family's.
-        prompts: the four that are made.
+        name: "demo", or a family's name.
+        prompts: the four prompts to generate.
         factor: the VAE's scaling factor.
         prediction: the prediction type.
         surely: whether a healthy checkpoint always has this prediction type; fine-tunes of others may change it.
         ranges: of "clip" and "detail" where they are known.
-        how: settings of the ranges' pictures, for a person.
+        how: settings used for the ranges' images, as readable text.
     """
 
     name: str
@@ -70,12 +70,12 @@ class Base:
 
     @property
     def demo(self) -> bool:
-        """Whether it is the demo's world of coloured shapes."""
+        """Whether this is the demo model."""
         return self.name == "demo"
 
 
 def base_of(checkpoint: Checkpoint) -> Base:
-    """Tell what a checkpoint comes from: the demo where its tokenizer has the demo's words, else its family."""
+    """Return a checkpoint's base model: the demo if its tokenizer has the demo's words, else its family."""
     if checkpoint.demo:
         return _demo()
     family = checkpoint.family.name
@@ -93,7 +93,7 @@ def _demo() -> Base:
 
 
 def settings_of(checkpoint: Checkpoint, base: Base) -> Settings:
-    """Return what the pictures are made with: native size, and the demo's own sampler where its range is used."""
+    """Return the generation settings: native size, and the demo's own sampler where its range is used."""
     model = CATALOG["demo"] if base.demo else checkpoint.model
     size = checkpoint.model.size
     weights = {name: getattr(checkpoint.weights, name) for name in NAMES}

@@ -1,6 +1,6 @@
-"""Measures of one picture that need no model: blank, clipped, noise-like, not finite. numpy and PIL alone.
+"""Model-free measures of one image: blank, clipped, noise-like, not finite. Uses only numpy and PIL.
 
-Every limit has a reason of its own; docs/sanity.md has what healthy pictures, photographs and noise measure.
+The reason for each limit is stated with it; docs/sanity.md lists values of healthy images, photographs and noise.
 """
 
 import io
@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-CELL = 8  # pixels a side: what one latent of Stable Diffusion's VAEs decodes to
+CELL = 8  # pixels per side of one decoded latent of Stable Diffusion's VAEs
 OVER = 1.25  # decoded values reach from −1, black, to 1, white
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A measure, and from where it says that something is wrong.
+    """A measure and its accepted range.
 
     Attributes:
-        name: as in the report.
-        what: what a picture beyond the limit is, as in "3 of 8 pictures are blank".
-        low, high: the least and the most that is right; None for no such limit.
-        form: how a value is written.
+        name: name in the report.
+        what: description of an image beyond the limit, as in "3 of 8 pictures are blank".
+        low, high: the smallest and the largest accepted value; None for no such limit.
+        form: format of a value.
         about: what is measured.
-        reason: why the limit is where it is.
+        reason: the reason for the limit.
     """
 
     name: str
@@ -36,18 +36,18 @@ class Rule:
     reason: str
 
     def right(self, value: float) -> bool:
-        """Say whether a value is within the limits; what is not finite never is."""
+        """Return whether a value is finite and within the limits."""
         inside = (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
         return math.isfinite(value) and inside
 
     def limit(self, value: float) -> float:
-        """Return the limit that a value is beyond, or nearest to."""
+        """Return the limit that a value exceeds, or the nearest one."""
         if self.low is None or self.high is None:
             return self.high if self.low is None else self.low  # type: ignore[return-value]
         return self.low if value < self.low or not value > self.high else self.high
 
     def told(self, value: float) -> str:
-        """Write a value beside its limit."""
+        """Format a value with its limits."""
         sides = [
             f"{word} {format(limit, self.form)}"
             for word, limit in (("at least", self.low), ("at most", self.high))
@@ -97,17 +97,17 @@ RULES: dict[str, Rule] = {
 
 
 def measure(picture: Any, decoded: Any = None, latents: Any = None) -> dict[str, float]:
-    """Measure a picture.
+    """Measure an image.
 
     Args:
-        picture: a PIL picture, read as RGB.
-        decoded: what the VAE's decoder gave for it, before clipping: an array of any shape, −1 to 1 nominally; None
-            where that is not known.
-        latents: its last latents, an array of any shape, in units of the denoiser; None likewise.
+        picture: a PIL image, read as RGB.
+        decoded: the VAE decoder's output for the image, before clipping: an array of any shape, −1 to 1 nominally; None
+            if unknown.
+        latents: the image's final latents, an array of any shape, in units of the denoiser; None likewise.
 
     Returns:
-        A value for every rule that could be measured; "detail" besides: bits a pixel of the picture as a JPEG of
-        quality 75, which only the range of a base model gives a limit.
+        A value for every rule that could be measured; also "detail": bits per pixel of the image as a JPEG of
+        quality 75, which has a limit only in the range of a base model.
     """
     rgb = picture.convert("RGB")
     levels = np.asarray(rgb, dtype=np.float64)
@@ -136,7 +136,7 @@ def _clipped(levels: np.ndarray) -> float:
 
 
 def correlation(values: np.ndarray) -> float:
-    """Return the correlation of horizontal and vertical neighbours, about the picture's mean colour.
+    """Return the correlation of horizontal and vertical neighbours, about the image's mean colour.
 
     Args:
         values: height × width × channels, at least 2 × 2.
@@ -153,7 +153,7 @@ def correlation(values: np.ndarray) -> float:
 
 
 def cells(levels: np.ndarray, side: int = CELL) -> np.ndarray:
-    """Return the mean colours of cells of side × side pixels; what is left over at the right and below is dropped."""
+    """Return the mean colours of cells of side × side pixels; the remainder at the right and bottom is dropped."""
     height, width = (length // side for length in levels.shape[:2])
     cut = levels[: height * side, : width * side]
     return cut.reshape(height, side, width, side, -1).mean((1, 3))

@@ -1,6 +1,6 @@
-"""From measures to one line: healthy, suspicious: why, or broken: why. Plain data in and out, no torch.
+"""Judge measures in one line: healthy, suspicious: why, or broken: why. Plain data in and out, no torch.
 
-A cause is named only where a tensor or a configuration shows it; otherwise the line says what was measured.
+A cause is named only where a tensor or a config shows it; otherwise the line reports what was measured.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ TOLD = 3  # reasons in the line
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is not right.
+    """One anomaly.
 
     Attributes:
         kind: suspicious or broken.
         text: a part of a sentence, with value and limit where it was measured.
-        cause: whether a tensor or a configuration shows it.
+        cause: whether a tensor or a config shows the cause.
         half: "ema", "raw", or "" for both or where there is one.
-        value, limit: as measured; None where it was not.
+        value, limit: as measured; None where not measured.
     """
 
     kind: str
@@ -41,12 +41,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a checkpoint is, and why.
+    """Verdict on a checkpoint, with reasons.
 
     Attributes:
         kind: healthy, suspicious or broken.
-        why: causes first, then the broken, then the suspicious.
-        notes: what is unusual and no fault in itself.
+        why: findings: causes first, then broken, then suspicious.
+        notes: unusual observations that are no fault in themselves.
     """
 
     kind: str
@@ -68,7 +68,7 @@ class Judgement:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Every finding's text, with its half where there are two."""
+        """Every finding's text, with its half if there are two."""
         return tuple(f"{_HALVES[each.half]}{each.text}" for each in self.why)
 
     def to_json(self) -> dict[str, Any]:
@@ -82,15 +82,15 @@ _HALVES = {"ema": "EMA: ", "raw": "raw: ", "": ""}
 
 @dataclass(frozen=True)
 class WeightSetMeasures:
-    """What was measured of one half's pictures.
+    """Measures of one half's images.
 
     Attributes:
         half: "ema", "raw" or "".
-        measures: of each picture, as ``pictures.measure`` gives them.
-        clip: of each picture, its scores with every prompt, in the order of the prompts; () where none were made.
-        own: of each picture, the number of its prompt.
-        effect: root of the mean square between pictures of other prompts and the same seed, levels of 255; None
-            where there are fewer than two prompts.
+        measures: per image, the result of ``image_measures.measure``.
+        clip: per image, its scores with every prompt, in the order of the prompts; () if not scored.
+        own: per image, the number of its prompt.
+        effect: root mean square difference between images of different prompts and the same seed, levels of 255; None
+            if there are fewer than two prompts.
     """
 
     half: str
@@ -101,14 +101,14 @@ class WeightSetMeasures:
 
     @property
     def score(self) -> float | None:
-        """The mean CLIP score of the pictures with their own prompts."""
+        """Mean CLIP score of the images with their own prompts."""
         if not self.clip:
             return None
         return fmean(scores[own] for scores, own in zip(self.clip, self.own, strict=True))
 
     @property
     def wins(self) -> int | None:
-        """How many pictures score higher with their own prompt than with any other; scores of 0 are ties."""
+        """Number of images that score higher with their own prompt than with any other; scores of 0 are ties."""
         if not self.clip:
             return None
         both = zip(self.clip, self.own, strict=True)
@@ -116,13 +116,13 @@ class WeightSetMeasures:
 
     @property
     def detail(self) -> float:
-        """The mean bits a pixel."""
+        """Mean bits per pixel."""
         return fmean(measures["detail"] for measures in self.measures)
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the configurations say; None where they do not."""
+    """Values stated in the configs; None where they are not stated."""
 
     factor: float | None = None
     prediction: str | None = None
@@ -138,11 +138,11 @@ def judge(
     """Judge a checkpoint.
 
     Args:
-        files: what its files show (``weights.findings``).
-        halves: what its pictures show; () where none were made.
-        base: what is known of the model it comes from; None where nothing was made.
-        config: what its configurations say.
-        notes: of the files, no faults.
+        files: findings in its files (``weight_checks.findings``).
+        halves: measures of its images; () if none were generated.
+        base: reference data of its base model; None if nothing was generated.
+        config: values stated in its configs.
+        notes: notes on the files, no faults.
     """
     found, told = list(files), list(notes)
     if base:
@@ -173,7 +173,7 @@ def _called(base: Base) -> str:
 
 
 def seen(half: WeightSetMeasures, base: Base) -> list[Finding]:
-    """Say what is wrong with the pictures of one half: most of them is broken, some are suspicious."""
+    """List what is wrong with the images of one half: broken if most are affected, suspicious if some are."""
     found = _pictures(half)
     if any(finding.kind == BROKEN for finding in found if RULES["not finite"].what in finding.text):
         return found[:1]  # all else follows from it

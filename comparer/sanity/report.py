@@ -1,4 +1,4 @@
-"""What a check found: plain data."""
+"""Report of a sanity check, as plain data."""
 
 import math
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ CALLED = {"ema": "EMA", "raw": "raw", "": ""}
 
 @dataclass(frozen=True)
 class Made:
-    """One picture.
+    """One generated image.
 
     Attributes:
         half: "ema", "raw" or "".
-        prompt: its number.
-        seed: its own.
-        file: its name in the report's folder.
-        measures: as ``pictures.measure`` gives them.
-        clip: its scores with every prompt; () where there is no scorer.
+        prompt: number of its prompt.
+        seed: seed of the image.
+        file: file name in the report's folder.
+        measures: result of ``image_measures.measure``.
+        clip: scores with every prompt; () if there is no scorer.
     """
 
     half: str
@@ -40,19 +40,19 @@ class Made:
 
 @dataclass(frozen=True)
 class SanityReport:
-    """What a check found.
+    """Results of a sanity check.
 
     Attributes:
-        name: of the checkpoint, as it was asked for.
-        judgement: the one line, and why.
-        card: the weights card; None where the files could not be read.
-        base: what is known of the model it comes from; None where nothing was made.
-        settings: of the pictures, else None.
-        pictures: all of them, EMA first.
-        halves: what the judgement was made from.
-        scorer: which CLIP scored, or why none did.
-        seconds: from loading to the last score.
-        folder: where the pictures and ``check.json`` are.
+        name: the checkpoint's name, as requested.
+        judgement: the one-line verdict, with reasons.
+        card: the weights card; None if the files could not be read.
+        base: reference data of the base model; None if nothing was generated.
+        settings: settings of the images, else None.
+        pictures: all images, EMA first.
+        halves: measures that the judgement is based on.
+        scorer: the CLIP model used for scoring, or the reason why none was.
+        seconds: duration from loading to the last score.
+        folder: the folder of the images and ``check.json``.
     """
 
     name: str
@@ -67,7 +67,7 @@ class SanityReport:
     folder: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data for JSON, folders of this machine left out."""
+        """Return plain data for JSON, without folders of this machine."""
         return _plain({
             "name": self.name,
             "judgement": self.judgement.to_json(),
@@ -94,7 +94,7 @@ def _plain(value: Any) -> Any:
 
 
 def measures(half: WeightSetMeasures) -> Iterator[tuple[str, ...]]:
-    """Write a row for every measure of a half's pictures, in the columns of ``MEASURES``."""
+    """Yield a row for every measure of a half's images, in the columns of ``MEASURES``."""
     for name, rule in RULES.items():
         values = [found[name] for found in half.measures if name in found]
         if values:
@@ -106,7 +106,7 @@ def measures(half: WeightSetMeasures) -> Iterator[tuple[str, ...]]:
 
 
 def scores(report: SanityReport) -> Iterator[str]:
-    """Say what the pictures score, and what is right where that is known."""
+    """Describe the images' scores, with the accepted range where known."""
     if report.scorer and not any(half.clip for half in report.halves):
         yield report.scorer
     if report.base is None:

@@ -1,4 +1,4 @@
-"""Make one picture and measure it, with what its decoder gave before NaN and overshoot were clipped away."""
+"""Generate one image and measure it with its raw decoder output, before NaN and overshoot are clipped."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,21 +17,21 @@ def draw(
     on_step: Callable[[], None] = lambda: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[Any, dict[str, float]]:
-    """Make one picture.
+    """Generate one image.
 
     Args:
-        loaded: a loaded pipeline; it is left as it was.
+        loaded: a loaded pipeline; its state is left unchanged.
         settings: shared settings.
-        prompt: number of its prompt.
-        seed: its own.
+        prompt: number of the image's prompt.
+        seed: seed of the image.
         on_step: called after each denoising step.
-        stop: asked after each step.
+        stop: checked after each step.
 
     Returns:
-        The PIL picture and its measures.
+        The PIL image and its measures.
 
     Raises:
-        Stopped: ``stop`` said so.
+        Stopped: ``stop`` returned true.
     """
     import numpy as np
 
@@ -39,7 +39,7 @@ def draw(
     latents: list[Any] = [None]
 
     def keep(_module: Any, _inputs: Any, output: Any) -> None:
-        # A tensor for every tile where the VAE decodes in tiles; their overlaps count twice.
+        # One tensor per tile if the VAE decodes in tiles; overlaps count twice.
         decoded.append(output.detach().float().cpu().numpy().ravel())
 
     def observe(now: Any) -> None:

@@ -1,8 +1,8 @@
-"""Has a block learned anything? Its matrices against random numbers, by their largest singular values.
+"""Detect untrained blocks: compare the largest singular values of their matrices with random matrices.
 
 The largest singular value of an m × n matrix of independent numbers of spread σ is about σ(√m + √n) (Marchenko and
 Pastur 1967; Geman 1980, doi:10.1214/aop/1176994775). Training adds directions that stand out from it; shuffling the
-values takes them away.
+values removes them.
 """
 
 import math
@@ -18,14 +18,14 @@ MATRICES = 3  # of a block, at least
 
 
 def unlearned(tensors: Iterable[Tensor]) -> dict[str, float]:
-    """Find the blocks in which no matrix stands out from random numbers.
+    """Find the blocks in which no matrix differs from random numbers.
 
     Args:
-        tensors: one component's; those of fewer than two dimensions or of fewer than 32 rows or columns say nothing,
-            nor do blocks of fewer than three others.
+        tensors: one component's tensors; tensors with fewer than two dimensions or fewer than 32 rows or columns are
+            ignored, and so are blocks with fewer than three remaining ones.
 
     Returns:
-        Of each such block, the largest singular value of all of its matrices, relative to that of random ones.
+        For each such block, the largest singular value of all its matrices, relative to that of random ones.
 
     Raises:
         ComparerError: a tensor cannot be read.
@@ -48,17 +48,17 @@ def unlearned(tensors: Iterable[Tensor]) -> dict[str, float]:
 
 
 def is_matrix(tensor: Tensor) -> bool:
-    """Say whether a tensor has enough rows and columns to be looked at."""
+    """Return whether a tensor has enough rows and columns to be checked."""
     long = len(tensor.shape) >= 2 and tensor.shape[0] >= LEAST and math.prod(tensor.shape[1:]) >= LEAST
     return long and tensor.dtype.startswith(("float", "bfloat"))
 
 
 def relative(value: Any) -> float:
-    """Return a matrix's largest singular value relative to that of random numbers of its spread.
+    """Return a matrix's largest singular value relative to that of random numbers of the same spread.
 
     Args:
-        value: a torch tensor of two or more dimensions, all but the first taken as one; its first 256 rows and columns
-            are looked at.
+        value: a torch tensor of two or more dimensions, all but the first flattened into one; only the first 256 rows
+            and columns are used.
 
     Returns:
         About 1 for random numbers; 0 where all are the same or one is not finite.

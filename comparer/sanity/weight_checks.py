@@ -1,4 +1,4 @@
-"""What a checkpoint's files show before anything is made with them."""
+"""Check a checkpoint's files before any image is generated."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -13,17 +13,17 @@ from comparer.sanity import spectrum
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
 from comparer.text import quote
 
-NAMED = 3  # tensors that are named where many could be
-OPTIONAL = ("safety_checker", "image_encoder")  # pictures are made without them
+NAMED = 3  # maximum number of tensors to name
+OPTIONAL = ("safety_checker", "image_encoder")  # not needed to generate images
 
 
 def findings(card: CheckpointCard) -> list[Finding]:
-    """Say what is wrong with the files: missing tensors, NaN, all zero, an EMA that never moved, random blocks."""
+    """List faults of the files: missing tensors, NaN, all zero, an EMA that never moved, random blocks."""
     return [*_absent(card), *_keys(card), *_health(card), *_moved(card), *_structure(card)]
 
 
 def loads(found: Iterable[Finding]) -> bool:
-    """Say whether these findings leave something that can be run: missing tensors would be filled with random ones."""
+    """Return whether the checkpoint can be run despite these findings; missing tensors would get random values."""
     return not any(finding.text.endswith(MISSING) for finding in found)
 
 
@@ -31,7 +31,7 @@ MISSING = "so nothing was run"
 
 
 def notes(card: CheckpointCard) -> list[str]:
-    """Say what is no fault by itself."""
+    """List observations that are no fault in themselves."""
     told = []
     for each in card.seen:
         if beyond := each.health.beyond["float16"]:
@@ -52,7 +52,7 @@ def _absent(card: CheckpointCard) -> Iterator[Finding]:
     try:
         index = json.loads((Path(card.layout.path) / "model_index.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return  # whoever reads the folder as a pipeline says so
+        return  # reported when the folder is read as a pipeline
     for component in COMPONENTS:
         named = isinstance(index, dict) and index.get(component)
         wanted = isinstance(named, list) and named[:1] not in ([], [None]) and component not in OPTIONAL
@@ -68,7 +68,7 @@ def _compared(card: CheckpointCard, part: Part) -> tuple[convert.Fit, int] | Non
         config = read_json(Path(card.layout.path) / part.component / "config.json")
         module = convert.module(config)
         return convert.fit(part, config, module), len(module.state_dict())
-    except Exception:  # a damaged configuration fails in any way; whoever loads it says how
+    except Exception:  # a damaged config raises many kinds; reported on loading
         return None
 
 

@@ -1,1 +1,1 @@
-"""Statistics: ``intervals``, ``bootstrap``, ``power``, and the ``verdict`` that is drawn from ``evidence``."""
+"""Statistics: ``intervals``, ``bootstrap``, ``power``, and the ``verdict`` derived from ``evidence``."""

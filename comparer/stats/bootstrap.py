@@ -1,4 +1,4 @@
-"""The CLIP loss and its interval by resampling; docs/statistics.md explains it in words."""
+"""CLIP loss with a bootstrap interval; explained in docs/statistics.md."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -21,23 +21,24 @@ def clip_loss(
     """Estimate (baseline's mean − arm's mean) / baseline's mean, with a paired bootstrap interval over prompts.
 
     Whole prompts with all their pairs are drawn with replacement (A. C. Davison and D. V. Hinkley, "Bootstrap
-    Methods and their Application", 1997, section 3.8). The percentiles are moved outwards as far as Student's t
-    interval is wider than the normal one, because plain ones are too narrow for few prompts: T. C. Hesterberg,
-    "What Teachers Should Know about the Bootstrap", The American Statistician 69(4), 2015. What G prompts
-    show spans their median with a probability of 1 − 2^(1 − G) only, and no resample goes beyond it: where that is
-    below the level, as it is at 95 % for five prompts, there is no interval. Pairs of one prompt are drawn singly.
+    Methods and their Application", 1997, section 3.8). The percentiles are moved outwards by as much as Student's t
+    interval is wider than the normal one, because plain percentiles are too narrow for few prompts: T. C. Hesterberg,
+    "What Teachers Should Know about the Bootstrap", The American Statistician 69(4), 2015. The range of G prompts
+    contains their median with a probability of only 1 − 2^(1 − G), and no resample lies outside that range: if this
+    probability is below the level, as for five prompts at 95 %, there is no interval. If all pairs share one
+    prompt, pairs are drawn individually.
 
     Args:
         baseline: scores of the baseline's shots, 0 or more.
         arm: scores of the arm's shots, pair by pair.
         prompts: each pair's prompt.
         level: 0 to 1, exclusive.
-        resamples: how many are drawn.
-        seed: of the draws, so that the same scores give the same interval.
+        resamples: number of resamples.
+        seed: seed of the resamples, so that the same scores give the same interval.
 
     Returns:
-        a share of 1 (0.02 is 2 %); value None where the baseline's mean is below 1, as a share of next to nothing
-        says nothing. Median and worst are None: a ratio of means has no single values.
+        a share of 1 (0.02 is 2 %); value None if the baseline's mean is below 1, since a share of almost nothing
+        is meaningless. Median and worst are None: a ratio of means has no single values.
     """
     import numpy as np
 

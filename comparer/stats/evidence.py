@@ -1,4 +1,4 @@
-"""What was seen of one arm beside the baseline, as plain numbers, and the figures drawn from them."""
+"""Measurements of one arm and the baseline as plain numbers, and the figures computed from them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from comparer.stats.intervals import LEVEL, Estimate
 
 @dataclass(frozen=True)
 class Evidence:
-    """Times by call and scores by pair of shots.
+    """Times per call and scores per pair of shots.
 
     Attributes:
         calls: (the baseline's seconds, the arm's seconds) of each call, one per repeat.
-        pairs: (prompt number, the baseline's CLIP score, the arm's) of each pair; a score is None where there is none.
+        pairs: (prompt number, the baseline's CLIP score, the arm's) of each pair; a missing score is None.
         not_scored: why scores are missing.
         same_pictures: every pair is equal bit for bit: nothing was lost, scored or not.
         prompt_count, seed_count, batch_size: of the request.
@@ -39,9 +39,9 @@ class Evidence:
         return intervals.speed_up(self.calls, level)
 
     def clip_difference(self, level: float = LEVEL) -> Estimate:
-        """Estimate the mean of the arm's CLIP score − the baseline's over shots, clustered by prompt."""
+        """Estimate the mean of (the arm's CLIP score − the baseline's) over shots, clustered by prompt."""
         return intervals.difference(*self.scored(), level)
 
     def clip_loss(self, level: float = LEVEL) -> Estimate:
-        """Estimate the share of the baseline's mean CLIP score that is lost."""
+        """Estimate the lost share of the baseline's mean CLIP score."""
         return bootstrap.clip_loss(*self.scored(), level)

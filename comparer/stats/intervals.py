@@ -1,7 +1,7 @@
-"""Figures with their uncertainty: plain arithmetic on times and scores. docs/statistics.md explains each in words.
+"""Estimates with confidence intervals: plain arithmetic on times and scores. docs/statistics.md explains each.
 
-Nothing here knows what an arm or a picture is. What is undefined is None with a reason, never a NaN; a NaN that
-comes in is refused.
+This module knows nothing of arms or images. Undefined values are None with a reason, never NaN; NaN inputs are
+rejected.
 """
 
 import math
@@ -26,24 +26,24 @@ class Interval:
     level: float = LEVEL
 
     def holds(self, value: float) -> bool:
-        """Return whether the value lies in it, its ends included."""
+        """Return whether the interval contains the value, its ends included."""
         return self.low <= value <= self.high
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with what is known of its uncertainty.
+    """A figure with its uncertainty.
 
     Attributes:
-        value: the figure; None where it is undefined.
-        interval: None where there is none.
-        why_not: why the value or the interval is missing, "" where neither is.
-        n: values that it rests on: calls of a speed-up, shots of a difference in quality.
-        clusters: independent groups of them, such as prompts; n where every value is one.
-        median, worst: of the single values; None where there are none.
-        constant: all values are equal to rounding, so that the interval is the point itself: no spread was seen,
-            which is not a proof that there is none.
-        remark: what must be said beside the interval, "" for nothing.
+        value: the figure; None if undefined.
+        interval: None if there is none.
+        why_not: why the value or the interval is missing, "" if both are present.
+        n: number of values used: calls of a speed-up, shots of a difference in quality.
+        clusters: number of independent groups of values, such as prompts; n if every value is one.
+        median, worst: of the single values; None if there are none.
+        constant: all values are equal to rounding, so that the interval is the point itself: no spread was observed,
+            which does not prove that there is none.
+        remark: what must be stated with the interval, "" for nothing.
     """
 
     value: float | None = None
@@ -58,19 +58,19 @@ class Estimate:
 
 
 def mean(values: Sequence[float], clusters: Sequence[Hashable] | None = None, level: float = LEVEL) -> Estimate:
-    """Estimate a mean with its t interval, over values or over clusters of values that belong together.
+    """Estimate a mean with its t interval, over values or over clusters of values.
 
     Without clusters this is Student's interval, mean ± t·s/√n with n − 1 degrees of freedom. With clusters, the
-    error and the degrees of freedom are ``clustered_error``'s. Values that are all of one cluster can say nothing
-    of other clusters: then they count as independent, and the remark says so.
+    error and the degrees of freedom are those of ``clustered_error``. Values that all belong to one cluster say nothing
+    about other clusters: they are then treated as independent, and the remark states this.
 
     Args:
         values: any unit; the result has the same. The smallest is the worst.
-        clusters: the label of each value's cluster; None where every value is independent.
+        clusters: the label of each value's cluster; None if every value is independent.
         level: 0 to 1, exclusive.
 
     Raises:
-        ValueError: a value is not finite, there are not as many labels as values, or the level is out of range.
+        ValueError: a value is not finite, the numbers of labels and values differ, or the level is out of range.
 
     >>> found = mean([1.0, 2.0, 3.0])
     >>> found.value, round(found.interval.low, 4), round(found.interval.high, 4)
@@ -111,7 +111,7 @@ def clustered_error(values: Sequence[float], clusters: Sequence[Hashable]) -> tu
         error² = Σ S_g² / (1 − q_g) / n²
         freedom = 1 / (Σ q_g² + (Σ r_g)² − Σ r_g²),  r_g = q_g² / (1 − q_g)
 
-    With G clusters of equal size these are the t interval over the clusters' means with G − 1 degrees of freedom;
+    With G clusters of equal size these give the t interval over the clusters' means with G − 1 degrees of freedom;
     with clusters of one value, Student's. G. W. Imbens and M. Kolesár, "Robust Standard Errors in Small Samples",
     Review of Economics and Statistics 98(4), 2016, recommend them where clusters are few or unequal.
 
@@ -150,11 +150,11 @@ def speed_up(calls: Sequence[tuple[Sequence[float], Sequence[float]]], level: fl
     """Estimate baseline time / arm time: the geometric mean over calls with its t interval on the log scale.
 
     Ratios are averaged as logarithms, so that twice as fast and half as fast cancel (P. J. Fleming and J. J.
-    Wallace, "How Not to Lie with Statistics", CACM 29(3), 1986). Repeats are averaged inside a call first: they
+    Wallace, "How Not to Lie with Statistics", CACM 29(3), 1986). Repeats are averaged within a call first: they
     share its prompts and seeds, so they are no further evidence about other calls.
 
     Args:
-        calls: as ``log_ratios`` takes them.
+        calls: as for ``log_ratios``.
         level: 0 to 1, exclusive.
 
     >>> found = speed_up([([2.0], [1.0]), ([2.2, 2.2], [1.0, 1.0]), ([2.1], [1.0])])
@@ -191,15 +191,15 @@ def difference(
 
 
 def drift(seconds: Sequence[float], level: float = DRIFT_LEVEL) -> Estimate:
-    """Estimate late time / early time of equal work, to see whether the machine changed during a run.
+    """Estimate late time / early time of equal work, to detect whether the machine changed during a run.
 
-    The second half of the times against the first (the middle one of an odd number is left out): B. L. Welch's
+    Compares the second half of the times with the first (the middle one of an odd number is left out): B. L. Welch's
     interval for a difference of means, "The Generalization of 'Student's' Problem when Several Different Population
-    Variances Are Involved", Biometrika 34, 1947, on logarithms. If it does not hold 1, the halves differ by more
-    than their spread explains.
+    Variances Are Involved", Biometrika 34, 1947, on logarithms. If the interval does not contain 1, the halves differ
+    by more than their spread explains.
 
     Args:
-        seconds: in the order of their making, all above 0. Below eight the interval is None.
+        seconds: in chronological order, all above 0. Below eight values the interval is None.
         level: 0 to 1, exclusive; 1 − level is the share of stable runs that are called unstable.
     """
     half = len(seconds) // 2
@@ -224,8 +224,8 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     Unlike the textbook's ±, it stays inside 0..1 and keeps its width at shares of 0 and 1.
 
     Args:
-        successes: how many of the trials succeeded, 0..n.
-        n: independent trials. None at all tell nothing: (0, 1).
+        successes: number of successful trials, 0..n.
+        n: number of independent trials. With none, the interval is (0, 1).
 
     Raises:
         ValueError: ``successes`` is not in 0..n.
@@ -249,12 +249,12 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 
 
 def constant(values: Sequence[float]) -> bool:
-    """Return whether all values are equal, rounding apart."""
+    """Return whether all values are equal up to rounding."""
     return max(values) - min(values) <= ROUNDING * max(1.0, *map(abs, values))
 
 
 def t_quantile(share: float, freedom: float) -> float:
-    """Return the value below which Student's t lies with probability ``share``; ``freedom`` is above 0."""
+    """Return the quantile of Student's t distribution at probability ``share``; ``freedom`` is above 0."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, share))

@@ -1,4 +1,4 @@
-"""How much to run: the level that a look has left, the chance to settle a question, and what would settle it."""
+"""Power analysis: the level per look, the power of a test, and the sample size needed to decide."""
 
 import math
 from bisect import bisect_left
@@ -8,24 +8,25 @@ from statistics import fmean
 from comparer.stats.intervals import LEVEL, ROUNDING, clustered_error, t_quantile
 
 POWER = 0.8  # J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988: the usual choice
-HOPELESS = 1000  # more than that many more seeds, prompts or calls is no offer
+HOPELESS = 1000  # more additional seeds, prompts or calls are not suggested
 
 
 def level_at(look: int, level: float = LEVEL) -> float:
     """Return the level of the intervals at the given look, so that all looks together keep ``level``.
 
-    Who looks, runs more and looks again has several chances to be misled. Look k may err with (1 − level) / 2^k:
-    over any number of looks that adds up to 1 − level at most, whatever made one go on (Bonferroni's inequality with
-    unequal shares; the idea of spending the error is that of K. K. G. Lan and D. L. DeMets, "Discrete Sequential
-    Boundaries for Clinical Trials", Biometrika 70(3), 1983). Halving leaves most to the looks that happen: it is
-    milder than (1 − level) / k(k + 1) at the second and the third. The first look pays for the right to go on.
+    Looking, running more and looking again gives several chances of error. Look k may err with (1 − level) / 2^k:
+    over any number of looks that adds up to 1 − level at most, whatever the reason for continuing (Bonferroni's
+    inequality with unequal shares; the idea of spending the error is that of K. K. G. Lan and D. L. DeMets, "Discrete
+    Sequential Boundaries for Clinical Trials", Biometrika 70(3), 1983). Halving leaves most of the error to the looks
+    that happen: it is milder than (1 − level) / k(k + 1) at the second and the third. The first look pays for the
+    option to continue.
 
     Args:
         look: 1 for the first.
         level: of all looks together, 0 to 1, exclusive.
 
     Raises:
-        ValueError: there is no such look.
+        ValueError: ``look`` is not a valid number.
 
     >>> [level_at(look) for look in (1, 2, 3)]
     [0.975, 0.9875, 0.99375]
@@ -56,7 +57,7 @@ def power(effect: float, error: float, freedom: float, level: float = LEVEL) -> 
 
 
 def calls_for(effect: float, spread: float, level: float = LEVEL, wanted: float = POWER) -> int | None:
-    """Return how many independent values show a mean that lies ``effect`` beyond a threshold.
+    """Return the number of independent values needed to show a mean that lies ``effect`` beyond a threshold.
 
     Args:
         effect: distance of the mean from the threshold, in the direction to be shown; 0 or less is hopeless.
@@ -77,11 +78,11 @@ def calls_for(effect: float, spread: float, level: float = LEVEL, wanted: float 
 def more_values(values: Sequence[float], bound: float, level: float = LEVEL, wanted: float = POWER) -> int | None:
     """Return how many more values would probably raise the mean's t interval above a bound.
 
-    It takes the present mean and spread for the true ones. Few values know their spread badly: it is a prediction,
-    not a promise.
+    The current mean and spread are assumed to be the true ones. The spread of a few values is uncertain, so the result
+    is a prediction, not a guarantee.
 
     Args:
-        values: independent ones, seen so far.
+        values: independent values observed so far.
         bound: in their unit.
         level: of the interval after the further values.
         wanted: probability of success.
@@ -96,10 +97,10 @@ def more_values(values: Sequence[float], bound: float, level: float = LEVEL, wan
 def more_clusters(
     values: Sequence[float], clusters: Sequence[Hashable], bound: float, level: float = LEVEL, wanted: float = POWER
 ) -> int | None:
-    """Return how many more clusters, as large as the present ones, would probably raise the interval above a bound.
+    """Return how many more clusters of the current size would probably raise the interval above a bound.
 
-    As ``more_values``, with the error and the freedom of ``clustered_error``: the one shrinks with the square root
-    of the number of clusters, the other grows by 1 with each.
+    As ``more_values``, with the error and the degrees of freedom of ``clustered_error``: the error shrinks with the
+    square root of the number of clusters, the degrees of freedom grow by 1 with each.
     """
     found = len(set(clusters))
     if found < 2:
@@ -117,10 +118,10 @@ def more_inside(
 ) -> int | None:
     """Return how many more values in every cluster would probably raise the mean's interval above a bound.
 
-    The error² is what clusters differ by plus what values differ by inside them (an analysis of variance with one
-    factor); only the second part shrinks, and the degrees of freedom stay. So more seeds of the same prompts may be
-    hopeless where more prompts are not. One value a cluster cannot tell the parts apart: then all is counted as
-    inside. Values of a single cluster are independent ones, as in ``statistics.mean``.
+    The error² is the variation between clusters plus the variation of values within them (an analysis of variance with
+    one factor); only the second part shrinks, and the degrees of freedom stay. So more seeds of the same prompts may be
+    hopeless where more prompts are not. With one value per cluster the parts cannot be separated: all variation then
+    counts as within clusters. Values of a single cluster are treated as independent, as in ``intervals.mean``.
     """
     n, found = len(values), len(set(clusters))
     if found == 1:

@@ -1,8 +1,8 @@
-"""Which of two checkpoints has the higher CLIP score? A verdict on an arm with other weights than the baseline's.
+"""Decide which of two checkpoints has the higher CLIP score, for an arm whose weights differ from the baseline's.
 
-Its time is no question: it does the same work. The claims are that the mean of arm − baseline lies above 0, or below
-it, over pairs clustered by prompt; one is shown when the whole interval is on its side, at the level that this look
-has left (``planning.level_at``).
+Time is not compared: both do the same work. The claims are that the mean of arm − baseline lies above 0, or below 0,
+over pairs clustered by prompt; a claim is shown when the whole interval is on its side, at the level of the current
+look (``power.level_at``).
 """
 
 import math
@@ -18,10 +18,10 @@ HIGHER, LOWER, OPEN = "Higher CLIP score", "Lower CLIP score", "Cannot tell whic
 
 
 def prefer(evidence: Evidence) -> Verdict:
-    """Say which scores higher, and how many more seeds or prompts would probably tell where nobody can.
+    """Return which checkpoint scores higher, or how many more seeds or prompts would probably decide.
 
     Args:
-        evidence: its scores; no pair at all is "Cannot tell" too.
+        evidence: its scores; no pair at all gives "Cannot tell", too.
 
     Raises:
         ValueError: a time is not above 0, or a figure is not finite.

@@ -1,12 +1,12 @@
-"""Is it worth it? One of four verdicts on an arm, by intervals against thresholds, as a sentence with its figures.
+"""Is it worth it? One of four verdicts on an arm, from intervals and thresholds, as a sentence with its figures.
 
-Every verdict is a conjunction or an alternative of claims of one form, "the mean of these values lies above 0", and
-a claim is shown when its whole interval does, at the level that this look has left (``planning.level_at``):
+Every verdict is a conjunction or an alternative of claims of one form, "the mean of these values lies above 0". A
+claim is shown when its whole interval lies above 0, at the level of the current look (``power.level_at``):
 
     fast    the speed-up is above its threshold             slow    it is below it
     kept    the CLIP loss is below its threshold            lost    it is above it
     same    the speed-up is within 1/t to t and the CLIP score within ± a share s of the baseline's, with t and s the
-            thresholds, but at most 1.05 and 2 %: who asks for 3× does not call 2× no difference
+            thresholds, but at most 1.05 and 2 %: even with a threshold of 3×, a speed-up of 2× is a difference
 
 | verdict, the first that fits | when |
 | --- | --- |
@@ -32,16 +32,16 @@ from comparer.stats.power import HOPELESS, level_at
 from comparer.text import counted, signed
 
 WORTH_IT, NOT_WORTH_IT, NO_DIFFERENCE, CANNOT_TELL = "Worth it", "Not worth it", "No difference", "Cannot tell"
-WIDE = 10  # times the figure: no speed-up is known to so little
+WIDE = 10  # an upper bound above this multiple of the speed-up makes the interval useless
 PILOT = 4  # calls, or pairs, that a spread can be judged from: t falls from 12.7 for two to 3.2 for four
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What an accelerator must give, and what it may cost.
+    """Required speed-up and acceptable loss of an accelerator.
 
     Attributes:
-        speed_up: worthwhile from here, above 1 and at most 100.
+        speed_up: worthwhile from this value on, above 1 and at most 100.
         clip_loss: worthwhile below this share, above 0 and below 1; 0.02 is 2 %.
     """
 
@@ -49,7 +49,7 @@ class Thresholds:
     clip_loss: float = 0.02
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range with ``ComparerError``."""
+        """Raise ``ComparerError`` for values out of range."""
         for value in (self.speed_up, self.clip_loss):
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ComparerError(f"The threshold '{value}' is not a number.")
@@ -66,14 +66,14 @@ DEFAULT = Thresholds()
 
 @dataclass(frozen=True)
 class Verdict:
-    """One of the four, and what it rests on.
+    """One of the four verdicts, and its basis.
 
     Attributes:
         kind: "Worth it", "Not worth it", "No difference" or "Cannot tell".
         sentence: the same with its figures.
-        note: what the intervals' level is and why, and what they are not about.
+        note: the intervals' level with its reason, and what the intervals do not cover.
         speed_up, clip: the figures at that level; ``clip`` is the mean of arm − baseline.
-        more_seeds, more_prompts: how many more would probably settle what cannot be told, None where these would not.
+        more_seeds, more_prompts: how many more would probably settle an undecided verdict, None where more would not.
     """
 
     kind: str
@@ -98,7 +98,7 @@ class _Claim:
         return interval is not None and interval.low > 0
 
     def more(self, unit: str, level: float) -> int | None:
-        """Return how many more seeds or prompts would probably show it."""
+        """Return how many more seeds or prompts would probably show the claim."""
         if self.shown(level):
             return 0
         if self.prompts is not None:
@@ -146,11 +146,11 @@ class _Claims:
 
 
 def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT) -> Verdict:
-    """Give the verdict on an arm; the module's docstring has the table.
+    """Judge an arm by the table in the module's docstring.
 
     Args:
-        evidence: times in seconds and scores; no call at all is "Cannot tell" too.
-        thresholds: what is worthwhile.
+        evidence: times in seconds and scores; no call at all gives "Cannot tell", too.
+        thresholds: the verdict thresholds.
 
     Raises:
         ValueError: a time is not above 0, or a figure is not finite.
@@ -200,7 +200,7 @@ class _Words:
         return counted(self.speed.n, "call") + (" of one prompt" if self.evidence.prompt_count == 1 else "")
 
     def ratio(self) -> str:
-        """Write the speed-up, with as many digits as tell its bounds from the threshold."""
+        """Format the speed-up with enough digits to distinguish its bounds from the threshold."""
         found, threshold = self.speed, self.thresholds.speed_up
         ends = [found.interval.low, found.interval.high] if found.interval else []
         digits = next((d for d in (2, 3) if all(f"{x:.{d}f}" != f"{threshold:.{d}f}" for x in ends)), 4)
@@ -253,7 +253,7 @@ class _Words:
 
 
 def about_intervals(evidence: Evidence) -> str:
-    """Say which level the intervals have and why, and what they are not about."""
+    """Describe the intervals' level and its reason, and what the intervals do not cover."""
     look = evidence.interim_looks
     why = "half of the 5 % of error is kept for continuing."
     if look > 1:
@@ -263,7 +263,7 @@ def about_intervals(evidence: Evidence) -> str:
 
 
 def difference_text(found: Estimate) -> str:
-    """Write a mean difference of CLIP scores with its interval: "CLIP −0.12 (−0.50 to +0.26)"."""
+    """Format a mean difference of CLIP scores with its interval: "CLIP −0.12 (−0.50 to +0.26)"."""
     if found.value is None:
         return "not scored"
     if not found.interval:

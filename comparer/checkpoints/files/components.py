@@ -1,4 +1,4 @@
-"""Which component of a pipeline a set of tensors fills, told by the tensors' names alone. No torch."""
+"""Detect which pipeline component a set of tensors belongs to, from the tensor names alone. No torch."""
 
 import re
 from collections import Counter
@@ -15,7 +15,7 @@ COMPONENTS = (
     "unet", "transformer", "transformer_2", "vae", "vqvae", "movq", "text_encoder", "text_encoder_2", "text_encoder_3",
     "image_encoder", "safety_checker", "prior", "controlnet", "adapter",
 )  # fmt: skip
-# Networks that training keeps beside the one that makes pictures.
+# Helper networks that training saves beside the denoiser.
 _HELPER = re.compile(r"(?:^|_)(?:critic|discriminator|fake|real|teacher|guidance_model)(?:$|_)", re.IGNORECASE)
 
 # The original layout of Stable Diffusion: what a name begins with, and the component.
@@ -57,10 +57,10 @@ class Lora:
 
     Attributes:
         naming: "kohya" or "diffusers".
-        ranks: by component, each rank with the number of layers that have it.
-        alphas: number of scale factors; 0 where rank and alpha are the same by convention.
-        unpaired: names of matrices whose other half is not there.
-        others: names of tensors that are neither matrices nor scale factors, as DoRA and LyCORIS have them.
+        ranks: per component, each rank with its number of layers.
+        alphas: number of scale factors; 0 where alpha equals the rank by convention.
+        unpaired: names of matrices whose counterpart is missing.
+        others: names of tensors that are neither matrices nor scale factors, as in DoRA and LyCORIS.
     """
 
     naming: str
@@ -71,7 +71,7 @@ class Lora:
 
 
 def original(tensors: Iterable[Tensor]) -> str:
-    """Return which Stable Diffusion's original layout the names are in: "SD 1.x", "SD 2.x", "SDXL", or ""."""
+    """Return which original Stable Diffusion layout the names match: "SD 1.x", "SD 2.x", "SDXL", or ""."""
     names = [tensor.name for tensor in tensors]
     if not any(name.startswith("model.diffusion_model.") for name in names):
         return ""
@@ -85,9 +85,9 @@ def original(tensors: Iterable[Tensor]) -> str:
 
 
 def split(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
-    """Sort tensors by the component they fill, their names without the component's prefix; "" is for none.
+    """Group tensors by component and strip the component prefix from their names; "" collects unmatched tensors.
 
-    Sets of unknown kind fill one component, ``network``: they can be inspected all the same.
+    Sets of unknown kind become one component, ``network``, so they can still be inspected.
     """
     names = [tensor.name for tensor in tensors]
     prefixes = {f"{name}.": name for name in COMPONENTS}
@@ -114,12 +114,12 @@ def _one(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
 
 
 def head(name: str) -> str:
-    """Return a name's first word."""
+    """Return the first word of a name."""
     return name.partition(".")[0]
 
 
 def helper(key: str) -> str:
-    """Return the word of a dictionary's key that says that a network only helped to train another; "" where none does.
+    """Return the word of a dictionary key that marks a network as a training helper only; "" if there is none.
 
     >>> helper("critic"), helper("guidance_model.unet"), helper("unet_teacher"), helper("realistic")
     ('critic', 'guidance_model', 'unet_teacher', '')
@@ -128,7 +128,7 @@ def helper(key: str) -> str:
 
 
 def block_of(name: str) -> str:
-    """Return the block a tensor belongs to: its name up to the first number, or its first word.
+    """Return the block of a tensor: its name up to the first number, or its first word.
 
     >>> block_of("down_blocks.0.resnets.1.conv1.weight"), block_of("conv_in.weight"), block_of("mid_block.x.0.y")
     ('down_blocks.0', 'conv_in', 'mid_block')
@@ -143,7 +143,7 @@ def block_of(name: str) -> str:
 
 
 def lora(tensors: Iterable[Tensor]) -> Lora | None:
-    """Say what a LoRA changes; None if the names are not a LoRA's."""
+    """Describe what a LoRA changes; None if the names are not those of a LoRA."""
     sides: dict[str, dict[str, Tensor]] = {}
     alphas = kohya = 0
     tensors, others = list(tensors), []
@@ -176,7 +176,7 @@ def _target(layer: str) -> str:
 
 
 def class_of(config: dict[str, Any]) -> str:
-    """Return the class that a component's configuration names, diffusers' or transformers' way; "" if none.
+    """Return the class named in a component's config, in the format of diffusers or transformers; "" if none.
 
     >>> class_of({"_class_name": "AutoencoderKL"}), class_of({"architectures": ["CLIPTextModel"]}), class_of({})
     ('AutoencoderKL', 'CLIPTextModel', '')
@@ -187,7 +187,7 @@ def class_of(config: dict[str, Any]) -> str:
 
 
 def component_of(class_name: str) -> str:
-    """Return the component that is usually of a class; "" if that is not known.
+    """Return the component that usually has this class; "" if unknown.
 
     >>> component_of("UNet2DConditionModel"), component_of("T5EncoderModel"), component_of("X")
     ('unet', 'text_encoder', '')

@@ -1,4 +1,4 @@
-"""Sort the files of a folder: sets of weights with their variants and shards, and what is never opened. No torch."""
+"""Group the files of a folder into sets of weights (variants, shards) and files that are never opened. No torch."""
 
 import json
 import re
@@ -35,13 +35,13 @@ _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d+)-of-(?P<count>\d+)(?P<ending>\
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """The files that hold one set of weights together.
+    """The files that together hold one set of weights.
 
     Attributes:
-        stem: of their names.
-        variant: as ``fp16``; "" for the plain one.
-        ending: as ``.safetensors``.
-        files: shards in order, or one file.
+        stem: stem of the file names.
+        variant: such as ``fp16``; "" for the plain one.
+        ending: such as ``.safetensors``.
+        files: the shards in order, or one file.
     """
 
     stem: str
@@ -51,7 +51,7 @@ class WeightsFile:
 
 
 def never(name: str) -> str:
-    """Say what kind of file is never opened this is, by its name; "" for all others.
+    """Return the kind of a file that is never opened, from its name; "" for all other files.
 
     >>> never("optimizer_1.bin"), never("random_states_0.pkl"), never("rank_0_optim_states.pt")
     ('optimizer state', 'random state', 'optimizer state')
@@ -62,10 +62,10 @@ def never(name: str) -> str:
 
 
 def weights(folder: Path) -> list[WeightsFile]:
-    """List the sets of weights of a folder, plain ones first, safetensors before others.
+    """List a folder's sets of weights: plain ones first, safetensors before other formats.
 
     Raises:
-        ComparerError: a shard is missing, or an index names one that is not a file of this folder.
+        ComparerError: a shard is missing, or an index names a file that is not in this folder.
     """
     found: dict[tuple[str, str, str], list[tuple[Path, int]]] = {}
     for path in sorted(folder.iterdir()):
@@ -105,14 +105,14 @@ def _check(index: Path, others: bool) -> None:
     if not plain:
         raise ComparerError(f"{quote(index.name)} names files outside its folder.")
     missing = sorted(name for name in names if not (index.parent / name).is_file())
-    if missing and not (others and len(missing) == len(names)):  # of a format that was not fetched
+    if missing and not (others and len(missing) == len(names)):  # all shards of a format that was not downloaded
         raise ComparerError(f"{quote(index.name)} names {quote(missing[0])}, which is not there.")
 
 
 def preferred(sets: Sequence[WeightsFile]) -> list[WeightsFile]:
-    """Choose from a component's folder as diffusers does: its own names before others, safetensors before torch files.
+    """Select from a component's folder as diffusers does: standard names first, safetensors before torch files.
 
-    Files whose names say EMA or raw are a choice of their own, and stay.
+    Files whose names say EMA or raw are kept as separate choices.
 
     >>> [each.stem for each in preferred([WeightsFile("copy", "", ".bin", ()), WeightsFile("model", "", ".bin", ())])]
     ['model']
@@ -124,10 +124,10 @@ def preferred(sets: Sequence[WeightsFile]) -> list[WeightsFile]:
 
 
 def inside(path: Path, within: tuple[Path, ...]) -> None:
-    """Refuse a path that leads, links resolved, out of the folders that may be read; () allows all.
+    """Check that a path, with links resolved, stays inside the allowed folders; () allows all.
 
     Raises:
-        ComparerError: it does.
+        ComparerError: the path leads outside.
     """
     if within and not any(path.resolve().is_relative_to(root.resolve()) for root in within):
         raise ComparerError(f"'{quote(path.name)}' is outside the checkpoint folders.")

@@ -1,4 +1,4 @@
-"""What a checkpoint consists of: files, components, EMA or raw; and which of them is chosen. Plain data, no torch."""
+"""Layout of a checkpoint: files, components, EMA and raw halves, and which half is chosen. Plain data, no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,14 +16,14 @@ ORIGINAL, DICTIONARY, LORA, WEIGHTS = "original layout", "training dictionary", 
 
 @dataclass(frozen=True)
 class File:
-    """A file at the path.
+    """A file of a checkpoint.
 
     Attributes:
-        name: relative to the path; its own name where the path is the file.
+        name: relative to the checkpoint's path; the file name where the path is the file itself.
         size: in bytes.
         format: "safetensors", "torch", "configuration", or "not read".
-        fills: the components it fills, in order.
-        why: why it is not read, else "".
+        fills: the components the file provides, in order.
+        why: why the file is not read, else "".
     """
 
     name: str
@@ -38,15 +38,15 @@ class Part:
     """One set of weights for one component.
 
     Attributes:
-        component: as ``unet``; ``network`` where the names tell nothing.
-        half: "ema", "raw", or "" where nothing says which.
-        how: what says so; "" where nothing does.
-        source: the file or the files' folder, and the dictionary's key.
-        variant: as ``fp16``; "" for the plain one.
-        stripped: prefixes of training wrappers taken off the names.
-        class_name: from its configuration, or "".
-        named: False for a list of shadows whose names are not known.
-        tensors: with the names that the component has.
+        component: such as ``unet``; ``network`` where the names do not tell.
+        half: "ema", "raw", or "" if unknown.
+        how: what indicates the half; "" if nothing does.
+        source: the file, or the files' folder, and the dictionary key.
+        variant: such as ``fp16``; "" for the plain one.
+        stripped: prefixes of training wrappers removed from the names.
+        class_name: from the component's config, or "".
+        named: False for a list of EMA shadows whose names are unknown.
+        tensors: with the component's own names.
     """
 
     component: str
@@ -61,12 +61,12 @@ class Part:
 
     @property
     def parameters(self) -> int:
-        """Numbers in all of its tensors."""
+        """Number of parameters in all tensors."""
         return sum(tensor.elements for tensor in self.tensors)
 
     @property
     def dtypes(self) -> dict[str, int]:
-        """Number of parameters by stored dtype, the most first."""
+        """Number of parameters per stored dtype, in descending order."""
         found: dict[str, int] = {}
         for tensor in self.tensors:
             found[tensor.dtype] = found.get(tensor.dtype, 0) + tensor.elements
@@ -74,27 +74,27 @@ class Part:
 
     @property
     def title(self) -> str:
-        """Component, variant and half, as a person says them: ``unet (fp16, raw)``."""
+        """Component, variant and half for display: ``unet (fp16, raw)``."""
         said = [word for word in (self.variant, {EMA: "EMA", RAW: "raw"}.get(self.half, "")) if word]
         return f"{self.component} ({', '.join(said)})" if said else self.component
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What is at a path.
+    """The contents of a checkpoint path.
 
     Attributes:
-        path: absolute, as given.
+        path: absolute path, as given.
         kind: one of this module's kinds.
-        about: more of the kind, as "SD 1.x"; "" where there is none.
-        files: in order; those not read among them.
+        about: detail of the kind, such as "SD 1.x"; "" if there is none.
+        files: all files in order, including those not read.
         parts: sets of weights, in order.
-        extra: tensors that no component takes.
+        extra: tensors that belong to no component.
         lora: what a LoRA changes, else None.
-        not_read: keys of training dictionaries that were passed over, as "x.pt: optimizer".
-        configs: pipeline, scheduler, prediction_type and vae_scaling_factor, where configurations say them.
-        notes: what a person should know, each a sentence.
-        metadata: the texts of safetensors headers, and the numbers and texts of torch dictionaries, of all files.
+        not_read: keys of training dictionaries that were skipped, such as "x.pt: optimizer".
+        configs: pipeline, scheduler, prediction_type and vae_scaling_factor, where configs state them.
+        notes: remarks for the user, one sentence each.
+        metadata: the texts of safetensors headers and the numbers and texts of torch dictionaries, of all files.
     """
 
     path: str
@@ -115,7 +115,7 @@ class Layout:
 
     @property
     def denoiser(self) -> str:
-        """Name of the component that makes the picture; "" where there is none."""
+        """Name of the component that denoises; "" if there is none."""
         return next((part.component for part in self.parts if part.component in DENOISERS), "")
 
 
@@ -123,15 +123,15 @@ def choose(layout: Layout, component: str, half: str = "") -> tuple[Part, str]:
     """Choose a component's weights.
 
     Args:
-        layout: where from.
-        component: as ``unet``.
-        half: "ema", "raw", or "" for EMA where it is.
+        layout: the layout to choose from.
+        component: such as ``unet``.
+        half: "ema", "raw", or "" for EMA if available.
 
     Returns:
         The weights and the reason, a sentence.
 
     Raises:
-        ComparerError: there is no such component, or not that half of it; never the other one instead.
+        ComparerError: the component or the requested half is missing; the other half is never used instead.
     """
     parts, name = layout.of(component), Path(layout.path).name
     if not parts:
@@ -156,9 +156,9 @@ def choose(layout: Layout, component: str, half: str = "") -> tuple[Part, str]:
 
 
 def rivals(layout: Layout, part: Part) -> tuple[Part, ...]:
-    """Return the other sets of weights that could as well be meant: of the same component, half and variant.
+    """Return other sets of weights that could be meant as well: same component, half and variant.
 
-    Sets of less than half as many numbers are no rivals: they are something else that the names do not tell.
+    Sets with less than half as many parameters are excluded: they hold something else that the names do not tell.
     """
     return tuple(
         other for other in layout.of(part.component)

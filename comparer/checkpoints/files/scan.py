@@ -1,4 +1,4 @@
-"""What is at a path? Reads names, headers and configurations, and sorts them; no weights are loaded."""
+"""Detect the layout of a checkpoint from names, headers and configs, without loading weights."""
 
 import json
 import re
@@ -32,20 +32,20 @@ STEPS = re.compile(r"(step|checkpoint|ckpt|epoch|iter|global_step)[_-]?\d+")  # 
 
 
 def look(path: Path, within: tuple[Path, ...] = (), only: Collection[str] = ()) -> Layout:
-    """Say what is at a path: a diffusers folder, a file in the original layout, a training output, a LoRA, ...
+    """Detect what is at a path: a diffusers folder, a file in the original layout, a training output, a LoRA, ...
 
     Args:
         path: a file or a folder.
-        within: the folders that may be read, links resolved; () allows all of this machine.
-        only: the components whose folders are looked into; () for all.
+        within: the folders that may be read, links resolved; () allows the whole machine.
+        only: the components whose folders are scanned; () for all.
 
     Raises:
-        ComparerError: there is nothing, nothing with weights, or what is there is damaged or refused.
+        ComparerError: the path does not exist, has no weights, is damaged, or may not be read.
     """
     try:
         path = path.expanduser().absolute()
         folder, file = path.is_dir(), path.is_file()
-    except (OSError, ValueError, RuntimeError):  # too long, with a null character, or of a user who is not here
+    except (OSError, ValueError, RuntimeError):  # path too long, null character, or unknown user
         folder = file = False
     try:
         if folder or file:
@@ -72,12 +72,12 @@ class _Looking:
         self.about, self.keyed, self.alone = "", False, False
 
     def file(self, path: Path) -> Layout:
-        """Look at one file."""
+        """Scan one file."""
         if path.suffix not in ENDINGS:
             raise ComparerError(f"'{quote(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
         if what := folders.never(path.name):
             raise ComparerError(f"'{quote(path.name)}' is not opened: by its name it is {what}, not weights.")
-        self.alone = True  # what lies beside the file was not asked for
+        self.alone = True  # other files in the folder were not requested
         self.sets([WeightsFile(path.stem, "", path.suffix, (path,))])
         if not self.parts:
             raise ComparerError(f"'{quote(path.name)}' holds no weights.")
@@ -89,7 +89,7 @@ class _Looking:
         return kinds.ORIGINAL if self.about else kinds.DICTIONARY if self.keyed else kinds.WEIGHTS
 
     def folder(self) -> Layout:
-        """Look at a folder: its own weights, then those of the components' folders."""
+        """Scan a folder: its own weights, then those of the component folders."""
         index = self.read_json(self.root / "model_index.json")
         class_name = class_of(self.read_json(self.root / "config.json"))
         own, below = folders.weights(self.root), self.below(index)
@@ -122,7 +122,7 @@ class _Looking:
         return self.done(held if held in (kinds.LORA, kinds.ORIGINAL) else kind, self.root)
 
     def below(self, index: dict[str, Any]) -> list[Path]:
-        """List the folders of components, in the pipeline's order."""
+        """List the component folders in the pipeline's order."""
         found = []
         for sub in sorted(path for path in self.root.iterdir() if path.is_dir()):
             base = sub.name.removesuffix("_ema")
@@ -134,7 +134,7 @@ class _Looking:
         return sorted(found, key=lambda sub: order.index(sub.name))
 
     def component(self, sub: Path, sets: Sequence[WeightsFile], name: str) -> None:
-        """Take the weights of a component's folder; without a name, the tensors' names tell the component."""
+        """Scan the weights of a component's folder; without a name, detect the component from the tensor names."""
         config, kept = self.read_json(sub / "config.json"), folders.preferred(sets)
         variants = {each.variant for each in kept}
         for each in kept:
@@ -144,12 +144,12 @@ class _Looking:
             self.add_file(path, "configuration", (name,) if name else ())
 
     def leave(self, sets: Sequence[WeightsFile], why: str) -> None:
-        """List sets of weights that are not read."""
+        """Record sets of weights as not read."""
         for path in (path for each in sets for path in each.files):
             self.add_file(path, "not read", why=why)
 
     def said(self, sub: Path, variant: str, variants: set[str], config: dict[str, Any]) -> tuple[str, str] | None:
-        """Say which half a component's folder and variant mean, and how that shows."""
+        """Return the half that a component's folder and variant indicate, and how it was detected."""
         if {"decay", "optimization_step"} <= set(config):  # diffusers' EMAModel saved it
             return EMA, "'decay' in its configuration"
         if sub.name.endswith("_ema"):
@@ -169,7 +169,7 @@ class _Looking:
         class_name: str = "",
         half: tuple[str, str] | None = None,
     ) -> None:
-        """Read the headers of sets of weights and sort what they hold into components."""
+        """Read the headers of sets of weights and group the tensors by component."""
         for each in sets:
             held = [self.stored(path) for path in each.files]
             merged = replace(held[0], tensors=tuple(tensor for one in held for tensor in one.tensors))
@@ -195,7 +195,7 @@ class _Looking:
     def group(
         self, group: Group, each: WeightsFile, component: str, class_name: str, half: tuple[str, str] | None
     ) -> Iterator[Part]:
-        """Yield what a set of weights fills; keep what fills nothing."""
+        """Yield the parts in a set of weights; record tensors that belong to no component."""
         found = lora(group.tensors)
         self.lora = self.lora or found
         word = group.key.rpartition(".")[2]
@@ -219,14 +219,14 @@ class _Looking:
             yield Part(name, *said, tensors)
 
     def stored(self, path: Path) -> Stored:
-        """List a file's tensors, if the file may be read."""
+        """List a file's tensors if the file may be read."""
         folders.inside(path, self.within)
         found = stored(path)
         self.metadata |= found.metadata or {}
         return found
 
     def relative(self, path: Path) -> str:
-        """Name a file relative to the path."""
+        """Return a file's name relative to the path."""
         return path.relative_to(self.root).as_posix()
 
     def add_file(self, path: Path, form: str, fills: tuple[str, ...] = (), why: str = "") -> None:
@@ -235,7 +235,7 @@ class _Looking:
         self.files.append(File(self.relative(path), path.stat().st_size, form, fills, why))
 
     def read_json(self, path: Path) -> dict[str, Any]:
-        """Read a configuration; one that is damaged is noted, and counts as empty."""
+        """Load a config; a damaged one is noted and treated as empty."""
         if not path.is_file():
             return {}
         folders.inside(path, self.within)
@@ -250,7 +250,7 @@ class _Looking:
         return {}
 
     def read_configs(self, index: dict[str, Any]) -> None:
-        """Read what the configurations say of the pipeline as a whole."""
+        """Read the pipeline-level settings from the configs."""
         scheduler = self.read_json(self.root / "scheduler" / "scheduler_config.json")
         vae = self.read_json(self.root / "vae" / "config.json")
         said = {
@@ -264,7 +264,7 @@ class _Looking:
             self.add_file(self.root / "model_index.json", "configuration")
 
     def done(self, kind: str, path: Path) -> Layout:
-        """Settle what only shows when everything is seen: names of shadows, and which halves are raw."""
+        """Resolve what needs the whole scan: names of EMA shadows, and which halves are raw."""
         parts = [self.lent(part) for part in self.parts]
         parts = [self.settled(part, parts) for part in parts]
         for part in parts:
@@ -280,9 +280,9 @@ class _Looking:
         )  # fmt: skip
 
     def lent(self, part: Part) -> Part:
-        """Give a list of shadows the names of weights beside it that were saved in the same order.
+        """Name a list of shadows after weights beside it that were saved in the same order.
 
-        Only torch files keep the model's order; the one of safetensors is by name, where equal shapes would mislead.
+        Only torch files keep the model's order; safetensors files are sorted by name, where equal shapes would mislead.
         """
         if part.named:
             return part
@@ -297,7 +297,7 @@ class _Looking:
         return replace(part, component=counts.pop()) if len(counts) == 1 else part
 
     def settled(self, part: Part, parts: Sequence[Part]) -> Part:
-        """Call weights of the path's own raw beside an EMA of the same component, and only there."""
+        """Mark the path's own weights as raw where an EMA of the same component exists, and only there."""
         emas = [other for other in parts if other.half == EMA and other.component == part.component]
         if part.half == RAW and part.how.startswith(BESIDE) and not emas:
             part = replace(part, half=UNKNOWN, how="")

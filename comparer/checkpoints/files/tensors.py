@@ -1,7 +1,7 @@
-"""The tensors of one weights file: listed without loading their data, then read one at a time.
+"""List the tensors of a weights file without loading their data, then read one tensor at a time.
 
-A safetensors file is listed from its header. A torch file is unpickled with ``weights_only=True`` and mapped into
-memory, so that its data stays on the disk until a tensor is read; nothing in it can run.
+A safetensors file is listed from its header. A torch file is unpickled with ``weights_only=True`` and memory-mapped:
+its data stays on disk until a tensor is read, and no code in the file can run.
 """
 
 import json
@@ -31,7 +31,7 @@ _DTYPES = {
     "U32": (32, "uint32"), "U16": (16, "uint16"), "U8": (8, "uint8"), "BOOL": (8, "bool"), "C64": (64, "complex64"),
 }  # fmt: skip
 
-# Keys of a training dictionary that hold no weights; what is under them is not looked at.
+# Keys of a training dictionary that hold no weights; their contents are skipped.
 _STATE = re.compile(
     r"(^|_)(opt$|collected_params$|optim|"
     r"lr_?sched|sched|scaler|rng|random|callbacks?$|loops?$|sampler|dataloader)",
@@ -44,11 +44,11 @@ class Tensor:
     """A tensor in a file.
 
     Attributes:
-        name: without the prefixes of training wrappers, once ``groups`` has taken them off.
-        shape: of any length; () for one number.
-        dtype: torch's name, as ``float16``.
-        file: the path of the file that holds it.
-        keys: where it is in that file: the keys of the dictionaries around it and its own.
+        name: without the prefixes of training wrappers once ``groups`` has removed them.
+        shape: of any length; () for a scalar.
+        dtype: torch's name, such as ``float16``.
+        file: the path of the file that holds the tensor.
+        keys: location in that file: the keys of the enclosing dictionaries and the tensor's own key.
     """
 
     name: str
@@ -59,25 +59,25 @@ class Tensor:
 
     @property
     def elements(self) -> int:
-        """Numbers in it."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def stored(self) -> str:
-        """What the file calls it."""
+        """Name of the tensor as stored in the file."""
         return ".".join(self.keys)
 
 
 @dataclass(frozen=True)
 class Stored:
-    """What one weights file holds.
+    """The contents of one weights file.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         format: ``safetensors`` or ``torch``.
         tensors: in the file's order.
-        not_read: keys of its dictionary under which no weights are looked for.
-        metadata: the texts of a safetensors header; of a torch dictionary, its numbers and texts.
+        not_read: dictionary keys that are not searched for weights.
+        metadata: the texts of a safetensors header; the numbers and texts of a torch dictionary.
     """
 
     path: str
@@ -94,7 +94,7 @@ def stored(path: Path) -> Stored:
         path: a ``.safetensors``, ``.bin``, ``.pt``, ``.pth`` or ``.ckpt`` file.
 
     Raises:
-        ComparerError: it is damaged, of another kind, or a pickle that needs more than tensors to be read.
+        ComparerError: the file is damaged, of another kind, or a pickle that contains more than tensors.
     """
     if path.suffix not in ENDINGS:
         raise ComparerError(f"{_named(path)} is no weights file: those end with {', '.join(ENDINGS)}.")
@@ -110,13 +110,13 @@ def stored(path: Path) -> Stored:
 
 @contextmanager
 def reading(tensors: Iterable[Tensor]) -> Iterator[Callable[[Tensor], Any]]:
-    """Open the files of these tensors and yield what reads one tensor's values, as a torch tensor on the CPU.
+    """Open the files of these tensors and yield a function that reads one tensor, as a torch tensor on the CPU.
 
-    One tensor at a time is in memory, if the caller keeps no more; several threads may read. Torch files of before
-    2020 are in memory as a whole.
+    One tensor at a time is in memory if the caller keeps no more; several threads may read. Torch files from before
+    2020 are loaded into memory as a whole.
 
     Raises:
-        ComparerError: a file has changed or gone since it was listed.
+        ComparerError: a file has changed or disappeared since it was listed.
     """
     files = sorted({tensor.file for tensor in tensors})
     opened = {file: _opened(Path(file)) for file in files}
@@ -126,7 +126,7 @@ def reading(tensors: Iterable[Tensor]) -> Iterator[Callable[[Tensor], Any]]:
             value = opened[tensor.file](tensor.keys)
             if tuple(value.shape) != tensor.shape:
                 raise ValueError(f"its shape is now {tuple(value.shape)}")
-        except Exception as error:  # safetensors has an exception of its own, and torch many
+        except Exception as error:  # safetensors has its own exception, and torch has many
             raise ComparerError(
                 f"{quote(tensor.stored)} of {_named(Path(tensor.file))} cannot be read: {quote(error, 200)}."
             ) from error

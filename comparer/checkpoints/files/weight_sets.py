@@ -1,4 +1,4 @@
-"""Which sets of weights a file holds: EMA or raw, under which key, without the prefixes of training wrappers. No torch.
+"""Group a file's tensors into sets of weights: EMA or raw, key, training-wrapper prefixes removed. No torch.
 
 A file may hold several: a dictionary with ``generator`` and ``generator_ema``, an original-layout checkpoint with a
 ``model_ema.`` half, a shadow list beside a state dictionary.
@@ -20,7 +20,7 @@ _EMA_PREFIX = re.compile(r"((?:\w+_)?ema(?:_\w+)?)\.", re.IGNORECASE)
 _RAW_PREFIX = re.compile(r"(online_model)\.", re.IGNORECASE)
 # Anywhere in a name: torch.compile, FSDP and activation checkpointing wrap modules one by one.
 _INSIDE = re.compile(r"(?:(?<=\.)|^)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-# Of those who average weights; they stand outside the wrapped module.
+# Prefixes of weight averaging; they precede the wrapped module's.
 _COUNTERS = ("n_averaged", "num_updates", "decay", "initted", "step")
 # Only where every other name has it.
 _LEADING = ("module.", "model.diffusion_model.", "first_stage_model.",
@@ -33,12 +33,12 @@ class Group:
     """One set of weights of a file.
 
     Attributes:
-        key: the dictionary's key it is under, dots between nested ones; "" at the top of the file.
-        half: "ema", "raw", or "" where nothing says which.
-        how: what says so, as a part of a sentence; "" where nothing does.
-        stripped: the prefixes taken off its names, in order.
-        tensors: with their names as the model has them.
-        named: False for a list of EMA's shadows, whose names are numbers.
+        key: key of the dictionary, nested keys joined by dots; "" at the top of the file.
+        half: "ema", "raw", or "" if unknown.
+        how: what indicates the half, as a part of a sentence; "" if nothing does.
+        stripped: the prefixes removed from the names, in order.
+        tensors: with the names that the model uses.
+        named: False for a list of EMA shadows, whose names are numbers.
     """
 
     key: str
@@ -50,7 +50,7 @@ class Group:
 
 
 def half_of(name: str) -> str:
-    """Say which half a key or a file's name means: "ema", "raw", or "" where it does not say.
+    """Return the half that a key or file name indicates: "ema", "raw", or "" if unknown.
 
     >>> half_of("generator_ema"), half_of("unet.non_ema"), half_of("schema"), half_of("ema_0.9999")
     ('ema', 'raw', '', 'ema')
@@ -61,7 +61,7 @@ def half_of(name: str) -> str:
 
 
 def groups(stored: Stored) -> tuple[Group, ...]:
-    """Sort a file's tensors into sets of weights, in the file's order."""
+    """Group a file's tensors into sets of weights, in the file's order."""
     under: dict[tuple[str, ...], list[Tensor]] = {}
     for tensor in stored.tensors:
         under.setdefault(tensor.keys[:-1], []).append(tensor)

@@ -1,4 +1,4 @@
-"""The weights card: every file, every set of weights with its fingerprint and health, EMA against raw. Plain data."""
+"""The weights card: every file, every set of weights with fingerprint and health, EMA against raw. Plain data."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -24,12 +24,12 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class WeightSetReport:
-    """A set of weights, read.
+    """A set of weights and its checks.
 
     Attributes:
-        part: what it is.
-        fingerprint: of its tensors.
-        health: of its tensors.
+        part: the set of weights.
+        fingerprint: fingerprint of the tensors.
+        health: health of the tensors.
     """
 
     part: Part
@@ -37,7 +37,7 @@ class WeightSetReport:
     health: Health
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the card says, without single tensors."""
+        """Return the report as plain data, without individual tensors."""
         part = self.part
         kept = ("component", "half", "how", "source", "variant", "class_name", "parameters", "dtypes", "named")
         return {key: getattr(part, key) for key in kept} | {
@@ -54,9 +54,9 @@ class Read:
     """A file that was read, and its hash.
 
     Attributes:
-        file: what it is.
-        sha256: 64 hexadecimal digits; "" for one that is not read.
-        blob: what the hub's cache calls its content; "" elsewhere.
+        file: the file.
+        sha256: 64 hexadecimal digits; "" for a file that is not read.
+        blob: the Hub cache's name for the content; "" elsewhere.
     """
 
     file: File
@@ -66,7 +66,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Curve:
-    """An extra tensor that may be a curve over timesteps: its name and values, in order."""
+    """An extra tensor that may be a curve over timesteps: its name and its values in order."""
 
     name: str
     values: tuple[float, ...]
@@ -78,13 +78,13 @@ class CheckpointCard:
 
     Attributes:
         layout: files, components and halves.
-        files: with hashes; those not read among them.
-        commit: of a snapshot of the hub's cache, else "".
+        files: with hashes, including those not read.
+        commit: commit of a snapshot in the Hub cache, else "".
         seen: every set of weights.
-        chosen: by component, the source of what is used where nothing is asked for, and why.
-        moved: by component, how far its EMA is from its raw weights, relative to raw.
-        extra: tensors that no component takes: how many, by the first word of their names.
-        curves: those of them that are lists of numbers as long as a training schedule.
+        chosen: per component, the source of the default weights and the reason.
+        moved: per component, the distance of its EMA from its raw weights, relative to raw.
+        extra: number of tensors that belong to no component, per first word of their names.
+        curves: the extra tensors that are lists of numbers as long as a training schedule.
     """
 
     layout: Layout
@@ -98,7 +98,7 @@ class CheckpointCard:
 
     @property
     def sound(self) -> bool:
-        """Whether every number of every set of weights is finite, and none of the sets is all zeros."""
+        """Whether every value of every set of weights is finite, and no set is all zeros."""
         return all(each.health.sound for each in self.seen)
 
     def of(self, component: str) -> tuple[WeightSetReport, ...]:
@@ -131,17 +131,17 @@ class CheckpointCard:
 def make(
     path: Path, hashes: Hashes | None = None, within: tuple[Path, ...] = (), stop: Callable[[], bool] = _never
 ) -> CheckpointCard:
-    """Read a checkpoint once and say what it is.
+    """Read a checkpoint once and return its card.
 
     Args:
         path: a file or a folder, as for ``look``.
-        hashes: where hashes of files are kept; without it they are made anew.
-        within: the folders that may be read; () allows all of this machine.
-        stop: asked between tensors.
+        hashes: cache of file hashes; without it all hashes are computed.
+        within: the folders that may be read; () allows the whole machine.
+        stop: checked between tensors.
 
     Raises:
         ComparerError: as ``look``, or a file cannot be read to its end.
-        Stopped: ``stop`` said so.
+        Stopped: ``stop`` returned true.
     """
     layout, hashes = look(path, within), hashes or Hashes()
     root = Path(layout.path)
@@ -172,17 +172,17 @@ def _read(path: Path, file: File, hashes: Hashes) -> Read:
 
 
 def blob(path: Path) -> str:
-    """Return what the hub's cache calls the content of a file; "" elsewhere."""
+    """Return the Hub cache's name for the content of a file; "" elsewhere."""
     target = path.resolve()
     return target.name if path.is_symlink() and target.parent.name == "blobs" else ""
 
 
 def examine(tensors: Iterable[Tensor], stop: Callable[[], bool] = _never) -> tuple[Fingerprint, Health]:
-    """Read tensors once, one at a time, for their fingerprint and their health.
+    """Read tensors once, one at a time, and compute their fingerprint and health.
 
     Raises:
-        ComparerError: one cannot be read.
-        Stopped: ``stop`` said so.
+        ComparerError: a tensor cannot be read.
+        Stopped: ``stop`` returned true.
     """
     listed, health, digests = list(tensors), Health(), {}
     with reading(listed) as read:

@@ -1,4 +1,4 @@
-"""Weights against weights: component by component, and which half of a step folder a converted one equals."""
+"""Compare weights component by component, and find which half of a step folder a converted checkpoint equals."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,12 +18,12 @@ class Pair:
     """Two sets of weights of a component.
 
     Attributes:
-        component: its name; where they differ, the first's.
-        first, second: their titles, as ``unet (EMA)``; "" where one has none.
+        component: component name; where the two differ, the first's.
+        first, second: their titles, such as ``unet (EMA)``; "" where one has none.
         same: whether all values are equal, under the same names where both use the same.
-        in_common: tensors of the first whose values the second has.
-        only_first, only_second: tensors whose values only one has.
-        distances: by name; None where they are the same, or have no names.
+        in_common: number of tensors of the first whose values the second has.
+        only_first, only_second: number of tensors whose values only one has.
+        distances: by name; None where the sets are equal or have no names.
     """
 
     component: str
@@ -42,18 +42,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class MatchedWeights:
-    """How a converted set of weights compares with one half of a step folder.
+    """Comparison of a converted set of weights with one half of a step folder.
 
     Attributes:
-        component: of the converted checkpoint.
+        component: component of the converted checkpoint.
         half: "ema", "raw", or "" where the step folder does not say.
-        source: of the half, as ``ema.pt: ema``.
+        source: source of the half, such as ``ema.pt: ema``.
         same: "exactly", "rounded" (equal once the half is rounded to the converted dtype), "part" (every tensor of
-            the converted set is the half's, rounded or not, but the half has more), or "".
-        equal: tensors of the converted set whose values the half has, rounded or not.
-        of: tensors of the converted set.
-        left: tensors of the half that the converted set has no equal of.
-        distance: relative, over tensors of the same name; None where there are none or it cannot be told.
+            the converted set is in the half, rounded or not, but the half has more), or "".
+        equal: number of tensors of the converted set whose values the half has, rounded or not.
+        of: number of tensors of the converted set.
+        left: number of tensors of the half without an equal in the converted set.
+        distance: relative, over tensors of the same name; None where there are none or it cannot be computed.
     """
 
     component: str
@@ -67,7 +67,7 @@ class MatchedWeights:
 
 
 def compare(first: CheckpointCard, second: CheckpointCard) -> list[Pair]:
-    """Compare what two checkpoints use, component by component, in the first's order."""
+    """Compare the weights that two checkpoints use, component by component, in the first's order."""
     names = dict.fromkeys(each.part.component for card in (first, second) for each in card.seen)
     pairs = []
     for name in names:
@@ -93,7 +93,7 @@ def pair(one: WeightSetReport, other: WeightSetReport) -> Pair:
 def halves(converted: CheckpointCard, step: CheckpointCard) -> list[MatchedWeights]:
     """Compare the weights that a converted checkpoint uses with every half of a step folder.
 
-    Components are matched by name, and the one denoiser with the one denoiser. Equality is told by values, so it
+    Components are matched by name, and a single denoiser with a single denoiser. Equality is decided by values, so it
     holds across key layouts.
     """
     found = []
@@ -152,7 +152,7 @@ def _rounded(other: WeightSetReport, dtype: str) -> dict[str, tuple[str, ...]]:
 
 
 def verdict(found: list[MatchedWeights]) -> str:
-    """Say in one sentence which half the denoiser of the converted checkpoint equals."""
+    """Describe in one sentence which half the denoiser of the converted checkpoint equals."""
     mine = [half for half in found if half.component in DENOISERS] or found
     if not mine:
         return "The two have no component in common."

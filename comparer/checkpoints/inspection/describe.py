@@ -1,4 +1,4 @@
-"""A weights card in words, for the command line and the page alike. Plain text: whoever shows it escapes it."""
+"""Format a weights card as text for the command line and the page. Plain text: callers escape it."""
 
 from collections.abc import Iterable
 
@@ -8,43 +8,43 @@ from comparer.checkpoints.inspection.health import Distances, Health
 from comparer.text import quote
 
 HALVES = {"ema": "EMA", "raw": "raw"}
-NAMED = 3  # tensors that are named where many could be
+NAMED = 3  # maximum number of tensors to name
 NEVER_MOVED = "the EMA equals the raw weights: it never moved"
 
 
 def kind(layout: Layout) -> str:
-    """Say what is at the path: "original layout, SD 1.x"."""
+    """Describe the kind of a layout: "original layout, SD 1.x"."""
     return f"{layout.kind}{f', {layout.about}' if layout.about else ''}"
 
 
 def configs(layout: Layout) -> str:
-    """Say pipeline, scheduler, prediction type and the autoencoder's scaling, as far as they are known."""
+    """Describe pipeline, scheduler, prediction type and VAE scaling factor, as far as known."""
     return ", ".join(f"{key} {quote(value)}" for key, value in (layout.configs or {}).items())
 
 
 def fills(read: Read) -> str:
-    """Say which components a file fills, or why it is not read."""
+    """List the components a file provides, or explain why it is not read."""
     return ", ".join(read.file.fills) or read.file.why
 
 
 def size(bytes_: int) -> str:
-    """Write a file's size: "9,936,920 B"."""
+    """Format a file size: "9,936,920 B"."""
     return f"{bytes_:,} B"
 
 
 def dtypes(seen: WeightSetReport) -> str:
-    """Say in which dtypes a set is stored, with the number of parameters of each where there are several."""
+    """List the stored dtypes of a set, with the number of parameters of each if there are several."""
     stored = seen.part.dtypes
     return ", ".join(f"{dtype}{f' ({count:,})' if len(stored) > 1 else ''}" for dtype, count in stored.items())
 
 
 def half(seen: WeightSetReport) -> str:
-    """Say whether a set is EMA or raw and how that was recognised; "" where nothing says it."""
+    """Describe whether a set is EMA or raw and how that was detected; "" if unknown."""
     return f"{HALVES[seen.part.half]}: {quote(seen.part.how, 200)}" if seen.part.half else ""
 
 
 def health(found: Health) -> str:
-    """Say what is wrong with a set of weights: "sound; largest value 1.27"."""
+    """Describe the health of a set of weights: "sound; largest value 1.27"."""
     wrong = {
         "NaN or infinite": list(found.not_finite),
         "all zero": found.zero,
@@ -56,24 +56,24 @@ def health(found: Health) -> str:
 
 
 def few(names: Iterable[str]) -> str:
-    """Name the first few."""
+    """List the first few names."""
     listed = list(names)
     more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
     return ", ".join(quote(name) for name in listed[:NAMED]) + more
 
 
 def distance(value: float | None) -> str:
-    """Write a relative distance."""
+    """Format a relative distance."""
     return "not known" if value is None else f"{value:.3g}"
 
 
 def moved(found: Distances) -> str:
-    """Say how far the EMA is from the raw weights as a whole."""
+    """Describe the total distance of the EMA from the raw weights."""
     return "0: " + NEVER_MOVED if found.whole == 0 and found.pairs else distance(found.whole)
 
 
 def unpaired(found: Distances) -> list[str]:
-    """Say which tensors could not be compared."""
+    """List the tensors that could not be compared."""
     kinds = (
         ("only in the first", found.only_first),
         ("only in the second", found.only_second),
@@ -83,7 +83,7 @@ def unpaired(found: Distances) -> list[str]:
 
 
 def lora(layout: Layout) -> str:
-    """Say what a LoRA changes; "" for all else."""
+    """Describe what a LoRA changes; "" for other layouts."""
     if not layout.lora:
         return ""
     ranks = "; ".join(
@@ -94,11 +94,11 @@ def lora(layout: Layout) -> str:
 
 
 def curve(found: Curve) -> str:
-    """Say what an extra tensor may be a curve of."""
+    """Describe which curve an extra tensor may be."""
     edges = f"from {found.values[0]:g} to {found.values[-1]:g}, {min(found.values):g} to {max(found.values):g}"
     return f"{quote(found.name)} may be a curve over {len(found.values)} timesteps: {edges}"
 
 
 def not_read(card: CheckpointCard) -> list[str]:
-    """List what was passed over inside of files."""
+    """List what was skipped inside files."""
     return [f"not read: {quote(key)}" for key in card.layout.not_read]

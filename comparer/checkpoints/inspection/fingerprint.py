@@ -1,4 +1,4 @@
-"""What identifies weights: SHA-256 of files, and a fingerprint of tensors that no harmless rewriting changes."""
+"""Identify weights: SHA-256 of files, and a fingerprint of tensors that survives lossless rewriting."""
 
 import hashlib
 import json
@@ -20,13 +20,13 @@ IGNORED = ("position_ids", "num_batches_tracked", "num_updates", "decay")
 
 
 class Hashes:
-    """SHA-256 of files, kept in a JSON file by path, size and time of the last change.
+    """SHA-256 of files, cached in a JSON file by path, size and modification time.
 
-    A file that is changed without changing its size or time (to the nanosecond) would be taken for the old one. A
-    cache that cannot be read or written is done without.
+    A file changed without changing its size or modification time (in nanoseconds) is not detected as changed. A cache
+    that cannot be read or written is ignored.
 
     Args:
-        cache: the JSON file, made when it is first needed; None keeps nothing.
+        cache: the JSON file, created on first use; None disables caching.
     """
 
     def __init__(self, cache: Path | None = None) -> None:
@@ -41,7 +41,7 @@ class Hashes:
         """Return a file's SHA-256, 64 hexadecimal digits.
 
         Raises:
-            ComparerError: it cannot be read, or it changed meanwhile.
+            ComparerError: the file cannot be read, or it changed during reading.
         """
         try:
             key, state = str(path.resolve()), _state(path)
@@ -72,7 +72,7 @@ def _state(path: Path) -> list[int]:
 
 
 def sha256(path: Path) -> str:
-    """Return a file's SHA-256, read anew; 64 hexadecimal digits."""
+    """Compute a file's SHA-256 without the cache; 64 hexadecimal digits."""
     made = hashlib.sha256()
     buffer = bytearray(CHUNK)
     view = memoryview(buffer)
@@ -84,21 +84,21 @@ def sha256(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What identifies a set of tensors.
+    """Identity of a set of tensors.
 
-    ``values`` is unchanged when tensors are renamed, reordered, put into other files, stored in a dtype that loses
-    nothing (float16 as float32), reshaped without moving a value (a 1×1 convolution as a matrix), or saved twice
-    under two names as tied weights are; when query, key and value are joined into ``in_proj``, and when
-    ``text_projection`` is transposed, as the original text encoders have them. It changes with any bit of any value,
+    ``values`` is unchanged when tensors are renamed, reordered, moved to other files, stored in another dtype without
+    loss (float16 as float32), reshaped without moving a value (a 1×1 convolution as a matrix), or saved twice
+    under two names like tied weights; when query, key and value are joined into ``in_proj``, and when
+    ``text_projection`` is transposed, as in the original text encoders. It changes with any bit of any value,
     so EMA and raw differ, and float32 rounded to float16 differs.
 
-    It cannot tell apart: tensors that swapped names (``names`` can, where both use the same names); a tensor that
-    is there once or twice; values in another shape of as many elements; −0 as an integer. Whole-number bookkeeping
+    It cannot distinguish: tensors that swapped names (``names`` can, where both use the same names); a tensor stored
+    once or twice; values in another shape with as many elements; −0 as an integer. Integer bookkeeping
     (``IGNORED``) does not count.
 
     Attributes:
-        values: of all values; 16 hexadecimal digits and enough to tell apart, not to prove against forgers.
-        names: of values under their names, as the wrappers' prefixes are taken off.
+        values: of all values; 16 hexadecimal digits, enough to distinguish sets, not to prove against forgers.
+        names: of values under their names, after the wrappers' prefixes are removed.
         digests: of every tensor, by name; in the order of the tensors.
     """
 
@@ -108,7 +108,7 @@ class Fingerprint:
 
 
 def fingerprint(digests: dict[str, tuple[str, ...]]) -> Fingerprint:
-    """Combine the digests of a set of tensors, by name."""
+    """Combine the digests of a set of tensors, given by name."""
     counted = {name: made for name, made in digests.items() if not ignored(name)}
     values = sorted({one for made in counted.values() for one in made})
     named = sorted(f"{name} {' '.join(made)}" for name, made in counted.items())
@@ -116,7 +116,7 @@ def fingerprint(digests: dict[str, tuple[str, ...]]) -> Fingerprint:
 
 
 def ignored(name: str) -> bool:
-    """Say whether a tensor is bookkeeping that no fingerprint counts.
+    """Return whether a tensor is bookkeeping, which no fingerprint counts.
 
     >>> ignored("text_model.embeddings.position_ids"), ignored("decay"), ignored("conv_in.weight")
     (True, True, False)
@@ -129,10 +129,10 @@ def _combined(lines: Iterable[str]) -> str:
 
 
 def digest(name: str, value: Any) -> tuple[str, ...]:
-    """Return the digests of one tensor's values: one, or three of a joined query, key and value.
+    """Return the digests of one tensor's values: one, or three for a joined query, key and value.
 
     Args:
-        name: of the tensor; it only matters for the two conversions of ``Fingerprint``.
+        name: name of the tensor; only matters for the two conversions of ``Fingerprint``.
         value: a torch tensor on the CPU.
     """
     return tuple(_digest(part) for part in _parts(name, value))
@@ -163,9 +163,9 @@ def _digest(value: Any) -> str:
 
 
 def canonical(value: Any) -> Any:
-    """Return a tensor in the first dtype that holds all of its values bit for bit: float16, bfloat16, float32, float64.
+    """Cast a tensor to the first dtype that holds all its values bit for bit: float16, bfloat16, float32, float64.
 
-    Whole numbers and truth values become int64.
+    Integers and booleans become int64.
     """
     import torch
 
@@ -175,7 +175,7 @@ def canonical(value: Any) -> Any:
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
         if value.dtype is dtype:
             return value
-        # Most float32 weights show in the first numbers that they need all of their bits.
+        # For most float32 weights the first values already need all bits.
         if _exact(value[:PROBE], dtype) and _exact(value, dtype):
             return value.to(dtype)
     return value
@@ -189,7 +189,7 @@ def _exact(value: Any, dtype: Any) -> bool:
 
 
 def in_common(one: Fingerprint, other: Fingerprint) -> tuple[int, int, int]:
-    """Count the tensors of one whose values the other has, and those that only one of them has.
+    """Count the tensors of one set whose values the other has, and those that only one of them has.
 
     Returns:
         In both, counted in the first; only in the first; only in the second.
@@ -200,7 +200,7 @@ def in_common(one: Fingerprint, other: Fingerprint) -> tuple[int, int, int]:
 
 
 def equal(one: Fingerprint, other: Fingerprint) -> bool:
-    """Say whether two sets hold the same values; under the same names, where both use the same names."""
+    """Return whether two sets hold the same values, under the same names where both use the same names."""
     if one.digests.keys() == other.digests.keys():
         return one.names == other.names
     return one.values == other.values
@@ -210,7 +210,7 @@ def of(tensors: Iterable[Tensor]) -> Fingerprint:
     """Read tensors from their files, one at a time, and return their fingerprint.
 
     Raises:
-        ComparerError: one cannot be read.
+        ComparerError: a tensor cannot be read.
     """
     from comparer.checkpoints.files.tensors import reading
 

@@ -1,4 +1,4 @@
-"""Are weights sound, and how far are two sets apart? Every tensor is read once and kept no longer than needed."""
+"""Check the health of weights and the distance between two sets. Every tensor is read once and then freed."""
 
 import math
 from collections.abc import Iterable
@@ -15,17 +15,17 @@ RANGES = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38}
 
 @dataclass
 class Health:
-    """What is wrong with a component's tensors, by name.
+    """Anomalies of a component's tensors, by name.
 
-    Zeros and constants are often right: layers begin as zeros, norms as ones. All else is not.
+    Zeros and constants are often normal: layers are initialized to zeros, norms to ones. All other entries are faults.
 
     Attributes:
-        tensors: how many were looked at; whole numbers are not.
-        not_finite: numbers that are NaN or infinite, by tensor.
+        tensors: number of tensors checked; integer tensors are skipped.
+        not_finite: number of NaN or infinite values, by tensor.
         zero: tensors whose values are all 0.
         constant: tensors of two values or more that are all the same and not 0.
         beyond: largest finite value, by tensor, of those beyond the range of a dtype, by dtype.
-        largest: the largest finite absolute value of all.
+        largest: the largest finite absolute value of all tensors.
     """
 
     tensors: int = 0
@@ -37,17 +37,17 @@ class Health:
 
     @property
     def sound(self) -> bool:
-        """Whether every value is a number, and not all are 0."""
+        """Whether every value is finite, and not all are 0."""
         return not self.not_finite and (not self.tensors or len(self.zero) < self.tensors)
 
     def see(self, name: str, value: Any) -> None:
-        """Look at one tensor, a torch tensor on the CPU."""
+        """Check one tensor, a torch tensor on the CPU."""
         import torch
 
         if not value.is_floating_point() or not value.numel() or ignored(name):
             return
         self.tensors += 1
-        # Half-precision extrema are slow or not there on a CPU; float32 holds them all.
+        # Half-precision extrema are slow or missing on a CPU; float32 holds all values.
         value = value.detach() if value.dtype is torch.float64 else value.detach().float()
         least, most = (float(edge) for edge in torch.aminmax(value))
         if not math.isfinite(least) or not math.isfinite(most):  # NaN shows in both
@@ -68,10 +68,10 @@ class Health:
 
 
 def check(tensors: Iterable[Tensor]) -> Health:
-    """Read tensors from their files and look at each.
+    """Read tensors from their files and check each.
 
     Raises:
-        ComparerError: one cannot be read.
+        ComparerError: a tensor cannot be read.
     """
     listed, health = list(tensors), Health()
     with reading(listed) as read:
@@ -82,11 +82,11 @@ def check(tensors: Iterable[Tensor]) -> Health:
 
 @dataclass(frozen=True)
 class Block:
-    """How far a block of one set is from the same of another.
+    """Distance between a block of one set and the same block of another.
 
     Attributes:
-        name: as ``down_blocks.0``.
-        tensors: pairs of the same name and number of elements.
+        name: such as ``down_blocks.0``.
+        tensors: number of pairs with the same name and number of elements.
         distance: ‖a − b‖ / ‖a‖ over all values of the block, 0 for equal ones; None where a is all 0 and b is not,
             or where either is not finite.
     """
@@ -98,12 +98,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Distances:
-    """How far two sets of tensors are apart.
+    """Distances between two sets of tensors.
 
     Attributes:
         whole: over all pairs, as ``Block.distance``.
         blocks: in the order of the first set.
-        only_first, only_second: names that the other one lacks.
+        only_first, only_second: names that the other set lacks.
         other_shape: names in both with another number of elements.
     """
 
@@ -115,16 +115,16 @@ class Distances:
 
     @property
     def pairs(self) -> int:
-        """Tensors that could be compared."""
+        """Number of tensors that could be compared."""
         return sum(block.tensors for block in self.blocks)
 
 
 def distances(first: Iterable[Tensor], second: Iterable[Tensor]) -> Distances:
-    """Measure how far two sets are apart, tensor by tensor of the same name.
+    """Compute the distance between two sets, over tensors of the same name.
 
     Args:
-        first: what distances are relative to.
-        second: the other one; of any dtype and file.
+        first: the set that distances are relative to.
+        second: the other set; of any dtype and file.
 
     Raises:
         ComparerError: a tensor cannot be read.
@@ -156,7 +156,7 @@ def _squares(one: Any, other: Any) -> tuple[float, float]:
     """Return the sums of squares of a difference and of the first, in float64."""
     import torch
 
-    # Sums in float64; a whole float64 copy of a large layer would take eight bytes a number.
+    # Sums in float64; a whole float64 copy of a large layer would take eight bytes per value.
     difference = norm = 0.0
     one, other = one.detach().reshape(-1), other.detach().reshape(-1)
     for begin in range(0, one.numel(), 1 << 20):

@@ -1,1 +1,1 @@
-"""Model families: ``base.FAMILIES`` names them; one file per family builds its tiny pipeline."""
+"""Model families: ``base.FAMILIES`` lists them; one file per family builds its tiny pipeline."""

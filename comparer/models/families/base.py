@@ -1,25 +1,25 @@
-"""The model families, and what their users expect. No torch."""
+"""Model families and their defaults. No torch."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Family:
-    """A model family: which diffusers classes it is, and what its users expect.
+    """A model family: its diffusers classes and its defaults.
 
     Attributes:
-        name, title: in files, and on the page.
+        name, title: ``name`` in files, ``title`` on the page.
         pipeline: the diffusers pipeline class.
         denoiser: the pipeline's component that the accelerators change, "unet" or "transformer".
-        guidance: its usual classifier-free guidance scale.
+        guidance: default classifier-free guidance scale.
         text: the components that read the prompt.
-        context: prompt tokens, start and end included, that its pipeline reads by default.
-        checker: whether the pipeline takes a safety checker (and must be told to do without).
-        rescale: whether the pipeline takes ``guidance_rescale``.
-        on_step_end: whether the pipeline calls ``callback_on_step_end``; PixArt's swallow it silently.
-        gpu_dtype: the type it is run in on a GPU; SDXL's VAE, which PixArt-Σ shares, overflows in float16, and
-            PixArt's pipeline does not lift it as SDXL's does.
-        min_steps: PixArt-α's pipeline takes one step to mean a model distilled for it, and breaks with others.
+        context: prompt tokens, start and end included, that the pipeline reads by default.
+        checker: whether the pipeline accepts a safety checker (which must then be disabled explicitly).
+        rescale: whether the pipeline accepts ``guidance_rescale``.
+        on_step_end: whether the pipeline calls ``callback_on_step_end``; PixArt's pipelines ignore it silently.
+        gpu_dtype: dtype on a GPU; SDXL's VAE, which PixArt-Σ shares, overflows in float16, and PixArt's pipeline
+            does not upcast it as SDXL's does.
+        min_steps: PixArt-α's pipeline treats a single step as a model distilled for it, and fails with other models.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Parts of tiny pipelines that several families have."""
+"""Components of tiny pipelines that several families share."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ SCHEDULE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_l
 
 
 def vae(scaling: float) -> Any:
-    """Build a tiny autoencoder of factor 8 with 4 latent channels."""
+    """Build a tiny VAE with downsampling factor 8 and 4 latent channels."""
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
@@ -22,7 +22,7 @@ def vae(scaling: float) -> Any:
 
 
 def clip(width: int, activation: str, projection: bool = False) -> Any:
-    """Build a tiny CLIP text encoder of this width."""
+    """Build a tiny CLIP text encoder of the given width."""
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
     config = CLIPTextConfig(
@@ -33,7 +33,7 @@ def clip(width: int, activation: str, projection: bool = False) -> Any:
 
 
 def clip_tokenizer(pad: str = "<|endoftext|>") -> Any:
-    """Build CLIP's own tokenizer from the merges that open_clip ships."""
+    """Build CLIP's tokenizer from the merges shipped with open_clip."""
     from open_clip.tokenizer import SimpleTokenizer
     from transformers import CLIPTokenizer
 

@@ -1,4 +1,4 @@
-"""PixArt: a tiny pipeline, and the published transformer's configuration."""
+"""PixArt: a tiny pipeline, and the config of the published transformer."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ PIXART_SCHEDULE = {"beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "lin
 
 
 def pixart(denoiser: dict, sigma: bool = False) -> Any:
-    """Build a tiny pipeline of PixArt-α, or with ``sigma`` of PixArt-Σ."""
+    """Build a tiny PixArt-α pipeline, or PixArt-Σ with ``sigma``."""
     from diffusers import (
         DPMSolverMultistepScheduler,
         PixArtAlphaPipeline,

@@ -6,7 +6,7 @@ from comparer.models.families.parts import SCHEDULE, clip, clip_tokenizer, vae
 
 
 def sdxl(denoiser: dict) -> Any:
-    """Build a tiny pipeline of Stable Diffusion XL."""
+    """Build a tiny Stable Diffusion XL pipeline."""
     from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
 
     unet = UNet2DConditionModel(

@@ -1,4 +1,4 @@
-"""Stable Diffusion 1.x and 2.x: a tiny pipeline, and the published denoiser's configuration."""
+"""Stable Diffusion 1.x and 2.x: a tiny pipeline, and the config of the published denoiser."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from comparer.models.families.parts import SCHEDULE, clip, clip_tokenizer, vae
 
 
 def stable_diffusion(denoiser: dict, second: bool = False) -> Any:
-    """Build a tiny pipeline of Stable Diffusion 1, or with ``second`` of 2 (v-prediction)."""
+    """Build a tiny Stable Diffusion 1 pipeline, or Stable Diffusion 2 (v-prediction) with ``second``."""
     from diffusers import DDIMScheduler, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 
     width = 48 if second else 32
