@@ -48,7 +48,7 @@ def data_uri(path: Path, kind: str = FULL) -> str:
 
 
 def length(files: list[Path], kind: str = FULL) -> int:
-    """Return the number of bytes that ``data_uri`` takes for all these files; an estimate for reduced images.
+    """Return the number of bytes that ``data_uri`` takes for all these files together; an estimate for reduced images.
 
     Raises:
         ComparerError: a file cannot be read.

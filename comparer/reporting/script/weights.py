@@ -29,7 +29,7 @@ class Loading:
     """Script lines that load a pipeline.
 
     Attributes:
-        lines: body of a function that ends with a name ``pipe``.
+        lines: body of a function that assigns the pipeline to ``pipe``.
         paths: locations, by the name of their option.
         hub: the options that are Hub repositories.
         classes: (package, class) of each import.
