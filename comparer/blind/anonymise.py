@@ -1,4 +1,4 @@
-"""Two pictures that only their pixels tell apart, for a blind test."""
+"""Re-encode image pairs for a blind test so that they differ only in their pixels."""
 
 import io
 import os
@@ -11,13 +11,13 @@ from comparer.errors import ComparerError
 
 
 def sealed(one: Path, other: Path) -> tuple[bytes, bytes]:
-    """Encode two pictures anew as PNGs of the same length, with their pixels and nothing else that tells them apart.
+    """Re-encode two images as PNGs of equal length that hold their pixels and nothing else that identifies them.
 
-    No text is kept, and random bytes in a chunk that no decoder reads make the smaller one as long as the larger:
-    a flat picture cannot be told from a busy one by its size, compressed once more or not.
+    No text is kept. Random bytes in a chunk that decoders ignore pad the smaller file to the length of the larger one:
+    file size does not tell a flat image from a busy one, even after further compression.
 
     Raises:
-        ComparerError: a picture cannot be read.
+        ComparerError: an image cannot be read.
     """
 
     def encoded(image: Image.Image, filler: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A plot of the votes of a blind test as SVG text."""
+"""Render the votes of a blind test as SVG text."""
 
 from comparer.blind.votes import Preference
 from comparer.reporting.plots.svg import EDGE, NAME, WIDTH, svg, text, wrapped
@@ -9,7 +9,7 @@ HIGH, GAP = 14, 16  # units of a bar, and below it
 
 
 def ballots(found: Preference) -> str:
-    """Draw a bar for each kind of vote, the longest over the whole width: the arm, the baseline, ties, both bad.
+    """Render one bar per kind of vote: the arm, the baseline, ties, both bad; the longest bar spans the full width.
 
     Returns:
         An <svg>; "" without votes.

@@ -1,7 +1,7 @@
-"""Blind tests: which pair comes when and which side is which, the votes in a run folder, and what they say.
+"""Blind tests: order and sides of the pairs, votes stored in a run folder, and their results.
 
-No torch, no gradio. Whoever judges sees pictures A and B; which of them is the arm's is in ``blind.json`` alone.
-docs/blind.md explains it in words.
+No torch, no gradio. The judge sees images A and B; only ``blind.json`` records which of them is the arm's.
+See docs/blind.md for a description.
 """
 
 import json
@@ -37,7 +37,7 @@ _writing = threading.Lock()
 
 @dataclass(frozen=True)
 class Trial:
-    """One pair to judge: ``a`` is the arm whose picture is A, 0 for the baseline's."""
+    """One pair to judge: ``a`` is the arm whose image is shown as A, 0 for the baseline's."""
 
     prompt: int
     seed: int
@@ -46,17 +46,17 @@ class Trial:
 
 @dataclass(frozen=True)
 class Session:
-    """One person's pass through the pairs of one arm.
+    """One person's session over the pairs of one arm.
 
     Attributes:
-        id: its name in the file.
-        judge: who votes: random letters that their browser keeps.
-        arm: position in ``request.arms``; ``name`` is what it was called.
-        seed: of the order and of the sides.
-        started: when, in ISO 8601.
-        trials: in the order in which they are shown.
-        votes: of the first trials, each one of ``VOTES``.
-        ended: whether the judge has asked for the result.
+        id: identifier in the file.
+        judge: who votes: random letters stored in their browser.
+        arm: position in ``request.arms``; ``name`` is the arm's name at that time.
+        seed: random seed of the order and the sides.
+        started: start time, in ISO 8601.
+        trials: in display order.
+        votes: votes on the first trials, each one of ``VOTES``.
+        ended: whether the judge has requested the result.
     """
 
     id: str
@@ -71,11 +71,11 @@ class Session:
 
     @property
     def over(self) -> bool:
-        """Return whether nothing is left to judge."""
+        """Return whether the session has ended or no trials remain."""
         return self.ended or len(self.votes) == len(self.trials)
 
     def choices(self) -> list[Vote]:
-        """List the votes by what they are for."""
+        """List the votes with the side each one is for."""
         names = {"tie": TIE, "bad": BAD}
         sides = [names | {"a": ARM if t.a else BASELINE, "b": BASELINE if t.a else ARM} for t in self.trials]
         return [Vote(t.prompt, t.seed, side[v]) for t, side, v in zip(self.trials, sides, self.votes, strict=False)]
@@ -112,7 +112,7 @@ def trials(items: Sequence[tuple[int, int]], arm: int, seed: int) -> tuple[Trial
 
 
 def load(folder: Path) -> list[Session]:
-    """Read the sessions of a run folder, the oldest first; [] where nobody has judged.
+    """Load the sessions of a run folder, oldest first; [] if nobody has judged.
 
     Raises:
         ComparerError: the file is damaged, or of a later version.
@@ -131,10 +131,10 @@ def load(folder: Path) -> list[Session]:
 
 
 def begin(folder: Path, comparison: Comparison, arm: int, seed: int, judge: str) -> Session:
-    """Begin a session with every pair of the arm.
+    """Start a session with every pair of the arm.
 
     Raises:
-        ComparerError: there is no pair, the seed is none, or the file cannot be read or written.
+        ComparerError: there is no pair, the seed is invalid, or the file cannot be read or written.
     """
     pairs = [(other.prompt, other.seed) for _, other in comparison.pairs(arm)]
     if not pairs:
@@ -149,9 +149,9 @@ def begin(folder: Path, comparison: Comparison, arm: int, seed: int, judge: str)
 
 
 def cast(folder: Path, id_: str, number: int, vote: str) -> Session:
-    """Add a vote on trial ``number``, from 0; one on any other than the next is not counted.
+    """Record a vote on trial ``number``, from 0; a vote on any trial but the next one is ignored.
 
-    So a key that was pressed twice, or in two windows, votes once.
+    A key pressed twice, or in two windows, therefore counts once.
 
     Raises:
         ComparerError: there is no such session or vote, or the file cannot be read or written.
@@ -167,7 +167,7 @@ def cast(folder: Path, id_: str, number: int, vote: str) -> Session:
 
 
 def end(folder: Path, id_: str) -> Session:
-    """End a session: what was not judged is left out.
+    """End a session; trials that were not judged are left out.
 
     Raises:
         ComparerError: there is no such session, or the file cannot be read or written.
@@ -176,16 +176,16 @@ def end(folder: Path, id_: str) -> Session:
 
 
 def unfinished(sessions: Sequence[Session], judge: str, arm: int) -> Session | None:
-    """Return the latest session that this person began on this arm, where something is left of it."""
+    """Return this person's latest session on this arm if it has trials remaining, else None."""
     mine = [each for each in sessions if each.judge == judge and each.arm == arm]
     return mine[-1] if mine and not mine[-1].over else None
 
 
 def counted(sessions: Sequence[Session], arm: int) -> tuple[list[Vote], int, int]:
-    """Return the votes on an arm that count, how many do not, and how many people voted.
+    """Return an arm's votes that count, the number of votes that do not, and the number of people who voted.
 
-    Of one person's votes on one pair the first counts: it is the one that knew no result, and two votes of one person
-    on one pair are not two pieces of evidence.
+    Only a person's first vote on a pair counts: it was cast without knowing any result, and two votes of one person
+    on one pair are not independent evidence.
     """
     found: dict[tuple[str, int, int], Vote] = {}
     every = [(each.judge, vote) for each in sessions if each.arm == arm for vote in each.choices()]
@@ -195,7 +195,7 @@ def counted(sessions: Sequence[Session], arm: int) -> tuple[list[Vote], int, int
 
 
 def judged(comparison: Comparison, sessions: Sequence[Session], arm: int) -> Preference:
-    """Draw what the votes on an arm say."""
+    """Compute the figures from the votes on an arm."""
     votes, repeated, judges = counted(sessions, arm)
     scores = {
         (base.prompt, base.seed): (base.clip_score, other.clip_score)
@@ -207,7 +207,7 @@ def judged(comparison: Comparison, sessions: Sequence[Session], arm: int) -> Pre
 
 
 def result(folder: Path) -> list[Preference]:
-    """Read a run folder, and say what the votes in it tell of each arm that was judged.
+    """Load a run folder and compute the figures of each arm that was judged.
 
     Raises:
         ComparerError: the folder holds no run, or its votes cannot be read.

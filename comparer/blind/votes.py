@@ -1,7 +1,7 @@
-"""What votes on pairs tell: which side people prefer, how sure that is, what would settle it, and what CLIP says.
+"""Statistics of votes on pairs: preferred side, certainty, further votes needed, and agreement with CLIP.
 
-Plain arithmetic; docs/blind.md explains it in words. A vote is for the arm, for the baseline, a tie, or "both bad";
-only the first two are **decided**, and the test is about those alone.
+Plain arithmetic; see docs/blind.md for a description. A vote is for the arm, for the baseline, a tie, or "both bad";
+only the first two are **decided**, and the test uses only those.
 """
 
 import math
@@ -29,21 +29,21 @@ class Vote:
 
 @dataclass(frozen=True)
 class Preference:
-    """What the votes on one arm against the baseline say.
+    """Result of the votes on one arm against the baseline.
 
     Attributes:
         arm: position in ``request.arms``, 1 or more.
-        names: the baseline's and the arm's.
-        wins, losses, ties, bad: votes for the arm, for the baseline, for neither, and that call both bad.
+        names: names of the baseline and the arm.
+        wins, losses, ties, bad: votes for the arm, for the baseline, for neither, and votes that call both bad.
         prompts: (won, lost, even): prompts in which the arm has more, fewer, as many decided votes as the baseline.
-        judges: people who voted.
-        repeated: votes on a pair that the same person had judged before; they are in none of the others.
-        p: of the exact two-sided sign test over decided votes, 0 to 1; None without any.
-        share: wins / (wins + losses), with its exact interval; its ``why_not`` says why it is None.
-        more: further votes that would probably settle it; None where it is settled, or none would.
+        judges: number of people who voted.
+        repeated: votes on a pair that the same person had already judged; not included in any other count.
+        p: p-value of the exact two-sided sign test over decided votes, 0 to 1; None without any.
+        share: wins / (wins + losses), with its exact interval; its ``why_not`` gives the reason if it is None.
+        more: further votes that would probably settle the result; None if it is settled, or if no number would.
         clip: mean of the arm's CLIP score − the baseline's over the judged pairs, each counted once.
         not_scored: why ``clip`` is None.
-        higher: (k, n): of n decided votes on pairs with unequal CLIP scores, k are for the higher one.
+        higher: (k, n): of n decided votes on pairs with unequal CLIP scores, k are for the image with the higher score.
     """
 
     arm: int
@@ -64,17 +64,17 @@ class Preference:
 
     @property
     def decided(self) -> int:
-        """Count the votes for one of the two."""
+        """Return the number of votes for one of the two sides."""
         return self.wins + self.losses
 
     @property
     def votes(self) -> int:
-        """Count all votes."""
+        """Return the number of all votes."""
         return self.decided + self.ties + self.bad
 
     @property
     def settled(self) -> bool:
-        """Return whether the test tells them apart at 95 %."""
+        """Return whether the test distinguishes the two sides at 95 %."""
         return self.p is not None and self.p <= 1 - LEVEL
 
     @property
@@ -84,7 +84,7 @@ class Preference:
 
     @property
     def sentence(self) -> str:
-        """Say which is preferred, with the figures, or how many more votes would probably tell."""
+        """Describe which side is preferred, with the figures, or how many more votes would probably decide."""
         if self.p is None:
             return f"{CANNOT_TELL}: {self.share.why_not}."
         most = max(self.wins, self.losses)
@@ -100,7 +100,7 @@ class Preference:
 
     @property
     def note(self) -> str:
-        """Say what was counted and what was not, and how sure the same is by prompts."""
+        """Describe which votes were counted and which were not, and how certain the result is by prompts."""
         people = "1 person" if self.judges == 1 else f"{self.judges} people"
         said = [f"{counted(self.votes, 'vote')} by {people}; ties and “both bad” are left out of the test."]
         if interval := self.share.interval:
@@ -125,7 +125,7 @@ class Preference:
 
     @property
     def agreement(self) -> str:
-        """Compare with the CLIP difference: "same direction", "opposite", or "cannot tell" where either is open."""
+        """Compare with the CLIP difference: "same direction", "opposite", or "cannot tell" if either is undecided."""
         interval = self.clip.interval
         if not self.settled or not interval or interval.low <= 0 <= interval.high:
             return OPEN
@@ -133,7 +133,7 @@ class Preference:
 
     @property
     def clip_sentence(self) -> str:
-        """Say in one sentence whether the CLIP difference of the same pairs agrees with the votes."""
+        """Describe in one sentence whether the CLIP difference of the same pairs agrees with the votes."""
         if self.clip.value is None:
             return f"Whether the CLIP score agrees is not known: {self.not_scored}."
         figure, (k, n) = difference_text(self.clip), self.higher
@@ -157,16 +157,16 @@ def preference(
     repeated: int = 0,
     not_scored: str = "",
 ) -> Preference:
-    """Draw the figures from the votes that count.
+    """Compute the figures from the votes that count.
 
     Args:
         arm: position in ``request.arms``.
-        names: the baseline's and the arm's.
-        votes: each person's first on each pair.
-        scores: (prompt number, seed) -> CLIP scores of the baseline's and the arm's picture, where both are known.
-        judges: people who voted.
-        repeated: votes that were left out.
-        not_scored: why there are no scores.
+        names: names of the baseline and the arm.
+        votes: each person's first vote on each pair.
+        scores: (prompt number, seed) -> CLIP scores of the baseline's and the arm's image, if both are known.
+        judges: number of people who voted.
+        repeated: number of votes that were left out.
+        not_scored: reason for missing scores.
     """
     count = Counter(vote.choice for vote in votes)
     wins, losses = count[ARM], count[BASELINE]
@@ -202,7 +202,7 @@ def preference(
 
 
 def share(wins: int, losses: int, votes: int) -> Estimate:
-    """Estimate wins / (wins + losses) with its exact interval; ``votes`` counts all, to say why there is none."""
+    """Estimate wins / (wins + losses) with its exact interval; ``votes`` is the total, to explain a missing value."""
     n = wins + losses
     if not n:
         none = f"none of {counted(votes, 'vote')} is for one of the two" if votes else "there is no vote yet"
@@ -254,17 +254,17 @@ def clopper_pearson(wins: int, n: int, level: float = LEVEL) -> Interval:
 
 
 def more_decided(wins: int, losses: int, level: float = LEVEL, wanted: float = POWER) -> int | None:
-    """Return how many more decided votes would probably let the sign test tell the sides apart.
+    """Return the number of further decided votes with which the sign test would probably distinguish the sides.
 
-    The smallest number m for which, with the votes so far and the present share taken for the true one, a binomial
-    number of m further wins makes the test succeed with the wanted probability (J. Cohen, "Statistical Power Analysis
-    for the Behavioral Sciences", 1988, chapter 5, here without his approximation). A prediction, not a promise: few
-    votes know their share badly.
+    The smallest m for which, given the votes so far and taking the current share as the true one, a binomial number of
+    wins among m further votes makes the test succeed with the wanted probability (J. Cohen, "Statistical Power Analysis
+    for the Behavioral Sciences", 1988, chapter 5, here without his approximation). A prediction, not a guarantee: few
+    votes estimate the share poorly.
 
     Args:
-        wins: of the side that leads.
-        losses: of the other; fewer than ``wins``, or no number would do.
-        level: of the test.
+        wins: votes for the side that leads.
+        losses: votes for the other side; fewer than ``wins``, otherwise no number suffices.
+        level: confidence level of the test.
         wanted: probability of success.
 
     Returns:
@@ -287,5 +287,5 @@ def more_decided(wins: int, losses: int, level: float = LEVEL, wanted: float = P
 
 
 def p_text(p: float) -> str:
-    """Write a probability: "= 0.146", "below 0.001"."""
+    """Format a p-value: "= 0.146", "below 0.001"."""
     return f"= {p:.3f}" if p >= 0.001 else "below 0.001"

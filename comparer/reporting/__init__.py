@@ -1,1 +1,1 @@
-"""What a finished run is shown and exported as: grid, report, plots, tables, script, viewer."""
+"""Display and export of finished runs: grid, report, plots, tables, script, viewer."""

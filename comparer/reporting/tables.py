@@ -1,6 +1,6 @@
-"""A comparison as tables for other programs and for people: ``pairs.csv`` and ``summary.md``.
+"""Export a comparison as tables for other programs and for people: ``pairs.csv`` and ``summary.md``.
 
-Prompts and names are a visitor's: a spreadsheet must not compute them, and Markdown must not format them.
+Prompts and names are visitor input: a spreadsheet must not evaluate them, and Markdown must not format them.
 """
 
 import csv
@@ -29,11 +29,11 @@ COLUMNS = (
 
 
 def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
-    """Write ``pairs.csv`` and ``summary.md`` into a run's folder; return their paths.
+    """Save ``pairs.csv`` and ``summary.md`` in a run's folder; return their paths.
 
     Args:
-        comparison: as far as it has come.
-        folder: the run's; its grid is shown in the summary where it is there.
+        comparison: finished or not.
+        folder: the run's folder; the summary shows its grid if there is one.
     """
     pairs, summary = folder / "pairs.csv", folder / "summary.md"
     grid = "grid.png" if (folder / "grid.png").is_file() else ""
@@ -43,17 +43,17 @@ def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file so that a reader never sees half of it."""
+    """Write a file so that a reader never sees a partial one."""
     partial = path.with_name(path.name + ".partial")
     partial.write_text(text, encoding="utf-8", newline="")
     partial.replace(path)
 
 
 def rows(made: Iterable[tuple[str, Comparison]]) -> str:
-    """Write a CSV row for every pair; seconds are a picture's share of its call, the mean over repeats.
+    """Return a CSV row per pair; seconds are an image's share of its call, the mean over repeats.
 
-    A text that begins with = + - @, a tab or a line's end gets an apostrophe in front, so that no spreadsheet takes it
-    for a formula. Numbers stay numbers.
+    A text that begins with = + - @, a tab or a line break is prefixed with an apostrophe, so that no spreadsheet
+    evaluates it as a formula. Numbers stay numbers.
 
     Args:
         made: (cell's name, comparison), in order.
@@ -88,17 +88,17 @@ def line(text: str) -> str:
 
 
 def cell(text: str) -> str:
-    """Write any text in a cell of a Markdown table."""
+    """Return any text as a cell of a Markdown table."""
     return line(text).replace("|", "\\|")
 
 
 def card(facts: dict[str, str]) -> list[str]:
-    """Write facts as a table; empty ones are left out."""
+    """Render facts as a table; empty ones are left out."""
     return ["| | |", "| --- | --- |", *(f"| {name} | {cell(value)} |" for name, value in facts.items() if value)]
 
 
 def about(comparison: Comparison) -> dict[str, str]:
-    """Say what a comparison was made of, and under which conditions."""
+    """Describe the settings and conditions of a comparison."""
     request, environment, checkpoint = comparison.request, comparison.environment, comparison.checkpoint
     s, arms = request.settings, "; ".join(arm.name for arm in request.arms[1:])
     counts = f"{len(s.prompts)} prompts × {len(s.seeds)} seeds × {request.repeats} repeats"
@@ -119,14 +119,14 @@ def about(comparison: Comparison) -> dict[str, str]:
 def body(
     comparison: Comparison, grid: str, plots: Iterable[str] = (), thresholds: Thresholds = DEFAULT, title: str = ""
 ) -> list[str]:
-    """Write what came of a comparison: its figures, the verdicts in words, the grid, the notes.
+    """Render the results of a comparison: its figures, the verdicts in words, the grid, the notes.
 
     Args:
-        comparison: as far as it has come.
-        grid: the picture's file, "" for none.
-        plots: (file) of what is shown before the grid.
-        thresholds: what verdicts go by.
-        title: of this part.
+        comparison: finished or not.
+        grid: file of the grid, "" for none.
+        plots: files that are shown before the grid.
+        thresholds: thresholds of the verdicts.
+        title: title of this part.
     """
     lines = ["", f"## {line(title or 'Figures')}", "", *_table(comparison, thresholds), ""]
     for arm in range(1, len(comparison.request.arms)):

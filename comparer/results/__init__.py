@@ -1,1 +1,1 @@
-"""Results: ``comparison.Comparison`` is the record of a run; figures, notes and orders are drawn from it."""
+"""Results: ``comparison.Comparison`` is the record of a run; figures, notes and orders are computed from it."""

@@ -1,4 +1,4 @@
-"""A request and everything seen of it, with the figures drawn from that. Plain data and arithmetic, no torch."""
+"""Record of a run: a request, everything measured, and the figures computed from it. Plain data, no torch."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
@@ -26,26 +26,26 @@ BY_ARM = ("conditions", "divergence", "resident", "reserved", "variants")
 
 @dataclass
 class Comparison:
-    """A request and everything seen so far.
+    """A request and all measurements so far.
 
     Attributes:
         state: running, finished, stopped or failed.
-        remarks: what the model did with the request that its user would not expect.
+        remarks: ways in which the model handled the request that its user would not expect.
         not_run: arms that could not be run.
-        macs: every arm's multiply-accumulates of the denoiser for one picture, counted without weights; () where
-            they were not counted.
-        batches: the (prompt number, seed)s of every call, by batch number; the request's unless the run was continued.
-        process: the number of the process that computes, from 0.
-        looks: how often its figures were looked at: 1, and one more for each continuation after they were seen.
-        conditions: by arm, under which its calls were made.
-        seed_distance: how alike the baseline's pictures of one prompt and different seeds are, on average.
-        not_available: what of the likeness of two pictures is not, each with what would bring it.
-        divergence: by arm, how far its latents of the first call's pictures move from the baseline's.
-        resident: by arm, bytes at the peak of a process that made a call of this arm and nothing else, on a CPU.
-        reserved: by arm, bytes that torch had reserved at the peak of its first warm-up, on a GPU.
+        macs: every arm's multiply-accumulates of the denoiser per image, counted without weights; () if they were
+            not counted.
+        batches: the (prompt number, seed)s of every call, by batch number; the request's unless the run was resumed.
+        process: index of the current process, from 0.
+        looks: how often its figures were looked at: 1, plus one per continuation after they were seen.
+        conditions: by arm, the conditions of its calls.
+        seed_distance: mean similarity between the baseline's images of one prompt and different seeds.
+        not_available: similarity metrics that are unavailable, each with how to enable it.
+        divergence: by arm, the distance of its latents from the baseline's for the first call's images.
+        resident: by arm, peak bytes of a process that made a call of this arm and nothing else, on a CPU.
+        reserved: by arm, bytes reserved by torch at the peak of its first warm-up, on a GPU.
         checkpoint: the baseline's weights card: files with hashes, components with fingerprints and health.
-        variants: by arm, the weights card of those with other weights than the baseline's.
-        blocks: the arms whose calls took turns, block by block; [] where all did.
+        variants: by arm, the weights card of those with weights other than the baseline's.
+        blocks: the arms whose calls were interleaved, block by block; [] if all were.
     """
 
     request: Request
@@ -73,27 +73,27 @@ class Comparison:
     blocks: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Cut the request into batches where nobody has."""
+        """Split the request into batches if none are given."""
         self.batches = self.batches or self.request.batches()
 
     def card(self, arm: int) -> dict:
-        """Return an arm's weights card: its own where it has other weights, else the baseline's."""
+        """Return an arm's weights card: its own if it has other weights, else the baseline's."""
         return self.variants.get(arm, self.checkpoint)
 
     def model_hash(self, arm: int) -> str:
-        """Return the SHA-256 of the first file that the arm's denoiser is read from; "" where it is not known."""
+        """Return the SHA-256 of the first file that the arm's denoiser is read from; "" if unknown."""
         files = self.card(arm).get("files", {}).values()
         known = (file for file in files if isinstance(file, dict) and {"unet", "transformer"} & set(file["fills"]))
         return next((file["sha256"] for file in known), "")
 
     def skip_reason(self, arm: int) -> str:
-        """Return why this arm was not run, "" where it was."""
+        """Return why this arm was not run; "" if it was."""
         return next((failure.reason for failure in self.not_run if failure.arm == arm), "")
 
     def no_effect_reasons(self, arm: int) -> list[str]:
-        """Say which of this arm's lossy accelerators had no effect, and the likely reason; [] where all had one.
+        """List which of this arm's lossy accelerators had no effect, and the likely reason; [] if all had one.
 
-        One had none if its counters say so, or if every picture of the arm is the baseline's, bit for bit.
+        An accelerator had none if its counters say so, or if every image of the arm is the baseline's, bit for bit.
         """
         accelerators = [a for a in self.request.arms[arm].accelerators if a.lossy]
         counted = self.figures(arm).reports
@@ -105,7 +105,7 @@ class Comparison:
         return said
 
     def describe_work(self, arm: int) -> str:
-        """Say what the arm did in all its calls: "DeepCache: 9 full, 16 shallow", or "11 of 25 steps"."""
+        """Describe the arm's work over all its calls: "DeepCache: 9 full, 16 shallow", or "11 of 25 steps"."""
         if (steps := self.request.arms[arm].steps) is not None:
             return f"{steps} of {self.request.settings.steps} steps"
         counted = self.figures(arm).reports
@@ -113,7 +113,7 @@ class Comparison:
         return "; ".join(f"{a.title}: {a.did(counted[a.title])}" for a in accelerators)
 
     def shot(self, arm: int, prompt: int, seed: int) -> Shot | None:
-        """Return the shot of this arm, prompt number and seed if it is there yet."""
+        """Return the shot of this arm, prompt number and seed; None if it is not there yet."""
         return next((s for s in self.shots if (s.arm, s.prompt, s.seed) == (arm, prompt, seed)), None)
 
     def pairs(self, arm: int, base: int = 0) -> list[tuple[Shot, Shot]]:
@@ -123,16 +123,16 @@ class Comparison:
         return [(one, other) for one, other in found if one and other]
 
     def call_pairs(self, arm: int) -> list[tuple[Call, Call]]:
-        """List (baseline's call, the arm's call) of every batch and repeat that one process made of both."""
+        """List (baseline's call, the arm's call) of every batch and repeat for which one process made both."""
         mine, base = ({(c.batch, c.process, c.repeat): c for c in self.calls if c.arm == which} for which in (arm, 0))
         return [(base[which], call) for which, call in sorted(mine.items()) if which in base]
 
     def evidence(self, arm: int, base: int = 0) -> Evidence:
-        """Gather the arm's times by call, with all repeats of a call together, and its scores by pair.
+        """Collect the arm's times per call, with all repeats of a call together, and its scores per pair.
 
         Args:
-            arm: whose.
-            base: the arm it is laid beside, the baseline by default.
+            arm: position of the arm.
+            base: arm to compare with, the baseline by default.
         """
         times: dict[tuple[int, int], tuple[list[float], list[float]]] = {}
         for call in self.calls:
@@ -153,45 +153,45 @@ class Comparison:
         )
 
     def drift(self) -> Estimate:
-        """Estimate how much slower the baseline's later calls were; the first call's number of pictures counts."""
+        """Estimate the slowdown of the baseline's later calls, among calls with as many images as the first one."""
         calls = [call for call in self.calls if call.arm == 0]
         return drift([call.seconds for call in calls if call.pictures == calls[0].pictures])
 
     def verdict(self, arm: int, thresholds: Thresholds = DEFAULT) -> Verdict:
-        """Say in one sentence whether the arm is worth it, or, where it has other weights, which scores higher."""
+        """Return the verdict: whether the arm is worth it or, if it has other weights, which scores higher."""
         evidence = self.evidence(arm)
         return prefer(evidence) if self.request.arms[arm].weights else judge(evidence, thresholds)
 
     def similarity(self, arm: int) -> Mean | None:
-        """Average how alike the arm's pictures and the baseline's are; None where no pair was measured."""
+        """Average the similarity of the arm's images and the baseline's; None if no pair was measured."""
         return mean([other.similarity for _, other in self.pairs(arm) if other.similarity])
 
     def noise_floor(self) -> Mean | None:
-        """Average how alike the baseline's pictures and those of its further runs are; None where it ran once."""
+        """Average the similarity of the baseline's images and those of its further runs; None if it ran once."""
         return mean([each for shot in self.shots if shot.arm == 0 for each in shot.again])
 
     def relative_distance(self, arm: int) -> RelativeDistance | None:
-        """Say where the arm's pictures lie between the baseline's and another seed's; None as ``similarity``."""
+        """Return where the arm's images lie between the baseline's and another seed's; None as ``similarity``."""
         found = self.similarity(arm)
         return relative_distance(found, self.seed_distance, self.noise_floor()) if found else None
 
     def times(self) -> list[tuple[str, list[float]]]:
-        """List (name, seconds a picture of every timed call) of each arm that has been timed."""
+        """List (name, seconds per image of every timed call) of each arm that has been timed."""
         made = ([c.seconds / c.pictures for c in self.calls if c.arm == arm] for arm in range(len(self.request.arms)))
         return [(arm.name, seconds) for arm, seconds in zip(self.request.arms, made, strict=True) if seconds]
 
     def time_share(self, arm: int) -> float | None:
-        """Return the arm's mean seconds a picture / the baseline's, over the calls of both; None without any."""
+        """Return the arm's mean seconds per image / the baseline's, over the calls of both; None without any."""
         pairs = self.call_pairs(arm)
         mine, base = (average([pair[side].seconds / pair[side].pictures for pair in pairs]) for side in (1, 0))
         return share(mine, base)
 
     def peak(self, arm: int) -> int | None:
-        """Return the arm's peak memory in bytes: allocated on a GPU, resident on a CPU; None where not measured."""
+        """Return the arm's peak memory in bytes: allocated on a GPU, resident on a CPU; None if not measured."""
         return self.figures(arm).peak_bytes or self.resident.get(arm)
 
     def figures(self, arm: int) -> Figures:
-        """Draw the arm's figures from its pairs with the baseline."""
+        """Compute the arm's figures from its pairs with the baseline."""
         calls = [call for call in self.calls if call.arm == arm]
         seconds, steps = [call.seconds / call.pictures for call in calls], self.request.settings_of(arm).steps
         pairs, call_pairs = self.pairs(arm), self.call_pairs(arm)
@@ -229,7 +229,7 @@ class Comparison:
         )
 
     def to_json(self) -> dict:
-        """Return plain data for ``run.json``; once it has ended with the verdicts by the usual thresholds."""
+        """Return plain data for ``run.json``; after the run has ended, with verdicts by the default thresholds."""
         data = {"schema": SCHEMA, **{ON_DISK.get(k, k): v for k, v in asdict(self).items() if k != "request"}}
         data |= {name: {str(arm): value for arm, value in data[name].items()} for name in BY_ARM}
         data |= {"request": self.request.to_json(), "figures": [asdict(f) for f in self.all_figures()]}
@@ -239,18 +239,18 @@ class Comparison:
         return data
 
     def all_figures(self) -> list[Figures]:
-        """Draw the figures of every arm, the baseline's against itself first."""
+        """Compute the figures of every arm, starting with the baseline against itself."""
         return [self.figures(arm) for arm in range(len(self.request.arms))]
 
     @classmethod
     def from_json(cls, data: dict) -> "Comparison":
-        """Build a comparison from ``to_json``'s data, of any version up to this one's; figures are drawn anew.
+        """Build a comparison from ``to_json``'s data of any version up to the current one; figures are recomputed.
 
-        What is not known is left out: a later version may have more, as long as it has this one's number
+        Unknown fields are ignored: a later version may have more of them under the same version number
         (docs/run-format.md).
 
         Raises:
-            ComparerError: it has a later number, or the request is none.
+            ComparerError: the version number is later than the current one, or the request is invalid.
         """
         if (found := data["schema"]) > SCHEMA:
             raise ComparerError(

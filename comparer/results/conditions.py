@@ -1,16 +1,16 @@
-"""Under which conditions a call's pictures were made: one evaluation has one size and one noise schedule."""
+"""Conditions of a call's images: arms of one evaluation share one size and one noise schedule."""
 
 from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What must be equal between the arms of one evaluation, read off after a call.
+    """Conditions that must be equal between the arms of one evaluation, read after a call.
 
     Attributes:
-        width, height: of the pictures, pixels; all of one call are alike.
-        timesteps: the sampler's time steps, one an evaluation.
-        sigmas: its noise levels, the last one included; () where it has none.
+        width, height: of the images, pixels; equal for all images of a call.
+        timesteps: the sampler's time steps, one per evaluation.
+        sigmas: the sampler's noise levels, including the last one; () if it has none.
     """
 
     width: int
@@ -24,12 +24,12 @@ class Conditions:
 
     @classmethod
     def from_json(cls, data: dict) -> "Conditions":
-        """Build them from ``to_json``'s data."""
+        """Build conditions from ``to_json``'s data."""
         return cls(**data | {name: tuple(data[name]) for name in ("timesteps", "sigmas")})
 
     @classmethod
     def of(cls, pictures: list, scheduler: object) -> "Conditions":
-        """Read a call's conditions off its pictures and its diffusers scheduler, after the call."""
+        """Read a call's conditions from its images and its diffusers scheduler, after the call."""
         width, height = pictures[0].size
         steps, sigmas = ((getattr(scheduler, name, None)) for name in ("timesteps", "sigmas"))
         return cls(width, height, *(() if x is None else tuple(map(float, x)) for x in (steps, sigmas)))
@@ -66,13 +66,13 @@ def differ(baseline: Conditions, other: Conditions, steps: bool = True) -> str:
 
 
 def unlike(known: dict[int, Conditions], arm: int, found: Conditions, fewer: int | None) -> str:
-    """Say where an arm's call was not made as its first one or the baseline's was; "" where it was.
+    """Describe how an arm's call differs from its first one or from the baseline's; "" if it does not.
 
     Args:
-        known: by arm, of the first call; gets the arm's.
-        arm: its position.
-        found: of its call.
-        fewer: its own number of steps; None where it has the baseline's.
+        known: by arm, the conditions of its first call; the arm's are added.
+        arm: position of the arm.
+        found: conditions of the call.
+        fewer: the arm's own number of steps; None if it has the baseline's.
     """
     mine = known.setdefault(arm, found)
     return differ(mine, found) or differ(known.get(0, mine), found, fewer is None)

@@ -1,7 +1,7 @@
-"""Would fewer steps do as well? The baseline with so many fewer steps that it takes an accelerated arm's time.
+"""Equal-time control: the baseline with fewer steps, matched to an accelerated arm's runtime.
 
-Its steps are chosen from times that were measured, then it is measured like any arm, and the true difference in time
-is said with its interval. Plain arithmetic, no torch.
+The steps are chosen from measured times, then the control is measured like any arm, and the actual difference in time
+is reported with its interval. Plain arithmetic, no torch.
 """
 
 from collections.abc import Sequence
@@ -51,15 +51,15 @@ def fewer_steps(base: Sequence[tuple[float, float]], arm: Sequence[float], setti
 
 @dataclass(frozen=True)
 class Rival:
-    """An accelerated arm beside the baseline with fewer steps.
+    """An accelerated arm compared with the baseline with fewer steps, its control.
 
     Attributes:
-        arm, other: their positions; ``other`` is the one with fewer steps.
-        steps, of: its steps, and the full baseline's.
-        time: its time / the arm's.
-        clip: mean of the arm's CLIP score − its, over pairs clustered by prompt.
-        ssim: mean of the arm's SSIM with the full baseline − its, likewise.
-        arm_ssim, other_ssim: the two means; None where nothing was measured.
+        arm, other: positions of the arm and of the control.
+        steps, of: steps of the control and of the full baseline.
+        time: the control's time / the arm's.
+        clip: mean of the arm's CLIP score − the control's, over pairs clustered by prompt.
+        ssim: mean of the arm's SSIM with the full baseline − the control's, likewise.
+        arm_ssim, other_ssim: the two means; None if nothing was measured.
         kind: which of the sentences above.
     """
 
@@ -76,7 +76,7 @@ class Rival:
 
     @property
     def sentence(self) -> str:
-        """Say which of the two does better, with the figures."""
+        """Describe which of the two does better, with the figures."""
         clip, near = (_whose(found) for found in (self.clip, self.ssim))
         points = "" if self.clip.value is None else f" ({_spread(self.clip)})"
         known = self.arm_ssim is not None and self.other_ssim is not None
@@ -94,7 +94,7 @@ class Rival:
 
 
 def rivalry(comparison: Comparison, arm: int) -> Rival | None:
-    """Lay an arm beside the baseline with fewer steps; None where there is none, or no pair of the two."""
+    """Compare an arm with the baseline with fewer steps; None if there is none, or no pair of the two."""
     other = comparison.request.fewer_steps(arm)
     if other is None or not comparison.pairs(arm, other):
         return None

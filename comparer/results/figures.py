@@ -1,4 +1,4 @@
-"""The figures of an arm, drawn from its calls and pairs. Plain arithmetic, no torch."""
+"""Figures of an arm, computed from its calls and pairs. Plain arithmetic, no torch."""
 
 import math
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from statistics import fmean, median
 
 @dataclass(frozen=True)
 class Figures:
-    """One arm's figures. None means: not known, or undefined.
+    """One arm's figures; None means unknown or undefined.
 
     Attributes:
-        calls, pictures: how many were made; ``scored`` counts the pairs with CLIP scores on both sides.
-        seconds: mean seconds a picture, over calls; ``fastest``, ``median_seconds`` and ``slowest`` of them.
-        steps_per_second: denoising steps a second (it/s), whatever the batch; a step of Heun's is two evaluations.
+        calls, pictures: number of calls and images; ``scored`` counts the pairs with CLIP scores on both sides.
+        seconds: mean seconds per image, over calls; ``fastest``, ``median_seconds`` and ``slowest`` of them.
+        steps_per_second: denoising steps per second (it/s), for any batch size; a step of Heun's is two evaluations.
         speed_up: geometric mean over calls of baseline time / arm time, of the whole call.
         denoising_speed_up: the same, of the denoising alone.
         clip_score: mean of 100·max(cos, 0) over the scored pairs.
@@ -20,7 +20,7 @@ class Figures:
         peak_bytes: largest peak of its calls, allocated on a GPU.
         reports: accelerator -> counter -> sum over calls.
         mac_ratio: the baseline's multiply-accumulates / the arm's, of the denoiser: the speed-up of its denoising
-            that could be had if time were work.
+            if time were proportional to compute.
     """
 
     calls: int
@@ -50,12 +50,12 @@ def geometric_mean(ratios: list[float]) -> float | None:
 
 
 def average(values: list[float]) -> float | None:
-    """Return the mean; None of no values."""
+    """Return the mean; None for no values."""
     return fmean(values) if values else None
 
 
 def middle(values: list[float]) -> float | None:
-    """Return the median; None of no values."""
+    """Return the median; None for no values."""
     return median(values) if values else None
 
 

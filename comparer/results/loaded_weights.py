@@ -1,4 +1,4 @@
-"""What every arm held: its weights card, what is missing in it, and what is equal to the baseline's. Plain data."""
+"""Weights each arm loaded, and how they differ from the baseline's."""
 
 from typing import Any
 
@@ -8,25 +8,25 @@ HALVES = {"ema": "EMA", "raw": "raw"}
 
 
 def card(comparison: Comparison, arm: int) -> dict[str, Any]:
-    """Return an arm's weights card: its own, or the baseline's where it has the same weights; {} where unknown."""
+    """Return an arm's weights card: its own, or the baseline's if it has the same weights; {} if unknown."""
     own = comparison.request.arms[arm].weights is not None
     return comparison.variants.get(arm, {}) if own else comparison.checkpoint
 
 
 def components(comparison: Comparison, arm: int) -> dict[str, dict[str, Any]]:
-    """Return what an arm's components held, by name; {} for records of before they were counted."""
+    """Return the contents of an arm's components, by name; {} for records from before they were counted."""
     return card(comparison, arm).get("components", {})
 
 
 def incomplete(comparison: Comparison, arm: int) -> str:
-    """Say that tensors of an arm are random: "incomplete: 12 tensors random"; "" where none is."""
+    """Describe an arm's random tensors: "incomplete: 12 tensors random"; "" if there are none."""
     held = components(comparison, arm).values()
     random = sum(len(each.get("missing", ())) + len(each.get("misshaped", ())) for each in held)
     return f"incomplete: {random:,} tensor{'' if random == 1 else 's'} random" if random else ""
 
 
 def as_baseline(comparison: Comparison, arm: int, component: str) -> bool:
-    """Say whether an arm's component holds the baseline's values under the same names, in the same dtype."""
+    """Return whether an arm's component holds the baseline's values under the same names, in the same dtype."""
     one, other = (components(comparison, number).get(component) for number in (0, arm))
     if not one or not other:
         return False
@@ -34,6 +34,6 @@ def as_baseline(comparison: Comparison, arm: int, component: str) -> bool:
 
 
 def apart(comparison: Comparison) -> list[str]:
-    """Name the arms whose calls took no turns with the baseline's."""
+    """List the names of the arms whose calls were not interleaved with the baseline's."""
     arms = comparison.request.arms
     return [arms[number].name for block in comparison.blocks if 0 not in block for number in block]

@@ -1,4 +1,4 @@
-"""What is said beside the figures, and what is said of a prompt before."""
+"""Notes beside the figures, and figures as text."""
 
 import re
 from collections.abc import Callable
@@ -16,7 +16,7 @@ LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers ha
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Say beside the figures what they rest on: how many calls, which CLIP, what was cut."""
+    """List what the figures are based on: number of calls, CLIP model, truncated prompts."""
     request, scorer = comparison.request, comparison.scorer
     arms = [figures for figures in comparison.all_figures() if figures.calls]
     said = [f"{request.arms[failure.arm].name} was not run: {failure.reason}." for failure in comparison.not_run]
@@ -71,12 +71,12 @@ def notes(comparison: Comparison) -> list[str]:
 
 
 def ratio(times: float) -> str:
-    """Write a speed-up: "2.10×"."""
+    """Format a speed-up: "2.10×"."""
     return f"{times:.2f}×"
 
 
 def interval(estimate: Estimate, write: Callable[[float], str]) -> str:
-    """Write a figure with its interval, "2.10× (2.00× to 2.21×)", or why it has none."""
+    """Format a figure with its interval, "2.10× (2.00× to 2.21×)", or with the reason why it has none."""
     if estimate.value is None:
         return f"undefined: {estimate.why_not}"
     if estimate.interval is None:
@@ -96,7 +96,7 @@ def loss(share: float) -> str:
 
 
 def judged(comparison: Comparison, arm: int, thresholds: Thresholds = DEFAULT) -> list[str]:
-    """Say what comes of an arm: its verdict, whether fewer steps would do as well, and how alike its pictures are."""
+    """List the conclusions on an arm: verdict, comparison with fewer steps, similarity of its images, and spread."""
     name = comparison.request.arms[arm].name
     if not comparison.call_pairs(arm):
         return []
@@ -106,7 +106,7 @@ def judged(comparison: Comparison, arm: int, thresholds: Thresholds = DEFAULT) -
 
 
 def spread(comparison: Comparison, arm: int) -> str:
-    """Say the median and the worst of the arm's calls and pairs: "median call 1.90×, worst 1.71×"."""
+    """Describe the median and the worst of the arm's calls and pairs: "median call 1.90×, worst 1.71×"."""
     evidence, said = comparison.evidence(arm), []
     figures: list[tuple[str, Estimate, Callable[[float], str]]] = [("pair", evidence.clip_difference(), signed)]
     if comparison.request.arms[arm].weights is None:
@@ -146,7 +146,7 @@ def _scale(comparison: Comparison) -> list[str]:
 
 
 def likeness(comparison: Comparison, arm: int) -> str:
-    """Say how alike the arm's pictures and the baseline's are: "SSIM 0.914: 12 % of the way ..."; "" where unknown."""
+    """Describe an arm's image similarity to the baseline: "SSIM 0.914: 12 % of the way ..."; "" if unknown."""
     found, place = comparison.similarity(arm), comparison.relative_distance(arm)
     if found is None or place is None:
         return ""

@@ -1,4 +1,4 @@
-"""What a run leaves: its calls, its shots, who scored them, and what was not run. Plain data, no torch."""
+"""Records of a run: its calls, its shots, its scorer, and the arms that were not run. Plain data, no torch."""
 
 from dataclasses import dataclass, field
 
@@ -7,19 +7,19 @@ from comparer.metrics.similarity_data import Similarity
 
 @dataclass(frozen=True)
 class Call:
-    """One timed pipeline call of one arm: a batch of one or more pictures.
+    """One timed pipeline call of one arm: a batch of one or more images.
 
     Attributes:
         arm, batch: positions in ``request.arms`` and in the comparison's ``batches``.
-        pictures: how many pictures it made.
+        pictures: number of images of the call.
         seconds: wall time of the whole call, the device synchronised on both sides.
         stages: seconds of "text" (everything before the first denoising step), "denoising" and "decoding".
         steps: seconds of each denoising step.
         peak_bytes: peak memory allocated on a GPU during the call; None elsewhere.
         reports: what each accelerator did: name -> {"counts": {...}, "schedule": "F.."}.
-        repeat: which repeat of its batch, from 0; its pictures were kept if it is the first.
-        process: which process made it, from 0: a run that was continued has several.
-        pixels: a digest of every picture's pixels.
+        repeat: index of the repeat of its batch, from 0; only the first repeat's images are kept.
+        process: index of the process that made the call, from 0; a resumed run has several.
+        pixels: digest of each image's pixels.
     """
 
     arm: int
@@ -37,12 +37,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of one arm for one (prompt, seed).
+    """One image of one arm for one (prompt, seed).
 
-    ``file`` is its PNG's name in the run folder, ``call`` the position of its call, ``clip_score`` None where
-    it was not scored, ``pixels`` a digest of its pixels: equal digests are equal pictures. ``similarity`` is how
-    alike it and the baseline's shot are, None of the baseline's own; ``again`` how alike a baseline's shot and those of
-    its further runs are.
+    ``file`` is its PNG's name in the run folder, ``call`` the position of its call, ``clip_score`` None if the image
+    was not scored, ``pixels`` a digest of its pixels: equal digests mean equal images. ``similarity`` compares the
+    image with the baseline's shot, None for the baseline's own; ``again`` compares a baseline's shot with those of its
+    further runs.
     """
 
     arm: int
@@ -58,13 +58,13 @@ class Shot:
 
 @dataclass(frozen=True)
 class Scorer:
-    """Which CLIP scored, or why none did.
+    """CLIP model that scored the images, or the reason for having none.
 
     Attributes:
-        name: architecture and weights, or "" where nothing was scored.
-        why_not: the reason where nothing was scored.
-        truncated: the prompts (numbers from 0) that were cut to the scorer's context.
-        context: the scorer's context length in tokens, start and end included.
+        name: architecture and weights, or "" if nothing was scored.
+        why_not: the reason if nothing was scored.
+        truncated: the prompts (numbers from 0) that were truncated to the scorer's context.
+        context: the scorer's context length in tokens, including start and end.
         about: its model, weights and preprocessing.
     """
 

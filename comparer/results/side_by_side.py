@@ -1,4 +1,4 @@
-"""The figures of two runs side by side. Each run's pairs are its own: nothing here tests one run against the other."""
+"""Compare the figures of two runs. Each run has its own pairs: nothing is tested across runs."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ NOT_TESTED = (
 
 @dataclass(frozen=True)
 class Row:
-    """What one figure or setting is in both runs, as text."""
+    """One figure or setting of both runs, as text."""
 
     title: str
     one: str
@@ -23,20 +23,20 @@ class Row:
 
     @property
     def same(self) -> bool:
-        """Whether both are equal."""
+        """Return whether both values are equal."""
         return self.one == self.other
 
 
 @dataclass(frozen=True)
 class FigureGroup:
-    """Rows that belong together: those of an arm, the settings or the environment."""
+    """A group of rows: those of an arm, the settings or the environment."""
 
     title: str
     rows: tuple[Row, ...]
 
 
 def parts(one: Comparison, other: Comparison) -> list[FigureGroup]:
-    """Lay two runs side by side: arms matched by name, then settings, then what computed; no row without text."""
+    """Compare two runs: arms matched by name, then settings, then environment; rows without text are left out."""
     names = dict.fromkeys(arm.name for seen in (one, other) for arm in seen.request.arms)
     found = [_part(name, _arm(one, name), _arm(other, name)) for name in names]
     found += [_part("Settings", _settings(one), _settings(other))]
@@ -50,7 +50,7 @@ def _part(title: str, one: dict[str, str], other: dict[str, str]) -> FigureGroup
 
 
 def remarks(one: Comparison, other: Comparison) -> list[str]:
-    """Say what may be read from the two beside each other, and what may not."""
+    """List what may and what may not be concluded from the comparison of the two runs."""
     said = [NOT_TESTED]
     names = [str(seen.environment.get("device_name", "")) for seen in (one, other)]
     if names[0] != names[1]:

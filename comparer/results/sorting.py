@@ -1,4 +1,4 @@
-"""In which order a comparison's pairs are looked at."""
+"""Sort orders of a comparison's pairs."""
 
 from comparer.results.comparison import Comparison
 
@@ -7,12 +7,12 @@ ORDERS = (AS_ASKED, SCORE, LIKENESS)
 
 
 def distance(comparison: Comparison, arm: int, order: str) -> dict[tuple[int, int], float]:
-    """Return (prompt number, seed) -> what an order sorts by, the worst pair least; of pairs that can be told alone.
+    """Return (prompt number, seed) -> sort value, lowest for the worst pair; pairs without a value are left out.
 
     Args:
         comparison: finished or not.
-        arm: whose pairs with the baseline are looked at.
-        order: ``SCORE``, by what the arm's CLIP score is above the baseline's, or ``LIKENESS``, by SSIM.
+        arm: the arm whose pairs with the baseline are sorted.
+        order: ``SCORE``, the arm's CLIP score − the baseline's, or ``LIKENESS``, SSIM.
     """
     found = {}
     for base, other in comparison.pairs(arm):
@@ -24,13 +24,13 @@ def distance(comparison: Comparison, arm: int, order: str) -> dict[tuple[int, in
 
 
 def ordered(comparison: Comparison, arm: int, order: str = AS_ASKED) -> list[tuple[int, int]]:
-    """List the (prompt number, seed)s that have a picture.
+    """List the (prompt number, seed)s that have an image.
 
     Args:
         comparison: finished or not.
-        arm: whose pairs with the baseline are looked at.
-        order: of ``ORDERS``: as asked, by the CLIP score that the arm lost, or by SSIM. Pairs that cannot be told
-            come last, as asked.
+        arm: the arm whose pairs with the baseline are sorted.
+        order: one of ``ORDERS``: as asked, by the CLIP score that the arm lost, or by SSIM. Pairs without a value come
+            last, as asked.
     """
     made = {(shot.prompt, shot.seed) for shot in comparison.shots}
     items = [item for item in comparison.request.items() if item in made]

@@ -1,1 +1,1 @@
-"""The page. With ``app.py`` the only place that imports gradio."""
+"""The page. With ``app.py`` the only part that imports gradio."""

@@ -1,4 +1,4 @@
-"""The page: controls on the left, what was seen on the right, earlier runs on a tab, and the handlers between them."""
+"""The page: controls on the left, results on the right, history on a tab, and the event handlers between them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,12 +39,12 @@ class Page:
     """The page's components and handlers."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config, self.sessions = config, Sessions()
         self.controls, self.out, self.history = Controls(config), Outcome(config), History(config)
 
     def build(self) -> gr.Blocks:
-        """Lay the page out and wire it."""
+        """Create the layout and connect the event handlers."""
         with gr.Blocks(title="Comparer", fill_width=True, analytics_enabled=False) as demo:
             gr.HTML(status_html.HEAD, elem_id="head")
             with gr.Tabs(elem_id="rooms") as self.rooms:
@@ -128,11 +128,11 @@ class Page:
         )
 
     def run(self, request: gr.Request, owner: str, *values: Any) -> Iterator[dict]:
-        """Handle Generate: read the controls, run, and redraw as things happen."""
+        """Handle Generate: read the controls, run the comparison, and update the page as events arrive."""
         yield from self._run(request, owner, lambda: (self.controls.asked(values), None), status_html.PREVIOUS)
 
     def run_more(self, request: gr.Request, owner: str, seen: Comparison, folder: str, *limits: Any) -> Iterator[dict]:
-        """Handle "Run k more seeds": go on with the comparison that is shown."""
+        """Handle "Run k more seeds": extend the displayed comparison."""
 
         def more() -> tuple[Request, Path]:
             asked = extended(seen.request, more_seeds(seen, thresholds(*limits)))
@@ -141,7 +141,7 @@ class Page:
         yield from self._run(request, owner, more)
 
     def go_on(self, what: str) -> Callable[..., Iterator[dict]]:
-        """Return the handler of a button that goes on with the comparison that is shown."""
+        """Return the handler of a button that resumes or extends the displayed comparison."""
 
         def more(request: gr.Request, owner: str, seen: Comparison, folder: str, value: Any) -> Iterator[dict]:
             yield from self._run(
@@ -206,7 +206,7 @@ class Page:
             yield self._tell(status_html.told("Stopped before the first picture."))
 
     def told(self) -> list[Any]:
-        """List what ``_tell`` changes."""
+        """List the components that ``_tell`` updates."""
         return [self.out.status, self.out.previous, self.going, self.stop_button]
 
     def _tell(self, status: str, going: str = "") -> dict:
@@ -215,13 +215,13 @@ class Page:
         return {self.out.status: status, self.going: going, self.stop_button: gr.update(interactive=bool(going))} | over
 
     def fetch_model(self, name: str, request: gr.Request) -> Iterator[dict]:
-        """Handle Fetch: bring a model from the hub, and say how far it is."""
+        """Handle Fetch: download a model from the Hub and show the progress."""
         for status, going, ended in fetching(name, self.config, self.sessions.begin(request).stop):
             update = self._tell(status, going)
             yield update | (self.controls.fetched(name) if ended else {})
 
     def check(self, request: gr.Request, *values: Any) -> Iterator[dict]:
-        """Handle Check: judge the chosen checkpoint by its files and a few pictures."""
+        """Handle Check: judge the chosen checkpoint by its files and a few images."""
         session = self.sessions.begin(request)
         try:
             line = self.controls.baseline(values)
@@ -232,7 +232,7 @@ class Page:
             yield self._tell(status, going) | ({} if report is None else {self.out.inspect.shown: report})
 
     def arrive(self, request: gr.Request, last: str, owner: str) -> dict:
-        """Show the run that the page's address names, or else the one that this browser saw last."""
+        """Show the run named in the page's address, or else the last run of this browser."""
         said, update = dict(request.query_params or {}), {}
         if self.config.public and not owner:
             owner = update[self.owner] = self.sessions.owner(request, owner)
@@ -245,20 +245,20 @@ class Page:
         return found | update if found != gr.skip() else update or found
 
     def restore(self, name: str, owner: str = "", said: dict | None = None) -> Any:
-        """Show the run that this browser saw last, as it is now; nothing where it is gone."""
+        """Show the last run of this browser in its current state; change nothing if it is gone."""
         try:
             return self.opened(name or "", owner, said or {}, "Your last run")
         except ComparerError:
             return gr.skip()
 
     def opened(self, name: str, owner: str, said: dict, called: str = "Earlier run") -> dict:
-        """Show an earlier run as it is now.
+        """Show an earlier run in its current state.
 
         Args:
-            name: as ``history.find`` takes it, from anybody.
-            owner: whose browser this is.
-            said: which ``pair`` and ``arm`` to show, as an address has them; {} for the first.
-            called: what it is called beside its date.
+            name: as ``store.find`` takes it, untrusted.
+            owner: owner of the runs of this browser.
+            said: the ``pair`` and ``arm`` to show, as in an address; {} for the first.
+            called: label of the run beside its date.
 
         Raises:
             ComparerError: there is no such run, or it is damaged.
@@ -274,7 +274,7 @@ class Page:
     def pressed(
         self, request: gr.Request, event: gr.EventData, owner: str, folder: str, words: str, number: int, chosen: list
     ) -> Any:
-        """Handle a press on an entry of the history: open it, lay it beside another, or delete it."""
+        """Handle a click on an entry of the history: open it, compare it with another, or delete it."""
         data, tab, busy = event._data or {}, self.history, self.sessions.making()
         name, session = data.get("name"), self.sessions.of(request)
         try:
@@ -296,5 +296,5 @@ class Page:
 
 
 def page(config: Config) -> gr.Blocks:
-    """Build the page for this installation."""
+    """Build the page for this installation's config."""
     return Page(config).build()

@@ -1,4 +1,4 @@
-"""What a tab waits for besides comparisons: a check of a checkpoint, a model from the hub. Progress as HTML."""
+"""Jobs of a tab besides comparisons: a check of a checkpoint, a download from the Hub. Progress as HTML."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ ABOUT = "Four fixed prompts and two seeds at the native size, EMA and raw where 
 
 
 def checking(line: str, config: Config, stop: threading.Event) -> Iterator[tuple[str, str, str | None]]:
-    """Check a checkpoint; yield the status, what stands beside the button, and once it is there the report."""
+    """Check a checkpoint; yield the status, the progress beside the button, and the report once it is available."""
     yield status.told("Starting"), status.STARTING, ""
     drawn = 0.0
     try:
@@ -37,7 +37,7 @@ def checking(line: str, config: Config, stop: threading.Event) -> Iterator[tuple
 
 
 def fetching(name: str, config: Config, stop: threading.Event) -> Iterator[tuple[str, str, bool]]:
-    """Bring a model from the hub; yield the status, what stands beside the button, and whether it has ended."""
+    """Download a model from the Hub; yield the status, the progress beside the button, and whether it has ended."""
     yield status.told("Asking the hub"), status.STARTING, False
     drawn = 0.0
     try:

@@ -1,4 +1,4 @@
-"""The run and the pair in the page's address, so that a link opens what somebody else saw. No gradio."""
+"""Run and pair in the page's address, so that a link opens what somebody else saw. No gradio."""
 
 import re
 from collections.abc import Mapping
@@ -8,25 +8,25 @@ from comparer.results.comparison import Comparison
 
 
 def query(name: str, pair: tuple[int, int] | None = None, arm: int = 1) -> str:
-    """Write what follows the page's address: "?run=NAME&pair=2:17&arm=1".
+    """Build the query string of the page's address: "?run=NAME&pair=2:17&arm=1".
 
     Args:
-        name: the run's, as ``history.find`` takes it.
+        name: the run's name, as ``store.find`` takes it.
         pair: prompt number from 0 and seed.
-        arm: which arm stands beside the baseline.
+        arm: the arm compared with the baseline.
     """
     said = {"run": name} | ({} if pair is None else {"pair": f"{pair[0]}:{pair[1]}", "arm": str(arm)})
     return "?" + urlencode(said, safe=":/")
 
 
 def pair_of(seen: Comparison, said: Mapping[str, str]) -> tuple[tuple[int, int] | None, int]:
-    """Read the pair and the arm that an address says; (None, 1) where the run has no such pair.
+    """Parse the pair and the arm of an address; (None, 1) if the run has no such pair.
 
-    The arm is 0 where the run has the baseline alone.
+    The arm is 0 if the run has only the baseline.
 
     Args:
         seen: the run.
-        said: the address's ``pair`` and ``arm``, from anybody.
+        said: the address's ``pair`` and ``arm``, untrusted.
     """
     pair, arm, alone = str(said.get("pair", "")), str(said.get("arm", "1")), len(seen.request.arms) == 1
     nothing = None, 0 if alone else 1

@@ -1,4 +1,4 @@
-"""Serve the page: a free port, said aloud; the heavy libraries loading behind it."""
+"""Serve the page on a free port, which is printed; the heavy libraries load in the background."""
 
 import socket
 import sys
@@ -16,7 +16,7 @@ from comparer.ui.app import STATIC
 
 
 def launch(demo: gr.Blocks, config: Config) -> None:
-    """Serve until interrupted; a refusal is one line, and the exit code 2."""
+    """Serve until interrupted; a refusal prints one line and exits with code 2."""
     try:
         check(config)
     except ComparerError as error:
@@ -49,7 +49,7 @@ def launch(demo: gr.Blocks, config: Config) -> None:
 
 
 def theme() -> gr.themes.Base:
-    """Return the page's theme; it loads no font from elsewhere, and its texts stand out enough (WCAG AA)."""
+    """Return the page's theme; it loads no external font, and its texts have enough contrast (WCAG AA)."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
     base = gr.themes.Default(primary_hue="teal", neutral_hue="slate", font=fonts, radius_size="md")
     return base.set(
@@ -73,10 +73,10 @@ def theme() -> gr.themes.Base:
 
 
 def check(config: Config) -> None:
-    """Make the runs folder, and see that the address is one of this machine.
+    """Create the runs folder, and check that the address belongs to this machine.
 
     Raises:
-        ComparerError: the folder cannot be made, or the address is none.
+        ComparerError: the folder cannot be created, or the address is invalid.
     """
     try:
         config.runs.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def check(config: Config) -> None:
 
 
 def free_port(host: str, wanted: int, tries: int = 100) -> int:
-    """Return the first port from ``wanted`` on that nobody listens at."""
+    """Return the first port from ``wanted`` on that is not in use."""
     for port in range(wanted, min(wanted + tries, 65536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""What the server keeps of every browser tab: how to stop what it runs, and which run that is."""
+"""Server-side state of every browser tab: how to stop its current job, and which run that is."""
 
 import threading
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import gradio as gr
 
 @dataclass
 class Session:
-    """What the server keeps of one browser tab."""
+    """Server-side state of one browser tab."""
 
     stop: threading.Event = field(default_factory=threading.Event)
     running: bool = False
@@ -24,21 +24,21 @@ class Sessions:
         self.owners: dict[str, str] = {}
 
     def of(self, request: gr.Request) -> Session | None:
-        """Return this tab's session, None where nothing has been run in it."""
+        """Return this tab's session; None if nothing has been run in it."""
         return self.all.get(request.session_hash or "")
 
     def begin(self, request: gr.Request) -> Session:
-        """Return a session for what this tab begins; what still goes on in it makes way."""
+        """Start a session for a new job of this tab; its current job is stopped."""
         self.stop(request)
         session = self.all[request.session_hash or ""] = Session()
         return session
 
     def owner(self, request: gr.Request, given: str) -> str:
-        """Return the secret that this tab's browser keeps; at first a new one, the same for all that the tab asks."""
+        """Return the secret of this tab's browser; initially a new one, the same for all requests of the tab."""
         return given or self.owners.setdefault(request.session_hash or "", token_hex(16))
 
     def making(self) -> set[str]:
-        """Name the runs that are being made by any tab."""
+        """List the names of the runs in progress in any tab."""
         return {session.making for session in list(self.all.values()) if session.running and session.making}
 
     def stop(self, request: gr.Request) -> None:

@@ -1,1 +1,1 @@
-"""The comparison grid: ``draw.save_grid`` writes it as PNG pages."""
+"""The comparison grid: ``draw.save_grid`` saves it as PNG pages."""

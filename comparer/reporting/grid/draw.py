@@ -1,6 +1,6 @@
-"""The grid: one picture of a whole comparison, a column an arm, a row for every prompt and seed; or several pages.
+"""Render the grid of a whole comparison, one column per arm, one row per prompt and seed, on one or more pages.
 
-What it says is in ``grid_words``, where it stands in ``grid_layout``, how text is drawn in ``lettering``.
+Texts are in ``labels``, positions in ``layout``, text rendering in ``text``.
 """
 
 import json
@@ -25,20 +25,20 @@ ALL = GridOptions()
 
 
 def draw_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, page: int = 1) -> Image.Image:
-    """Draw a page of the grid.
+    """Render a page of the grid.
 
-    Pictures keep their pixels, or are enlarged by a whole factor without smoothing, or reduced, and then the grid
-    says so. What was not made is an empty cell. Figures are against the baseline, also where it is not shown.
+    Images are shown 1:1, enlarged by a whole factor without smoothing, or reduced; the grid states any scaling. Missing
+    images are empty cells. Figures are against the baseline, even if it is not shown.
 
     Args:
         comparison: finished or not.
-        folder: its run folder, with the pictures.
-        options: what is shown.
-        page: which page, from 1.
+        folder: its run folder, with the images.
+        options: what to show.
+        page: page number, from 1.
 
     Raises:
-        ComparerError: the comparison has not what is chosen or not so many pages, a single row is more than a page
-            holds, or a picture is not in the folder.
+        ComparerError: the selection or the page does not exist, a single row is larger than a page, or an image is
+            not in the folder.
     """
     layout, cut = _laid_out(comparison, options)
     if not 1 <= page <= len(cut):
@@ -47,16 +47,16 @@ def draw_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, 
 
 
 def save_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, into: Path | None = None) -> list[Path]:
-    """Write the grid as ``grid.png``, ``grid-2.png``, … and return their paths.
+    """Save the grid as ``grid.png``, ``grid-2.png``, … and return the paths.
 
-    Every page carries the request as text. One page is in memory at a time. Pages that an earlier grid had more are
-    removed.
+    Every page contains the request as text metadata. One page is in memory at a time. Surplus pages of an earlier grid
+    are removed.
 
     Args:
         comparison: finished or not.
-        folder: its run folder, with the pictures.
-        options: what is shown.
-        into: where the pages are written; the run folder by default.
+        folder: its run folder, with the images.
+        options: what to show.
+        into: output folder; the run folder by default.
 
     Raises:
         ComparerError: as ``draw_grid``.
@@ -74,7 +74,7 @@ def save_grid(comparison: Comparison, folder: Path, options: GridOptions = ALL, 
 
 
 def pages(comparison: Comparison, options: GridOptions = ALL) -> int:
-    """Return how many pages the grid has; errors as ``draw_grid``."""
+    """Return the number of pages of the grid; errors as ``draw_grid``."""
     return len(_laid_out(comparison, options)[1])
 
 

@@ -1,4 +1,4 @@
-"""The fonts in ``assets/fonts``, and which of them has a character."""
+"""Load the fonts in ``assets/fonts`` and find which of them has a character."""
 
 import struct
 import unicodedata
@@ -16,7 +16,7 @@ UNKNOWN = "□"  # drawn for a character that no font has
 
 @cache
 def load(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """Return a font of the folder at a size in pixels an em."""
+    """Load a font of the folder at a size in pixels per em."""
     return ImageFont.truetype(FOLDER / name, size)
 
 
@@ -24,7 +24,7 @@ def load(name: str, size: int) -> ImageFont.FreeTypeFont:
 def characters(name: str) -> frozenset[int]:
     """Return the code points that a font has glyphs for, from its ``cmap`` table.
 
-    Pillow does not tell. Reads formats 4 and 12 of OpenType's specification, which all of these fonts have.
+    Pillow does not expose them. Parses formats 4 and 12 of the OpenType specification, which all of these fonts have.
     """
     data = (FOLDER / name).read_bytes()
     (tables,) = struct.unpack_from(">H", data, 4)

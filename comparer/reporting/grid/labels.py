@@ -1,4 +1,4 @@
-"""What a grid says: of the settings, of every arm, of every picture. Where it stands is in ``grid_layout``."""
+"""Texts of the grid: settings, arms and images. Positions are in ``layout``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RED = "#b42318"
 
 @dataclass(frozen=True)
 class Line:
-    """A text, how it looks (the size at scale 1), and the gap above it in pixels at scale 1."""
+    """A text, its style (the size at scale 1), and the gap above it in pixels at scale 1."""
 
     text: str
     style: Style
@@ -43,13 +43,13 @@ def format_speed_up(ratio: float) -> str:
 
 
 def title(comparison: Comparison) -> Line:
-    """Name the checkpoint."""
+    """Return the title: the checkpoint's name."""
     text = comparison.checkpoint.get("title", comparison.request.settings.checkpoint)
     return Line(text, Style(23, INK, bold=True))
 
 
 def facts(comparison: Comparison, shown: str) -> list[str]:
-    """List the settings, the device, and how large the pictures are shown where that is not 1:1."""
+    """List the settings, the device, and the display size of the images if it is not 1:1."""
     settings, environment = comparison.request.settings, comparison.environment
     said = [
         settings.sampler,
@@ -65,7 +65,7 @@ def facts(comparison: Comparison, shown: str) -> list[str]:
 
 
 def below_title(comparison: Comparison, page: int, pages: int) -> list[Line]:
-    """Say what the pictures should not show, how far an unfinished run came, and which page of several this is."""
+    """Return the negative prompt, the progress of an unfinished run, and the page number if there are several pages."""
     lines, settings = [], comparison.request.settings
     if settings.negative_prompt:
         lines.append(Line(f"Negative prompt: {settings.negative_prompt}", Style(13, GREY), 2))
@@ -79,14 +79,14 @@ def below_title(comparison: Comparison, page: int, pages: int) -> list[Line]:
 
 
 def name(comparison: Comparison, arm: int) -> list[Line]:
-    """Name an arm, and say where tensors of its weights are random."""
+    """Return an arm's name, with a note if tensors of its weights are random."""
     random = incomplete(comparison, arm)
     lines = [Line(comparison.request.arms[arm].name, Style(18, INK, bold=True))]
     return [*lines, Line(random, Style(14, RED, bold=True))] if random else lines
 
 
 def seen(comparison: Comparison, arm: int) -> list[Line]:
-    """Say what was measured of an arm against the baseline; nothing of the baseline."""
+    """Return an arm's measurements against the baseline; [] for the baseline itself."""
     if not arm:
         return []
     figures, small = comparison.figures(arm), Style(14, GREY)
@@ -117,21 +117,21 @@ def _score(comparison: Comparison, arm: int) -> list[Line]:
 
 
 def beside(comparison: Comparison, arm: int) -> list[Line]:
-    """Say the same where an arm is a row, and a line is long."""
+    """Return the name and measurements of an arm shown as a row, joined into long lines."""
     measured = seen(comparison, arm)
     rest = [Line(" · ".join(line.text for line in measured[1:]), Style(14, GREY))] if measured[1:] else []
     return [*name(comparison, arm), *measured[:1], *rest]
 
 
 def caption(comparison: Comparison, shot: Shot) -> str:
-    """Write a picture's seconds and CLIP score."""
+    """Format an image's seconds and CLIP score."""
     call = comparison.calls[shot.call]
     said = format_seconds(call.seconds / call.pictures)
     return said if shot.clip_score is None else f"{said} · CLIP {shot.clip_score:.2f}"
 
 
 def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
-    """Say what the figures are, of the arms that are shown."""
+    """Return the explanation of the figures of the arms that are shown."""
     said = ["Seconds: the whole pipeline call, divided by its pictures."]
     if any(arms):
         baseline = comparison.request.arms[0].name

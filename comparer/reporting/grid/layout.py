@@ -1,4 +1,4 @@
-"""Where everything of a grid stands: pages of texts, rules and pictures, cut between rows."""
+"""Layout of the grid: pages of texts, rules and images, split between rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,18 +18,18 @@ LABEL = 240  # pixels that a column with labels has at least
 
 
 class TooLarge(ComparerError):
-    """Not even one row fits on a page."""
+    """Raised when not even one row fits on a page."""
 
 
 @dataclass
 class GridPage:
-    """What stands where, in pixels; all of a page, or what is added to one.
+    """Positions in pixels of the elements of a page, or of a part to be added to one.
 
     Attributes:
-        bottom: where it ends.
+        bottom: y of the lower end.
         texts: (x, y, line, style).
-        rules: y of every line across the page.
-        shots: (x, y, shot) of every cell; None where nothing was made.
+        rules: y of every horizontal rule across the page.
+        shots: (x, y, shot) of every cell; None if there is no image.
     """
 
     bottom: int
@@ -38,7 +38,7 @@ class GridPage:
     shots: list[tuple[int, int, Shot | None]] = field(default_factory=list)
 
     def take(self, more: "GridPage") -> None:
-        """Add what stands below."""
+        """Append the elements of a part placed below."""
         self.bottom = more.bottom
         self.texts += more.texts
         self.rules += more.rules
@@ -46,10 +46,10 @@ class GridPage:
 
 
 class Layout:
-    """The pages of a grid, laid out from the top down: what a page is high is known only at its end."""
+    """The pages of a grid, laid out from top to bottom; the height of a page is known only at its end."""
 
     def __init__(self, comparison: Comparison, options: GridOptions, cell: tuple[int, int]) -> None:
-        """Choose the measures; ``cell`` is the width and height of a picture as it is shown."""
+        """Compute the dimensions; ``cell`` is the width and height of an image as displayed."""
         self.comparison, self.options, self.cell = comparison, options, cell
         self.arms, self.items = options.chosen(comparison.request)
         # Large pictures are looked at from further away: the type grows with them.
@@ -69,11 +69,11 @@ class Layout:
                      for arm in self.arms} if options.labels else {}  # fmt: skip
 
     def px(self, size: float) -> int:
-        """Return a length in pixels: type and gaps grow with large pictures."""
+        """Return a length in pixels; type and gaps grow with large images."""
         return round(size * self.scale)
 
     def pages(self) -> list[GridPage]:
-        """Cut the grid into pages.
+        """Split the grid into pages.
 
         Raises:
             TooLarge: not even one row fits on a page.
@@ -140,7 +140,7 @@ class Layout:
         return [Line(line, style) for line in lines]
 
     def shown(self) -> str:
-        """Say how the pictures are shown where that is not 1:1."""
+        """Describe the display size of the images if it is not 1:1."""
         width = self.comparison.request.settings.width
         if self.cell[0] > width:
             return f"pictures shown {self.cell[0] // width}×"

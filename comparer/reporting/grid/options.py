@@ -1,4 +1,4 @@
-"""What is chosen of a grid: which arms and rows, how large, with what around the pictures."""
+"""Options of the grid: arms, rows, cell size, labels and margins."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,16 +18,16 @@ class GridOptions:
     """Which part of a comparison a grid shows, and how.
 
     Attributes:
-        arms: positions in ``request.arms``, in the order in which they are shown; None for all.
-        rows: (prompt number from 0, seed)s, in the order in which they are shown; None for all.
-        transpose: an arm is a row, and a prompt and seed a column.
-        cell: width of a picture in the grid, 16 to 16384 pixels. A larger one is reduced (Lanczos); a smaller one is
-            enlarged by the largest whole factor that fits, without smoothing. None for 1:1, or for pictures narrower
-            than 256 pixels the smallest whole factor that reaches them; where not even one row of those would fit on
-            a page, they are reduced by halves until it does. The grid says whichever it is.
-        labels: write what was measured, and under which settings.
-        margins: leave room around the pictures. Without labels and margins a page is nothing but its cells.
-        max_pixels: of a page, 100,000 to 1,000,000,000; rows that have no room go on the next page.
+        arms: positions in ``request.arms``, in display order; None for all.
+        rows: (prompt number from 0, seed)s, in display order; None for all.
+        transpose: show one arm per row and one prompt and seed per column.
+        cell: width of an image in the grid, 16 to 16384 pixels. A larger image is reduced (Lanczos); a smaller one is
+            enlarged by the largest whole factor that fits, without smoothing. None for 1:1, or for images narrower than
+            256 pixels the smallest whole factor that reaches 256; if not even one row of those fits on a page, they are
+            halved until it does. The grid states which applies.
+        labels: show the measurements and the settings.
+        margins: leave space around the images. Without labels and margins a page consists of its cells only.
+        max_pixels: maximum size of a page, 100,000 to 1,000,000,000; rows that do not fit go on the next page.
     """
 
     arms: tuple[int, ...] | None = None
@@ -39,7 +39,7 @@ class GridOptions:
     max_pixels: int = MAX_PIXELS
 
     def __post_init__(self) -> None:
-        """Refuse with ``ComparerError`` what no comparison has."""
+        """Validate the options; raise ``ComparerError`` for values that no comparison has."""
         for what, chosen in (("arm", self.arms), ("row", self.rows)):
             if chosen is not None and not chosen:
                 raise ComparerError(f"The grid has no {what}: choose at least one.")
@@ -53,7 +53,7 @@ class GridOptions:
         """Return the arms and the rows of a comparison that are shown.
 
         Raises:
-            ComparerError: it has no such arm or row.
+            ComparerError: the comparison has no such arm or row.
         """
         arms, items = list(range(len(request.arms))), request.items()
         for arm in self.arms or ():
@@ -76,7 +76,7 @@ def factor(pixels: int) -> int:
 
 
 def cell_of(settings: Settings, width: int) -> tuple[int, int]:
-    """Return the width and height at which pictures are shown in a cell of this width."""
+    """Return the width and height at which images are displayed in a cell of this width."""
     if width >= settings.width:
         times = width // settings.width
         return settings.width * times, settings.height * times

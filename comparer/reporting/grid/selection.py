@@ -1,4 +1,4 @@
-"""What is taken of a comparison, as people type it: "1-3" prompts, "7,9" seeds."""
+"""Parse the selection of a grid as people type it: "1-3" prompts, "7,9" seeds."""
 
 from comparer.errors import ComparerError
 from comparer.request.parse import parse_seeds
@@ -6,15 +6,15 @@ from comparer.request.request import Request
 
 
 def rows(request: Request, prompts: str = "", seeds: str = "") -> tuple[tuple[int, int], ...] | None:
-    """Return the (prompt number from 0, seed)s that are named, in the order of the request; None for all.
+    """Return the selected (prompt number from 0, seed)s, in the order of the request; None for all.
 
     Args:
-        request: whose.
+        request: the request to select from.
         prompts: numbers from 1, as "1", "1,3" or "2-4"; "" for all.
-        seeds: in the same way; "" for all.
+        seeds: in the same syntax; "" for all.
 
     Raises:
-        ComparerError: what is named is not there.
+        ComparerError: a selected prompt or seed does not exist.
     """
     items = request.items()
     known = {"prompt": {prompt + 1 for prompt, _ in items}, "seed": {seed for _, seed in items}}

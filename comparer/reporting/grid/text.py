@@ -24,7 +24,7 @@ _UNIT = re.compile(
 
 @dataclass(frozen=True)
 class Style:
-    """How a text looks: size in pixels an em, colour as "#rrggbb", and weight."""
+    """Style of a text: size in pixels per em, colour as "#rrggbb", and weight."""
 
     size: int
     colour: str
@@ -37,23 +37,23 @@ class Style:
 
 
 def clean(text: str) -> str:
-    """Compose characters and turn every run of white space and control characters into one space."""
+    """Compose characters and replace every run of white space and control characters with one space."""
     text = unicodedata.normalize("NFC", text)
     return " ".join("".join(" " if unicodedata.category(sign) == "Cc" else sign for sign in text).split())
 
 
 def width(text: str, style: Style) -> float:
-    """Measure one line."""
+    """Measure the width of one line."""
     large = style.size * FINER
     return sum(fonts.load(name, large).getlength(piece) for name, piece in fonts.runs(text, style.bold)) / FINER
 
 
 def wrap(text: str, style: Style, limit: float) -> list[str]:
-    """Cut a text into lines of at most ``limit`` pixels; a single character is never cut.
+    """Wrap a text into lines of at most ``limit`` pixels; a single character is never split.
 
-    Lines end at spaces, after the hyphens, strokes and commas inside words, and between characters of
-    scripts without spaces, but closing marks stay off the start of a line and opening marks off its end.
-    A word that is wider than a line is broken.
+    Lines break at spaces, after the hyphens, slashes and commas inside words, and between characters of scripts
+    without spaces; no line starts with a closing mark or ends with an opening one. A word that is wider than a line
+    is split.
     """
     lines: list[str] = []
     line = ""
@@ -82,7 +82,7 @@ def _break(unit: str, style: Style, limit: float) -> list[str]:
 
 
 def draw(picture: Image.Image, x: float, y: float, line: str, style: Style) -> None:
-    """Draw one line into an RGB picture; ``y`` is the top of its line height."""
+    """Draw one line into an RGB image; ``y`` is the top of its line height."""
     left, top, large = int(x) - style.size, int(y) - style.size, style.size * FINER
     size = (round(width(line, style)) + 3 * style.size, style.line + 2 * style.size)  # room for what overhangs
     mask = Image.new("L", (size[0] * FINER, size[1] * FINER))

@@ -1,4 +1,4 @@
-"""Behind the figures, as HTML: their intervals, every single time, how alike pictures are, how the latents part."""
+"""Details of the figures as HTML: their intervals, all times, image similarity, and divergence of latents."""
 
 from html import escape
 from statistics import fmean
@@ -16,7 +16,7 @@ STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
 
 
 def held(comparison: Comparison) -> str:
-    """List what every component of the baseline and of every arm with other weights held: a column an arm."""
+    """List what each component loaded, one column per arm: the baseline and every arm with other weights."""
     arms = [arm for arm in (0, *comparison.request.variants()) if components(comparison, arm)]
     if not arms:
         return ""
@@ -54,9 +54,9 @@ def _dtype(found: dict) -> str:
 
 
 def uncertainty(comparison: Comparison) -> str:
-    """Draw what was asked of every arm with its interval, and list all figures with theirs, the median and the worst.
+    """Plot the main figure of every arm with its interval, and list all figures with intervals, median and worst.
 
-    That is the speed-up, or the difference in CLIP score where the arms have other weights than the baseline's.
+    The main figure is the speed-up, or the difference in CLIP score if the arms have weights other than the baseline's.
     """
     head = ["Arm", "Figure", "95 % interval", "Median", "Worst", "n"]
     rows, drawn, about_scores = [], [], bool(comparison.request.variants())
@@ -85,7 +85,7 @@ def uncertainty(comparison: Comparison) -> str:
 
 
 def times(comparison: Comparison) -> str:
-    """Draw every single time, and list the least, the middle, the mean and the most, with the stages' means."""
+    """Plot every time, and list minimum, median, mean and maximum, with the mean time of each stage."""
     head = ["Arm", "Calls timed", "Least", "Median", "Mean", "Most", "Of baseline", *STAGES.values()]
     rows = []
     for number in range(len(comparison.request.arms)):
@@ -108,7 +108,7 @@ def times(comparison: Comparison) -> str:
 
 
 def likeness(comparison: Comparison) -> str:
-    """List every measure of how alike an arm's pictures and the baseline's are, and what they are measured against."""
+    """List all similarity metrics between an arm's images and the baseline's, with their reference values."""
     head = ["Compared with the baseline", "PSNR", "SSIM", "MS-SSIM", "LPIPS", "CLIP cosine", "Mean difference"]
     head += ["Largest", "Pairs", "From identical to another seed"]
     rows = []
@@ -145,7 +145,7 @@ def _measures(found: Mean) -> list[str]:
 
 
 def latents(comparison: Comparison) -> str:
-    """Draw how far the first call's latents move from the baseline's, step by step."""
+    """Plot the per-step distance between an arm's latents and the baseline's in the first call."""
     arms = [
         (comparison.request.arms[number].name, found[0].steps)
         for number, found in sorted(comparison.divergence.items())

@@ -1,4 +1,4 @@
-"""Tables as HTML: figures by arm, every picture, notes. Everything from a visitor is escaped."""
+"""Tables as HTML: figures per arm, all images, notes. All visitor input is escaped."""
 
 from collections import defaultdict
 from html import escape
@@ -15,7 +15,7 @@ FEW = 8  # rows that are not folded away
 
 
 def arms_table(comparison: Comparison) -> str:
-    """Write the figures of every arm as a table; time and memory also as a share of the baseline's."""
+    """Render the figures of every arm as a table; time and memory also as a share of the baseline's."""
     head = ["Arm", "Seconds a picture", "it/s", "<bdi>Speed-up</bdi>", "CLIP", "CLIP loss", "SSIM", "Peak memory"]
     rows = []
     for number, arm in enumerate(comparison.request.arms):
@@ -48,7 +48,7 @@ def _of(part: float | None, first: bool) -> str:
 
 
 def pairs_table(comparison: Comparison) -> str:
-    """Write a row a (prompt, seed) with each arm's seconds, of every repeat, CLIP score and SSIM; folded if long."""
+    """Render a row per (prompt, seed) with each arm's seconds for all repeats, CLIP score and SSIM; folded if long."""
     arms = comparison.request.arms
     head = ["Prompt", "Seed", *(name(arm.name) for arm in arms)]
     rows, calls = [], defaultdict(list)
@@ -67,7 +67,7 @@ def pairs_table(comparison: Comparison) -> str:
 
 
 def notes_list(comparison: Comparison) -> str:
-    """List what the figures rest on, once there are any."""
+    """List what the figures are based on, once there are any."""
     if not comparison.shots:
         return ""
     items = "".join(f"<li>{escape(text)}</li>" for text in notes(comparison))
@@ -75,7 +75,7 @@ def notes_list(comparison: Comparison) -> str:
 
 
 def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
-    """Write a shot's seconds in these calls, CLIP score and, for the ``whole`` of it, SSIM."""
+    """Render a shot's seconds in these calls, its CLIP score and, if ``whole``, its SSIM."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
     score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"
     alike = f" · <span>SSIM {shot.similarity.ssim:.3f}</span>" if whole and shot.similarity else ""
@@ -83,13 +83,13 @@ def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
 
 
 def table(title: str, head: tuple | list, rows: list[list[str]], wide_first: bool = False) -> str:
-    """Write a table that scrolls in its own box; "" without rows.
+    """Render a table that scrolls in its own box; "" without rows.
 
     Args:
-        title: what it is called, as text.
-        head: the columns' titles as HTML.
+        title: title of the table, as text.
+        head: titles of the columns, as HTML.
         rows: cells as HTML; the first of each row is its heading.
-        wide_first: whether the first two columns stay where they are while it scrolls.
+        wide_first: whether the first two columns stay fixed while the table scrolls.
     """
     if not rows:
         return ""
@@ -105,5 +105,5 @@ def table(title: str, head: tuple | list, rows: list[list[str]], wide_first: boo
 
 
 def show(value: float | None, form: str) -> str:
-    """Write a figure by a format string; "" for None."""
+    """Format a figure by a format string; "" for None."""
     return "" if value is None else form.format(value)

@@ -1,4 +1,4 @@
-"""An arm's name, and a card for every arm with what was asked of it. Everything from a visitor is escaped."""
+"""Verdict cards and names of arms as HTML. All visitor input is escaped."""
 
 import re
 from html import escape
@@ -12,17 +12,17 @@ from comparer.text import signed
 
 
 def name(arm: str) -> str:
-    """Write an arm's name so that it breaks between its parts, and T-GATE stays in one piece."""
+    """Render an arm's name so that lines break between its parts, and never inside T-GATE."""
     return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", unbroken(arm))
 
 
 def unbroken(text: str) -> str:
-    """Keep T-GATE, and nothing else, from being broken at its hyphen."""
+    """Prevent a line break at the hyphen of T-GATE, and nowhere else."""
     return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
 
 
 def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
-    """Draw a card an arm: what was asked of it large, and when the run has ended the verdict with its figures."""
+    """Render a card per arm: its main figure in large type and, after the run has ended, the verdict with figures."""
     cards = []
     for number, arm in enumerate(comparison.request.arms):
         if number and arm.matches_time_of is None and comparison.call_pairs(number):
@@ -71,7 +71,7 @@ def _card(
 
 
 def random_badge(comparison: Comparison, arm: int) -> str:
-    """Mark an arm that holds random tensors; "" where none is."""
+    """Render a badge for an arm that has random tensors; "" if it has none."""
     text = incomplete(comparison, arm)
     return f'<span class="badge random">{escape(text)}</span>' if text else ""
 
@@ -82,5 +82,5 @@ def _whole(text: str) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Write a number with its noun: "1 call", "2 calls"."""
+    """Format a number with its noun: "1 call", "2 calls"."""
     return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,1 +1,1 @@
-"""Plots as SVG: ``charts`` draws them, ``curves`` the latents' distances."""
+"""Plots as SVG: ``charts`` renders the figures of a run, ``curves`` values over timesteps."""

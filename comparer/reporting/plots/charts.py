@@ -1,6 +1,6 @@
-"""Plots as SVG text: every single time, the divergence step by step, intervals side by side.
+"""Plots as SVG text: all times, divergence per step, intervals side by side.
 
-Put into the page as they are, they take its letters and colours; ``standalone`` makes files of them.
+Embedded in the page, they inherit its fonts and colours; ``standalone`` converts them to files.
 """
 
 import math
@@ -49,13 +49,13 @@ ALONE = (
 
 
 def times(arms: Sequence[tuple[str, Sequence[float]]]) -> str:
-    """Draw a dot for every measured time and strokes at the median, a row an arm; equal times are stacked.
+    """Plot a dot per measured time and strokes at the median, one row per arm; equal times are stacked.
 
     Args:
-        arms: (name, seconds per picture) of each; the first is the baseline, of which the others' medians are a share.
+        arms: (name, seconds per image) of each; the first is the baseline, and other medians are a share of its.
 
     Returns:
-        An <svg>; "" where there is no time at all.
+        An <svg>; "" if there is no time at all.
 
     Raises:
         ValueError: a time is not finite, or below 0.
@@ -91,7 +91,7 @@ def times(arms: Sequence[tuple[str, Sequence[float]]]) -> str:
 
 
 def divergence(arms: Sequence[tuple[str, Sequence[Step]]]) -> str:
-    """Draw the relative L2 distance from the baseline over the sampler's steps, a line an arm.
+    """Plot the relative L2 distance from the baseline over the sampler's steps, one line per arm.
 
     Marks are filled where an accelerator skipped work in the step, else hollow. A distance that is None or not
     finite breaks the line.
@@ -100,7 +100,7 @@ def divergence(arms: Sequence[tuple[str, Sequence[Step]]]) -> str:
         arms: (name, steps) of each, without the baseline: steps from 1, distances as shares of 1, from 0.
 
     Returns:
-        An <svg>; "" where there is no distance at all.
+        An <svg>; "" if there is no distance at all.
     """
     known = [distance for _, steps in arms for step in steps if (distance := _percent(step)) is not None]
     if not known:
@@ -152,19 +152,19 @@ def intervals(
     threshold: float | None = None,
     neutral: float | None = None,
 ) -> str:
-    """Draw a row for every estimate: its value as a point, and its interval as a line.
+    """Plot a row per estimate: its value as a point, and its interval as a line.
 
-    An interval that is so much wider than most that it would make them too small to see ends in an arrow.
+    An interval so wide that it would make most of the others too small to see ends in an arrow.
 
     Args:
         rows: (name, estimate) of each. One without an interval has no line, one without a value is "undefined".
-        label: what is estimated.
-        form: writes a value with its unit: a function, or a format such as "{:.2f}×".
-        threshold: where a dashed line stands; None for none.
-        neutral: the value that means no difference, where a thin line stands; None for none.
+        label: name of the estimated quantity.
+        form: formats a value with its unit: a function, or a format such as "{:.2f}×".
+        threshold: position of a dashed line; None for none.
+        neutral: the value that means no difference, marked with a thin line; None for none.
 
     Returns:
-        An <svg>; "" where there are no rows.
+        An <svg>; "" if there are no rows.
 
     Raises:
         ValueError: a value, an interval's end, the threshold or the neutral value is not finite.
@@ -209,7 +209,7 @@ def intervals(
 
 
 def standalone(svg: str) -> str:
-    """Make a file of a plot that a function above has made, for light and dark; "" stays ""."""
+    """Convert a plot of the functions above to a file, for light and dark; "" stays ""."""
     plain = re.sub(r'="var\(--[a-z-]+, (#[0-9a-f]{6})\)"', r'="\1"', svg)  # a quote is never a user's
     return plain.replace(f"{PAGE}>", f'xmlns="http://www.w3.org/2000/svg">{ALONE}', 1)
 

@@ -1,4 +1,4 @@
-"""Plots of a curve over timesteps as SVG text: what a training output keeps beside its weights, w(t) say."""
+"""Plots of a curve over timesteps as SVG text, such as the w(t) that a training output keeps beside its weights."""
 
 import math
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ MOST = 400  # points: more are not seen apart
 
 
 def curve(name: str, values: Sequence[float]) -> str:
-    """Draw a value for every timestep as a line, from timestep 0 on; what is not finite breaks it.
+    """Plot a value per timestep as a line, starting at timestep 0; values that are not finite break it.
 
     Args:
-        name: what it is called in the file.
+        name: name of the curve in the file.
         values: two or more.
 
     Returns:
-        An <svg>; "" where no value is finite.
+        An <svg>; "" if no value is finite.
     """
     step = max(1, math.ceil(len(values) / MOST))
     places = sorted({*range(0, len(values), step), len(values) - 1})

@@ -1,7 +1,7 @@
-"""What all plots are made of: texts that fit, round ticks, rows below each other, an <svg> around them.
+"""Building blocks of all plots: fitted texts, round ticks, stacked rows, and the <svg> around them.
 
-All is 480 units wide, so that letters can be read on a phone, and names stand above their rows, where long ones have
-room. Any text will do: what XML cannot hold is left out, the rest is escaped.
+All plots are 480 units wide, so that text is legible on a phone; names are placed above their rows, where long ones
+fit. Any text is accepted: what XML cannot contain is removed, the rest is escaped.
 """
 
 import math
@@ -23,7 +23,7 @@ BREAK = re.compile(r"[ +](?!%)")  # where a line may end: a number keeps its uni
 
 @dataclass(frozen=True)
 class Row:
-    """A name, its figures, the same and more in words, and marks around y = 0 with their height."""
+    """A name, its figures, a longer description in words, and marks around y = 0 with their height."""
 
     name: str
     figures: str
@@ -33,10 +33,10 @@ class Row:
 
 
 def svg(title: str, told: Sequence[tuple[str, str]], height: float, body: str) -> str:
-    """Put a drawing of that height into an <svg>, with a title and, for those who cannot see it, what it tells.
+    """Wrap a drawing of that height in an <svg>, with a title and a description for screen readers.
 
     Args:
-        title: what it shows.
+        title: what the plot shows.
         told: (name, figures in words) of each arm or row.
         height: in units.
         body: the drawing as SVG.
@@ -55,14 +55,14 @@ def chart(
     ticks: Sequence[tuple[float, str]],
     rules: Sequence[tuple[float, str]],
 ) -> str:
-    """Lay rows below each other, with the axis below them, and above as well where there are many.
+    """Stack rows with the axis below them, and also above if there are many.
 
     Args:
-        title: what it shows.
+        title: what the plot shows.
         caption: what the axis shows.
         rows: one or more.
         ticks: (x, label) of each.
-        rules: (x, attributes) of each other line. They and the ticks' pass no text, which they would garble.
+        rules: (x, attributes) of each other line. Rules and tick lines are interrupted at texts, to keep these legible.
     """
     many = len(rows) > 10
     beside = all(width(row.name, NAME) + width(row.figures, SMALL) + 20 <= WIDTH - 2 * EDGE for row in rows)
@@ -90,7 +90,7 @@ def chart(
 
 
 def scale(low: float, high: float, start: float, end: float) -> tuple[Callable[[float], float], list[float]]:
-    """Return what places a value between ``start`` and ``end``, and about five round values in ``low`` to ``high``."""
+    """Return a function that maps values to ``start``..``end``, and about five round values in ``low``..``high``."""
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
@@ -99,14 +99,14 @@ def scale(low: float, high: float, start: float, end: float) -> tuple[Callable[[
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", size: int = SMALL) -> str:
-    """Write a line; small letters are a little paler."""
+    """Render a line of text; small letters are slightly paler."""
     paler = ' fill-opacity="0.75"' if size == SMALL else ""
     looks = f'font-size="{size}" text-anchor="{anchor}" fill="currentColor"{paler}'
     return f'<text x="{x:.2f}" y="{y:.2f}" {looks}>{_safe(words)}</text>'
 
 
 def wrapped(words: str, x: float, y: float, size: int) -> tuple[str, float]:
-    """Write a text below y, in two lines at most, with … for what has no room; return it and its height."""
+    """Render a text below y in at most two lines, truncated with … if too long; return it and its height."""
     room, rest, lines = WIDTH - EDGE - x, _clean(words), []
     if (end := _fitting(rest, size, room)) < len(rest):
         split = max((found.end() for found in BREAK.finditer(rest[: end + 1]) if found.end() <= end), default=0)

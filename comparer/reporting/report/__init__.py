@@ -1,1 +1,1 @@
-"""The report: ``report.save_report`` writes one HTML file that needs nothing else."""
+"""The report: ``report.save_report`` saves one self-contained HTML file."""

@@ -1,4 +1,4 @@
-"""A run's pictures for a page that needs no other file: as they are or reduced, and each different one once."""
+"""Embed a run's images in a self-contained page, unchanged or reduced, each distinct image once."""
 
 import base64
 import io
@@ -20,10 +20,10 @@ SAMPLED = 6  # pictures that are reduced to tell what all of them will take
 
 
 def different(comparison: Comparison, folder: Path) -> dict[str, Path]:
-    """Return by each shot's file name the first file that shows the same, pixel for pixel.
+    """Map each shot's file name to the first file that shows the same, pixel for pixel.
 
     Raises:
-        ComparerError: a picture is not in the folder.
+        ComparerError: an image is not in the folder.
     """
     first: dict[bytes, Path] = {}
     return {
@@ -32,13 +32,13 @@ def different(comparison: Comparison, folder: Path) -> dict[str, Path]:
 
 
 def numbers(files: dict[str, Path]) -> dict[str, str]:
-    """Name what ``different`` returned: by each shot's file name "picture-1", the same for the same picture."""
+    """Map each shot's file name in the result of ``different`` to an ID, "picture-1", the same for the same image."""
     named = {path: f"picture-{number}" for number, path in enumerate(dict.fromkeys(files.values()), 1)}
     return {file: named[path] for file, path in files.items()}
 
 
 def data_uri(path: Path, kind: str = FULL) -> str:
-    """Return a picture as an address that holds it: the PNG file, or a WebP of at most 512 pixels a side.
+    """Return an image as a data URI: the PNG file, or a WebP of at most 512 pixels per side.
 
     Raises:
         ComparerError: the file cannot be read.
@@ -48,7 +48,7 @@ def data_uri(path: Path, kind: str = FULL) -> str:
 
 
 def length(files: list[Path], kind: str = FULL) -> int:
-    """Tell how many bytes ``data_uri`` will take for all these files together; of reduced ones, about how many.
+    """Return the number of bytes that ``data_uri`` takes for all these files together; an estimate for reduced images.
 
     Raises:
         ComparerError: a file cannot be read.

@@ -1,7 +1,7 @@
-"""The report's sheet: every picture in a table, a column an arm, a row a seed; a press on one opens it in the viewer.
+"""The report's sheet: a table of all images, one column per arm, one row per seed; a click opens the viewer.
 
-It is also where the pictures are: the viewer takes them from here, and where two are the same the second refers to
-the first.
+The sheet also stores the images: the viewer reads them from here, and of two equal images the second refers to the
+first.
 """
 
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ SMALL = 256  # pixels: narrower pictures are enlarged without smoothing
 
 
 def sheet(comparison: Comparison, files: dict[str, Path], kind: str) -> Iterator[str]:
-    """Write it piece by piece, one picture at a time.
+    """Render the sheet piece by piece, one image at a time.
 
     Args:
         comparison: finished or not.
-        files: as ``embedded.different`` has them.
+        files: as returned by ``embed.different``.
         kind: "full" or "reduced".
     """
     arms, settings = comparison.request.arms, comparison.request.settings

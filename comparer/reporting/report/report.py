@@ -1,4 +1,4 @@
-"""The report: one HTML file with everything of a comparison in it, for people who have nothing but a browser."""
+"""The report: one HTML file with everything of a comparison, readable with nothing but a browser."""
 
 from collections.abc import Iterable, Iterator
 from html import escape
@@ -25,17 +25,17 @@ BASE, EACH = 80_000, 2_100  # bytes of a report besides its pictures: about so m
 
 
 def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> Path:
-    """Write the report as ``report.html`` into the run folder and return its path; nobody sees half of one.
+    """Save the report atomically as ``report.html`` in the run folder and return its path.
 
     Args:
         comparison: finished or not.
-        folder: its run folder, with the pictures.
-        pictures: "full" for the PNGs as they are, "reduced" for lossy WebP of at most 512 pixels a side, without
+        folder: its run folder, with the images.
+        pictures: "full" for the PNGs as they are, "reduced" for lossy WebP of at most 512 pixels per side, without
             the difference map.
-        thresholds: what the verdicts hold an accelerator worth.
+        thresholds: thresholds of the verdicts.
 
     Raises:
-        ComparerError: a picture is not in the folder or cannot be read, ``pictures`` is neither of the two, or the
+        ComparerError: an image is not in the folder or cannot be read, ``pictures`` is neither of the two, or the
             file cannot be written.
     """
     path, partial = folder / "report.html", folder / "report.html.partial"
@@ -51,12 +51,12 @@ def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thre
 
 
 def report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> str:
-    """Return what ``save_report`` would write; arguments and errors are the same."""
+    """Return the content that ``save_report`` saves; arguments and errors are the same."""
     return "".join(_pieces(comparison, folder, pictures, thresholds))
 
 
 def estimated_size(comparison: Comparison, folder: Path, pictures: str = FULL) -> int:
-    """Tell about how many bytes the report will have, before it is made; a few reduced pictures are made for it.
+    """Estimate the size of the report in bytes before it is rendered; a few reduced images are encoded for this.
 
     Raises:
         ComparerError: as ``save_report``.

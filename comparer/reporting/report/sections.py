@@ -1,4 +1,4 @@
-"""The report's folded cards as HTML: the experiment, the machine, the weights, how to repeat it. All is escaped."""
+"""The report's folded cards as HTML: experiment, environment, weights, reproduction. All texts are escaped."""
 
 import shlex
 from html import escape
@@ -33,7 +33,7 @@ WRONG = {"not_finite": "NaN or infinite", "zero": "all zero", "constant": "const
 
 
 def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
-    """List every setting, every arm with all its parameters, how it was measured, seeds and prompts."""
+    """List every setting, every arm with all its parameters, the measurement method, seeds and prompts."""
     request, s = comparison.request, comparison.request.settings
     guided = f"{s.guidance:g}" + (" (off)" if s.guidance <= 1 else "")
     made = f"{count(len(comparison.shots), 'picture')} in {count(len(comparison.calls), 'timed call')}"
@@ -81,7 +81,7 @@ def _asked(request: Request, number: int) -> str:
 
 
 def environment(comparison: Comparison) -> str:
-    """List machine and libraries as they were recorded; "" where they were not."""
+    """List the recorded machine and libraries; "" if they were not recorded."""
     found = dict(comparison.environment)
     versions = found.pop("versions", {})
     rows = {}
@@ -95,7 +95,7 @@ def environment(comparison: Comparison) -> str:
 
 
 def weights(comparison: Comparison) -> str:
-    """Draw the weights card of the baseline and of every arm with other weights."""
+    """Render the weights card of the baseline and of every arm with other weights."""
     arms = [arm for arm in (0, *comparison.request.variants()) if card(comparison, arm)]
     drawn = held(comparison) if len(arms) > 1 else ""
     for arm in arms:
@@ -160,7 +160,7 @@ def _files(files: dict[str, Any]) -> str:
 
 
 def reproduce(comparison: Comparison) -> str:
-    """Say how the comparison is made again, with the command line that does it."""
+    """Describe how to reproduce the comparison, with its command line."""
     if len(comparison.request.arms) == 1:
         return "<p>The same request again, with the settings of the experiment card and no accelerator.</p>"
     return (
@@ -173,7 +173,7 @@ def reproduce(comparison: Comparison) -> str:
 
 
 def command(request: Request) -> str:
-    """Write the command line that makes this comparison, quoted for a POSIX shell."""
+    """Return the command line that runs this comparison, quoted for a POSIX shell."""
     s = request.settings
     given: list[tuple[str, Any]] = [("--checkpoint", s.weights.text())]
     if request.variants():

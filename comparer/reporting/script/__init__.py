@@ -1,1 +1,1 @@
-"""The script: ``script.script`` writes a run as a plain diffusers script."""
+"""The script: ``script.script`` exports a pair as a plain diffusers script."""

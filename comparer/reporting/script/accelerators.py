@@ -1,4 +1,4 @@
-"""How each accelerator is used by its package's or diffusers' own documentation, as lines of a script. No torch."""
+"""Script lines that apply each accelerator as its package's or diffusers' own documentation does. No torch."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,15 +27,15 @@ _RESCALED = "Comparer rescales guidance also where it has ended, which changes n
 
 @dataclass
 class Recipe:
-    """The lines that apply a stack for one call.
+    """Script lines that apply a stack for one call.
 
     Attributes:
         apply: lines that apply it to ``pipe``.
-        call: what is called instead of ``pipe``.
+        call: expression to call instead of ``pipe``.
         undo: lines that undo it.
-        imports: lines.
-        needs: the packages that it takes.
-        differs: why its pictures cannot be Comparer's, bit for bit; () where they must be.
+        imports: import lines.
+        needs: the packages that are required.
+        differs: why its images cannot equal Comparer's, bit for bit; () if they must.
     """
 
     apply: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class RecipeContext:
-    """What a way depends on: the call's settings, the family, the offloading, the device, the call's time steps."""
+    """Inputs of a recipe: the call's settings, the family, the offloading, the device, the call's time steps."""
 
     settings: Settings
     family: Family
@@ -58,12 +58,12 @@ class RecipeContext:
 
     @property
     def visits_twice(self) -> bool:
-        """Whether the sampler evaluates at one time step twice."""
+        """Return whether the sampler evaluates at one time step twice."""
         return len(set(self.timesteps)) < len(self.timesteps)
 
 
 def way(stack: Sequence[Accelerator], asked: RecipeContext) -> Recipe:
-    """Say how a stack is applied.
+    """Return the recipe that applies a stack.
 
     Raises:
         ComparerError: there is no documented way.

@@ -1,4 +1,4 @@
-"""A pair as a stand-alone script: diffusers and the accelerator's own package make it again, and check it. No torch."""
+"""Export a pair as a script that reproduces and checks it with diffusers and the accelerator's package. No torch."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ CLIPPING = {"DDIMScheduler", "HeunDiscreteScheduler", "LCMScheduler"}
 
 
 def save_script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int) -> Path:
-    """Write the script of a pair into a run's folder, beside its pictures; return its path.
+    """Save the script of a pair in a run's folder, beside its images; return its path.
 
     Arguments and errors as for ``script``.
     """
@@ -36,17 +36,17 @@ def save_script(comparison: Comparison, folder: Path, arm: int, prompt: int, see
 
 
 def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: int) -> str:
-    """Write a Python file that makes the baseline's and an arm's picture again without Comparer, and checks them.
+    """Return a Python script that reproduces the baseline's and an arm's image without Comparer, and checks them.
 
     Args:
-        comparison: what was made.
-        folder: the run's; its name is said in the script.
+        comparison: the run.
+        folder: the run's folder; its name appears in the script.
         arm: the arm's position; 0 for the baseline alone.
         prompt: the prompt's number, from 0.
-        seed: the picture's.
+        seed: the image's seed.
 
     Raises:
-        ComparerError: there is no such picture, or diffusers and the packages have no documented way to it.
+        ComparerError: there is no such image, or diffusers and the packages have no documented way to reproduce it.
     """
     if not 0 <= arm < len(comparison.request.arms):
         raise ComparerError(f"There is no arm {arm}: 0 to {len(comparison.request.arms) - 1} are here.")

@@ -1,4 +1,4 @@
-"""How diffusers itself loads an arm's weights, as lines of a script; what it cannot load is refused. No torch."""
+"""Script lines that load an arm's weights with diffusers; weights it cannot load are refused. No torch."""
 
 import re
 from dataclasses import dataclass, field
@@ -26,14 +26,14 @@ _SAVED = {
 
 @dataclass
 class Loading:
-    """The lines that load a pipeline.
+    """Script lines that load a pipeline.
 
     Attributes:
-        lines: of a function's body that ends with a name ``pipe``.
-        paths: where something is, by the name of its option.
-        hub: the options that are repositories of the hub.
-        classes: (package, class) of what is imported.
-        loras: how many are added.
+        lines: body of a function that assigns the pipeline to ``pipe``.
+        paths: locations, by the name of their option.
+        hub: the options that are Hub repositories.
+        classes: (package, class) of each import.
+        loras: number of LoRAs.
     """
 
     lines: list[str] = field(default_factory=list)
@@ -44,15 +44,15 @@ class Loading:
 
 
 def plain(value: Any, pattern: str, what: str) -> str:
-    """Return a value of the record, which may be anybody's, that goes into the script as it stands.
+    """Validate a value of the record, which may come from anybody, for verbatim use in the script; return it.
 
     Args:
-        value: the record's.
-        pattern: the regular expression of what is harmless there, in ASCII.
-        what: what it is, for people.
+        value: value from the record.
+        pattern: regular expression of harmless values, in ASCII.
+        what: name of the value in the error message.
 
     Raises:
-        ComparerError: it is anything else.
+        ComparerError: the value does not match.
     """
     if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
         raise ComparerError(f"{CANNOT} its record has '{quote(value)}' as {what}.")
@@ -60,12 +60,12 @@ def plain(value: Any, pattern: str, what: str) -> str:
 
 
 def loading(comparison: Comparison, arm: int, before: str = "") -> Loading:
-    """Say how an arm's pipeline is loaded.
+    """Return the script lines that load an arm's pipeline.
 
     Args:
-        comparison: what was made.
-        arm: whose.
-        before: put before the names of the options.
+        comparison: the run.
+        arm: position of the arm.
+        before: prefix of the names of the options.
 
     Raises:
         ComparerError: diffusers has no documented way to load such weights.

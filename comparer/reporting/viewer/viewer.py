@@ -23,23 +23,23 @@ STAGES = {"text": "Text (s)", "denoising": "Denoising (s)", "decoding": "Decodin
 def data(
     comparison: Comparison, folder_url: str, item: tuple[int, int] | None = None, arm: int = 1, asked: bool = False
 ) -> dict[str, Any]:
-    """Return what the viewer shows of a comparison, finished or not, as plain data for JSON.
+    """Return the viewer's data for a comparison, finished or not, as plain data for JSON.
 
     Args:
-        comparison: with or without pictures.
-        folder_url: where the run folder's pictures are found, without a slash at its end: absolute, or relative to
-            the page ("." for a page in the folder itself). It must be quoted as an address.
-        item: the (prompt number from 0, seed) that is shown to begin with; the first of the order by default.
-        arm: which arm stands beside the baseline to begin with.
-        asked: whether someone asked for the item: it is shown whatever the page's address says.
+        comparison: with or without images.
+        folder_url: base URL of the run folder's images, quoted, without a slash at its end: absolute, or relative to
+            the page ("." for a page in the folder itself).
+        item: the (prompt number from 0, seed) to show first; the first of the order by default.
+        arm: the arm to compare with the baseline first.
+        asked: whether the item was requested explicitly: it is shown whatever the page's address contains.
 
     Returns:
-        ``run``, by which what is shown later is known to be of the same; ``width`` and ``height`` in pixels,
-        ``prompts``, ``arms`` (each a ``name``, and a ``mark`` of what is wrong with it or ""), ``arm``, ``pair``, the
-        position of ``item`` or None, ``asked``, ``pairs`` in the order in which they were asked for (each ``prompt``
-        from 0, ``seed`` and ``shots``: by arm, None where not made, else ``url``, ``file``, ``seconds``, ``clip``,
+        ``run``, which identifies the run, so that later data is known to belong to it; ``width`` and ``height`` in
+        pixels, ``prompts``, ``arms`` (each a ``name``, and a ``mark`` of what is wrong with it or ""), ``arm``,
+        ``pair``, the position of ``item`` or None, ``asked``, ``pairs`` in the order of the request (each ``prompt``
+        from 0, ``seed`` and ``shots``: by arm, None if missing, else ``url``, ``file``, ``seconds``, ``clip``,
         ``ssim`` and ``facts``, rows of (title, text)), ``orders`` (each ``name`` and ``arms``: by arm, the positions of
-        pairs) and ``order``, the one to begin with: the worst pairs first, where anything says which those are.
+        pairs) and ``order``, the initial one: the worst pairs first, if anything tells which those are.
     """
     request = comparison.request
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
@@ -84,10 +84,10 @@ def data(
 
 
 def blind(pictures: tuple[bytes, bytes], prompt: str, seed: int, width: int, height: int) -> dict[str, Any]:
-    """Return what the viewer shows of a blind test's pair: two PNGs as A and B, and nothing of what made them.
+    """Return the viewer's data for a blind test's pair: two PNGs as A and B, and nothing about their origin.
 
-    Both are within the data: whoever watches the wire sees no name and no order of loading. Modes, facts and the
-    address are left out, and the keys that vote do nothing else.
+    Both images are embedded in the data: network traffic reveals no name and no order of loading. Modes, facts and the
+    address are left out, and the keys that vote have no other function.
     """
     urls = [f"data:image/png;base64,{base64.b64encode(each).decode()}" for each in pictures]
     return {
@@ -104,7 +104,7 @@ def blind(pictures: tuple[bytes, bytes], prompt: str, seed: int, width: int, hei
 
 
 def html(shown: dict[str, Any], title: str = "Comparer") -> str:
-    """Write a whole page with style and script in it; it asks for nothing but the pictures' addresses."""
+    """Render a complete page with inline style and script; it requests nothing but the images."""
     code, look = script(), style()
     parts = {
         "{{title}}": escape(title),
@@ -120,12 +120,12 @@ def html(shown: dict[str, Any], title: str = "Comparer") -> str:
 
 
 def fragment(shown: dict[str, Any], whole: bool = False) -> str:
-    """Write the element that ``script`` makes a viewer of.
+    """Render the element that ``script`` turns into a viewer.
 
     Args:
-        shown: as ``data`` returns it. A ``url`` may also be "#id" of an image on the page. With ``no_map``, a
-            sentence that says why, there is no difference map.
-        whole: whether it has the page for itself.
+        shown: as returned by ``data``. A ``url`` may also be "#id" of an image on the page. ``no_map``, a sentence that
+            gives the reason, disables the difference map.
+        whole: whether the viewer fills the whole page.
     """
     # Not a script element, though it could hold JSON: gradio warns of every one.
     text = escape(json.dumps(shown, allow_nan=False, separators=(",", ":")), quote=False)
@@ -136,7 +136,7 @@ def fragment(shown: dict[str, Any], whole: bool = False) -> str:
 
 
 def script() -> str:
-    """Return the viewer's JavaScript: it turns every element of class "viewer" into one, now and later."""
+    """Return the viewer's JavaScript: it turns every element of class "viewer" into one, also those added later."""
     code = "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)
     return f"(() => {{\n'use strict'\n{code}\n}})()"
 
@@ -147,7 +147,7 @@ def style() -> str:
 
 
 def digest(text: str) -> str:
-    """Return by which name a Content-Security-Policy allows this script or style, and no other."""
+    """Return the hash by which a Content-Security-Policy allows this script or style, and no other."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 

@@ -1,4 +1,4 @@
-"""One earlier run as HTML: when, what, the worst pair small, every arm with its verdict. Everything is escaped."""
+"""Entries of the history as HTML: date, settings, a small worst pair, verdict per arm. All texts are escaped."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -33,13 +33,13 @@ DIALOG = (
 
 
 def draw(shown: Sequence[Entry], runs: Path, chosen: Sequence[str], busy: set[str]) -> str:
-    """Draw a list of runs under the days on which they were made.
+    """Render a list of runs, grouped by the day on which they were started.
 
     Args:
         shown: newest first.
         runs: the folder of runs.
-        chosen: names of those that are chosen to be laid side by side.
-        busy: names of those that are being made.
+        chosen: names of the runs selected for comparison.
+        busy: names of the runs in progress.
     """
     days = [
         f"<section><h2>{_day(day)}</h2><ul>{''.join(_entry(each, runs, chosen, busy) for each in found)}</ul></section>"
@@ -49,7 +49,7 @@ def draw(shown: Sequence[Entry], runs: Path, chosen: Sequence[str], busy: set[st
 
 
 def when(created: str) -> str:
-    """Write when a run began: "21 November 2026, 16:33 UTC"."""
+    """Format the start time of a run: "21 November 2026, 16:33 UTC"."""
     return f"{_day(created)}, {created[11:16]} UTC"
 
 
@@ -126,7 +126,7 @@ def _arm(arm: ArmCard) -> str:
 
 
 def figure(arm: ArmCard) -> str:
-    """Write an arm's speed-up, or its difference in CLIP score, with its interval: "1.80× (1.60–2.02)"."""
+    """Format an arm's speed-up, or its difference in CLIP score, with its interval: "1.80× (1.60–2.02)"."""
     if arm.value is None:
         return ""
     if arm.clip:

@@ -1,4 +1,4 @@
-"""The History tab: earlier runs, searched, opened, laid side by side, linked to and deleted."""
+"""The History tab: search, open, compare, link and delete earlier runs."""
 
 from collections.abc import Sequence
 from html import escape
@@ -26,14 +26,14 @@ ONE = '<p class="note" role="status">One run is chosen: press <b>Side by side</b
 
 
 class History:
-    """The tab's components and the handlers that belong to them alone."""
+    """The tab's components and the handlers that use nothing else."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config = config
 
     def build(self) -> None:
-        """Lay the tab out."""
+        """Create the layout of the tab."""
         with gr.Row(elem_id="history-search", equal_height=True):
             self.words = gr.Textbox(
                 label="Search the runs", placeholder="Words of a prompt, a model, an accelerator", max_lines=1,
@@ -47,15 +47,15 @@ class History:
         self.number, self.chosen = gr.State(STEP), gr.State([])
 
     def asked(self) -> list[Any]:
-        """List what ``listed`` takes, after whose runs are listed."""
+        """List the inputs of ``listed`` that follow the owner."""
         return [self.words, self.number, self.chosen]
 
     def outputs(self) -> list[Any]:
-        """List what the handlers change."""
+        """List the components that the handlers update."""
         return [self.list, self.counted, self.more, self.number, self.told, self.two, self.chosen]
 
     def wire(self, tab: gr.Tab, owner: gr.BrowserState, busy: Any) -> None:
-        """List the runs when the tab is opened and as words are typed; ``busy`` names those that are being made."""
+        """List the runs when the tab is opened or words are typed; ``busy`` returns the names of runs in progress."""
 
         def listed(mine: str, words: str, number: int, chosen: list) -> dict:
             return self.listed(mine, words, number, chosen, busy()) | {self.told: ""}
@@ -76,7 +76,7 @@ class History:
         )  # fmt: skip
 
     def listed(self, mine: str, words: str, number: int, chosen: Sequence[str], busy: set[str]) -> dict:
-        """Draw the list of runs in which all words stand; on a public page of this visitor's runs alone."""
+        """Render the list of runs that contain all words; on a public page only this visitor's runs."""
         every = index.entries(self.config.runs, mine if self.config.public else None)
         found = index.search(every, words or "")
         return {
@@ -87,7 +87,7 @@ class History:
         }
 
     def chose(self, names: Any) -> dict:
-        """Lay the two chosen runs side by side; say what is missing where it is one."""
+        """Compare the two selected runs; if only one is selected, describe what is missing."""
         chosen = [name for name in names if isinstance(name, str)][-2:] if isinstance(names, list) else []
         shown = ONE if chosen else ""
         if len(chosen) == 2:
@@ -98,17 +98,17 @@ class History:
         return {self.two: shown, self.chosen: chosen, self.told: ""}
 
     def delete(self, mine: str, name: Any, busy: set[str]) -> str:
-        """Delete a run and say so.
+        """Delete a run and report it.
 
         Raises:
-            ComparerError: it is not deleted, and why.
+            ComparerError: the run is not deleted; the message gives the reason.
         """
         index.delete(self.config.runs, name, busy, mine if self.config.public else None)
         return status.told("The run is deleted.")
 
 
 def side_by_side(chosen: Sequence[Entry], runs: Path) -> str:
-    """Draw two runs' figures in one table, equal rows dimmed, with what may be read from them."""
+    """Render two runs' figures in one table, equal rows dimmed, with remarks on what may be concluded."""
     one, other = (store.load(store.find(runs, each.name)) for each in chosen)
     head = "".join(
         f'<th scope="col">{escape(each.title)}<small>{escape(entry.when(each.card.created))}</small></th>'

@@ -1,1 +1,1 @@
-"""The left column: what is asked for."""
+"""The left column: controls of the request."""

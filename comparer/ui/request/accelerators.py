@@ -1,4 +1,4 @@
-"""The arms that are asked for: accelerators, their parameters drawn from the dataclasses, alone or stacked."""
+"""Controls of the arms: accelerators, alone or stacked, with parameters generated from their dataclasses."""
 
 from dataclasses import Field, fields
 from typing import Any
@@ -19,21 +19,21 @@ ALL_FIVE = "baseline, DeepCache, ToMe, T-GATE, DeepCache + T-GATE"
 
 
 class Arms:
-    """The components that a request's arms are read from, and the handlers that belong to them alone."""
+    """The components that a request's arms are read from, and the handlers that use nothing else."""
 
     def __init__(self) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Start with empty tables; components are created in ``build``."""
         self.switches: dict[str, gr.Checkbox] = {}
         self.parameters: dict[tuple[str, str], Any] = {}
 
     def inputs(self) -> list[Any]:
-        """List all components, in the order that ``read`` takes their values."""
+        """List all components, in the order in which ``read`` takes their values."""
         return [self.mode, *self.switches.values(), *self.parameters.values()]
 
     def read(self, values: tuple, whole: bool = False) -> list[tuple[Accelerator, ...]]:
-        """Build the accelerators of every arm but the baseline; of all together if ``whole``.
+        """Build the accelerators of every arm but the baseline; if ``whole``, of one stack of all.
 
-        In a stack, a parameter that was left at its default takes what is the default beside others.
+        In a stack, a parameter that was left at its default takes its default for stacks.
 
         Raises:
             ComparerError: a parameter is out of range.
@@ -52,7 +52,7 @@ class Arms:
         return stacked if mode == STACK else alone + stacked
 
     def build(self) -> None:
-        """Draw the components."""
+        """Create the components."""
         # What was ticked of what cannot be had now, and which parameters were set by hand.
         self.away, self.touched = gr.State({}), gr.State([])
         with gr.Row(equal_height=True, elem_id="accelerators"):
@@ -88,12 +88,12 @@ class Arms:
         return [gr.update(value=PAIR, visible=True), *wanted]
 
     def scaled(self) -> list[tuple[str, str]]:
-        """List the (accelerator, parameter)s whose usual value depends on the steps."""
+        """List the (accelerator, parameter)s whose default depends on the steps."""
         few, many = ({n: kind.usual("sd1", steps) for n, kind in REGISTRY.items()} for steps in (10, 100))
         return [(name, item) for name, usual in few.items() for item in usual if usual[item] != many[name][item]]
 
     def rescale(self, family: str, steps: int, touched: list, values: list) -> list:
-        """Return what ``scaled`` should be at these steps: the usual where nobody set it, and always within them."""
+        """Return the values of ``scaled`` at these steps: the default unless set by hand, clamped to the range."""
         found = []
         for (name, parameter), value in zip(self.scaled(), values, strict=True):
             by_hand = [name, parameter] in [list(which) for which in touched]
@@ -102,7 +102,7 @@ class Arms:
         return found
 
     def filled(self, request: Request, away: dict) -> dict:
-        """Return updates of the components that ask for a request's arms again."""
+        """Return updates of the components that restore a request's arms."""
         names = {kind: name for name, kind in REGISTRY.items()}
         stacks = [[names[type(a)] for a in arm.accelerators] for arm in request.arms if len(arm.accelerators) > 1]
         alone = [names[type(arm.accelerators[0])] for arm in request.arms if len(arm.accelerators) == 1]
@@ -132,10 +132,10 @@ class Arms:
         return updates
 
     def available(self, request: Request, family: str, denoiser: dict, ticked: tuple, away: dict) -> dict:
-        """Return updates of the switches: greyed, with the reason, where an accelerator cannot serve the request.
+        """Return updates of the switches: greyed out, with the reason, if an accelerator cannot serve the request.
 
-        ``away`` remembers what was ticked of them until they can be had again. An accelerator is asked about with
-        its usual parameters: what a parameter is at fault for, people mend there.
+        ``away`` remembers which of these were ticked until they are available again. An accelerator is checked with its
+        default parameters: errors of a parameter are corrected at the parameter.
         """
         updates: dict[Any, Any] = {}
         kept, missing = dict(away), []
@@ -158,7 +158,7 @@ class Arms:
         }
 
     def watched(self) -> list[Any]:
-        """List what ``available`` changes."""
+        """List the components that ``available`` updates."""
         return [*self.switches.values(), self.away, self.five, self.about]
 
 

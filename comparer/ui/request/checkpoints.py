@@ -1,4 +1,4 @@
-"""The checkpoints that are compared: which weights every arm has, as rows of controls."""
+"""Controls of the compared checkpoints: the weights of every arm, as rows."""
 
 import re
 from typing import Any
@@ -20,18 +20,18 @@ OWN_WEIGHT = re.compile(r":-?\d+(\.\d+)?$")  # of a LoRA, behind its file
 
 
 class Which:
-    """Controls that say which weights of a checkpoint are meant."""
+    """Controls that select the weights of a checkpoint."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build_half`` and ``build`` do."""
+        """Store the configuration; components are created in ``build_half`` and ``build``."""
         self.config = config
 
     def build_half(self) -> None:
-        """Draw what most people ask for."""
+        """Create the control that most people need."""
         self.half = gr.Dropdown(HALVES, value="", label="Weights", scale=3, min_width=150)
 
     def build(self) -> None:
-        """Draw the rest."""
+        """Create the remaining controls."""
         with gr.Row():
             self.base = gr.Dropdown(
                 label="Base",
@@ -58,11 +58,11 @@ class Which:
         )
 
     def inputs(self) -> list[Any]:
-        """List all components, in the order that ``read`` takes their values."""
+        """List all components, in the order in which ``read`` takes their values."""
         return [self.half, self.base, self.vae, self.loras, self.scale, self.dtype]
 
     def read(self, checkpoint: Any, values: tuple, incomplete: bool) -> str:
-        """Write the line that ``door.ask`` reads.
+        """Return the selected weights as a line that ``checkpoints.spec.parse`` reads.
 
         Raises:
             ComparerError: a value is not allowed.
@@ -74,7 +74,7 @@ class Which:
         return Weights(checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete).text()
 
     def filled(self, weights: Weights) -> dict:
-        """Return updates of the components that ask for these weights."""
+        """Return updates of the components that select these weights."""
         scales = {weight for _, weight in weights.loras}
         alike = len(scales) == 1
         files = [file if alike else f"{file}:{weight:g}" for file, weight in weights.loras]
@@ -88,7 +88,7 @@ class Which:
         }
 
     def refreshed(self) -> dict:
-        """Return updates that list what is there now."""
+        """Return updates with the checkpoints and files that are available now."""
         return {
             self.base: gr.update(choices=_or("None", bases(self.config))),
             self.vae: gr.update(choices=_or("Its own", whatever(self.config))),
@@ -97,14 +97,14 @@ class Which:
 
 
 class VariantRow:
-    """An arm with other weights than the baseline's."""
+    """An arm with weights other than the baseline's."""
 
     def __init__(self, config: Config, number: int) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config, self.number, self.which = config, number, Which(config)
 
     def build(self) -> None:
-        """Draw the row."""
+        """Create the row."""
         with gr.Group(visible=self.number == 1, elem_classes="arm") as self.group:
             with gr.Row(equal_height=True):
                 # A name of its own: "Checkpoint" is the baseline's.
@@ -117,19 +117,19 @@ class VariantRow:
                 self.remove = gr.Button("Remove this arm", size="sm", visible=self.number > 1)
 
     def inputs(self) -> list[Any]:
-        """List its components; the first says whether it is used at all."""
+        """List the components; the first one tells whether the row is used."""
         return [self.checkpoint, *self.which.inputs()]
 
 
 class Variants:
-    """What is compared, accelerators or checkpoints, and the rows of the latter."""
+    """The kind of comparison, accelerators or checkpoints, and the rows of the latter."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config, self.rows = config, [VariantRow(config, number) for number in range(1, ROWS + 1)]
 
     def build(self) -> None:
-        """Draw the components."""
+        """Create the components."""
         self.what = gr.Radio(
             [("Accelerators", ACCELERATORS), ("Checkpoints", CHECKPOINTS)], value=ACCELERATORS, label="Compare",
             elem_id="what",
@@ -154,11 +154,11 @@ class Variants:
         self.open = gr.State([True] + [False] * (ROWS - 1))  # which rows are seen
 
     def inputs(self) -> list[Any]:
-        """List all components, in the order that ``read`` takes their values."""
+        """List all components, in the order in which ``read`` takes their values."""
         return [self.what, self.every, *(part for row in self.rows for part in row.inputs())]
 
     def read(self, values: tuple, incomplete: bool) -> tuple[str, bool, list[str]]:
-        """Return what is compared, whether with accelerators on every arm, and a line for every arm that is used.
+        """Return the kind of comparison, whether accelerators apply to every arm, and a line per arm that is used.
 
         Raises:
             ComparerError: a value is not allowed.
@@ -173,7 +173,7 @@ class Variants:
         return what, every, lines if what == CHECKPOINTS else []
 
     def wire(self, checkpoint: gr.Dropdown, first: Which, accelerators: gr.Column) -> None:
-        """Let people add, remove and fill rows; ``checkpoint`` and ``first`` are the baseline's."""
+        """Connect the handlers that add, remove and fill rows; ``checkpoint`` and ``first`` are the baseline's."""
         switches = [self.what, self.every]
         gr.on([part.change for part in switches], self._switched, switches, [self.column, accelerators], **PRIVATE)
         groups = [row.group for row in self.rows]
@@ -214,7 +214,7 @@ class Variants:
         return ["ema" if half == "raw" else half, checkpoint, "raw", *rest]
 
     def filled(self, request: Request) -> dict:
-        """Return updates of the components that ask for a request's arms again."""
+        """Return updates of the components that restore a request's arms."""
         asked = [arm.weights for arm in request.arms if arm.weights is not None][:ROWS]
         updates: dict[Any, Any] = {self.what: CHECKPOINTS if asked else ACCELERATORS}
         if not asked:
@@ -227,11 +227,11 @@ class Variants:
         return updates
 
     def also(self) -> list[Any]:
-        """List what ``filled`` changes besides ``inputs``."""
+        """List the components that ``filled`` updates besides ``inputs``."""
         return [self.open, self.add, *(row.group for row in self.rows)]
 
     def refreshed(self) -> dict:
-        """Return updates that list what is there now."""
+        """Return updates with the checkpoints and files that are available now."""
         updates: dict[Any, Any] = {row.checkpoint: gr.update(choices=whatever(self.config)) for row in self.rows}
         for row in self.rows:
             updates |= row.which.refreshed()
@@ -239,7 +239,7 @@ class Variants:
 
 
 def bases(config: Config) -> list[tuple[str, str]]:
-    """List (what is shown, name) of every whole checkpoint; the catalogue first, local ones newest first."""
+    """List (label, name) of every whole checkpoint; the catalogue first, then local ones, newest first."""
     listed = []
     for name in names(config):
         model = CATALOG.get(name)
@@ -249,17 +249,17 @@ def bases(config: Config) -> list[tuple[str, str]]:
 
 
 def whatever(config: Config) -> list[tuple[str, str]]:
-    """List every checkpoint, then files and folders that are not whole, such as training outputs."""
+    """List every checkpoint, then incomplete files and folders, such as training outputs."""
     return bases(config) + [(name, name) for name in loose_names(config)]
 
 
 def lora_files(config: Config) -> list[str]:
-    """List the files that may be a LoRA; which of them are is known when one is read."""
+    """List the files that may be a LoRA; this is known only when a file is read."""
     return [name for name in loose_names(config) if name.endswith(FILES)]
 
 
 def over(name: Any, checkpoint: Any, base: Any, config: Config) -> tuple[Any, Any]:
-    """Return updates of a base and its fold: what is not whole needs one, and takes what is nearest at first."""
+    """Return updates of a base and its fold: an incomplete checkpoint needs a base, initially the nearest one."""
     if not name or name in CATALOG or name in local_names(config):
         return "", gr.update()
     whole = checkpoint in CATALOG or checkpoint in local_names(config)

@@ -1,4 +1,4 @@
-"""What a request would take, said before anything runs, as HTML."""
+"""Estimate a request before anything runs, as HTML."""
 
 from html import escape
 from typing import Any
@@ -15,14 +15,14 @@ from comparer.ui.results import status
 
 
 def plan(request: Request, config: Config) -> str:
-    """Say what Generate would make and how long it would take."""
+    """Describe what Generate would make and estimate how long it would take."""
     seconds = eta.estimate(request, config)
     took = "the first run tells how long it takes" if seconds is None else f"about {status.duration(seconds)}"
     return f'<p class="plan">{escape(status.announce(request))}; {took}.</p>'
 
 
 def work(request: Request, config: Config) -> Any:
-    """Draw how much work every arm's denoiser is expected to do; nothing new while somebody is being measured."""
+    """Render the expected compute of every arm's denoiser; no update while a measured job is running."""
     if not request.accelerated():
         return ""
     checkpoints = validate(request, config)

@@ -1,4 +1,4 @@
-"""The drop zone: a picture, a grid or a run.json that fills every control, and what of it could not be filled."""
+"""The drop zone: restore every control from an image, a grid or a run.json, and report what cannot be restored."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,19 +32,19 @@ class Drop:
     """The drop zone of the page, over its controls."""
 
     def __init__(self, config: Config, controls: Controls) -> None:
-        """Draw the zone."""
+        """Create the zone."""
         self.config, self.controls = config, controls
         self.file = gr.File(label="Drop a picture, grid or run.json here", elem_id="drop", height=44)
         self.told = gr.HTML(elem_id="dropped", padding=False)
 
     def wire(self) -> None:
-        """Let a file fill the controls; what is said of it goes away with the next one."""
+        """Fill the controls when a file is uploaded; its report is replaced with the next one."""
         inputs = [self.file, self.controls.arms.away, *self.controls.inputs()]
         outputs = [self.file, self.told, *self.controls.fillable()]
         self.file.upload(self.fill, inputs, outputs, trigger_mode="once", **PRIVATE)
 
     def fill(self, file: str, away: dict, *values: Any) -> dict:
-        """Fill the controls from an uploaded file, which is removed: nobody else is served it."""
+        """Fill the controls from an uploaded file, then delete the file so that it is served to nobody else."""
         path = Path(file)
         try:
             found = restore(path, self.config)
@@ -58,12 +58,12 @@ class Drop:
         return updates | {self.file: None, self.told: _report(found, [*found.missing, *said])}
 
     def updates(self, found: Restored, away: dict, values: Sequence[Any]) -> tuple[dict, list[str]]:
-        """Return updates that ask for what was found, and what the controls would not ask for as it was.
+        """Return updates that restore a request, and a list of what the controls cannot represent.
 
         Args:
-            found: what a file asked for.
-            away: the arms' switches that cannot be had now.
-            values: the controls' present ones.
+            found: the request restored from a file.
+            away: the arms' switches that are unavailable now.
+            values: the controls' current values.
         """
         merged: dict[Any, dict] = {part: _update(new) for part, new in self.controls.refreshed().items()}
         for part, new in self.controls.fill(found.request, away).items():
@@ -84,12 +84,12 @@ class Drop:
 
 
 def different(found: Restored, asked: Request, stays: Sequence[str] = ()) -> list[str]:
-    """Say in what a request that the controls ask for differs from the one that was found, a sentence each.
+    """List how the request of the controls differs from the one that was found, one sentence each.
 
     Args:
-        found: what a file asked for.
-        asked: what the controls ask for.
-        stays: what was said of controls that stay as they were, by their labels.
+        found: the request restored from a file.
+        asked: the request of the controls.
+        stays: remarks on controls that are not changed, by their labels.
     """
     request, said = found.request, []
     for name, value in vars(request.settings).items():

@@ -1,4 +1,4 @@
-"""The left column: what is asked for. Components in the order that people know from other tools."""
+"""The left column: controls of the request, in the order that people know from other tools."""
 
 from html import escape
 from itertools import islice
@@ -35,23 +35,23 @@ ALSO_LABELS = {
 
 
 class Controls:
-    """The components that a request is read from, by name, and the handlers that belong to them alone."""
+    """The components that a request is read from, by name, and the handlers that use nothing else."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config = config
         self.parts: dict[str, Any] = {}
         self.arms, self.which, self.variants = Arms(), Which(config), Variants(config)
 
     def inputs(self) -> list[Any]:
-        """List all components, in the order that ``read`` takes their values."""
+        """List all components, in the order in which ``read`` takes their values."""
         return [*self.parts.values(), *self.which.inputs(), *self.variants.inputs(), *self.arms.inputs()]
 
     def read(self, values: tuple) -> Request:
         """Build the request from the components' values.
 
         Raises:
-            ComparerError: a value is not allowed; the sentence says which and what is.
+            ComparerError: a value is not allowed; the message names it and the allowed values.
         """
         cuts = [len(part) for part in (self.parts, self.which.inputs(), self.variants.inputs())]
         rest = iter(values)
@@ -67,7 +67,7 @@ class Controls:
         return build_request(self.config, accelerators=arms, size=(width, height), variants=lines, **filled)
 
     def baseline(self, values: tuple) -> str:
-        """Return which weights are chosen for the baseline, as a line.
+        """Return the weights selected for the baseline, as a line.
 
         Raises:
             ComparerError: a value is not allowed.
@@ -78,7 +78,7 @@ class Controls:
         return self.which.read(named["checkpoint"], which, bool(named["incomplete"]))
 
     def asked(self, values: tuple) -> Request:
-        """Build the request, and refuse one that compares nothing.
+        """Build the request, and reject one that compares nothing.
 
         Raises:
             ComparerError: as ``read``, or no accelerator is ticked.
@@ -89,7 +89,7 @@ class Controls:
         return request
 
     def build(self) -> None:
-        """Draw the controls and wire what belongs to them alone."""
+        """Create the controls and connect the handlers that use nothing else."""
         parts, demo, limits = self.parts, CATALOG["demo"], self.config.limits
         parts["checkpoint"] = gr.Dropdown(whatever(self.config), value="demo", label="Checkpoint", min_width=240)
         with gr.Row(elem_id="about-checkpoint"):
@@ -233,7 +233,7 @@ class Controls:
         return found if len(found) > 1 else found[0]
 
     def fill(self, request: Request, away: dict) -> dict:
-        """Return updates of the controls that ask for a request again."""
+        """Return updates of the controls that restore a request."""
         settings = request.settings
         named = {name: getattr(settings, name) for name in self.parts if hasattr(settings, name)}
         named |= {name: getattr(request, name) for name in ("warmups", "repeats", "noise")}
@@ -247,7 +247,7 @@ class Controls:
         return {self.parts[name]: value for name, value in named.items()} | shown | arms
 
     def fillable(self) -> list[Any]:
-        """List what ``fill`` changes."""
+        """List the components that ``fill`` updates."""
         return [*self.inputs(), *self.variants.also(), self.knows, self.fetch, self.arms.away, self.arms.touched]
 
     def refreshed(self) -> dict:
@@ -256,11 +256,11 @@ class Controls:
         return first | self.which.refreshed() | self.variants.refreshed()
 
     def fetched(self, name: str) -> dict:
-        """Return updates for a model that has come."""
+        """Return updates for a model that has been downloaded."""
         return {**self.refreshed(), self.fetch: self.fetchable(name)}
 
     def fetchable(self, name: str) -> Any:
-        """Show the button that fetches a model where it is one of the hub's that is not here."""
+        """Show the download button if the model is on the Hub and not downloaded yet."""
         model = CATALOG.get(name)
         missing = model is not None and self.config.hub and not hub.here(model)
         return gr.update(visible=missing, value=f"Fetch it ({weight(model)})" if model and missing else None)
@@ -279,14 +279,14 @@ class Controls:
             return gr.skip()
 
     def plan(self, *values: Any) -> str:
-        """Say what Generate would make and how long it would take, or why it cannot; as HTML."""
+        """Describe what Generate would make and how long it would take, or why it cannot; as HTML."""
         try:
             return estimate.plan(self.asked(values), self.config)
         except ComparerError as error:
             return f'<p class="plan wrong" role="status">{escape(self.config.redact(error))}</p>'
 
     def expected(self, *values: Any) -> Any:
-        """Draw how much work every arm's denoiser is expected to do."""
+        """Render the expected compute of every arm's denoiser."""
         try:
             return estimate.work(self.read(values), self.config)
         except ComparerError:  # the plan says why

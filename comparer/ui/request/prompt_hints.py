@@ -1,4 +1,4 @@
-"""What is said of a prompt before anything runs, as HTML."""
+"""Remarks on a prompt before anything runs, as HTML."""
 
 from html import escape
 
@@ -7,7 +7,7 @@ from comparer.results.notes import LITERAL, WEIGHTED
 
 
 def remarks(prompt: str, negative: str, checkpoint: str) -> str:
-    """Say what will not be understood in a prompt: words the demo never saw, weights; as HTML."""
+    """Describe what is not understood in a prompt: words the demo never saw, weights; as HTML."""
     said = []
     if checkpoint == "demo" and (words := unknown_words(prompt or "")):
         listed = ", ".join(f"<b>{escape(word)}</b>" for word in words[:12])
@@ -18,7 +18,7 @@ def remarks(prompt: str, negative: str, checkpoint: str) -> str:
 
 
 def note(inside: str) -> str:
-    """Draw a remark from HTML."""
+    """Render a remark from HTML."""
     return f'<p class="note" role="status">{inside}</p>'
 
 

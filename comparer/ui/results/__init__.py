@@ -1,1 +1,1 @@
-"""The right column: what a run gave."""
+"""The right column: results of a run."""

@@ -1,4 +1,4 @@
-"""What a blind test looks like, as HTML: the way in, a pair, the result. Everything from a visitor is escaped."""
+"""Blind test as HTML: start screen, pair, result. All visitor input is escaped."""
 
 from collections import Counter, defaultdict
 from html import escape
@@ -28,15 +28,15 @@ KEYS = (
 def entrance(
     comparison: Comparison, arm: int, seed: int, open_: Session | None, others: int, error: str = ""
 ) -> str:  # fmt: skip
-    """Write the way in.
+    """Render the start screen.
 
     Args:
-        comparison: what is judged.
+        comparison: the comparison to judge.
         arm: 1 or more.
-        seed: to begin with.
-        open_: the session that this person can go on with.
-        others: votes on this arm so far; what they say would no longer be blind.
-        error: what went wrong, "" for nothing.
+        seed: initial value of the seed.
+        open_: the session that this person can resume.
+        others: number of votes on this arm so far; after seeing their result, judging would no longer be blind.
+        error: error message, "" for none.
     """
     arms, pairs = comparison.request.arms, len(comparison.pairs(arm))
     go_on = begin = show = ""
@@ -64,10 +64,10 @@ def entrance(
 
 
 def pair(comparison: Comparison, folder: Path, session: Session) -> str:
-    """Write the session's next pair: nothing in it but the pixels depends on which side is whose.
+    """Render the session's next pair; apart from the pixels, nothing depends on which side is which arm.
 
     Raises:
-        ComparerError: a picture is gone.
+        ComparerError: an image is missing.
     """
     number, total = len(session.votes), len(session.trials)
     trial, settings = session.trials[number], comparison.request.settings
@@ -92,7 +92,7 @@ def pair(comparison: Comparison, folder: Path, session: Session) -> str:
 
 
 def outcome(comparison: Comparison, folder: Path, found: Preference, votes: list[Vote]) -> str:
-    """Write what the votes say, with every judged pair and what was chosen."""
+    """Render the result of the votes, with every judged pair and what was chosen."""
     said = found.sentence.removeprefix(found.kind).lstrip(":, ")
     side = "arm" if found.wins > found.losses else "baseline"
     kind = "cannot-tell" if found.kind == CANNOT_TELL else f"{side}-preferred"

@@ -1,4 +1,4 @@
-"""The tab "Judge blind": a person votes on pairs without knowing whose picture is whose."""
+"""The tab "Judge blind": a person votes on pairs without knowing which image is which arm's."""
 
 import secrets
 from pathlib import Path
@@ -21,10 +21,10 @@ NOTHING = '<div class="blind"><p>There is nothing to judge: it takes a baseline 
 
 
 class Blind:
-    """The component, and what it shows. Which side is whose stays in the run folder."""
+    """The component and its content. Which side is which arm's stays in the run folder."""
 
     def build(self) -> None:
-        """Lay the component out."""
+        """Create the component."""
         script = (HERE / "blind.js").read_text(encoding="utf-8")
         self.arm = gr.Dropdown([], label="Arm to judge beside the baseline", visible=False, elem_id="blind-arm")
         self.panel = gr.HTML(NOTHING, elem_id="blind", js_on_load=f"{viewer.script()}\n{script}", **PLAIN)
@@ -33,12 +33,12 @@ class Blind:
         self.judge = gr.BrowserState("", storage_key="comparer-judge", secret="comparer")
 
     def arms(self, seen: Comparison) -> Any:
-        """Return the update of the arms that can be judged; the first is chosen."""
+        """Return the update of the arms that can be judged; the first one is selected."""
         choices = [(arm.name, number) for number, arm in enumerate(seen.request.arms) if number]
         return gr.update(choices=choices, value=1 if choices else None, visible=len(choices) > 1)
 
     def wire(self, tab: gr.Tab, comparison: gr.State, folder: gr.State) -> None:
-        """Let people judge the chosen arm."""
+        """Connect the handlers that judge the selected arm."""
 
         def opened(arm: int | None, seen: Comparison | None, where: str, judge: str) -> Any:
             return {self.panel: self._entrance(seen, where, arm or 1, judge), self.session: None}

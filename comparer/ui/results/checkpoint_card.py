@@ -1,4 +1,4 @@
-"""The weights card of a checkpoint as HTML. Everything in it comes from files, and is escaped."""
+"""The weights card of a checkpoint as HTML. All its texts come from files, and are escaped."""
 
 from html import escape
 
@@ -19,7 +19,7 @@ CURVES = 8  # that are drawn; the command line lists all
 
 
 def draw(card: CheckpointCard, name: str, unfolded: bool = True) -> str:
-    """Draw the card; ``name`` is the checkpoint's as it was chosen."""
+    """Render the card; ``name`` is the checkpoint's name as it was selected."""
     parts = (_facts(card), weights(card), _moved(card), _more(card), files(card), _notes(card))
     title = f"<b>{escape(name)}</b> <small>{escape(words.kind(card.layout))}</small>"
     seen = " open" if unfolded else ""
@@ -36,7 +36,7 @@ def _facts(card: CheckpointCard) -> str:
 
 
 def weights(card: CheckpointCard) -> str:
-    """List every set of weights: what it is, what of it is used, its fingerprint, health and file."""
+    """List every set of weights: its kind, which part is used, its fingerprint, health and file."""
     head = ["Weights", "EMA or raw", "Fingerprint", "Parameters", "Health"]
     return table("Components", head, [_set(card, each) for each in card.seen])
 
@@ -60,7 +60,7 @@ def _set(card: CheckpointCard, each: WeightSetReport) -> list[str]:
 
 
 def files(card: CheckpointCard) -> str:
-    """List every file with its size and SHA-256, what it fills, or why it is not read; folded away."""
+    """List every file with its size and SHA-256, its component, or why it is not read; folded."""
     rows = [
         [
             f'<span class="path">{escape(read.file.name)}</span>',

@@ -1,11 +1,11 @@
-"""What is folded away below the figures: every single time, how alike the pictures are, how the latents part."""
+"""Folded details below the figures: all times, image similarity, divergence of latents."""
 
 from comparer.reporting.html.details import held, latents, likeness, times, uncertainty
 from comparer.results.comparison import Comparison
 
 
 def details(comparison: Comparison) -> str:
-    """Draw all of it as folds, once a run has ended; each only where there is something in it."""
+    """Render all details as folds, once a run has ended; empty ones are left out."""
     if comparison.state == "running":
         return ""
     folds = (

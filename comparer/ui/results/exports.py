@@ -1,4 +1,4 @@
-"""Take it with you: grid, report, tables, script and record of the run that is shown, made when somebody asks."""
+"""Exports of the displayed run: grid, report, tables, script and record, generated on request."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -59,14 +59,14 @@ watch('value', () => requestAnimationFrame(() => {
 
 
 class Take:
-    """The components, and what they make."""
+    """The export components, and the files they generate."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config = config
 
     def build(self) -> None:
-        """Lay the components out, hidden until a run has ended."""
+        """Create the components, hidden until a run has ended."""
         with gr.Column(visible=False, elem_id="take") as self.column:
             self.bar = gr.HTML(BAR, elem_id="kinds", js_on_load=PRESSED, **PLAIN)
             self.taken = gr.HTML(elem_id="taken", js_on_load=SAVED, **PLAIN)
@@ -92,7 +92,7 @@ class Take:
                 )  # fmt: skip
 
     def wire(self, comparison: gr.State, folder: gr.State) -> None:
-        """Make what is asked for, and let the browser save it."""
+        """Generate the requested files and let the browser download them."""
         options = [self.arms, self.prompts, self.seeds, self.cell, self.look, self.pictures]
         self.bar.click(
             self.take, [self.allowed, comparison, folder, *options], self.taken, concurrency_limit=1,
@@ -100,11 +100,11 @@ class Take:
         )  # fmt: skip
 
     def outputs(self) -> list[Any]:
-        """List what ``shown`` changes."""
+        """List the components that ``shown`` updates."""
         return [self.column, self.taken, self.arms, self.allowed]
 
     def shown(self, seen: Comparison, offered: bool) -> dict:
-        """Offer a run that has ended; the grid begins with all arms."""
+        """Offer the exports of a run that has ended; the grid starts with all arms."""
         arms = [(arm.name, number) for number, arm in enumerate(seen.request.arms)]
         everything = gr.update(choices=arms, value=[number for _, number in arms], visible=len(arms) > 1)
         return {
@@ -114,7 +114,7 @@ class Take:
     def take(
         self, event: gr.EventData, allowed: bool, seen: Comparison | None, folder: str, *options: Any
     ) -> Iterator[str]:
-        """Handle a press on a button: make the files in their turn, and say where they are."""
+        """Handle a click on a button: wait in the queue, generate the files, and show links to them."""
         data = event._data or {}
         if not allowed or seen is None or data.get("take") not in KINDS:
             return
@@ -133,7 +133,7 @@ class Take:
         self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str,
         cell: int | None, look: Sequence[str], pictures: str,
     ) -> Sequence[Path]:  # fmt: skip
-        """Make the files that ``data`` asks for and return their paths."""
+        """Generate the files that ``data`` requests and return their paths."""
         kind = data["take"]
         if kind == "grid":
             rows = selection.rows(seen.request, prompts, seeds)

@@ -1,4 +1,4 @@
-"""The right column's pictures: all of them by prompt and arm, and the compare viewer for a closer look."""
+"""Images of the right column: all of them by prompt and arm, and the compare viewer for a closer look."""
 
 from html import escape
 from pathlib import Path
@@ -31,14 +31,14 @@ PRESSED = """element.addEventListener('click', event => {
 
 
 class Pictures:
-    """The components, and what they show of a comparison."""
+    """The components that show a comparison's images."""
 
     def __init__(self) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the blind test; components are created in ``build``."""
         self.blind = Blind()
 
     def build(self) -> None:
-        """Lay the components out, hidden until there is a picture."""
+        """Create the components, hidden until there is an image."""
         with (
             gr.Column(visible=False, elem_id="pictures") as self.column,
             gr.Tabs(elem_id="views") as self.tabs,
@@ -51,17 +51,17 @@ class Pictures:
                 self.blind.build()
 
     def build_table(self) -> None:
-        """Lay the table of every picture out, and what the page's address says, which nobody sees."""
+        """Create the table of all images, and an invisible component with the page's address."""
         self.address = gr.HTML(elem_id="address", **PLAIN)
         self.address.change(None, self.address, None, js=ADDRESS.read_text(encoding="utf-8"), **PRIVATE)
         self.table = gr.HTML(elem_id="every", **PLAIN)
 
     def outputs(self) -> list[Any]:
-        """List every component that ``show`` changes."""
+        """List the components that ``show`` updates."""
         return [self.column, self.tabs, self.compare, self.all, self.table, self.address, self.blind.arm]
 
     def wire(self, comparison: gr.State, folder: gr.State) -> None:
-        """Let people judge what is shown."""
+        """Connect the blind test to the displayed comparison."""
         self.blind.wire(self.blind_tab, comparison, folder)
 
     def show(
@@ -72,15 +72,15 @@ class Pictures:
         arm: int | None = None,
         first: bool = False,
     ) -> dict:
-        """Show a comparison's pictures.
+        """Show a comparison's images.
 
         Args:
-            comparison: with a picture at least.
-            folder: where its pictures are.
-            item: the (prompt number, seed) that is looked at to begin with; while the run goes on the newest that has
-                both pictures, and then the first of the viewer's order. Whoever chose another keeps it.
-            arm: the arm beside the baseline; likewise.
-            first: open the view that suits it: all pictures for many arms, a closer look for one.
+            comparison: with at least one image.
+            folder: folder of its images.
+            item: the (prompt number, seed) to show first; during a run the newest one with both images, afterwards the
+                first of the viewer's order. A visitor's own choice is kept.
+            arm: the arm compared with the baseline; likewise.
+            first: open the view that suits it: all images for many arms, a closer look for one.
         """
         views = gr.Tabs(selected=ALL if len(comparison.request.arms) > 2 and item is None else CLOSE)
         asked = item is not None
@@ -108,7 +108,7 @@ def _newest(comparison: Comparison) -> Shot:
 
 
 def all_pictures(comparison: Comparison, folder: Path) -> str:
-    """Draw every picture: a column an arm, a row a seed below its prompt; a press on one opens its pair."""
+    """Render all images: one column per arm, one row per seed below its prompt; a click on an image opens its pair."""
     arms, settings = comparison.request.arms, comparison.request.settings
     made = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
     rows: dict[int, list[str]] = {}

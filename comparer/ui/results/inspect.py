@@ -1,4 +1,4 @@
-"""The Inspect button: what is in the files of the chosen checkpoint, shown before anything runs."""
+"""The Inspect button: show the contents of the chosen checkpoint's files before anything runs."""
 
 from collections.abc import Iterator
 from html import escape
@@ -22,25 +22,25 @@ BUSY = "A comparison is running, and reading beside it would spoil its times: pr
 
 
 class Inspect:
-    """The card of the chosen checkpoint and the handler that makes it."""
+    """The card of the chosen checkpoint and the handler that renders it."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config = config
 
     def build(self) -> None:
-        """Draw the place where the card goes."""
+        """Create the placeholder of the card."""
         self.shown = gr.HTML(elem_id="card", **PLAIN)
 
     def wire(self, button: gr.Button, checkpoint: gr.Dropdown) -> None:
-        """Show the card when asked."""
+        """Show the card when the button is clicked."""
         button.click(
             self.inspect, checkpoint, self.shown, concurrency_limit=None, show_progress="hidden",
             trigger_mode="once", api_visibility="private",
         )  # fmt: skip
 
     def inspect(self, name: Any) -> Iterator[str]:
-        """Read the files, and draw what is in them."""
+        """Read the files and render their contents."""
         yield f'<div class="status" role="status"><p>Reading {escape(str(name))}</p></div>'
         try:
             yield drawing.draw(self.card(str(name)), str(name))
@@ -50,11 +50,11 @@ class Inspect:
             yield status.failed(self.config.redact(error))
 
     def card(self, name: str) -> cards.CheckpointCard:
-        """Make the card of what is called so.
+        """Return the card of the checkpoint with this name.
 
         Raises:
-            ComparerError: there is none, or it cannot be read.
-            Stopped: somebody is measured.
+            ComparerError: there is no such checkpoint, or it cannot be read.
+            Stopped: a measurement is in progress.
         """
         path, within = self._path(name)
         with queue.background_slot() as free:

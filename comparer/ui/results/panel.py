@@ -1,4 +1,4 @@
-"""The right column: what was seen of a run, from its status to its downloads."""
+"""The right column: results of a run, from its status to its downloads."""
 
 from typing import Any
 
@@ -22,14 +22,14 @@ from comparer.ui.results.resume import GoOn
 
 
 class Outcome:
-    """The components, and what they show of a run."""
+    """The components that show a run."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.pictures, self.inspect, self.goon, self.take = Pictures(), Inspect(config), GoOn(config), Take(config)
 
     def build(self) -> None:
-        """Lay the column out."""
+        """Create the layout of the column."""
         self.inspect.build()
         with gr.Row(equal_height=False, elem_id="state"):
             self.status = gr.HTML(status.EMPTY, elem_id="status", **PLAIN)
@@ -53,13 +53,13 @@ class Outcome:
         self.take.build()
 
     def keep(self) -> None:
-        """Add what is kept of the run: the comparison and its folder in this tab, its name in the browser."""
+        """Add the stored state: the comparison and its folder in this tab, its name in the browser."""
         self.comparison, self.folder = gr.State(None), gr.State(None)
         # Kept by the browser: a tab that lost its connection finds its run again.
         self.last = gr.BrowserState("", storage_key="comparer-last-run", secret="comparer")
 
     def outputs(self) -> list[Any]:
-        """List every component that ``seen`` and ``cleared`` change."""
+        """List the components that ``seen`` and ``cleared`` update."""
         shown = [self.status, self.previous, self.again, self.headline, self.judge, self.worthwhile, self.more]
         shown += [self.figures, self.notes, self.comparison, self.folder, self.last]
         return [*shown, *self.goon.outputs(), *self.take.outputs(), *self.pictures.outputs()]
@@ -71,12 +71,12 @@ class Outcome:
         """Show a run.
 
         Args:
-            event: of the run.
-            show: whether the pictures are changed, too.
-            first: whether it is another run than the one that was shown.
+            event: event of the run.
+            show: whether to update the images, too.
+            first: whether this is another run than the one shown before.
             pair: prompt number and seed to show; None for the newest, or the first of a run that has ended.
-            arm: which one beside the baseline, with a pair.
-            offered: whether it can be gone on with, once it has ended.
+            arm: the arm compared with the baseline, with a pair.
+            offered: whether the run can be resumed, once it has ended.
         """
         comparison, folder = event.comparison, event.folder
         ended = isinstance(event, Finished)
@@ -101,7 +101,7 @@ class Outcome:
         return update | self.pictures.show(comparison, folder, pair, arm if pair else None, first)
 
     def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
-        """Draw the headline, and offer more seeds where they would probably settle what cannot be told."""
+        """Render the headline, and offer more seeds if they would probably settle an undecided verdict."""
         if seen is None:
             return gr.skip()
         limits = thresholds(speed_up, clip_loss)
@@ -112,7 +112,7 @@ class Outcome:
         }
 
     def cleared(self, said: str) -> dict:
-        """Show nothing of a run any more, and say why."""
+        """Clear the displayed run, and show why."""
         hidden = [self.again, self.judge, self.more, self.take.column, self.goon.fold, self.pictures.column]
         empty = [self.previous, self.headline, self.figures, self.notes, self.pictures.table, self.pictures.address]
         return {
@@ -126,5 +126,5 @@ class Outcome:
 
 
 def thresholds(speed_up: float, clip_loss: float) -> Thresholds:
-    """Return what is worthwhile from the sliders' values: a speed-up, and a CLIP loss in per cent."""
+    """Return the verdict thresholds from the sliders' values: a speed-up, and a CLIP loss in percent."""
     return Thresholds(speed_up, clip_loss / 100)

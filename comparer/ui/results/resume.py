@@ -1,4 +1,4 @@
-"""Go on with the run that is shown: to its end, with more seeds, or with one more arm."""
+"""Resume the displayed run: to its end, with more seeds, or with one more arm."""
 
 from dataclasses import replace
 from typing import Any
@@ -16,14 +16,14 @@ FINISH, SEEDS, ARM = "finish", "seeds", "arm"
 
 
 class GoOn:
-    """The components, and the request that each of the buttons asks for."""
+    """The components, and the request of each button."""
 
     def __init__(self, config: Config) -> None:
-        """Build nothing yet; ``build`` does."""
+        """Store the configuration; components are created in ``build``."""
         self.config = config
 
     def build(self) -> None:
-        """Lay the row out, hidden until a run has ended."""
+        """Create the row, hidden until a run has ended."""
         with gr.Accordion("Go on with this run", open=False, visible=False, elem_id="goon") as self.fold:
             gr.HTML('<p class="note">Only what is missing is made; the pictures and times that are there stay.</p>')
             small: dict[str, Any] = {"size": "sm", "min_width": 130, "scale": 0}
@@ -37,16 +37,16 @@ class GoOn:
                 self.add_arm = gr.Button("Add the arm", elem_id="add-arm", **small)
 
     def shown(self, seen: Comparison, offered: bool) -> dict:
-        """Offer to go on with a run: to its end where it has not got there."""
+        """Offer to resume a run, and to finish one that is not complete."""
         unfinished = seen.state != "finished"
         return {self.fold: gr.update(visible=offered, open=unfinished), self.finish: gr.update(visible=unfinished)}
 
     def outputs(self) -> list[Any]:
-        """List what ``shown`` changes."""
+        """List the components that ``shown`` updates."""
         return [self.fold, self.finish]
 
     def buttons(self) -> list[tuple[gr.Button, str, Any]]:
-        """List every button, what it asks for, and the component that says how much of it."""
+        """List every button, its action, and the component that holds the amount."""
         return [
             (self.finish, FINISH, self.seeds),
             (self.add_seeds, SEEDS, self.seeds),
@@ -54,15 +54,15 @@ class GoOn:
         ]
 
     def asked(self, what: str, seen: Comparison, value: Any) -> Request:
-        """Return the request to go on with.
+        """Return the request with which to resume.
 
         Args:
             what: ``FINISH``, ``SEEDS`` or ``ARM``.
             seen: the run.
-            value: how many seeds, or which arm.
+            value: number of seeds, or the arm.
 
         Raises:
-            ComparerError: the value is none, or the run may not have that.
+            ComparerError: the value is invalid, or the run does not allow it.
         """
         request = seen.request
         if what == ARM:

@@ -1,4 +1,4 @@
-"""What a check found, as HTML: the judgement, the pictures, every measure with its limit. Everything is escaped."""
+"""Result of a check as HTML: the judgement, the images, every measure with its limit. All texts are escaped."""
 
 from html import escape
 from pathlib import Path
@@ -16,7 +16,7 @@ SAID = {
 
 
 def draw(report: SanityReport) -> str:
-    """Draw a report."""
+    """Render a report."""
     judged = report.judgement
     why = "".join(f"<li>{escape(reason)}</li>" for reason in judged.reasons)
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in (*scores(report), *judged.notes))

@@ -1,4 +1,4 @@
-"""The right column's texts: progress, verdicts and captions as HTML. Everything from a visitor is escaped."""
+"""Texts of the right column: progress, verdicts and captions as HTML. All visitor input is escaped."""
 
 from collections import Counter
 from html import escape
@@ -20,7 +20,7 @@ EMPTY = (
 
 
 def announce(request: Request, kept: Comparison | None = None) -> str:
-    """Say what will be made; ``kept`` is what stays of a run that goes on."""
+    """Describe what will be made; ``kept`` is the part of a resumed run that is reused."""
     kinds = Counter(call.kind for call in plan(request, left(kept) if kept else None))
     calls, warm = kinds[TIMED], kinds[WARM_UP]
     more = kinds.total() - calls - warm
@@ -31,7 +31,7 @@ def announce(request: Request, kept: Comparison | None = None) -> str:
 
 
 def expected(request: Request, macs: tuple[int, ...]) -> str:
-    """Draw every arm's share of the baseline's multiply-accumulates as a bar, with the ratio."""
+    """Render every arm's share of the baseline's multiply-accumulates as a bar, with the ratio."""
     rows = "".join(
         f"<li><span>{name(arm.name)}</span><b>{_work(done, macs[0], number == 0)}</b>"
         f'<i style="width:{100 * done / macs[0]:.1f}%"></i></li>'
@@ -49,12 +49,12 @@ def _work(done: int, whole: int, baseline: bool) -> str:
 
 
 def told(message: str) -> str:
-    """Show how something ended."""
+    """Render a status message."""
     return f'<div class="status" role="status"><p>{escape(message)}</p></div>'
 
 
 def status(event: Progress | Waiting, planned: str) -> str:
-    """Draw the progress bar, or the place in the queue."""
+    """Render the progress bar, or the position in the queue."""
     if isinstance(event, Waiting):
         others = "another comparison" if event.ahead == 1 else f"{event.ahead} other comparisons"
         text = f"Waiting for {others}: two at once would spoil each other's timings. Now: {escape(event.now)}."
@@ -70,7 +70,7 @@ def status(event: Progress | Waiting, planned: str) -> str:
 
 
 def going(event: Progress | Waiting) -> str:
-    """Say beside the button how far it is: the status again, short; hidden from those who are read the status."""
+    """Render a short status beside the button; hidden from screen readers, which read the status itself."""
     if isinstance(event, Waiting):
         return f'<p class="going" aria-hidden="true">{event.ahead} ahead; now: {escape(event.now)}</p>'
     share = 100 * event.done / max(event.total, 1)
@@ -86,7 +86,7 @@ PREVIOUS = '<p class="previous">Previous run</p>'
 
 
 def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> str:
-    """Say how the run ended; ``again`` is what one is called that is shown anew, ``elsewhere`` if it still goes on."""
+    """Describe how the run ended; ``again`` is the label of a reopened run, ``elsewhere`` if it is still in progress."""
     made, asked = len(comparison.shots), len(comparison.request.items()) * len(comparison.request.arms)
     before = f"{again}, {escape(str(comparison.created)[:16].replace('T', ' '))} UTC. " if again else ""
     if elsewhere:
@@ -106,7 +106,7 @@ def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> s
 
 
 def failed(message: str) -> str:
-    """Show a refusal or an error."""
+    """Render a refusal or an error."""
     return f'<div class="status error" role="alert"><p>{escape(message)}</p></div>'
 
 
