@@ -17,7 +17,7 @@ from comparer.request.request import Request
 from comparer.text import quote
 
 SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "guidance_rescale")
-"""Arguments of ``door.ask`` that may be lists."""
+"""Arguments of ``build_request`` that may be lists."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def _arguments(request: Request) -> dict[str, Any]:
-    """Return the arguments that ``door.ask`` builds this request from."""
+    """Return the arguments that ``build_request`` builds this request from."""
     s, others = request.settings, [arm.weights for arm in request.arms if arm.weights]
     applied = [arm.accelerators for arm in request.arms[1:] if arm.matches_time_of is None]
     return {
