@@ -152,7 +152,7 @@ def likeness(comparison: Comparison, arm: int) -> str:
         return ""
     if found.identical == found.pairs:
         return f"{_count(found.pairs, 'pair')} of identical pictures"
-    # Without a second seed there is nothing that it could be a part of.
+    # Without a second seed there is no reference value.
     return f"SSIM {found.ssim:.3f}" + ("" if place.ssim is None else f": {place.text}")
 
 

@@ -58,7 +58,7 @@ class Page:
                 with gr.Tab("History", id=PAST) as self.tab:
                     self.history.build()
             self.out.keep()
-            # On a public page: a secret by which a browser's runs are known as its own.
+            # On a public page: a secret that identifies a browser's own runs.
             self.owner = gr.BrowserState("", storage_key="comparer-owner", secret="comparer")
             self._wire(demo)
             self._wire_history(demo)

@@ -29,7 +29,7 @@ from comparer.stats.intervals import Estimate
 ACCENT = "var(--color-accent, #0d9488)"
 RADII = 4.5, 3.5, 2.5, 1.5
 HIGH = 40  # units that dots may be stacked on each side, before smaller ones are tried
-# Told apart by all kinds of eyes, and seen on both grounds; by dashes and shapes as well.
+# Colour-blind safe and visible on both backgrounds; dashes and shapes differ as well.
 COLOURS = "#0072b2", "#d55e00", "#009e73", "#b5578f", "#8a7a00"
 DASHES = "none", "8 4", "2 3", "10 3 2 3"
 SHAPES = (

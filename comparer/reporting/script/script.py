@@ -59,7 +59,7 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
     loads = [loading(comparison, 0), *([loading(comparison, arm, "arm-")] if other else [])]
     values = _values(comparison, shots, ways, loads) | {"run": repr(folder.name)}
     text = TEMPLATE.read_text(encoding="utf-8")
-    # In one pass: what is put in may hold marks of its own.
+    # Substitute in one pass: inserted text may itself contain marks.
     return re.sub(r"@(\w+)@", lambda mark: values[mark[1]], text)
 
 

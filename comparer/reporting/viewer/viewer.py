@@ -115,7 +115,7 @@ def html(shown: dict[str, Any], title: str = "Comparer") -> str:
         "{{script}}": code,
     }
     head, *rest = (HERE / "viewer.html").read_text(encoding="utf-8").split("{{")
-    # Each place is filled once: what is filled in may itself hold what looks like a place.
+    # Fill each placeholder once: inserted text may itself look like a placeholder.
     return head + "".join(parts["{{" + key + "}}"] + tail for key, tail in (part.split("}}", 1) for part in rest))
 
 

@@ -53,7 +53,7 @@ class Arms:
 
     def build(self) -> None:
         """Create the components."""
-        # What was ticked of what cannot be had now, and which parameters were set by hand.
+        # Ticked switches that are unavailable now, and parameters set by hand.
         self.away, self.touched = gr.State({}), gr.State([])
         with gr.Row(equal_height=True, elem_id="accelerators"):
             gr.HTML("<h2>Accelerators</h2>", padding=False)
@@ -109,7 +109,7 @@ class Arms:
         named = {name for stack in stacks for name in stack} | set(alone)
         mode = EACH if not stacks else STACK if not alone else BOTH if set(stacks[0]) == named else PAIR
         updates: dict[Any, Any] = {self.mode: gr.update(value=mode, visible=len(named) > 1)}
-        # Stacks first: what an arm says of an accelerator that is alone counts.
+        # Stacks first: the values of an arm with the accelerator alone take precedence.
         for arm in sorted(request.arms, key=lambda arm: -len(arm.accelerators)):
             for a in arm.accelerators:
                 for item in fields(a):

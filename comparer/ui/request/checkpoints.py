@@ -69,7 +69,7 @@ class Which:
         """
         half, base, vae, loras, scale, dtype = values
         weight = 1.0 if scale is None else float(scale)
-        # A file may have its weight with it, as the line is written elsewhere.
+        # A file name may include its weight, as in a line of weights.
         added = tuple((_file(name), _weight(name, weight)) for name in loras or [])
         return Weights(checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete).text()
 
@@ -107,7 +107,7 @@ class VariantRow:
         """Create the row."""
         with gr.Group(visible=self.number == 1, elem_classes="arm") as self.group:
             with gr.Row(equal_height=True):
-                # A name of its own: "Checkpoint" is the baseline's.
+                # A distinct label: "Checkpoint" is the baseline's.
                 self.checkpoint = gr.Dropdown(
                     whatever(self.config), value=None, label=f"Arm {self.number + 1}", scale=5, min_width=190
                 )

@@ -210,7 +210,7 @@ class Controls:
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""
         try:
-            # The catalogue's are whole; a base may still be chosen from what was before.
+            # Catalogue models are complete; a base may still be selected from before.
             found = resolve(Weights(name or "", base="" if name in CATALOG else base or ""), self.config)
             return found.model, found.denoiser
         except ComparerError:  # the plan says why
@@ -242,7 +242,7 @@ class Controls:
         shown = {self.knows: gr.update(visible=settings.checkpoint == "demo")}
         shown |= {self.fetch: self.fetchable(settings.checkpoint)}
         shown |= self.which.filled(settings.weights) | self.variants.filled(request)
-        # Without accelerators on its arms a comparison of checkpoints says nothing of those.
+        # A comparison of checkpoints without accelerators does not specify any.
         arms = self.arms.filled(request, away) if any(arm.accelerators for arm in request.arms) else {}
         return {self.parts[name]: value for name, value in named.items()} | shown | arms
 

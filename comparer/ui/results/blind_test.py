@@ -29,7 +29,7 @@ class Blind:
         self.arm = gr.Dropdown([], label="Arm to judge beside the baseline", visible=False, elem_id="blind-arm")
         self.panel = gr.HTML(NOTHING, elem_id="blind", js_on_load=f"{viewer.script()}\n{script}", **PLAIN)
         self.session = gr.State(None)  # its id, while somebody judges
-        # Kept by the browser: who comes back goes on, and is not counted twice.
+        # Stored by the browser: a returning judge resumes and is not counted twice.
         self.judge = gr.BrowserState("", storage_key="comparer-judge", secret="comparer")
 
     def arms(self, seen: Comparison) -> Any:

@@ -120,7 +120,7 @@ class Take:
             return
         yield status.told("Waiting for a comparison that is measured" if queue.busy() else "Writing")
         try:
-            # Beside a comparison that is measured it would spoil the times.
+            # Wait: an export would distort the times of a measured comparison.
             with queue.turn(lambda *_: None, lambda: False, self.config.limits.queue, lambda: "an export"):
                 made = self.made(data, seen, Path(folder), *options)
             yield _links(made)

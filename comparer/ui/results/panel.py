@@ -55,7 +55,7 @@ class Outcome:
     def keep(self) -> None:
         """Add the stored state: the comparison and its folder in this tab, its name in the browser."""
         self.comparison, self.folder = gr.State(None), gr.State(None)
-        # Kept by the browser: a tab that lost its connection finds its run again.
+        # Stored by the browser: a tab that lost its connection finds its run again.
         self.last = gr.BrowserState("", storage_key="comparer-last-run", secret="comparer")
 
     def outputs(self) -> list[Any]:
@@ -83,7 +83,7 @@ class Outcome:
         update: dict = {
             **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
             self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
-            # Whoever compares checkpoints asks which is better, not what a speed-up is worth.
+            # A comparison of checkpoints asks which is better, not what a speed-up is worth.
             self.worthwhile: gr.update(visible=not comparison.request.variants()),
             self.figures: tables.arms_table(comparison) + details(comparison),
             self.notes: tables.notes_list(comparison),
