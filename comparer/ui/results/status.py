@@ -86,7 +86,7 @@ PREVIOUS = '<p class="previous">Previous run</p>'
 
 
 def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> str:
-    """Describe how the run ended; ``again`` is the label of a reopened run, ``elsewhere`` if it is in progress."""
+    """Describe how the run ended; ``again`` is the label of a reopened run, ``elsewhere``: it is in progress."""
     made, asked = len(comparison.shots), len(comparison.request.items()) * len(comparison.request.arms)
     before = f"{again}, {escape(str(comparison.created)[:16].replace('T', ' '))} UTC. " if again else ""
     if elsewhere:
