@@ -18,7 +18,7 @@ check: $(VENV)/.installed-dev
 	$(call timed,check,$(LINT) && $(PYTEST) --light $(ARGS))
 
 test: $(VENV)/.installed-dev
-	$(call timed,test,$(LINT) && $(PYTEST) -m "not full and not alone" $(ARGS) && $(BIN)/python -m pytest -m "alone and not full" $(ARGS))
+	$(call timed,test,$(LINT) && $(PYTEST) $(ARGS))
 
 test-all: test
 	$(call timed,test-all,$(PYTEST) -m full $(ARGS))

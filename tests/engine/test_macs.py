@@ -130,6 +130,7 @@ def test_a_configuration_read_from_a_file_is_as_good():
     assert macs(kind, read, asked, (), "pixart-alpha") == macs(kind, config, asked, (), "pixart-alpha")
 
 
+@pytest.mark.full
 def test_it_is_quick_enough_for_the_page():
     """A real SD 1.5 with 25 steps: CPU seconds, so that a busy machine does not matter."""
     start = time.process_time()
