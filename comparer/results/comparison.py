@@ -36,7 +36,7 @@ class Comparison:
             not counted.
         batches: the (prompt number, seed)s of every call, by batch number; the request's unless the run was resumed.
         process: index of the current process, from 0.
-        looks: how often its figures were looked at: 1, plus one per continuation after they were seen.
+        interim_looks: how often its figures were looked at: 1, plus one per continuation after they were seen.
         conditions: by arm, the conditions of its calls.
         seed_distance: mean similarity between the baseline's images of one prompt and different seeds.
         not_available: similarity metrics that are unavailable, each with how to enable it.
