@@ -83,12 +83,10 @@ def test_accelerators_compares_with_the_packages_bit_for_bit(printed):
 def test_the_architectures_are_as_large_as_the_published_ones(monkeypatch, name, denoiser, text):
     """Millions of parameters, as the models' authors and their files have them."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from speed_full_size import native
+    import speed_full_size
 
-    from comparer.pipelines import loader
-
-    monkeypatch.setattr(loader, "choose_device", lambda wanted: ("meta", ""))
-    loaded = native(name, "auto", "auto")
+    monkeypatch.setattr(speed_full_size, "choose_device", lambda wanted: ("meta", ""))
+    loaded = speed_full_size.native(name, "auto", "auto")
     family, parts = loaded.checkpoint.family, loaded.pipe.components
 
     def millions(*names):

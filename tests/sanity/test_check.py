@@ -31,7 +31,7 @@ from helpers.runs import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-import planted  # noqa: E402
+import sanity_planted_faults as planted  # noqa: E402
 
 UNET = "diffusion_pytorch_model.safetensors"
 QUICK = Settings(EXAMPLES[:2], steps=3, guidance=2.0, seeds=(0,))

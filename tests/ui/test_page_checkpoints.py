@@ -122,6 +122,7 @@ def test_ema_beside_raw_in_one_press(page, served):
     assert "the same as the baseline's" in cells(page, "vae").nth(1).inner_text()
 
 
+@pytest.mark.full
 def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings_again(page, served):
     checkpoints(page, "training/step_024000")
     assert page.get_by_label("Base").input_value().startswith("Demo")  # it takes the baseline's at once
