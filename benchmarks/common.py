@@ -1,6 +1,6 @@
 """What the benchmarks share: the machine in one line, arms that take turns, pipelines to measure, tables.
 
-Light to import: ``bare.py``, whose start is timed, imports this too.
+Light to import: ``speed_bare_script.py``, whose start is timed, imports this too.
 """
 
 import os

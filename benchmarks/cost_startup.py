@@ -1,6 +1,6 @@
 """How long people wait: ``python benchmarks/cost_startup.py``.
 
-Each round starts three fresh processes: one that imports the libraries, the bare script of ``bare.py``, and the
+Each round starts three fresh processes: one that imports the libraries, the bare script of ``speed_bare_script.py``, and the
 real server, of which a client asks for the same comparison twice (two arms, a warm-up and a call each). Every
 time is counted from the start of its process, but the second comparison's from its request. Prints seconds and
 ratios of times of one round: geometric mean and range of the middle half of the rounds. One run, one machine, no
@@ -47,7 +47,7 @@ def bare() -> dict:
     """Time the bare script, the start of its interpreter included."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        script = [sys.executable, ROOT / "benchmarks" / "bare.py", folder]
+        script = [sys.executable, ROOT / "benchmarks" / "speed_bare_script.py", folder]
         with subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             process.stdout.readline()
             first = time.perf_counter() - began

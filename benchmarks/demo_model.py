@@ -12,6 +12,7 @@ others is true of the picture.
 import argparse
 import json
 import statistics
+import sys
 import textwrap
 import time
 from collections.abc import Sequence
@@ -21,11 +22,14 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from comparer.demo import networks
-from comparer.demo.judge import SceneVerdict, judge
-from comparer.demo.scenes import EXAMPLES, Scene, held_out, one_attribute_away, random_scene
-from comparer.models.catalog import CATALOG, DEMO
-from comparer.stats.intervals import wilson
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from comparer.demo import networks  # noqa: E402
+from comparer.demo.judge import SceneVerdict, judge  # noqa: E402
+from comparer.demo.scenes import EXAMPLES, Scene, held_out, one_attribute_away, random_scene  # noqa: E402
+from comparer.models.catalog import CATALOG, DEMO  # noqa: E402
+from comparer.stats.intervals import wilson  # noqa: E402
 
 DRAWN = 1000  # scenes for the judge
 SCORED = 500  # scenes for the scorer

@@ -12,17 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from comparer.accelerators.registry import REGISTRY, Accelerator, parse_stack
-from comparer.accelerators.tgate import TGATE
-from comparer.engine.macs import macs, ratio
-from comparer.models.catalog import CATALOG
-from comparer.models.tiny import native_config
-from comparer.options import OPTIONS
-from comparer.request import compatibility
-from comparer.request.compatibility import MODELS
-from comparer.request.request import Settings
-
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from comparer.accelerators.registry import REGISTRY, Accelerator, parse_stack  # noqa: E402
+from comparer.accelerators.tgate import TGATE  # noqa: E402
+from comparer.engine.macs import macs, ratio  # noqa: E402
+from comparer.models.catalog import CATALOG  # noqa: E402
+from comparer.models.tiny import native_config  # noqa: E402
+from comparer.options import OPTIONS  # noqa: E402
+from comparer.request import compatibility  # noqa: E402
+from comparer.request.compatibility import MODELS  # noqa: E402
+from comparer.request.request import Settings  # noqa: E402
 
 
 def options() -> str:
