@@ -1,6 +1,6 @@
 """How long people wait: ``python benchmarks/cost_startup.py``.
 
-Each round starts three fresh processes: one that imports the libraries, the bare script of ``speed_bare_script.py``, and the
+Each round starts three fresh processes: one that imports the libraries, ``speed_bare_script.py``, and the
 real server, of which a client asks for the same comparison twice (two arms, a warm-up and a call each). Every
 time is counted from the start of its process, but the second comparison's from its request. Prints seconds and
 ratios of times of one round: geometric mean and range of the middle half of the rounds. One run, one machine, no
