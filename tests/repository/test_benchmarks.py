@@ -1,4 +1,4 @@
-"""The benchmarks run and print their tables; no time is asserted. ``cost_startup.py`` starts servers and takes minutes."""
+"""The benchmarks run and print their tables; no time is asserted. ``cost_startup.py`` takes minutes: not here."""
 
 import pytest
 
