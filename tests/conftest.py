@@ -4,6 +4,7 @@
 process of its own or opens Chromium is skipped there.
 """
 
+import gc
 import importlib.abc
 import os
 import shutil
@@ -19,6 +20,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test needs a connection
 os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("COMPARER_TEST_THREADS", "1"))  # of the children, too
 
 from comparer.config import Config
+from helpers import forked
 from helpers.pages import forget, serving, watched
 from helpers.runs import THREADS, ask, finish
 
@@ -31,6 +33,10 @@ class SkipHeavyImports(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
         if name in HEAVY:
             pytest.skip(f"--light: imports {name}", allow_module_level=True)
+
+
+def no_fork(*_arguments, **_named):
+    pytest.skip("--light: starts a Python process")
 
 
 class NoPython(subprocess.Popen):
@@ -55,7 +61,7 @@ def pytest_configure(config):
         return  # the workers run the tests
     if config.getoption("--light"):
         sys.meta_path.insert(0, SkipHeavyImports())
-        subprocess.Popen = NoPython
+        subprocess.Popen, forked.start = NoPython, no_fork
         return
     import torch
 
@@ -68,6 +74,10 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     """Begin with the longest files: the last one running alone costs the other worker's time."""
     items.sort(key=lambda item: "/ui/" not in item.path.as_posix())  # stable: files stay together
+
+
+def pytest_collection_finish():
+    gc.freeze()  # what is imported by now stays: no collection of the tests need look at it
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -1,5 +1,6 @@
 """Import the heavy libraries once, in one thread at a time, and handle broken installations."""
 
+import gc
 import threading
 
 _lock = threading.Lock()
@@ -13,13 +14,16 @@ def prepare(scorer: bool = True) -> None:
     cannot be imported by two threads at once, so the second one waits. Later calls return immediately.
     """
     with _lock:
-        if not _kept:
+        first = not _kept
+        if first:
             library = _mend_torchvision()
             from diffusers import StableDiffusionPipeline
 
             _kept.extend((StableDiffusionPipeline, library))
         if scorer:
             import open_clip  # noqa: F401
+        if first:
+            gc.freeze()  # a garbage collection, as after each load, need not look at what stays for ever
 
 
 def _mend_torchvision() -> object:

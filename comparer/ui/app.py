@@ -29,6 +29,7 @@ from comparer.ui.results.panel import Outcome, thresholds
 from comparer.ui.session import Session, Sessions
 
 STATIC = Path(__file__).parent / "static"
+REPLAN = (STATIC / "replan.js").read_text(encoding="utf-8")
 RUN, PAST = "run", "past"
 LONG: dict[str, Any] = {
     "concurrency_limit": None, "show_progress": "hidden", "trigger_mode": "once", "api_visibility": "private",
@@ -67,6 +68,7 @@ class Page:
     def _build_go(self) -> None:
         with gr.Column(elem_id="go"):
             self.plan = gr.HTML(elem_id="plan", **PLAIN)
+            self.replan = gr.Button(visible="hidden", elem_id="replan")  # pressed by replan.js
             self.going = gr.HTML(elem_id="going", **PLAIN)
             with gr.Row():
                 self.generate = gr.Button("Generate", variant="primary", scale=3, min_width=140, elem_id="generate")
@@ -97,22 +99,21 @@ class Page:
             [out.status, out.comparison], out.status, **PRIVATE,
         )  # fmt: skip
         demo.load(None, None, None, js=(STATIC / "keys.js").read_text(encoding="utf-8"), **PRIVATE)
-        changed = [component.change for component in inputs]
-        gr.on([*changed, demo.load], self.controls.plan, inputs, self.plan, trigger_mode="always_last", **PRIVATE)
-        gr.on([*changed, demo.load], self.controls.expected, inputs, self.controls.arms.expected,
-              trigger_mode="always_last", **PRIVATE)  # fmt: skip
-        running.then(self.controls.plan, inputs, self.plan, **PRIVATE)  # now its time is known
-        running.then(self.controls.expected, inputs, self.controls.arms.expected, **PRIVATE)
+        # One press for all that changed together: a handler for each change would ask the server dozens of times.
+        gr.on([*(component.change for component in inputs), demo.load], None, js=REPLAN, **PRIVATE)
+        running.then(None, js=REPLAN, **PRIVATE)  # now its time is known
+        arms, last = self.controls.arms, PRIVATE | {"trigger_mode": "always_last"}
+        planned = self.replan.click(self.planned, [arms.away, *inputs], [self.plan, *arms.watched()], **last)
+        planned.then(self.controls.expected, inputs, arms.expected, **last)
         checkpoint = self.controls.parts["checkpoint"]
         self.drop.wire()
         out.pictures.wire(out.comparison, out.folder)
         out.take.wire(out.comparison, out.folder)
         out.inspect.wire(self.controls.inspect, checkpoint)
         self.controls.check.click(self.check, inputs, [*self.told(), out.inspect.shown], **LONG)
-        fetching = self.controls.fetch.click(
+        self.controls.fetch.click(
             self.fetch_model, checkpoint, [*self.told(), *inputs, self.controls.fetch], **LONG
-        )
-        fetching.then(self.controls.plan, inputs, self.plan, **PRIVATE)
+        ).then(None, js=REPLAN, **PRIVATE)
         demo.unload(self.sessions.leave)
         api.Api(self.config).add(demo)
 
@@ -204,6 +205,10 @@ class Page:
                 yield self._tell(status_html.status(event, planned), status_html.going(event))
         if not number and session.stop.is_set():
             yield self._tell(status_html.told("Stopped before the first picture."))
+
+    def planned(self, away: dict, *values: Any) -> dict:
+        """Show what Generate would make, and grey out the accelerators that cannot serve it."""
+        return {self.plan: self.controls.plan(*values)} | self.controls.available(away, values)
 
     def told(self) -> list[Any]:
         """List the components that ``_tell`` updates."""

@@ -14,7 +14,7 @@ from comparer.sanity.check import check
 from comparer.sanity.report import SanityReport
 from comparer.ui.results import sanity_report, status
 
-REDRAW = 0.2  # seconds between two redrawings of the progress bar
+REDRAW = 0.5  # seconds between two redrawings of the progress bar
 KEPT = "Stop keeps what has come; Fetch goes on from there."
 ABOUT = "Four fixed prompts and two seeds at the native size, EMA and raw where both are there"
 

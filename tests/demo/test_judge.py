@@ -33,7 +33,7 @@ def unchanged(picture: Image.Image) -> Image.Image:
 @pytest.mark.parametrize(("spoil", "least"), [(unchanged, 0.98), (blurred, 0.95)])
 def test_accuracy(spoil: Callable[[Image.Image], Image.Image], least: float) -> None:
     rng = np.random.default_rng(11)
-    scenes = [random_scene(rng, "all") for _ in range(200)]
+    scenes = [random_scene(rng, "all") for _ in range(100)]
     seen = [judge(spoil(scene.draw())) for scene in scenes]
     for part in ("background", "colour", "kind"):
         right = [

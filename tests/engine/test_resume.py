@@ -151,7 +151,7 @@ def test_a_killed_process_loses_nothing_finished(config, checkpoints, shared):
         "DDIM",
     ]
     asked += ["--accelerator", ARM, "--seeds", "1-3", "--warmups", 0, "--quiet"]
-    run_killed(4, *asked, "--runs", config.runs, "--checkpoints", checkpoints)
+    run_killed(4, *asked, "--runs", config.runs, "--checkpoints", checkpoints, output=config.runs.parent / "said")
     (path,) = config.runs.glob("*/run.json")
     before = store.load(path.parent)
     assert before.state == "running" and len(before.calls) == 3

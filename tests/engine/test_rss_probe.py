@@ -55,9 +55,14 @@ def test_it_is_what_the_process_held_and_not_what_its_parent_holds(small):
 
 def test_larger_pictures_and_the_whole_first_batch_need_more(small):
     large = Settings((PROMPT,), steps=2, width=256, height=256, seeds=(1, 2, 3, 4, 5), batch_size=4)
+    assert small + 90 * MB < peak_resident(large, (), Config()) < 8000 * MB
+
+
+@pytest.mark.full
+def test_one_of_a_batch_needs_less_than_the_batch(small):
+    large = Settings((PROMPT,), steps=2, width=256, height=256, seeds=(1, 2, 3, 4, 5), batch_size=4)
     one, four = (peak_resident(large, (), Config(), items=items) for items in ([(0, 1)], None))
     assert small + 30 * MB < one < four - 60 * MB
-    assert four < 8000 * MB
 
 
 def test_the_arms_accelerators_are_applied(small):
@@ -68,7 +73,7 @@ def test_the_arms_accelerators_are_applied(small):
 
 def test_nothing_is_imported_or_handed_over_that_is_not_needed():
     probe = Probe(
-        "import gc, sys, torch\n"
+        "import gc, sys, torch; gc.unfreeze()\n"
         "from comparer.config import Config\n"
         "idle = {'gradio', 'open_clip', 'timm', 'torchmetrics', 'DeepCache', 'tomesd', 'tgate'} & sys.modules.keys()\n"
         "secrets = [c.auth for c in gc.get_objects() if isinstance(c, Config)]\n"
@@ -80,16 +85,11 @@ def test_nothing_is_imported_or_handed_over_that_is_not_needed():
     assert str(told.value) == f"Peak memory was not measured: {said}"
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("import torch; torch.empty(2**50)", "it needed more memory than there is."),
-    ],
-)
-def test_a_failure_is_one_sentence(text, said):
+@pytest.mark.full
+def test_a_failure_is_one_sentence():
     with pytest.raises(ComparerError) as told:
-        peak_resident(SMALL, (Probe(text),), Config())
-    assert str(told.value) == f"Peak memory was not measured: {said}"
+        peak_resident(SMALL, (Probe("import torch; torch.empty(2**50)"),), Config())
+    assert str(told.value) == "Peak memory was not measured: it needed more memory than there is."
 
 
 class Deadly(Probe):

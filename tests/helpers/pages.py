@@ -6,11 +6,14 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
+from helpers import forked
 from helpers.runs import ROOT
 
 _WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
@@ -27,43 +30,56 @@ _DROP = """([type, name, content]) => {
 
 @contextmanager
 def serving(runs, *arguments, port=PORT, within=60, **environment):
-    """Start ``python app.py`` on a free port and yield its address; a traceback in its output fails the test.
+    """Run ``app.py`` on a free port and yield its address; a traceback in its output fails the test.
 
     An app that is not ready ``within`` so many seconds fails the test, too, with what it printed.
     """
-    process = subprocess.Popen(
-        [sys.executable, "-u", "app.py", "--port", str(port), "--runs", str(runs), *arguments],
-        cwd=ROOT,
-        env=os.environ | environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    said, found, ready = [], [], threading.Event()
-
-    def read():
-        for line in process.stdout:
-            said.append(line)
-            if address := re.search(r"Comparer is at (http://\S+?)/?\s", line):
-                found.append(address[1])
-                ready.set()
-        ready.set()  # it ended
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
+    command = ["--port", str(port), "--runs", str(runs), *arguments]
+    output = Path(tempfile.mkdtemp()) / "output"
+    output.touch()
+    if any(name.startswith("HF_") for name in environment):  # read when their library is imported
+        process = AppProcess(command, output, environment)
+    else:
+        process = forked.start(forked.app, *command, output=output, **environment)
     try:
-        if not ready.wait(within) or not found:
-            pytest.fail(f"app.py did not start within {within} s:\n" + "".join(said))
-        yield found[0]
+        yield _address(process, output, within)
     finally:
         process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
+        process.join(20)
+        if process.is_alive():
             process.kill()
-            raise
-        reader.join()
-    assert "Traceback" not in "".join(said), "".join(said)
+            process.join()
+            pytest.fail("app.py did not end within 20 s:\n" + output.read_text())
+    assert "Traceback" not in output.read_text(), output.read_text()
+
+
+class AppProcess:
+    """``python app.py``, ended as a process of multiprocessing is."""
+
+    def __init__(self, command, output, environment):
+        """Start it."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-u", "app.py", *command],
+            cwd=ROOT, env=os.environ | environment, stdout=output.open("w"), stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        self.terminate, self.kill = self._process.terminate, self._process.kill
+
+    def is_alive(self):
+        return self._process.poll() is None
+
+    def join(self, timeout=None):
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout)
+
+
+def _address(process, output, within):
+    """Wait until the app says where it is, and return it."""
+    end = monotonic() + within
+    while not (found := re.search(r"Comparer is at (http://\S+?)/?\s", output.read_text())):
+        if not process.is_alive() or monotonic() > end:
+            pytest.fail(f"app.py did not start within {within} s:\n{output.read_text()}")
+        sleep(0.05)
+    return found[1]
 
 
 @contextmanager

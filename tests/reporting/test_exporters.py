@@ -13,7 +13,6 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.reporting.grid import selection
 from comparer.request.png_write import read_request
-from helpers.pages import serving
 from helpers.runs import PROMPT, ask, finish
 
 HARM = "<script>window.harmed = 1</script><img src=x onerror=window.harmed=1> \"'` a red star"
@@ -26,27 +25,22 @@ PROMPTS = (
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Make a comparison of two accelerated arms with prompts that mean harm; yield what it ended with."""
-    config = Config(runs=tmp_path_factory.mktemp("taken") / "runs")
+def run(served_runs):
+    """Make a comparison of two accelerated arms with prompts that mean harm; return what it ended with."""
+    config = Config(runs=served_runs)
     request = ask("DeepCache(interval=2)", "ToMe(ratio=0.5)", prompts=(PROMPT, *PROMPTS), seeds=(5,), steps=2)
     return finish(replace(request, settings=replace(request.settings, negative_prompt="=1+1 </script>")), config)
 
 
 @pytest.fixture
-def page(run, chromium):
+def page(run, server, blank):
     """Yield a tab that shows the run; it fails on any error of the page and on a prompt that did harm."""
-    with serving(run.folder.parent) as address:
-        context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-        tab, wrong = context.new_page(), []
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        tab.on("dialog", lambda dialog: wrong.append(dialog.message))
-        tab.set_default_timeout(60_000)
-        tab.goto(f"{address}/?run={run.folder.name}#pair=2:5&arm=2")
-        tab.locator("#compare .stage[aria-busy=false]").wait_for()
-        yield tab
-        assert not wrong and not tab.evaluate("window.harmed")
-        context.close()
+    dialogs = []
+    blank.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    blank.goto(f"{server}/?run={run.folder.name}#pair=2:5&arm=2")
+    blank.locator("#compare .stage[aria-busy=false]").wait_for()
+    yield blank
+    assert not dialogs and not blank.evaluate("window.harmed")
 
 
 def taken(page, name, number=1):

@@ -8,7 +8,7 @@ from helpers.viewer_runs import SIZE, SPOT, STEP, ask, of_arm, ready, scene, scr
 ZOOMS, SCALES = (1, 1.5, 3, 8), (1, 1.25, 2)
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [1, 1.25, pytest.param(2, marks=pytest.mark.full)])
 def test_identical_pictures_show_no_shift_in_any_mode_at_any_zoom_and_position(opened, scale):
     tab = opened("#pair=0:3&arm=1&mode=flicker", width=500, height=600, scale=scale)
     for zoom in ZOOMS:

@@ -61,11 +61,13 @@ def printed():
     return benchmark("speed_accelerators", *given)
 
 
+@pytest.mark.full
 def test_accelerators_says_on_what_it_ran(printed):
     first = printed.splitlines()[0]
     assert all(word in first for word in ("2 rounds", "threads", "torch 2", "tgate 1", "load"))
 
 
+@pytest.mark.full
 def test_accelerators_compares_with_the_packages_bit_for_bit(printed):
     head, _, *found = rows(printed)
     assert [cells[0] for cells in found] == [

@@ -46,6 +46,7 @@ def broken(folder, old, new):
     return str(refused.value)
 
 
+@pytest.mark.full
 def test_a_sound_file_runs_answers_and_is_stopped(folder):
     told = "\n".join(dockerfile.run(folder))
     assert "CMD runs, HEALTHCHECK succeeds" in told
@@ -62,9 +63,9 @@ def test_a_file_that_is_not_there_or_held_back_is_refused(folder):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ('"app.py"]', '"page.py"]', "CMD ended with 2"),
-        ("/app.py', timeout", "/nothing', timeout", "not healthy after"),
-        ("chown someone runs", "true", "no folder that someone may write to"),
+        pytest.param('"app.py"]', '"page.py"]', "CMD ended with 2", marks=pytest.mark.full),
+        pytest.param("/app.py', timeout", "/nothing', timeout", "not healthy after", marks=pytest.mark.full),
+        pytest.param("chown someone runs", "true", "no folder that someone may write to", marks=pytest.mark.full),
         ("mkdir runs", "mkdir no/runs", "line 6: RUN: 'mkdir no/runs' failed"),
         ("USER someone", "USER nobody-made", "line 7: USER: there is no account"),
         ("VOLUME", "VOLUMES", "VOLUMES: is not known"),

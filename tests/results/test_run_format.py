@@ -43,7 +43,7 @@ def config(tmp_path_factory):
 @pytest.fixture(scope="module")
 def full(config):
     """Everything that can be measured of two arms at once, for stacks, with repeats."""
-    also = ["noise-floor", "divergence", "memory"]
+    also = ["noise-floor", "divergence"]
     stack = ["DeepCache(interval=2)+T-GATE(gate_step=1)"]
     request = build.build_request(
         config, PROMPT, accelerators=stack, seeds="1,2", steps=3, repeats=2, batch_size=2, also=also
@@ -65,8 +65,14 @@ def test_every_accelerator_is_in_it(kind):
 
 def test_a_run_with_everything_keeps_to_it(full):
     data = saved(full.folder)
-    assert data["resident"] and data["divergence"] and data["seed_distance"] and data["shots"][0]["again"]
+    assert data["divergence"] and data["seed_distance"] and data["shots"][0]["again"]
     assert faults(data) == []
+
+
+@pytest.mark.full
+def test_a_run_with_its_peak_memory_keeps_to_it(config):
+    data = saved(finish(build.build_request(config, PROMPT, steps=2, also=["memory"]), config).folder)
+    assert data["resident"] and faults(data) == []
 
 
 def test_runs_of_other_kinds_keep_to_it(config):

@@ -50,12 +50,14 @@ def shares(printed):
     return {title: (promised, float(told.split(" %")[0])) for title, promised, told in found}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("title", COUNTED)
 def test_what_is_promised_is_kept(shares, title):
     low, high = COUNTED[title]
     assert low <= round(shares[title][1] * RUNS / 100) <= high
 
 
+@pytest.mark.full
 def test_a_planted_slow_down_is_shown_as_often_as_predicted(shares):
     (title,) = shares.keys() - COUNTED.keys()
     promised, share = float(shares[title][0].removesuffix(" %")), shares[title][1]
@@ -63,6 +65,7 @@ def test_a_planted_slow_down_is_shown_as_often_as_predicted(shares):
     assert abs(share - promised) < 3 * math.sqrt(promised * (100 - promised) / RUNS)
 
 
+@pytest.mark.full
 def test_the_document_has_what_the_command_prints(printed):
     assert in_document("simulated") == printed.strip(), "run benchmarks/truth_calibration.py --part simulated"
 

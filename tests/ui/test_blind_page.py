@@ -14,23 +14,20 @@ from comparer.accelerators.registry import parse
 from comparer.blind import sessions
 from comparer.request.request import Arm
 from comparer.runs import store
-from helpers.pages import serving
 from helpers.runs import PROMPT
 from helpers.viewer_runs import comparison_in, of_arm
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Write a run of four pairs; yield the page's address and the run's folder."""
-    runs = tmp_path_factory.mktemp("blind") / "runs"
-    folder = store.RunFolder.at(runs / "2026-11-01_120000_demo_000001")
+def made(server, served_runs):
+    """Write a run of four pairs; return the page's address and the run's folder."""
+    folder = store.RunFolder.at(served_runs / "2026-11-01_120000_demo_000001")
     seen = comparison_in(folder.path, arms=2, prompts=(PROMPT,), seeds=(1, 2, 3, 4))
     for shot in seen.shots:
         Image.fromarray(of_arm(5 * shot.arm, 0, shot.seed)).save(folder.path / shot.file)
     accelerated = Arm("DeepCache(interval=3)", (parse("DeepCache"),))
     folder.save(replace(seen, request=replace(seen.request, arms=(Arm("Baseline"), accelerated))))
-    with serving(runs) as address:
-        yield address, folder.path
+    return server, folder.path
 
 
 @pytest.fixture

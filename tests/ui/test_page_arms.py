@@ -144,6 +144,8 @@ def test_chosen_accelerators_are_arms_or_a_stack_or_both(page):
 
 
 def test_what_cannot_be_had_is_greyed_with_its_reason(page):
+    asked = []
+    page.on("request", lambda request: asked.append(request) if "predict" in request.url else None)
     gate, cache = (page.get_by_role("checkbox", name=re.compile(f"^{name}")) for name in ("T-GATE", "DeepCache"))
     gate.check()
     choose(page, "PixArt-Σ 1024")
@@ -159,6 +161,11 @@ def test_what_cannot_be_had_is_greyed_with_its_reason(page):
     page.get_by_role("spinbutton", name=re.compile("Guidance \\(CFG")).fill("1")
     page.locator(".switch ~ *, .switch").get_by_text("T-GATE needs guidance").first.wait_for()
     assert gate.is_disabled() and cache.is_enabled()
+    page.wait_for_timeout(1500)
+    before = len(asked)
+    assert before < 60, "the plan is made once for all that changed together"
+    page.wait_for_timeout(1000)
+    assert len(asked) == before, "and never again while nothing changes"
 
 
 def test_the_gate_goes_with_the_steps_until_it_is_set_by_hand(page):
@@ -234,13 +241,21 @@ def test_a_model_that_is_not_here_is_fetched_stopped_and_fetched_on(away):
     tab.get_by_text("Stable Diffusion 1.5 is here.").wait_for()
     assert any(" from " in asked for asked in hub.asked)
     fetch.wait_for(state="hidden")
+
+
+@pytest.mark.full
+def test_a_model_is_fetched_by_the_api_and_one_that_is_here_runs_without_the_network(away):
+    hub, tab = away
     client = Client(tab.url, verbose=False)
+    assert client.predict("sd-1.5", api_name="/fetch") == {"state": "finished"}
     assert {model["name"]: model["here"] for model in client.predict(api_name="/checkpoints")}["sd-1.5"] is True
     assert client.predict("pixart-sigma-512", api_name="/fetch") == {"state": "finished"}
     assert {model["name"]: model["here"] for model in client.predict(api_name="/checkpoints")}["pixart-sigma-512"]
     with pytest.raises(AppError, match="There is no model 'sd-9' to fetch"):
         client.predict("sd-9", api_name="/fetch")
     hub.asked.clear()
+    tab.reload()
+    choose(tab, "Stable Diffusion 1.5")
     for name, value in (("Width", "256"), ("Height", "256")):
         tab.get_by_label(name).fill(value)
     tab.get_by_label("Prompt").first.fill(PROMPT)

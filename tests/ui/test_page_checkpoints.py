@@ -15,13 +15,14 @@ from comparer.runs import store
 from comparer.text import signed
 from helpers.pages import serving
 from helpers.runs import finish, until
+from helpers.small import save_small
 
 EMA, RAW = (DEMO / "unet" / f"diffusion_pytorch_model{v}.safetensors" for v in ("", ".non_ema"))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Write a step folder with raw and EMA weights and a curve, one that lacks tensors, and the demo's EMA again."""
+    """Write a step folder with raw and EMA weights and a curve, one that lacks tensors, an EMA, a small model."""
     root = tmp_path_factory.mktemp("checkpoints") / "training"
     raw, ema = load_file(RAW), load_file(EMA)
     step, broken, same = root / "step_024000", root / "step_broken", root / "step_same"
@@ -32,31 +33,29 @@ def folder(tmp_path_factory):
     torch.save({"ema": {name: value * 1.01 for name, value in ema.items()}, "optimizer": {}}, step / "ema.pt")
     save_file(dict(list(raw.items())[3:]), broken / "model.safetensors")
     save_file(ema, same / "model.safetensors")
+    (save_small(root) / "small").rename(root / "small")
     return root
 
 
 @pytest.fixture(scope="module")
-def served(folder, tmp_path_factory):
-    """Serve the page with that folder; yield its address and its runs."""
-    runs = tmp_path_factory.mktemp("checkpoints_runs")
-    with serving(runs, "--checkpoints", str(folder)) as address:
-        yield address, runs
+def served_runs(tmp_path_factory):
+    return tmp_path_factory.mktemp("checkpoints_runs")
+
+
+@pytest.fixture(scope="module")
+def server(folder, served_runs):
+    """Serve the page with that folder."""
+    with serving(served_runs, "--checkpoints", str(folder)) as address:
+        yield address
 
 
 @pytest.fixture
-def page(chromium, served):
-    """Open the page with 2 steps and seeds 1 and 2; nothing may be logged as an error."""
-    context = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
-    tab, wrong = context.new_page(), []
-    tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.set_default_timeout(60_000)
-    tab.goto(served[0])
-    tab.get_by_role("textbox", name=re.compile("^Seed")).fill("1,2")
-    steps(tab, 2)
-    yield tab
-    context.close()
-    assert not wrong
+def page(blank, server):
+    """Open the page with 2 steps and seeds 1 and 2."""
+    blank.goto(server)
+    blank.get_by_role("textbox", name=re.compile("^Seed")).fill("1,2")
+    steps(blank, 2)
+    return blank
 
 
 def steps(page, number):
@@ -81,11 +80,11 @@ def plan(page, text):
     page.locator("#plan", has_text=text).wait_for()
 
 
-def run(page, served):
+def run(page, served_runs):
     """Press Generate, wait for the end, and return the run's comparison."""
-    before = set(served[1].glob("*/run.json"))
+    before = set(served_runs.glob("*/run.json"))
     page.get_by_role("button", name="Generate").click()
-    (record,) = until(lambda: set(served[1].glob("*/run.json")) - before)
+    (record,) = until(lambda: set(served_runs.glob("*/run.json")) - before)
     page.locator("#going .going").wait_for(state="detached")
     page.get_by_text("Finished.").wait_for()
     return store.load(record.parent)
@@ -99,7 +98,7 @@ def cells(page, row):
     return table.locator("tbody tr").filter(has=page.get_by_role("rowheader", name=row, exact=True)).locator("td")
 
 
-def test_ema_beside_raw_in_one_press(page, served):
+def test_ema_beside_raw_in_one_press(page, served_runs):
     assert not page.get_by_role("button", name="EMA beside raw").is_visible()
     page.get_by_role("radio", name="Checkpoints").check()
     plan(page, "Nothing to compare: choose a second checkpoint, or press EMA beside raw.")
@@ -107,7 +106,7 @@ def test_ema_beside_raw_in_one_press(page, served):
     page.get_by_role("button", name="EMA beside raw").click()
     steps(page, 6)
     plan(page, "4 pictures")
-    seen = run(page, served)
+    seen = run(page, served_runs)
     assert [arm.name for arm in seen.request.arms] == ["demo", "demo, raw"]
     assert seen.request.arms[1].weights.text() == "demo; weights=raw" and not seen.request.arms[1].accelerators
     card = page.locator(".card")
@@ -123,7 +122,7 @@ def test_ema_beside_raw_in_one_press(page, served):
 
 
 @pytest.mark.full
-def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings_again(page, served):
+def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings_again(page, server, served_runs):
     checkpoints(page, "training/step_024000")
     assert page.get_by_label("Base").input_value().startswith("Demo")  # it takes the baseline's at once
     page.get_by_label("Weights", exact=True).click()
@@ -134,12 +133,12 @@ def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings
     page.get_by_role("checkbox", name=re.compile("^DeepCache")).wait_for()
     assert not page.get_by_role("button", name="Compare all five").is_visible()
     plan(page, "4 pictures")
-    seen = run(page, served)
+    seen = run(page, served_runs)
     assert seen.request.arms[1].weights.text() == "training/step_024000; weights=raw; base=demo; dtype=bfloat16"
     assert [[a.title for a in arm.accelerators] for arm in seen.request.arms] == [["DeepCache"]] * 2
     assert "model.safetensors" in cells(page, "unet").nth(1).inner_text()
     assert "bfloat16" in cells(page, "Dtype").nth(1).inner_text()
-    page.goto(served[0])
+    page.goto(server)
     page.get_by_text("Your last run").wait_for()
     assert not page.get_by_label("Arm 2").is_visible()
     page.get_by_role("button", name="Use these settings").click()
@@ -148,11 +147,11 @@ def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings
     assert page.get_by_label("Arm 2").input_value() == "training/step_024000"
     assert page.get_by_label("Weights", exact=True).input_value() == "Raw"
     assert page.get_by_role("checkbox", name="With accelerators").is_checked()
-    again = run(page, served)
+    again = run(page, served_runs)
     assert again.request == seen.request
 
 
-def test_a_training_output_is_the_baseline_and_an_arm_goes_away_again(page, served):
+def test_a_training_output_is_the_baseline_and_an_arm_goes_away_again(page, served_runs):
     choose(page, "Checkpoint", "training/step_024000")
     page.wait_for_function("() => [...document.querySelectorAll('input')].some(i => i.value === '25')")  # its base's
     steps(page, 2)
@@ -160,7 +159,7 @@ def test_a_training_output_is_the_baseline_and_an_arm_goes_away_again(page, serv
     plan(page, "6 pictures")
     page.get_by_role("button", name="Remove this arm").first.click()
     plan(page, "4 pictures")
-    seen = run(page, served)
+    seen = run(page, served_runs)
     assert seen.request.settings.weights.text() == "training/step_024000; base=demo"
     assert [arm.name for arm in seen.request.arms] == ["step_024000", "model.safetensors"]
     assert [seen.checkpoint["components"]["unet"]["half"], seen.variants[1]["components"]["unet"]["half"]] == [
@@ -169,7 +168,7 @@ def test_a_training_output_is_the_baseline_and_an_arm_goes_away_again(page, serv
     ]
 
 
-def test_the_card_is_shown_before_anything_runs(page, served, folder):
+def test_the_card_is_shown_before_anything_runs(page, folder):
     page.get_by_role("button", name="Inspect").click()
     card = page.locator(".weights")
     card.get_by_text("Weights card of demo").wait_for()
@@ -184,14 +183,9 @@ def test_the_card_is_shown_before_anything_runs(page, served, folder):
     assert "not read: ema.pt: optimizer" in card.inner_text()
     digest = hashlib.sha256((folder / "step_024000" / "ema.pt").read_bytes()).hexdigest()
     assert card.locator(f"code[title='{digest}']").inner_text() == digest[:12]
-    choose(page, "Checkpoint", "Demo: coloured shapes (runs anywhere)")
-    steps(page, 1)
-    plan(page, "4 pictures")
-    run(page, served)
-    assert card.get_attribute("open") is None, "it makes room for the pictures"
 
 
-def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_marked_everywhere(page, served):
+def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_marked_everywhere(page, served_runs):
     checkpoints(page, "Demo: coloured shapes (runs anywhere)")
     page.locator("#plan .wrong", has_text="'demo' is given twice: its pictures would be equal.").wait_for()
     choose(page, "Arm 2", "training/step_same")
@@ -202,12 +196,16 @@ def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_
     plan(page, "4 pictures")
     page.get_by_role("button", name="Generate").click()
     page.get_by_role("alert").filter(has_text="3 missing").wait_for()
+    page.get_by_role("button", name="Inspect").click()
+    card = page.locator(".weights")
+    card.get_by_text("Weights card of demo").wait_for()
     page.get_by_role("button", name=re.compile("^EMA or raw, base")).click()
     with page.expect_response(
         lambda answer: "predict" in answer.url
     ):  # the plan is made anew: the page has heard of it
         page.get_by_role("checkbox", name="Allow missing tensors").check()
-    seen = run(page, served)
+    seen = run(page, served_runs)
+    assert card.get_attribute("open") is None, "it makes room for the pictures"
     marked = "incomplete: 3 tensors random"
     assert page.locator(".card .badge").inner_text() == marked
     assert marked in page.get_by_role("table", name="Figures by arm").locator("tbody tr").nth(1).inner_text()
@@ -219,9 +217,9 @@ def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_
 
 
 @pytest.fixture(scope="module")
-def recorded(folder, served):
+def recorded(folder, served_runs):
     """Make a run of three arms, and return its name."""
-    config = Config(checkpoints=(folder,), runs=served[1])
+    config = Config(checkpoints=(folder,), runs=served_runs)
     variants = ["weights=raw", "training/step_024000; base=demo"]
     done = finish(build_request(config, "a large red star", variants=variants, steps=1, seeds="1,2", warmups=0), config)
     loader.free()
@@ -229,12 +227,12 @@ def recorded(folder, served):
 
 
 @pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.full)])
-def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, served, recorded, scheme):
+def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, server, recorded, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size({"width": 390, "height": 844})
-    page.goto(f"{served[0]}/?run={recorded}")
+    page.goto(f"{server}/?run={recorded}")
     page.locator("#status", has_text="6 pictures made").wait_for()
     checkpoints(page, "training/step_024000", "training/step_same")
     page.get_by_role("button", name="Inspect").click()
@@ -245,3 +243,23 @@ def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, se
     found = Axe().run(page).response["violations"]
     said = [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found if v["impact"] != "minor"]
     assert not said, said
+
+
+def test_a_checkpoint_is_checked_in_one_press_which_can_be_stopped(page):
+    choose(page, "Checkpoint", "training/small")
+    check, report = page.get_by_role("button", name="Check", exact=True), page.locator(".checked")
+    check.click()
+    page.locator("[role=progressbar]").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped before the check had ended.").wait_for()
+    assert not report.count()
+    check.click()
+    report.wait_for()
+    assert "Broken" in report.locator(".card").inner_text() and "noise-like" in report.inner_text()
+    pictures = report.locator("figure img")
+    assert pictures.count() == 16
+    pictures.last.scroll_into_view_if_needed()
+    page.wait_for_function("[...document.querySelectorAll('.made img')].at(-1).naturalWidth === 128")
+    assert pictures.first.get_attribute("alt").startswith("Check, EMA: a large red star")
+    report.get_by_text("Every measure and its limit").click()
+    assert report.get_by_role("table", name="Measures, raw").is_visible()

@@ -59,6 +59,7 @@ class Arms:
             gr.HTML("<h2>Accelerators</h2>", padding=False)
             self.five = gr.Button("Compare all five", size="sm", scale=0, min_width=150, elem_id="five")
         self.about = gr.HTML(_about_arms(), elem_id="about-arms", padding=False)
+        columns = []
         for name, kind in REGISTRY.items():
             with gr.Group():
                 switch = gr.Checkbox(name == AT_FIRST, label=kind.title, info=kind.summary, elem_classes="switch")
@@ -68,11 +69,11 @@ class Arms:
                     if fields(kind)[SHOWN:]:
                         with gr.Accordion(f"More {kind.title} settings", open=False):
                             self._draw(name, fields(kind)[SHOWN:])
-            switch.change(lambda on: gr.update(visible=on), switch, column, **PRIVATE)
+                columns.append(column)
         self.mode = gr.Radio(MODES, value=EACH, label="Arms", visible=False, elem_id="arms")
         self.expected = gr.HTML(elem_id="expected", padding=False)
         switches = list(self.switches.values())
-        gr.on([switch.change for switch in switches], _several, switches, self.mode, **PRIVATE)
+        gr.on([switch.change for switch in switches], _switched, switches, [self.mode, *columns], **PRIVATE)
         self.five.click(self._five, self.away, [self.mode, *switches], **PRIVATE)
         for parameter in self.scaled():
             self.parameters[parameter].input(
@@ -171,8 +172,9 @@ def _default(name: str, parameter: str) -> Any:
     return next(item.default for item in fields(REGISTRY[name]) if item.name == parameter)
 
 
-def _several(*on: bool) -> Any:
-    return gr.update(visible=sum(map(bool, on)) > 1)
+def _switched(*on: bool) -> list:
+    """Show the modes if there is more than one accelerator, and the parameters of each that is ticked."""
+    return [gr.update(visible=sum(map(bool, on)) > 1), *(gr.update(visible=bool(each)) for each in on)]
 
 
 def _control(item: Field) -> gr.components.Component:

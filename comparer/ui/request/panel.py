@@ -167,29 +167,15 @@ class Controls:
         self.variants.wire(parts["checkpoint"], self.which, self.accelerators)
         self.file.upload(self._from_file, self.file, [parts["prompt"], self.told, self.counted], **PRIVATE)
         parts["prompt"].input(lambda: "", None, self.counted, **PRIVATE)
-        depends = [parts[name] for name in ("checkpoint", "sampler", "steps", "width", "height", "guidance")]
+        defaults = [parts[name] for name in ("sampler", "steps", "width", "height", "guidance", "scorer")]
         which = [parts["checkpoint"], self.which.base]
         usual = list(self.arms.usual("sd1", 25))
         parts["checkpoint"].input(
             self._defaults,
             which,
-            [
-                *depends[1:],
-                parts["scorer"],
-                self.which.base,
-                self.fold,
-                self.knows,
-                self.fetch,
-                self.arms.touched,
-                *usual,
-            ],
+            [*defaults, self.which.base, self.fold, self.knows, self.fetch, self.arms.touched, *usual],
             **PRIVATE,
         )
-        gr.on(
-            [component.change for component in (*depends, self.which.base)], self._available,
-            [*depends, self.which.base, self.arms.away, *self.arms.switches.values()], self.arms.watched(),
-            trigger_mode="always_last", **PRIVATE,
-        )  # fmt: skip
         scaled = [self.arms.parameters[which] for which in self.arms.scaled()]
         parts["steps"].input(
             self._rescale, [*which, parts["steps"], self.arms.touched, *scaled], scaled,
@@ -265,18 +251,24 @@ class Controls:
         missing = model is not None and self.config.hub and not hub.here(model)
         return gr.update(visible=missing, value=f"Fetch it ({weight(model)})" if model and missing else None)
 
-    def _available(
-        self, name: str, sampler: str, steps: Any, width: Any, height: Any, guidance: Any, base: str, away: dict,
-        *ticked: Any,
-    ) -> dict:  # fmt: skip
-        model, denoiser = self._about(name, base)
+    def available(self, away: dict, values: tuple) -> dict:
+        """Return updates of the accelerators' switches: which can serve the request; none while a value is wrong.
+
+        Args:
+            away: the ticked switches that are unavailable now.
+            values: the values of ``inputs``.
+        """
+        named = dict(zip(self.inputs(), values, strict=True))
+        name, sampler, guidance = (named[self.parts[part]] for part in ("checkpoint", "sampler", "guidance"))
+        ticked = tuple(named[switch] for switch in self.arms.switches.values())
+        model, denoiser = self._about(name, named[self.which.base])
         try:
-            settings = Settings(("?",), name, "", sampler, int(steps), guidance, int(width), int(height))
-            return self.arms.available(
-                Request(settings, limits=self.config.limits), model.family, denoiser, ticked, away
-            )
+            steps, width, height = (int(named[self.parts[part]]) for part in ("steps", "width", "height"))
+            settings = Settings(("?",), name, "", sampler, steps, guidance, width, height)
+            request = Request(settings, limits=self.config.limits)
+            return self.arms.available(request, model.family, denoiser, ticked, away)
         except (ComparerError, TypeError, ValueError):  # the plan says what is wrong
-            return gr.skip()
+            return {}
 
     def plan(self, *values: Any) -> str:
         """Describe what Generate would make and how long it would take, or why it cannot; as HTML."""
