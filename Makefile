@@ -27,7 +27,7 @@ lint: $(VENV)/.installed-dev
 	$(LINT)
 
 docs: $(VENV)/.installed
-	$(BIN)/python scripts/generate_docs.py README.md docs/accelerators.md docs/run-format.md
+	$(BIN)/python scripts/generate_docs.py
 
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python scripts/screenshots.py $(ARGS)

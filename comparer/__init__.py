@@ -1,3 +1,34 @@
-"""Comparer: measure, side by side, what a diffusion accelerator gains and what it costs."""
+"""Comparer: measure, side by side, what a diffusion accelerator gains and what it costs.
+
+``from comparer import compare, build_request, Config`` is what a script or a notebook needs; ``examples/`` has four.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from comparer.config import Config
+    from comparer.engine.compare import compare
+    from comparer.errors import ComparerError
+    from comparer.request.build import build_request
+    from comparer.request.request import Arm, Request, Settings
 
 __version__ = "0.1.0"
+__all__ = ["Arm", "ComparerError", "Config", "Request", "Settings", "build_request", "compare"]
+
+_HOMES = {
+    "Arm": "request.request",
+    "ComparerError": "errors",
+    "Config": "config",
+    "Request": "request.request",
+    "Settings": "request.request",
+    "build_request": "request.build",
+    "compare": "engine.compare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used; importing ``comparer`` itself loads nothing."""
+    if name in _HOMES:
+        return getattr(import_module(f"comparer.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'comparer' has no attribute {name!r}")

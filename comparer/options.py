@@ -59,7 +59,7 @@ class Option:
 
     @property
     def takes(self) -> str:
-        """Return the placeholder of the value, as shown in ``--help`` and the README."""
+        """Return the placeholder of the value, as shown in ``--help`` and docs/options.md."""
         return self.metavar or "|".join(self.choices)
 
     def value(self, text: str, source: str) -> Any:

@@ -1,4 +1,4 @@
-"""Keep what documents repeat from the code as the code has it: ``python scripts/generate_docs.py README.md ...``.
+"""Keep what documents repeat from the code as the code has it: ``python scripts/generate_docs.py``.
 
 A document has each part between two marks, ``<!-- options -->`` and ``<!-- /options -->`` say.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+DOCUMENTS = ("README.md", "docs/accelerators.md", "docs/models.md", "docs/options.md", "docs/run-format.md")
 sys.path.insert(0, str(ROOT))
 
 from comparer.accelerators.registry import REGISTRY, Accelerator, parse_stack  # noqa: E402
@@ -198,5 +199,5 @@ def up_to_date(text: str, names: Iterable[str] = PARTS) -> str:
 
 
 if __name__ == "__main__":
-    for path in map(Path, sys.argv[1:]):
+    for path in map(ROOT.joinpath, DOCUMENTS):
         path.write_text(up_to_date(path.read_text(encoding="utf-8")), encoding="utf-8")

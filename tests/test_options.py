@@ -1,4 +1,4 @@
-"""The options of an installation: flags and variables alike, refused in one sentence, in the README as they are."""
+"""The options of an installation: flags and variables alike, refused in one sentence, as docs/options.md has them."""
 
 import argparse
 import os
@@ -144,8 +144,8 @@ def test_help_names_every_flag_and_variable(monkeypatch, capsys):
         assert f"{option.flag} " in text and option.variable in text and option.help in text
 
 
-def test_the_readme_is_up_to_date():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_document_is_up_to_date():
+    text = (ROOT / "docs/options.md").read_text(encoding="utf-8")
     assert up_to_date(text) == text, "run: make docs"
     assert all(f"`{option.flag} " in text and f"`{option.variable}`" in text for option in OPTIONS)
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from comparer.atomic import write_text
 from comparer.blind.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
@@ -234,9 +235,7 @@ def _changed(folder: Path) -> Iterator[list[Session]]:
             sessions = load(folder)
             yield sessions
             text = json.dumps({"schema": SCHEMA, "sessions": [asdict(each) for each in sessions]})
-            partial = folder / f"{FILE}.partial"
-            partial.write_text(text + "\n", encoding="utf-8")
-            partial.replace(folder / FILE)
+            write_text(folder / FILE, text + "\n")
     except OSError as error:
         raise ComparerError(f"'{folder.name}/{FILE}' cannot be written: {error.strerror or error}.") from error
 

@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from comparer import __version__
 from comparer.cli import catalog, check, compare, evaluate, export, history, inspect, resume
 from comparer.errors import ComparerError
 
@@ -21,6 +22,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m comparer", description="Compare diffusion accelerators and checkpoints from the command line."
     )
+    parser.add_argument("--version", action="version", version=f"comparer {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     compare.add(commands)
     catalog.add_checkpoints(commands)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from comparer.atomic import replacing
+
 SAVE_EVERY = 120  # seconds
 
 
@@ -62,9 +64,8 @@ def fit(plan: TrainingPlan, module, loss_at: Callable, folder: Path, device: str
     def save(step: int) -> None:
         state = {"module": module.state_dict(), "optimizer": optimizer.state_dict(), "ema": ema, "step": step}
         state |= {"seconds": spent + time.monotonic() - began, "losses": losses}
-        partial = path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(path)
+        with replacing(path) as partial:
+            torch.save(state, partial)
 
     module.train()
     bar = tqdm(range(start, plan.steps), initial=start, total=plan.steps, desc=plan.name, mininterval=5)

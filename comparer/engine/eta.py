@@ -6,11 +6,11 @@ per step. Only estimates depend on this file.
 
 import json
 import logging
-import os
 import platform
 from collections.abc import Sequence
 from pathlib import Path
 
+from comparer.atomic import write_text
 from comparer.config import Config
 from comparer.engine.schedule import Planned, plan
 from comparer.request.request import Request, Settings
@@ -52,11 +52,9 @@ def remember(comparison: Comparison, config: Config) -> None:
         times.pop(key, None)  # newest entries last
         step = call.stages["denoising"] / request.settings.steps
         times[key] = [call.seconds - call.stages["denoising"], step]
-    partial = config.runs / f"{FILE}.{os.getpid()}.partial"
     try:
         config.runs.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(dict(list(times.items())[-KEPT:]), indent=0), encoding="utf-8")
-        partial.replace(config.runs / FILE)
+        write_text(config.runs / FILE, json.dumps(dict(list(times.items())[-KEPT:]), indent=0))
     except OSError as error:
         log.warning("the times were not kept: %s", error)
 

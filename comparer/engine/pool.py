@@ -88,8 +88,12 @@ class PipelinePool:
             # Normalise to what JSON returns: tuples become lists.
             card = json.loads(json.dumps(card | {"dtype": loaded.dtype, "dtype_reason": loaded.dtype_reason}))
             before = comparison.variants.get(arm, {}) if arm else comparison.checkpoint
-            if "components" in before and _values(before) != _values(card):
-                raise ComparerError("The run cannot be continued: the weights are not those that it began with.")
+            if "components" in before and (was := _values(before)) != (now := _values(card)):
+                part = next(name for name in {**was, **now} if was.get(name) != now.get(name))
+                raise ComparerError(
+                    f"The run cannot be resumed: the weights of {self.request.arms[arm].name}'s {part} were "
+                    f"{was.get(part, 'missing')} and are now {now.get(part, 'missing')}."
+                )
             if arm:
                 comparison.variants[arm] = card
             else:

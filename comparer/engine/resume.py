@@ -3,12 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
+from comparer.accelerators.stack import label
 from comparer.engine.schedule import RemainingWork
 from comparer.errors import ComparerError
 from comparer.request.request import Arm, Request
 from comparer.results.comparison import Comparison
 from comparer.stats.verdict import Thresholds
+from comparer.text import quote
+
+MEASURING = ("warmups", "noise", "repeats", "extras", "scorer")  # what a request has besides settings and arms
 
 
 def continued(before: Comparison, request: Request) -> Comparison:
@@ -26,14 +31,10 @@ def continued(before: Comparison, request: Request) -> Comparison:
             has its own figures and does not affect the others'.
 
     Raises:
-        ComparerError: the request differs in anything else.
+        ComparerError: the request differs in anything else; the message names what differs, with both values.
     """
-    known = len(before.request.arms)
-    if _question(before.request) != _question(request) or _arms(before.request) != _arms(request)[:known]:
-        raise ComparerError("The run cannot be continued: its settings, arms or measuring are not those asked for.")
-    prompts, seeds = before.request.settings.prompts, before.request.settings.seeds
-    if request.settings.prompts[: len(prompts)] != prompts or not set(seeds) <= set(request.settings.seeds):
-        raise ComparerError("The run cannot be continued: prompts and seeds can be added, and none taken away.")
+    if differs := _difference(before.request, request):
+        raise ComparerError(f"The run cannot be resumed: {differs}.")
     kept = {number: stay for number in range(len(before.batches)) if (stay := _kept(before, number))}
     whole = list(kept)
     new_numbers = {old: new for new, old in enumerate(whole)}
@@ -94,8 +95,8 @@ def made_before(comparison: Comparison, arm: int, items: list[tuple[int, int]], 
     kept = [shot.pixels for shot in shots if shot and comparison.calls[shot.call].process < comparison.process]
     if kept and kept != list(pixels):
         raise ComparerError(
-            "The run cannot go on: the baseline's pictures are not the kept ones any more, bit for bit, so a later arm "
-            "would be laid beside other pictures. Start a new run."
+            "The run cannot be resumed: the baseline's pictures are not the kept ones any more, bit for bit, so a "
+            "later arm would be laid beside other pictures. Start a new run."
         )
     return bool(kept)
 
@@ -129,10 +130,37 @@ def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
     return needed if pictures <= limits.pictures else 0
 
 
-def _question(request: Request) -> tuple:
-    """Return what must be equal for two runs to be one, arms apart."""
-    settings = replace(request.settings, prompts=(), seeds=())
-    return settings, request.warmups, request.noise, request.repeats, request.extras, request.scorer
+def _difference(before: Request, now: Request) -> str:
+    """Say what keeps two requests from being one run: the first value that differs, before and now; "" for nothing."""
+    one, other = ({**vars(r.settings), **{name: getattr(r, name) for name in MEASURING}} for r in (before, now))
+    for name in one:
+        if name not in ("prompts", "seeds") and one[name] != other[name]:
+            return f"{name.replace('_', ' ')} was {_shown(one[name])} and is now {_shown(other[name])}"
+    for number, (was, is_) in enumerate(zip_longest(_arms(before), _arms(now))):
+        if was and was != is_:
+            return f"arm {number + 1} was {_described(was)} and is now {_described(is_) if is_ else 'missing'}"
+    for kind in ("prompts", "seeds"):
+        was, is_ = (getattr(r.settings, kind) for r in (before, now))
+        for value in was:
+            if value not in is_:
+                return f"{kind} can be added, but '{quote(value)}' was taken away"
+    if now.settings.prompts[: len(before.settings.prompts)] != before.settings.prompts:
+        return "prompts can be added at the end, but their order was changed"
+    return ""
+
+
+def _shown(value: object) -> str:
+    """Format a setting's value for a sentence."""
+    if isinstance(value, tuple):
+        return ", ".join(":".join(map(str, each)) if isinstance(each, tuple) else str(each) for each in value) or "none"
+    return f"'{quote(value)}'" if isinstance(value, str) else str(value)
+
+
+def _described(arm: Arm) -> str:
+    """Describe an arm for a sentence: its name, its accelerators, and its weights if they are its own."""
+    parts = [label(arm.accelerators) if arm.accelerators else "", arm.weights.text() if arm.weights else ""]
+    more = ", ".join(part for part in parts if part and part != arm.name)
+    return f"'{quote(arm.name)}'" + (f" ({quote(more)})" if more else "")
 
 
 def _arms(request: Request) -> tuple[Arm, ...]:

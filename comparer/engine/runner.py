@@ -98,7 +98,8 @@ class Run:
         self.pipes.keep(self.comparison)
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
         self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
-        self.comparison.remarks = caveats.remarks(first, self.request.settings) + caveats.moved(before, now, said)
+        moved = caveats.moved(before, now, said)
+        self.comparison.remarks = caveats.remarks(first, self.request.settings) + moved
 
     def run(self) -> None:
         """Execute the run; finished images and calls are kept however the run ends."""

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from comparer.atomic import write_text
 from comparer.config import Config
 from comparer.engine.compare import compare
 from comparer.engine.events import Event, Finished
@@ -85,7 +86,7 @@ def begin(evaluation: Evaluation) -> Evaluation:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(asked, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_text(folder / FILE, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
     except OSError as error:
         raise ComparerError(f"'{folder}' cannot be written: {error.strerror}.") from error
     return evaluation

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from comparer.atomic import write_text
 from comparer.evaluation.batch import Evaluation
 from comparer.reporting import tables
 from comparer.reporting.plots import charts
@@ -20,7 +21,7 @@ def write(evaluation: Evaluation) -> tuple[Path, Path]:
     named = [(evaluation.cells[number].name, one) for number, one in enumerate(made) if one]
     drawn = {evaluation.folder / name: text for name, text in _plots(evaluation, made).items()}
     for path, text in {summary: markdown(evaluation, made), pairs: tables.rows(named), **drawn}.items():
-        tables.write(path, text)
+        write_text(path, text)
     return summary, pairs
 
 

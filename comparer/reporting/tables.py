@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from comparer.atomic import write_text
 from comparer.results import notes
 from comparer.results.comparison import Comparison
 from comparer.results.figures import average
@@ -37,16 +38,10 @@ def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
     """
     pairs, summary = folder / "pairs.csv", folder / "summary.md"
     grid = "grid.png" if (folder / "grid.png").is_file() else ""
-    write(pairs, rows([("", comparison)]))
-    write(summary, "\n".join([f"# {line(folder.name)}", "", *card(about(comparison)), *body(comparison, grid)]) + "\n")
+    write_text(pairs, rows([("", comparison)]))
+    lines = [f"# {line(folder.name)}", "", *card(about(comparison)), *body(comparison, grid)]
+    write_text(summary, "\n".join(lines) + "\n")
     return pairs, summary
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file so that a reader never sees a partial one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8", newline="")
-    partial.replace(path)
 
 
 def rows(made: Iterable[tuple[str, Comparison]]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import MAX_TEXT_CHUNK, PngImageFile, PngInfo
 
+from comparer.atomic import replacing
 from comparer.errors import ComparerError
 from comparer.request.request import Request
 
@@ -89,12 +90,8 @@ def save_png(image: Image.Image, path: Path, texts: dict[str, str]) -> None:
         data = text.replace("\0", "?").encode("utf-8", "replace")
         # Pillow refuses to read longer compressed texts.
         info.add_text(name, data.decode("utf-8"), zip=COMPRESS_FROM <= len(data) <= MAX_TEXT_CHUNK)
-    partial = path.with_name(path.name + ".partial")
-    try:
+    with replacing(path) as partial:
         image.save(partial, format="PNG", pnginfo=info)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def read_request(path: Path) -> Request:

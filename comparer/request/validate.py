@@ -18,12 +18,12 @@ def validate(request: Request, config: Config) -> tuple[Checkpoint, ...]:
     """
     asked = [request.settings_of(arm).weights for arm in range(len(request.arms))]
     found = {weights: resolve(weights, config) for weights in dict.fromkeys(asked)}
-    for checkpoint in found.values():
-        _check(request, checkpoint)
     first = found[asked[0]]
     if "=" in request.scorer and not config.trusted:
         raise ComparerError("A scorer's file is read for the command line alone: choose a scorer by its name.")
     scorers.choose(request.scorer, first.model.name, first.demo)
+    for checkpoint in found.values():
+        _check(request, checkpoint)
     return tuple(found[weights] for weights in asked)
 
 
@@ -35,6 +35,7 @@ def _check(request: Request, checkpoint: Checkpoint) -> None:
                 f"{checkpoint.model.min_size} to {request.limits.size} is allowed."
             )
     settings, family = request.settings, checkpoint.family
+    stack.check(request, checkpoint.model.family, checkpoint.denoiser)
     if samplers.find(settings.sampler).distilled and not checkpoint.distilled:
         raise ComparerError(
             f"Sampler {settings.sampler} is for models distilled for it, and {checkpoint.model.title} is not: "
@@ -44,4 +45,3 @@ def _check(request: Request, checkpoint: Checkpoint) -> None:
         raise ComparerError(f"{family.title} makes at least {family.min_steps} steps, not {settings.steps}.")
     if settings.guidance_rescale and not family.rescale:
         raise ComparerError(f"{family.title} has no guidance rescale: leave it at 0.")
-    stack.check(request, checkpoint.model.family, checkpoint.denoiser)

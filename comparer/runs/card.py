@@ -7,6 +7,7 @@ card is damaged.
 import json
 import os
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from types import UnionType
 from typing import Any, get_args, get_origin
 
 from comparer.accelerators.base import Accelerator
+from comparer.atomic import write_text
 from comparer.results.comparison import Comparison
 from comparer.results.sorting import LIKENESS, SCORE, distance
 
@@ -163,12 +165,8 @@ def key(record: os.stat_result) -> list[int]:
 
 def write(folder: Path, card: RunCard, of: list[int]) -> None:
     """Write a card; if that fails, the card is rebuilt on every listing."""
-    partial = folder / f"{FILE}.partial"
-    try:
-        partial.write_text(json.dumps({"of": of, "card": asdict(card)}, ensure_ascii=False), encoding="utf-8")
-        partial.replace(folder / FILE)
-    except (OSError, ValueError):
-        partial.unlink(missing_ok=True)
+    with suppress(OSError, ValueError):
+        write_text(folder / FILE, json.dumps({"of": of, "card": asdict(card)}, ensure_ascii=False))
 
 
 def read(folder: Path, of: list[int]) -> RunCard | None:

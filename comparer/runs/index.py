@@ -26,7 +26,7 @@ OWNER = "owner"  # a file in the run folder that identifies the owner
 _MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)
 _WRITTEN = re.compile(  # files that Comparer writes into a run folder
     r"(run\.json|card\.json|blind\.json|owner|going|report\.html|pairs\.csv|summary\.md|grid(-\d+)?\.png|thumb-\d\.jpg"
-    r"|\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.png|reproduce-\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.py|[a-z-]+\.svg)(\.partial)?|\.DS_Store",
+    r"|\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.png|reproduce-\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.py|[a-z-]+\.svg)((\.\d+)?\.partial)?|\.DS_Store",
     re.ASCII,
 )
 _DELETED = re.compile(r"\.deleted-[0-9a-f]{16}", re.ASCII)  # name of a folder that ``delete`` is about to empty

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from comparer.atomic import write_text
 from comparer.errors import ComparerError
 from comparer.request import png_write
 from comparer.results.comparison import Comparison
@@ -53,11 +54,9 @@ class RunFolder:
 
     def save(self, comparison: Comparison) -> None:
         """Write ``run.json`` atomically, and the run's card once the run has ended."""
-        partial = self.path / "run.json.partial"
         text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n"
         with self._written():
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(self.path / run_card.RECORD)
+            write_text(self.path / run_card.RECORD, text)
             if comparison.state != "running":
                 card = run_card.made(comparison)
                 card = replace(card, thumbs=run_card.thumbs(self.path, card))

@@ -11,6 +11,7 @@ from statistics import fmean
 from time import monotonic
 from typing import Any
 
+from comparer.atomic import write_text
 from comparer.checkpoints.files.folders import never
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.files.weight_sets import EMA, RAW
@@ -173,7 +174,7 @@ class _Checking:
         if report.folder:
             text = json.dumps(report.to_json(), indent=1, ensure_ascii=False) + "\n"
             with _written(report.folder):
-                (report.folder / REPORT).write_text(text, encoding="utf-8")
+                write_text(report.folder / REPORT, text)
         return report
 
     def _half(

@@ -63,6 +63,9 @@ class Page:
             self.owner = gr.BrowserState("", storage_key="comparer-owner", secret="comparer")
             self._wire(demo)
             self._wire_history(demo)
+        # The progress is shown by the page itself. On every output Gradio would keep a timer, some of them for ever.
+        for handler in demo.fns.values():
+            handler.show_progress_on = [self.replan]
         return demo
 
     def _build_go(self) -> None:

@@ -74,7 +74,9 @@ def test_the_stacks_here_are_all_that_the_rules_allow():
         assert why_not(parse_stack(stack), Request(ask()), family, denoiser) is None
 
 
-@pytest.mark.parametrize(("family", "stack"), EVERY)
+@pytest.mark.parametrize(
+    ("family", "stack"), [pytest.param(*every, marks=() if every in FIRST else pytest.mark.full) for every in EVERY]
+)
 def test_its_multiply_accumulates_fall(family, stack):
     denoiser = denoiser_of(pipeline(family))
     given = type(denoiser).__name__, dict(denoiser.config), ask(steps=6), parse_stack(stack), family
@@ -82,7 +84,7 @@ def test_its_multiply_accumulates_fall(family, stack):
 
 
 @pytest.mark.parametrize(  # SD 2's U-Net is SD 1's class: its stacks in turn belong to ``make test-all``
-    "family", [pytest.param(family, marks=pytest.mark.full if family == "sd2" else ()) for family in FAMILIES]
+    "family", [pytest.param(f, marks=pytest.mark.full if f in ("sd2", "pixart-alpha") else ()) for f in FAMILIES]
 )
 def test_in_any_order_of_arms(family):
     arms = ("", *(stack for where, stack in EVERY if where == family))

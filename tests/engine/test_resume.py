@@ -5,12 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+from comparer.accelerators.registry import parse
+from comparer.checkpoints.spec import Weights
 from comparer.cli.main import main
 from comparer.engine.compare import compare
 from comparer.engine.events import Finished, Updated
 from comparer.engine.resume import continued, unmade, untraced
 from comparer.errors import ComparerError
 from comparer.request import build
+from comparer.request.request import Arm
+from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.notes import notes
 from comparer.results.records import NotRun
@@ -87,15 +91,50 @@ def test_more_seeds_and_prompts_continue_a_finished_run(config):
     assert all(shot.clip_score is not None for shot in last.comparison.shots)
 
 
-@pytest.mark.parametrize("change", [{"steps": 5}, {"seeds": (2,)}, {"prompts": ("another",)}, {"guidance": 1.0}])
-def test_another_question_is_refused(config, change, shared):
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"steps": 5}, "steps was 4 and is now 5."),
+        ({"guidance": 1.0}, "guidance was 4.0 and is now 1.0."),
+        ({"negative_prompt": "x"}, "negative prompt was '' and is now 'x'."),
+        ({"seeds": (2,)}, "seeds can be added, but '1' was taken away."),
+        ({"prompts": ("another",)}, f"prompts can be added, but '{PROMPT}' was taken away."),
+    ],
+)
+def test_another_question_is_refused_with_what_differs_and_both_values(config, change, told, shared):
     first = kept(shared(1, 2), config)
     request = first.comparison.request
-    with pytest.raises(ComparerError, match="cannot be continued"):
+    with pytest.raises(ComparerError) as refused:
         finish_into(replace(request, settings=replace(request.settings, **change)), config, first.folder)
-    with pytest.raises(ComparerError, match="cannot be continued"):
-        finish_into(replace(request, repeats=2), config, first.folder)
+    assert str(refused.value) == f"The run cannot be resumed: {told}"
     assert store.load(first.folder) == first.comparison
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"repeats": 2}, "repeats was 1 and is now 2"),
+        ({"extras": ("noise-floor", "divergence")}, "extras was none and is now noise-floor, divergence"),
+        ({"scorer": "demo"}, "scorer was '' and is now 'demo'"),
+        ({"arms": (Arm("Baseline"),)}, f"arm 2 was '{ARM}' and is now missing"),
+        (
+            {"arms": (Arm("Baseline"), Arm(ARM, (parse("ToMe"),)))},
+            f"arm 2 was '{ARM}' and is now '{ARM}' (ToMe(ratio=0.5))",
+        ),
+        (
+            {"arms": (Arm("Baseline"), Arm("raw", weights=Weights("demo", half="raw")))},
+            f"arm 2 was '{ARM}' and is now 'raw' (demo; weights=raw)",
+        ),
+    ],
+)
+def test_other_measuring_and_other_arms_are_refused_with_what_differs(change, told):
+    before = Comparison(ask(ARM), state="finished")
+    with pytest.raises(ComparerError) as refused:
+        continued(before, replace(before.request, **change))
+    assert str(refused.value) == f"The run cannot be resumed: {told}."
+    more = replace(before.request.settings, prompts=("first", *before.request.settings.prompts))
+    with pytest.raises(ComparerError, match="prompts can be added at the end, but their order was changed"):
+        continued(before, replace(before.request, settings=more))
 
 
 def finish_into(request, config, folder):

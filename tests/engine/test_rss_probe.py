@@ -53,6 +53,7 @@ def test_it_is_what_the_process_held_and_not_what_its_parent_holds(small):
     assert 100 * MB < small < 1200 * MB
 
 
+@pytest.mark.full
 def test_larger_pictures_and_the_whole_first_batch_need_more(small):
     large = Settings((PROMPT,), steps=2, width=256, height=256, seeds=(1, 2, 3, 4, 5), batch_size=4)
     assert small + 90 * MB < peak_resident(large, (), Config()) < 8000 * MB

@@ -50,7 +50,9 @@ def request(config, family, **change):
     return build_request(config, "a (red) cat", f"tiny/{family}", **(wanted | change))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(f, marks=pytest.mark.full if f in ("sd2", "pixart-alpha") else ()) for f in FAMILIES]
+)
 def test_the_whole_journey(installed, family):
     asked = request(installed, family, negative_prompt="a dog", batch_size=2)
     native = 128 if family in U_NETS else 256
@@ -217,7 +219,10 @@ def test_a_denoiser_alone_is_laid_over_the_pipeline_of_its_base(installed, tiny,
     assert read == {"transformer": weights, "vae": weights, "text_encoder": ["model.safetensors"]}
 
 
-@pytest.mark.parametrize(("family", "dtype"), [("sd1", "bfloat16"), ("sdxl", "float16"), ("pixart-alpha", "float16")])
+@pytest.mark.parametrize(
+    ("family", "dtype"),
+    [("sd1", "bfloat16"), ("sdxl", "float16"), pytest.param("pixart-alpha", "float16", marks=pytest.mark.full)],
+)
 def test_the_installations_dtype(installed, family, dtype):
     import torch
 
@@ -248,13 +253,13 @@ def test_the_catalogue_lists_every_family():
     assert all(model.sampler in samplers.SAMPLERS for model in CATALOG.values())
 
 
-HALVES = ("sdxl", "pixart-alpha")  # the others' in half precision: make test-all
+HALVES = ("sdxl", "pixart-alpha")  # each family in one precision here, in the other in make test-all
 
 
 @pytest.mark.parametrize(
     ("family", "dtype"),
     [
-        *((family, "float32") for family in FAMILIES),
+        *(pytest.param(f, "float32", marks=pytest.mark.full if f in HALVES else ()) for f in FAMILIES),
         *(pytest.param(f, "float16", marks=() if f in HALVES else pytest.mark.full) for f in FAMILIES),
     ],
 )

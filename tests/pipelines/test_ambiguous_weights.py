@@ -46,7 +46,7 @@ def test_networks_that_helped_to_train_are_not_taken_for_the_denoiser(home, conf
     assert {part.component for part in layout.parts} == {"unet", "fake_unet", "teacher_unet", "critic"}
 
 
-@pytest.mark.parametrize("prefix", ["ema_unet.", "unet_ema.", "ema.module."])
+@pytest.mark.parametrize("prefix", ["ema_unet.", pytest.param("unet_ema.", marks=pytest.mark.full), "ema.module."])
 def test_an_ema_beside_raw_in_one_dictionary(prefix, home, config):
     import torch
 

@@ -61,7 +61,7 @@ DECODING = (AutoencoderKL, "decode", 2)
     ("kind", "method", "when", "error"),
     [
         pytest.param(*DENOISING, CUDA, id="denoising, cuda"),
-        pytest.param(*DENOISING, CPU, id="denoising, cpu"),
+        pytest.param(*DENOISING, CPU, id="denoising, cpu", marks=pytest.mark.full),
         pytest.param(*DECODING, MemoryError(), id="decoding, python"),
         pytest.param(*DECODING, CUDA, id="decoding, cuda", marks=pytest.mark.full),
         pytest.param(*DECODING, CPU, id="decoding, cpu", marks=pytest.mark.full),

@@ -89,9 +89,9 @@ def weights(tmp_path_factory):
     loader.free()
 
 
-def compared(config, variant, *accelerators):
+def compared(config, variant, *accelerators, steps=2):
     """Compare the demo with other weights."""
-    request = build.build_request(config, PROMPT, variants=[variant], accelerators=accelerators, steps=2, warmups=0)
+    request = build.build_request(config, PROMPT, variants=[variant], accelerators=accelerators, steps=steps, warmups=0)
     return finish(request, config)
 
 

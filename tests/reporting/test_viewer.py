@@ -30,7 +30,7 @@ def test_identical_pictures_show_no_shift_in_any_mode_at_any_zoom_and_position(o
             assert np.array_equal(screen(tab), first), (zoom, change)
 
 
-@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("scale", [1, 1.25, pytest.param(2, marks=pytest.mark.full)])
 def test_side_by_side_draws_both_at_the_same_place_of_their_panes(opened, scale):
     tab = opened("#pair=0:3&arm=1", width=701, height=600, scale=scale)
     for zoom in ("null", *ZOOMS):

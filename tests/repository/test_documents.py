@@ -5,16 +5,15 @@ import sys
 from dataclasses import fields
 
 import pytest
+from generate_docs import DOCUMENTS as GENERATED
 from generate_docs import PARTS, up_to_date
 
 from comparer.accelerators.registry import REGISTRY
 from comparer.request import compatibility
 from helpers.runs import ROOT
 
-DOCUMENTS = {
-    name: (ROOT / name).read_text(encoding="utf-8")
-    for name in ("README.md", "docs/accelerators.md", "docs/run-format.md")
-}
+DOCUMENTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in GENERATED}
+LINKING = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 QUICK = [name for name in PARTS if name != "macs"]  # counting all of the real architectures takes half a minute
 
 
@@ -23,11 +22,31 @@ def test_they_are_up_to_date(name):
     assert up_to_date(DOCUMENTS[name], QUICK) == DOCUMENTS[name], "run: make docs"
 
 
-def test_every_part_has_its_place_and_the_matrix_two():
+def test_every_part_has_its_place_and_the_models_two():
     text = "".join(DOCUMENTS.values())
-    assert {name: text.count(f"<!-- {name} -->") for name in PARTS} == dict.fromkeys(PARTS, 1) | {"matrix": 2}
+    assert {name: text.count(f"<!-- {name} -->") for name in PARTS} == dict.fromkeys(PARTS, 1) | {"models": 2}
     assert all(text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") for name in PARTS)
-    assert all(compatibility.text() in DOCUMENTS[name] for name in ("README.md", "docs/accelerators.md"))
+    assert all("<!-- models -->" in DOCUMENTS[name] for name in ("README.md", "docs/models.md"))
+    assert compatibility.text() in DOCUMENTS["docs/accelerators.md"]
+
+
+def test_the_readme_is_short():
+    text = DOCUMENTS["README.md"]
+    assert len(text.splitlines()) <= 150 and len(text.split()) <= 1300
+
+
+@pytest.mark.parametrize("path", LINKING, ids=lambda path: path.name if path.parent == ROOT else f"docs/{path.name}")
+def test_every_relative_link_leads_to_a_file(path):
+    links = re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+    files = {link.partition("#")[0] for link in links if "://" not in link} - {""}
+    assert [name for name in files if not (path.parent / name).is_file()] == []
+
+
+def test_the_index_lists_every_document():
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^- \[(\S+)\]\((\S+)\): \S", index, re.MULTILINE)
+    there = {path.name for path in (ROOT / "docs").iterdir() if path.suffix in (".md", ".txt")} - {"README.md"}
+    assert sorted(listed) == sorted((name, name) for name in there)
 
 
 @pytest.mark.parametrize("kind", REGISTRY.values(), ids=lambda kind: kind.title)
@@ -48,7 +67,10 @@ def test_what_was_changed_by_hand_is_put_right():
 
 @pytest.mark.parametrize(
     ("column", "families"),
-    [pytest.param(1, ["sd1"]), pytest.param(0, tuple(compatibility.MODELS), marks=pytest.mark.full)],
+    [
+        pytest.param(1, ["sd1"], marks=pytest.mark.full),
+        pytest.param(0, tuple(compatibility.MODELS), marks=pytest.mark.full),
+    ],
 )
 def test_the_multiply_accumulates_are_those_of_the_command(column, families):
     from generate_docs import mac_table

@@ -319,7 +319,12 @@ FULL = pytest.mark.full
 
 @pytest.mark.parametrize(
     ("scheme", "width"),
-    [("light", 1440), ("dark", 390), pytest.param("light", 390, marks=FULL), pytest.param("dark", 1440, marks=FULL)],
+    [
+        pytest.param("light", 1440, marks=FULL),
+        ("dark", 390),
+        pytest.param("light", 390, marks=FULL),
+        pytest.param("dark", 1440, marks=FULL),
+    ],
 )
 def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(tab, address, scheme, width):
     from axe_playwright_python.sync_playwright import Axe

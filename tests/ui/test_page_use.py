@@ -17,9 +17,10 @@ def test_axe_finds_nothing_serious(blank, server, recorded, tmp_path, scheme):
     foreign.write_text("a fox\nSteps: 9, Sampler: Restart, Model: gone, Hires upscale: 2")
     wrong.write_bytes(b"no picture")
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.goto(server)
-    page.get_by_text(re.compile("2 pictures in")).wait_for()
-    serious(page, "empty")
+    if scheme == "light":
+        page.goto(server)
+        page.get_by_text(re.compile("2 pictures in")).wait_for()
+        serious(page, "empty")
     opened(page, server, recorded)
     pictures(page)
     drop(page, foreign)

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from comparer.atomic import write_text
 from comparer.checkpoints.files.tensors import Tensor
 from comparer.errors import ComparerError
 from comparer.text import quote
@@ -61,9 +61,7 @@ class Hashes:
             return
         with suppress(OSError):
             self.cache.parent.mkdir(parents=True, exist_ok=True)
-            partial = self.cache.with_name(f"{self.cache.name}.{os.getpid()}.partial")
-            partial.write_text(json.dumps(self.known, indent=1) + "\n", encoding="utf-8")
-            partial.replace(self.cache)
+            write_text(self.cache, json.dumps(self.known, indent=1) + "\n")
 
 
 def _state(path: Path) -> list[int]:

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from comparer import __version__
+from comparer.atomic import replacing
 from comparer.errors import ComparerError
 from comparer.reporting.html.details import latents, likeness, times, uncertainty
 from comparer.reporting.html.tables import arms_table, notes_list
@@ -38,15 +39,12 @@ def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thre
         ComparerError: an image is not in the folder or cannot be read, ``pictures`` is neither of the two, or the
             file cannot be written.
     """
-    path, partial = folder / "report.html", folder / "report.html.partial"
+    path = folder / "report.html"
     try:
-        with partial.open("w", encoding="utf-8", errors="replace") as file:
+        with replacing(path) as partial, partial.open("w", encoding="utf-8", errors="replace") as file:
             file.writelines(_pieces(comparison, folder, pictures, thresholds))
-        partial.replace(path)
     except OSError as error:
         raise ComparerError(f"The report cannot be written: {error.strerror or error}.") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path
 
 

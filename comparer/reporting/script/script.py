@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.accelerators.stack import label
+from comparer.atomic import write_text
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES, Family
@@ -29,9 +30,7 @@ def save_script(comparison: Comparison, folder: Path, arm: int, prompt: int, see
     """
     text = script(comparison, folder, arm, prompt, seed)
     path = folder / f"reproduce-{arm}-{slug(comparison.request.arms[arm].name)}_p{prompt + 1:03}_s{seed}.py"
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_text(path, text)
     return path
 
 
