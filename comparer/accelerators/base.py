@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
+from comparer.accelerators.recipe import CANNOT, Recipe, RecipeContext
 from comparer.errors import ComparerError
 from comparer.models.families.base import FAMILIES
 from comparer.text import quote
@@ -112,6 +113,14 @@ class Accelerator(ABC):
             pipe: a diffusers pipeline with its scheduler set.
             settings: the call's ``Settings``, such as its steps and guidance.
         """
+
+    def write_recipe(self, made: Recipe, context: RecipeContext) -> None:
+        """Add the script lines that apply it without Comparer to a recipe.
+
+        Raises:
+            ComparerError: there is no documented way.
+        """
+        raise ComparerError(f"{CANNOT} nothing is known of how {self.title} is used without Comparer.")
 
     def did(self, counts: dict[str, int]) -> str:
         """Summarize what the accelerator did from its report's counts: "9 full, 16 shallow"."""

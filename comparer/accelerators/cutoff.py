@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from comparer.accelerators.base import Accelerator, Report, no_guidance, parameter
 from comparer.accelerators.halves import one_half
+from comparer.accelerators.recipe import CANNOT, RESCALED, Recipe, RecipeContext
+from comparer.errors import ComparerError
+from comparer.models import samplers
 from comparer.models.families.base import FAMILIES
 
 
@@ -53,3 +56,41 @@ class GuidanceCutoff(Accelerator):
         if report.counts["without guidance"]:
             return None
         return f"Guidance cutoff: after {self.after:g} guides every step; set it lower."
+
+    def write_recipe(self, made: Recipe, context: RecipeContext) -> None:
+        """End guidance in a callback, as diffusers documents it."""
+        settings, family = context.settings, context.family
+        guided, order = self.guided(settings.steps), samplers.find(settings.sampler).order
+        if not family.on_step_end:
+            raise ComparerError(
+                f"{CANNOT} {family.title}'s pipeline has no callback that could end guidance, so there is no "
+                "documented way to a guidance cutoff."
+            )
+        evaluations = samplers.evaluations(settings.sampler, settings.steps)
+        last = max(evaluations - settings.steps * order, 0) + guided * order - 1
+        if settings.guidance_rescale:
+            made.differs.append(RESCALED)
+        if guided == 0:
+            made.apply.append("# No step is guided: a guidance scale of 1 is none.")
+            made.call = 'lambda **asked: pipe(**asked | {"guidance_scale": 1.0})'
+            return
+        if last >= evaluations - 1:
+            made.apply.append("# The cutoff lies at the end: every step is guided.")
+            return
+        inputs = ["prompt_embeds", *(["add_text_embeds", "add_time_ids"] if family.name == "sdxl" else [])]
+        refresh = ["        helper.disable()  # features of a batch of two halves are of no use to one"] * (
+            "DeepCache" in context.stack
+        )
+        made.apply += [
+            f"# Guidance for {guided} of {settings.steps} steps, by a callback as in diffusers' documentation.",
+            "def end_guidance(pipe, step, timestep, tensors):",
+            f"    if step == {last}:",
+            "        pipe._guidance_scale = 0.0",
+            "        tensors = {name: both.chunk(2)[1] for name, both in tensors.items()}  # the prompt's half",
+            *refresh,
+            *(["        helper.enable()"] if refresh else []),
+            "    return tensors",
+            "",
+        ]
+        made.imports.append("from functools import partial")
+        made.call = f"partial(pipe, callback_on_step_end=end_guidance, callback_on_step_end_tensor_inputs={inputs!r})"

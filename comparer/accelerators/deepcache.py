@@ -6,6 +6,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from comparer.accelerators.base import Accelerator, Report, kind_of, parameter
+from comparer.accelerators.recipe import CANNOT, Recipe, RecipeContext
+from comparer.errors import ComparerError
+
+_TWICE = (
+    "DeepCache's package looks an evaluation up by its time step, and this sampler visits one twice, where "
+    "Comparer counts evaluations"
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,24 @@ class DeepCache(Accelerator):
         if self.interval == 1:
             return "DeepCache: interval 1 makes every evaluation a full one; set 2 or more."
         return "DeepCache: the call was too short to skip anything; make more steps."
+
+    def write_recipe(self, made: Recipe, context: RecipeContext) -> None:
+        """Use DeepCache's helper; beside T-GATE, T-GATE's loader does that."""
+        if context.offload != "none":
+            raise ComparerError(f"{CANNOT} DeepCache's package loses its place in a model that is offloaded.")
+        made.needs.append("DeepCache")
+        if context.visits_twice:
+            made.differs.append(_TWICE)
+        if "TGATE" in context.stack:
+            return  # its package has a loader for both
+        made.imports.append("from DeepCache import DeepCacheSDHelper")
+        made.apply += [
+            f"# DeepCache computes the whole U-Net in one evaluation of {self.interval}, else its shallow part alone.",
+            "helper = DeepCacheSDHelper(pipe=pipe)",
+            f"helper.set_params(cache_interval={self.interval}, cache_branch_id={self.branch})",
+            "helper.enable()",
+        ]
+        made.undo.append("helper.disable()")
 
 
 def refresh(denoiser: Any) -> None:

@@ -8,8 +8,17 @@ from typing import Any, ClassVar
 from comparer.accelerators.base import Accelerator, Report, denoiser_of, no_guidance, parameter
 from comparer.accelerators.deepcache import refresh
 from comparer.accelerators.halves import one_half
+from comparer.accelerators.recipe import RESCALED, Recipe, RecipeContext
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES
+
+_LOADERS = {
+    "sd1": "TgateSDLoader",
+    "sd2": "TgateSDLoader",
+    "sdxl": "TgateSDXLLoader",
+    "pixart-alpha": "TgatePixArtAlphaLoader",
+    "pixart-sigma": "TgatePixArtSigmaLoader",
+}
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,27 @@ class TGATE(Accelerator):
         if report.counts["without guidance"] or report.counts["attention reused"]:
             return None
         return f"T-GATE: gate_step {self.gate_step} was not reached; set it lower than the steps."
+
+    def write_recipe(self, made: Recipe, context: RecipeContext) -> None:
+        """Use the tgate package's loader, beside DeepCache the one for both."""
+        deep, loader, more = context.stack.get("DeepCache"), _LOADERS[context.family.name], ""
+        if deep:
+            loader = "TgateSDXLDeepCacheLoader" if context.family.name == "sdxl" else "TgateSDDeepCacheLoader"
+            more = f", cache_interval={deep.interval}, cache_branch_id={deep.branch}"
+            made.undo.append("pipe.deepcache.disable()")
+        if context.settings.guidance_rescale:
+            made.differs.append(RESCALED)
+        made.imports += ["from functools import partial", f"from tgate import {loader}"]
+        made.needs.append("tgate")
+        made.apply += [
+            f"# T-GATE keeps cross-attention outputs from step {self.gate_step} on and drops guidance there. It leaves",
+            "# its changes in the model, so that pictures without it are made first.",
+            f"{loader}(pipe{more})",
+        ]
+        made.call = (
+            f"partial(pipe.tgate, gate_step={self.gate_step}, sp_interval={self.sp_interval}, "
+            f"fi_interval={self.fi_interval}, warm_up={self.warm_up})"
+        )
 
 
 _NEITHER = {"cache": False, "reuse": False}

@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any, ClassVar
 
 from comparer.accelerators.base import Accelerator, Report, kind_of, parameter
+from comparer.accelerators.recipe import Recipe, RecipeContext
 from comparer.errors import ComparerError
 
 DOWNSAMPLES = (0, 1, 2, 4, 8)
@@ -166,6 +167,34 @@ class ToMe(Accelerator):
             block.register_forward_pre_hook(before_block),
             *(layer.register_forward_pre_hook(before_layer) for layer in layers),
         ]
+
+    def write_recipe(self, made: Recipe, context: RecipeContext) -> None:
+        """Apply tomesd's patch."""
+        made.imports.append("import tomesd")
+        made.needs.append("tomesd")
+        limit = str(self.max_downsample)
+        if not self.max_downsample:
+            limit = "finest"
+            made.apply += [
+                "# ToMe merges similar tokens before attention, at the finest resolution that has attention.",
+                "kinds = pipe.unet.config.down_block_types",
+                'levels = [level for level, kind in enumerate(kinds) if "CrossAttn" in kind]',
+                "finest = 2 ** min([*levels, len(kinds) - 1])",
+            ]
+        if self.use_rand:
+            made.apply += [
+                "# Its random pattern of tokens that stay begins from torch's global generator at the first merge.",
+                f"torch.manual_seed({self.seed})",
+            ]
+        made.apply += [
+            "tomesd.apply_patch(",
+            f"    pipe, ratio={self.ratio!r}, max_downsample={limit}, use_rand={self.use_rand},",
+            f"    merge_crossattn={self.merge_crossattn}, merge_mlp={self.merge_mlp},",
+            ")",
+        ]
+        made.undo.append("tomesd.remove_patch(pipe)")
+        if context.device.startswith("cuda"):
+            made.differs.append("merging tokens adds them up on a GPU in no fixed order")
 
 
 def attention_downsamples(denoiser: Any) -> list[int]:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from comparer.accelerators.recipe import RecipeContext
 from comparer.accelerators.registry import REGISTRY, parse_stack
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -20,7 +21,7 @@ from comparer.models.catalog import DEMO
 from comparer.models.families.base import FAMILIES
 from comparer.models.samplers import SAMPLERS
 from comparer.pipelines import loader
-from comparer.reporting.script.accelerators import RecipeContext, way
+from comparer.reporting.script.accelerators import recipe_of
 from comparer.reporting.script.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
 from comparer.request import build
 from comparer.request.request import Arm, Settings
@@ -227,9 +228,9 @@ def test_what_has_no_documented_way_is_refused(weights, done):
         script(done.comparison, done.folder, 0, 0, 99)
     settings = Settings(("x",), sampler="DPM++ 2M")
     with pytest.raises(ComparerError, match="PixArt-Σ's pipeline has no callback"):
-        way(parse_stack("GuidanceCutoff"), RecipeContext(settings, FAMILIES["pixart-sigma"]))
+        recipe_of(parse_stack("GuidanceCutoff"), RecipeContext(settings, FAMILIES["pixart-sigma"]))
     with pytest.raises(ComparerError, match="a model that is offloaded"):
-        way(parse_stack("DeepCache"), RecipeContext(settings, FAMILIES["sdxl"], offload="model"))
+        recipe_of(parse_stack("DeepCache"), RecipeContext(settings, FAMILIES["sdxl"], offload="model"))
 
 
 def test_a_model_of_the_hub_is_taken_at_its_recorded_revision(done):

@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 from typing import Any
 
+from comparer.accelerators.recipe import CANNOT, Recipe, RecipeContext
 from comparer.accelerators.stack import label
 from comparer.atomic import write_text
 from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.models.families.base import FAMILIES, Family
-from comparer.reporting.script.accelerators import Recipe, RecipeContext, way
-from comparer.reporting.script.weights import CANNOT, Loading, loading, plain
+from comparer.reporting.script.accelerators import recipe_of
+from comparer.reporting.script.weights import Loading, loading, plain
 from comparer.request.request import Settings
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
@@ -78,7 +79,7 @@ def _way(comparison: Comparison, arm: int) -> Recipe:
         comparison.request.settings_of(arm), FAMILIES[comparison.card(arm)["family"]],
         environment["offload"], environment["device"], conditions.timesteps if conditions else (),
     )  # fmt: skip
-    return way(comparison.request.arms[arm].accelerators, asked)
+    return recipe_of(comparison.request.arms[arm].accelerators, asked)
 
 
 def _values(comparison: Comparison, shots: list[Shot], ways: list[Recipe], loads: list[Loading]) -> dict[str, str]:

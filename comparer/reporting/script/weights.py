@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
+from comparer.accelerators.recipe import CANNOT
 from comparer.checkpoints.spec import DTYPES
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
@@ -12,7 +13,6 @@ from comparer.models.families.base import FAMILIES
 from comparer.results.comparison import Comparison
 from comparer.text import quote
 
-CANNOT = "The script cannot be written:"
 NAME = r"[A-Za-z_]\w*"
 _HUB = {where for model in CATALOG.values() if model.gigabytes for where in (model.source, model.base)}
 # As save_pretrained calls them: unet/diffusion_pytorch_model.fp16-00001-of-00002.safetensors
