@@ -41,14 +41,6 @@ class _Move:
     make: Callable[[Any], dict[str, Any]]
 
 
-def is_original(part: Part) -> bool:
-    """Return whether a component's names are those of Stable Diffusion's original code.
-
-    False for the CLIP text encoder of SD 1.x and SDXL, which has transformers' names in the original layout, too.
-    """
-    return bool(_kind(part))
-
-
 @dataclass(frozen=True)
 class Fit:
     """How a set of weights fits a module.

@@ -5,7 +5,7 @@ as the timed calls, and ``diverge`` compares two of them.
 """
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from comparer.errors import ComparerError
@@ -53,13 +53,9 @@ class Divergence:
     seed: int
     steps: tuple[Step, ...]
 
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: dict) -> "Divergence":
-        """Create from ``to_json``'s data."""
+        """Create from the data of ``run.json``."""
         steps = tuple(Step(**step | {"skipped": tuple(step["skipped"])}) for step in data["steps"])
         return cls(data["prompt"], data["seed"], steps)
 

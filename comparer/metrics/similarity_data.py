@@ -6,7 +6,7 @@ caused by an accelerator.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import fmean
 
 
@@ -34,10 +34,6 @@ class Similarity:
     lpips: float | None = None
     clip_cosine: float | None = None
 
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class Mean:
@@ -61,10 +57,6 @@ class Mean:
     lpips: float | None
     clip_cosine: float | None
 
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class RelativeDistance:
@@ -83,10 +75,6 @@ class RelativeDistance:
     mean_difference: float | None
     within_noise: bool | None
     text: str
-
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
 
 
 def mean(found: Sequence[Similarity]) -> Mean | None:

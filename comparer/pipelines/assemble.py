@@ -160,12 +160,6 @@ def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> N
     pipe.unload_lora_weights()
 
 
-def fresh(components: dict[str, Component], others: Iterable[dict[str, Component]]) -> dict[str, Component]:
-    """Return the components whose modules are in none of the others."""
-    taken = {id(each.module) for other in others for each in other.values()}
-    return {name: each for name, each in components.items() if id(each.module) not in taken}
-
-
 def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, Any]:
     """Return the weights card for ``run.json``: every file with its SHA-256, every component with its contents.
 

@@ -1,6 +1,6 @@
 """Conditions of a call's images: arms of one evaluation share one size and one noise schedule."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,9 @@ class Conditions:
     timesteps: tuple[float, ...]
     sigmas: tuple[float, ...] = ()
 
-    def to_json(self) -> dict:
-        """Return plain data."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: dict) -> "Conditions":
-        """Build conditions from ``to_json``'s data."""
+        """Build conditions from the data of ``run.json``."""
         return cls(**data | {name: tuple(data[name]) for name in ("timesteps", "sigmas")})
 
     @classmethod

@@ -15,7 +15,7 @@ from comparer.cli.main import _parser
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
-from comparer.reporting.report.report import estimated_size, report, save_report
+from comparer.reporting.report.report import report, save_report
 from comparer.reporting.report.sections import command
 from comparer.request.build import build_request as door
 from comparer.request.png_write import save_png
@@ -130,7 +130,6 @@ def test_every_picture_is_held_once_and_identical_ones_halve_the_file(opened, fo
             # Every shot carries its own settings, so that no two files are equal.
             save_png(picture, tmp_path / NAMES[arm] / shot.file, {"parameters": f"of arm {shot.arm}"})
         sizes[arm] = save_report(run, tmp_path / NAMES[arm]).stat().st_size
-        assert sizes[arm] == pytest.approx(estimated_size(run, tmp_path / NAMES[arm]), rel=0.05)
     assert 0.45 < sizes[1] / sizes[5] < 0.6
 
 
@@ -142,7 +141,6 @@ def test_reduced_pictures_say_so_are_smaller_and_have_no_difference_map(opened, 
         Image.fromarray(np.clip(speckled, 0, 255).astype(np.uint8)).save(tmp_path / "large" / shot.file)
     sizes = [len(report(run, tmp_path / "large", kind).encode()) for kind in ("full", "reduced")]
     assert sizes[1] < sizes[0] / 5
-    assert estimated_size(run, tmp_path / "large", "reduced") == pytest.approx(sizes[1], rel=0.15)
     tab = opened(written(tmp_path / "large", run, pictures="reduced"), "#pair=0:3&arm=1&mode=difference")
     said = tab.locator(".held").inner_text()
     assert "reduced: lossy WebP" in said and "512 pixels" in said and "no difference map" in said

@@ -16,7 +16,6 @@ KINDS = (FULL, REDUCED)
 WIDEST = 512  # pixels a side of a reduced picture
 QUALITY = 80  # of its WebP
 PNG, TEXTS = b"\x89PNG\r\n\x1a\n", (b"tEXt", b"zTXt", b"iTXt")
-SAMPLED = 6  # pictures that are reduced to tell what all of them will take
 
 
 def different(comparison: Comparison, folder: Path) -> dict[str, Path]:
@@ -45,23 +44,6 @@ def data_uri(path: Path, kind: str = FULL) -> str:
     """
     whole, form = (_read(path), "png") if kind == FULL else (_reduced(path), "webp")
     return f"data:image/{form};base64,{base64.b64encode(whole).decode()}"
-
-
-def length(files: list[Path], kind: str = FULL) -> int:
-    """Return the number of bytes that ``data_uri`` takes for all these files together; an estimate for reduced images.
-
-    Raises:
-        ComparerError: a file cannot be read.
-    """
-    if kind == FULL:
-        return sum(_in_base64(path.stat().st_size) for path in files)
-    sample = files[:: max(1, len(files) // SAMPLED)]
-    taken = sum(_in_base64(len(_reduced(path))) for path in sample)
-    return round(taken * len(files) / max(1, len(sample)))
-
-
-def _in_base64(size: int) -> int:
-    return -(-size // 3) * 4
 
 
 def _shown(path: Path) -> bytes:

@@ -22,7 +22,6 @@ from comparer.stats.verdict import DEFAULT, Thresholds
 HERE = Path(__file__).parent / "static"
 NO_MAP = "No difference map: the pictures in this report are reduced, and it would show what the reduction changed."
 SHEET = "pictures", "Every picture", ""
-BASE, EACH = 80_000, 2_100  # bytes of a report besides its pictures: about so many, and so many more a picture
 
 
 def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> Path:
@@ -51,17 +50,6 @@ def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thre
 def report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> str:
     """Return the content that ``save_report`` saves; arguments and errors are the same."""
     return "".join(_pieces(comparison, folder, pictures, thresholds))
-
-
-def estimated_size(comparison: Comparison, folder: Path, pictures: str = FULL) -> int:
-    """Estimate the size of the report in bytes before it is rendered; a few reduced images are encoded for this.
-
-    Raises:
-        ComparerError: as ``save_report``.
-    """
-    _known(pictures)
-    files = list(dict.fromkeys(embed.different(comparison, folder).values()))
-    return BASE + EACH * len(comparison.shots) + embed.length(files, pictures)
 
 
 def _known(pictures: str) -> None:
