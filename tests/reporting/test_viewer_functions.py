@@ -334,6 +334,7 @@ def test_the_wheel_enlarges_about_what_is_under_it(run):
     assert [factor for factor, _ in zooms] == pytest.approx([np.exp(0.22), np.exp(-0.22), np.exp(0.0704)])
     _, ((factor, _),) = wheeled(run, (1000, True, -10, {"ctrlKey": True}))  # as a pinch on a touchpad comes
     assert factor == pytest.approx(np.exp(0.1))
+    assert wheeled(run, (20, True, -100))[0] == [True], "on a page that was opened this moment"
 
 
 def test_a_page_that_is_being_scrolled_goes_on_scrolling_over_the_stage(run):

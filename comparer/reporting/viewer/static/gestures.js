@@ -6,7 +6,7 @@
  */
 function gestures(stage, target) {
   const down = new Map()
-  let before = null, sliding = false, elsewhere = 0
+  let before = null, sliding = false, elsewhere = -Infinity
 
   const at = event => {
     const box = stage.firstElementChild.getBoundingClientRect()
