@@ -411,3 +411,28 @@ def test_the_command_line_refuses(at, capsys):
     assert main(["fetch", "sdxl", "--device", "cpu", "--quiet"]) == 2
     assert "cannot be reached" in capsys.readouterr().err
     assert main(["fetch", "demo", "--quiet"]) == 0
+
+
+def test_the_pages_handler_fetches_stops_and_goes_on(served, tmp_path):
+    import gradio
+
+    from comparer.ui.app import Page
+
+    page, tab = Page(Config(runs=tmp_path / "runs")), gradio.Request(session_hash="a tab")
+    page.build()
+    button = page.controls.fetchable("sd-1.5")
+    assert button["visible"] and button["value"] == "Fetch it (about 2.1 GB in half precision)" and served.asked == []
+    served.break_after, said = 2_000_000, []
+    with served.hold:
+        for update in page.fetch_model("sd-1.5", tab):
+            said.append(update[page.out.status])
+            if "Fetching Stable Diffusion 1.5" in said[-1]:
+                assert 'role="progressbar"' in said[-1] and update[page.stop_button]["interactive"]
+                page.sessions.stop(tab)
+    assert "Stopped. What has come is kept." in said[-1]
+    *_, last = page.fetch_model("sd-1.5", tab)
+    assert "Stable Diffusion 1.5 is here." in last[page.out.status] and last[page.controls.fetch]["visible"] is False
+    assert any(" from " in asked for asked in served.asked), "it went on where it was"
+    assert not last[page.stop_button]["interactive"]
+    *_, last = page.fetch_model("sd-9", tab)
+    assert "There is no model" in last[page.out.status]

@@ -223,6 +223,7 @@ def away(tmp_path, repositories, chromium):
         assert not wrong
 
 
+@pytest.mark.full  # the handler: models/test_hub
 def test_a_model_that_is_not_here_is_fetched_stopped_and_fetched_on(away):
     hub, tab = away
     assert hub.asked == []

@@ -34,6 +34,7 @@ def folder(tmp_path_factory):
     save_file(dict(list(raw.items())[3:]), broken / "model.safetensors")
     save_file(ema, same / "model.safetensors")
     (save_small(root) / "small").rename(root / "small")
+    (root / "small" / "unet" / "diffusion_pytorch_model.non_ema.safetensors").unlink()
     return root
 
 
@@ -257,9 +258,9 @@ def test_a_checkpoint_is_checked_in_one_press_which_can_be_stopped(page):
     report.wait_for()
     assert "Broken" in report.locator(".card").inner_text() and "noise-like" in report.inner_text()
     pictures = report.locator("figure img")
-    assert pictures.count() == 16
+    assert pictures.count() == 8
     pictures.last.scroll_into_view_if_needed()
     page.wait_for_function("[...document.querySelectorAll('.made img')].at(-1).naturalWidth === 128")
-    assert pictures.first.get_attribute("alt").startswith("Check, EMA: a large red star")
+    assert "a large red star" in pictures.first.get_attribute("alt")
     report.get_by_text("Every measure and its limit").click()
-    assert report.get_by_role("table", name="Measures, raw").is_visible()
+    assert report.get_by_role("table", name=re.compile("^Measures")).is_visible()
