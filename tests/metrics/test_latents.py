@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+from dataclasses import asdict
 
 import pytest
 import torch
@@ -102,7 +103,7 @@ def test_each_picture_of_a_batch_has_its_own():
     assert [(d.prompt, d.seed) for d in found] == items
     assert len({d.steps[-1].distance for d in found}) == 3
     for position, one in enumerate(found):
-        assert Divergence.from_json(json.loads(json.dumps(one.to_json(), allow_nan=False))) == one
+        assert Divergence.from_json(json.loads(json.dumps(asdict(one), allow_nan=False))) == one
         alone = base.latents[-1][position], arm.latents[-1][position]
         assert one.steps[-1].distance == pytest.approx((alone[1] - alone[0]).norm().item() / alone[0].norm().item())
 
@@ -175,7 +176,7 @@ def test_a_calls_conditions_are_the_samplers(sampler):
     fresh.set_timesteps(3)
     assert found.timesteps == tuple(map(float, fresh.timesteps)) and len(found.timesteps) >= 3
     assert len(found.sigmas) == (len(found.timesteps) + 1 if hasattr(fresh, "sigmas") else 0)
-    assert json.loads(json.dumps(found.to_json()))["sigmas"] == list(found.sigmas)
+    assert json.loads(json.dumps(asdict(found)))["sigmas"] == list(found.sigmas)
     assert differ(found, generate(loaded("sd1"), settings, ITEMS, parse_stack("ToMe")).conditions) == ""
 
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from hashlib import file_digest
 
 import numpy as np
@@ -87,13 +87,13 @@ def test_identical_pictures_are_their_own_case(tmp_path):
     base.save(tmp_path / "one.png")
     found = similarity(base, tmp_path / "one.png")
     assert found == module.Similarity(True, 0, 0.0, None, 1.0, ms_ssim=1.0)
-    assert json.loads(json.dumps(found.to_json(), allow_nan=False)) == found.to_json()
+    assert json.loads(json.dumps(asdict(found), allow_nan=False)) == asdict(found)
 
 
 def test_it_makes_no_difference_which_is_which():
     one, other = noisy(MS_SSIM_SIDE, 2)
     forth, back = similarity(one, other), similarity(other, one)
-    for name, value in forth.to_json().items():
+    for name, value in asdict(forth).items():
         assert getattr(back, name) == pytest.approx(value, abs=1e-6)
 
 
