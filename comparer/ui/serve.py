@@ -25,7 +25,7 @@ def launch(demo: gr.Blocks, config: Config) -> None:
     port = free_port(config.host, config.port)
     if port != config.port:
         print(f"Port {config.port} is taken: using {port}.", flush=True)
-    demo._queue.sleep_when_free = 0.05  # 1 ms else: a tenth of a core, also while a call is timed
+    demo._queue.sleep_when_free = 0.05  # 1 ms else: it takes a core's time from timed calls
     _, url, _ = demo.launch(
         server_name=config.host,
         server_port=port,

@@ -1,6 +1,6 @@
 """Processes that begin with the libraries imported: each is forked from one that has imported them, once a session.
 
-Importing torch, diffusers and gradio takes 15 s of CPU, which every server and every run that is killed would pay.
+Importing torch, diffusers and gradio takes longer than most tests; every server and every killed run would pay it.
 Tests of what a process imports, or of the environment that libraries read at import, start Python afresh.
 """
 
