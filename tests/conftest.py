@@ -76,6 +76,19 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: "/ui/" not in item.path.as_posix())  # stable: files stay together
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Keep a file's tests in one worker, as ``loadfile`` does; the full matrix is shared out family by family."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.split("::", 1)[0]
+            return nodeid.split(",", 1)[0] if file.endswith("test_full_matrix.py") else file
+
+    return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 def pytest_collection_finish():
     gc.freeze()  # what is imported by now stays: no collection of the tests need look at it
 
