@@ -10,6 +10,7 @@ from comparer.config import Config
 from comparer.engine.compare import compare
 from comparer.engine.events import Finished, Progress, Waiting
 from comparer.request.request import Request
+from comparer.results.analysis import Analysis
 from comparer.results.notes import judged, notes
 from comparer.stats.verdict import Thresholds
 
@@ -25,7 +26,6 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
     """
     from tqdm import tqdm
 
-    thresholds = Thresholds(options.worthwhile, options.bearable)
     form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
     bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)
     done: Finished | None = None
@@ -46,11 +46,9 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
     finally:
         bar.close()
     assert done is not None
-    print(table(done.comparison))
-    for number in range(1, len(request.arms)):
-        for line in judged(done.comparison, number, thresholds):
-            print(line)
-    for line in notes(done.comparison):
+    analysis = Analysis(done.comparison, Thresholds(options.worthwhile, options.bearable))
+    print(table(analysis))
+    for line in (*(line for each in analysis.arms[1:] for line in judged(each)), *notes(analysis)):
         print(line)
     print(f"\nRun folder: {done.folder}")
     if done.grid:

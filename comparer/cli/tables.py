@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from comparer.results.comparison import Comparison
+from comparer.results.analysis import Analysis
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import loss
 
@@ -15,7 +15,7 @@ def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
         yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def table(comparison: Comparison) -> str:
+def table(analysis: Analysis) -> str:
     """Format the figures of every arm as a plain-text table."""
     head = [
         "arm",
@@ -30,24 +30,24 @@ def table(comparison: Comparison) -> str:
         "SSIM",
     ]
     rows = [(*head, "peak memory", "what it did")]
-    for number, (arm, figures) in enumerate(zip(comparison.request.arms, comparison.all_figures(), strict=True)):
-        first = number == 0
+    for each in analysis.arms:
+        figures, first, skipped = each.figures, each.number == 0, analysis.comparison.skip_reason(each.number)
         rows.append(
             (
-                arm.name,
+                each.arm.name,
                 str(figures.pictures),
                 _show(figures.seconds, "{:.3f}"),
-                _show(comparison.time_share(number), "{:.0%}"),
+                _show(each.time_share, "{:.0%}"),
                 " / ".join(_show(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
                 _show(figures.steps_per_second, "{:.1f}"),
                 "1×" if first else _show(figures.speed_up, "{:.2f}×"),
                 _show(figures.clip_score, "{:.2f}"),
                 "" if first or figures.clip_loss is None else loss(figures.clip_loss),
-                _show(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
-                _show((peak := comparison.peak(number)) and peak / 2**30, "{:.2f} GiB") or "not measured",
-                f"not run: {why}"
-                if (why := comparison.skip_reason(number))
-                else "; ".join(filter(None, (incomplete(comparison, number), comparison.describe_work(number)))),
+                _show(alike.ssim if (alike := each.similarity) else None, "{:.3f}"),
+                _show((peak := each.peak) and peak / 2**30, "{:.2f} GiB") or "not measured",
+                f"not run: {skipped}"
+                if skipped
+                else "; ".join(filter(None, (incomplete(analysis.comparison, each.number), each.work))),
             )
         )
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from comparer.errors import ComparerError
+from comparer.results.analysis import evidence
 from comparer.results.comparison import Comparison
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, mean
@@ -35,10 +36,10 @@ class Assertion:
         """Return the reason why this arm fails the condition; "" if the arm meets it."""
         if why := comparison.skip_reason(arm):
             return f"{self} missed: the arm was not run ({why})"
-        evidence, level = comparison.evidence(arm), level_at(comparison.interim_looks)
-        estimate = FIGURES[self.figure](evidence, level)
+        found, level = evidence(comparison, arm), level_at(comparison.interim_looks)
+        estimate = FIGURES[self.figure](found, level)
         if self.figure == "clip_loss" and estimate.value is not None:
-            return self._loss_missed(evidence, level, estimate.value)
+            return self._loss_missed(found, level, estimate.value)
         if estimate.interval is None:
             return f"{self} missed: there is no interval, {estimate.why_not}"
         low, high = estimate.interval.low, estimate.interval.high

@@ -12,6 +12,7 @@ from PIL import Image
 from comparer.errors import ComparerError
 from comparer.metrics.similarity_data import Similarity
 from comparer.results import side_by_side
+from comparer.results.analysis import Analysis
 from comparer.results.sorting import LIKENESS, SCORE
 from comparer.runs import card as run_card
 from comparer.runs import index, store
@@ -35,7 +36,7 @@ def test_runs_are_listed_newest_first_with_what_is_said_of_each(tmp_path):
     card, seen = first.card, store.load(tmp_path / first.name)
     assert (card.state, card.pictures, card.prompts) == ("finished", 24, seen.request.settings.prompts)
     for number, arm in enumerate(card.arms[1:], 1):
-        verdict = seen.verdict(number)
+        verdict = Analysis(seen).arms[number].verdict
         assert (arm.kind, arm.sentence, arm.value) == (verdict.kind, verdict.sentence, verdict.speed_up.value)
         assert (arm.low, arm.high) == (verdict.speed_up.interval.low, verdict.speed_up.interval.high)
     assert first.title == "Demo: coloured shapes (runs anywhere)"
@@ -387,7 +388,7 @@ def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, 
 
     code, text = said()
     assert code == 0 and text.index(other) < text.index(one) and "damaged: Its run.json holds no run" in text
-    assert f"Same: {store.load(tmp_path / one).verdict(1).sentence}" in text
+    assert f"Same: {Analysis(store.load(tmp_path / one)).arms[1].verdict.sentence}" in text
     code, text = said("--search", "damaged")
     assert NAME.format(day=3) in text and one not in text
     code, text = said("--two", one, other)

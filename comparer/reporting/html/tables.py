@@ -4,6 +4,7 @@ from collections import defaultdict
 from html import escape
 
 from comparer.reporting.html.verdict_cards import name, unbroken
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.figures import share
 from comparer.results.loaded_weights import incomplete
@@ -14,26 +15,26 @@ from comparer.results.sorting import ordered
 FEW = 8  # rows that are not folded away
 
 
-def arms_table(comparison: Comparison) -> str:
+def arms_table(analysis: Analysis) -> str:
     """Render the figures of every arm as a table; time and memory also as a share of the baseline's."""
     head = ["Arm", "Seconds a picture", "it/s", "<bdi>Speed-up</bdi>", "CLIP", "CLIP loss", "SSIM", "Peak memory"]
     rows = []
-    for number, arm in enumerate(comparison.request.arms):
-        f, why, alike = comparison.figures(number), comparison.skip_reason(number), comparison.similarity(number)
+    for each in analysis.arms:
+        f, why, alike = each.figures, analysis.comparison.skip_reason(each.number), each.similarity
         if not f.calls and not why:
             continue
-        peak, first, random = comparison.peak(number), number == 0, incomplete(comparison, number)
-        said = "; ".join(comparison.no_effect_reasons(number)) or comparison.describe_work(number)
+        peak, first, random = each.peak, each.number == 0, incomplete(analysis.comparison, each.number)
+        said = "; ".join(each.no_effect_reasons) or each.work
         rows.append(
             [
-                name(arm.name),
-                show(f.seconds, "{:.3f}") + _of(comparison.time_share(number), first),
+                name(each.arm.name),
+                show(f.seconds, "{:.3f}") + _of(each.time_share, first),
                 show(f.steps_per_second, "{:.1f}"),
                 "baseline" if first else show(f.speed_up, "{:.2f}×"),
                 show(f.clip_score, "{:.2f}"),
                 "" if first or f.clip_loss is None else loss(f.clip_loss),
                 show(alike.ssim if alike else None, "{:.3f}"),
-                show(peak and peak / 2**30, "{:.2f} GiB") + _of(share(peak, comparison.peak(0)), first),
+                show(peak and peak / 2**30, "{:.2f} GiB") + _of(share(peak, analysis.arms[0].peak), first),
                 (f'<span class="badge random">{escape(random)}</span> ' if random else "")
                 + (unbroken(f"not run: {why}" if why else said) or ("" if random else "–")),
             ]
@@ -66,11 +67,11 @@ def pairs_table(comparison: Comparison) -> str:
     return f"<details{open_}><summary>Every picture</summary>{drawn}</details>" if drawn else ""
 
 
-def notes_list(comparison: Comparison) -> str:
+def notes_list(analysis: Analysis) -> str:
     """List what the figures are based on, once there are any."""
-    if not comparison.shots:
+    if not analysis.comparison.shots:
         return ""
-    items = "".join(f"<li>{escape(text)}</li>" for text in notes(comparison))
+    items = "".join(f"<li>{escape(text)}</li>" for text in notes(analysis))
     return f'<ul class="notes">{items}</ul>'
 
 

@@ -3,11 +3,12 @@
 import re
 from html import escape
 
+from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import likeness
-from comparer.stats.verdict import DEFAULT, Thresholds, Verdict
+from comparer.stats.verdict import Verdict
 from comparer.text import signed
 
 
@@ -21,52 +22,51 @@ def unbroken(text: str) -> str:
     return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
 
 
-def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
+def headline(analysis: Analysis) -> str:
     """Render a card per arm: its main figure in large type and, after the run has ended, the verdict with figures."""
     cards = []
-    for number, arm in enumerate(comparison.request.arms):
-        if number and arm.matches_time_of is None and comparison.call_pairs(number):
-            cards.append(_scores(comparison, number) if arm.weights else _speed(comparison, number, thresholds))
+    for each in analysis.arms[1:]:
+        if each.arm.matches_time_of is None and analysis.comparison.call_pairs(each.number):
+            cards.append(_scores(each) if each.arm.weights else _speed(each))
     return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
 
 
-def _speed(comparison: Comparison, number: int, thresholds: Thresholds) -> str:
+def _speed(each: ArmAnalysis) -> str:
     """Draw the card of an accelerated arm: its speed-up, and whether that is worth its loss."""
-    figures = comparison.figures(number)
+    comparison, figures = each.whole.comparison, each.figures
     assert figures.speed_up is not None  # it has pairs
-    calls = len({c.batch for c, _ in comparison.call_pairs(number)})
+    calls = len({c.batch for c, _ in comparison.call_pairs(each.number)})
     slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
     ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
-    rival = rivalry(comparison, number) if comparison.state != "running" else None
+    rival = rivalry(comparison, each.number) if comparison.state != "running" else None
     fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
     facts = f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}"
-    verdict = comparison.verdict(number, thresholds) if comparison.state != "running" else None
+    verdict = each.verdict if comparison.state != "running" else None
     seen = f"after {count(calls, 'call')}"
-    return _card(comparison, number, f"{figures.speed_up:.2f}×{slower}", verdict, seen, calls == 1, facts, fewer)
+    return _card(each, f"{figures.speed_up:.2f}×{slower}", verdict, seen, calls == 1, facts, fewer)
 
 
-def _scores(comparison: Comparison, number: int) -> str:
+def _scores(each: ArmAnalysis) -> str:
     """Draw the card of an arm with other weights: its CLIP score beside the baseline's, and which is higher."""
-    found = comparison.evidence(number).clip_difference()
+    found = each.clip_difference
     large = "not scored" if found.value is None else f"{signed(found.value)}<em>CLIP</em>"
-    verdict = comparison.verdict(number) if comparison.state != "running" else None
-    return _card(comparison, number, large, verdict, f"after {count(found.n, 'pair')}", found.n < 2)
+    verdict = each.verdict if each.whole.comparison.state != "running" else None
+    return _card(each, large, verdict, f"after {count(found.n, 'pair')}", found.n < 2)
 
 
 def _card(
-    comparison: Comparison, number: int, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "",
-    more: str = "",
+    each: ArmAnalysis, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "", more: str = ""
 ) -> str:  # fmt: skip
     kind = verdict.kind if verdict else ""
     said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
     early = " early" if few and not verdict else ""
-    alike = f"<small>{_whole(text)}</small>" if (text := likeness(comparison, number)) else ""
-    why = comparison.no_effect_reasons(number)
+    alike = f"<small>{_whole(text)}</small>" if (text := likeness(each)) else ""
+    why = each.no_effect_reasons
     badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
     return (
-        f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(comparison.request.arms[number].name)}'
+        f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(each.arm.name)}'
         f"</h2><strong>{large}</strong>{f'<b>{kind}</b>' if kind else ''}<span>{_whole(said)}</span>"
-        f'<div class="facts">{facts}{alike}{badge}{random_badge(comparison, number)}</div>{more}</div>'
+        f'<div class="facts">{facts}{alike}{badge}{random_badge(each.whole.comparison, each.number)}</div>{more}</div>'
     )
 
 
