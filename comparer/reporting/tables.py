@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.atomic import write_text
+from comparer.metrics.registry import METRICS
 from comparer.results import notes
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
@@ -22,10 +23,9 @@ HEAD = (
     "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",
     "CLIP difference", "CLIP loss", "SSIM", "peak GiB", "calls",
 )  # fmt: skip
-MEASURES = ("max_difference", "mean_difference", "psnr", "ssim", "ms_ssim", "lpips", "clip_cosine")
 COLUMNS = (
     "cell", "arm", "prompt_number", "prompt", "seed", "baseline_seconds", "arm_seconds", "speed_up", "baseline_clip",
-    "arm_clip", "clip_difference", "identical", *MEASURES, "baseline_file", "arm_file",
+    "arm_clip", "clip_difference", "identical", *METRICS, "baseline_file", "arm_file",
 )  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
                 "arm_clip": _number(scores[1]),
                 "clip_difference": "" if None in scores else _number(scores[1] - scores[0]),  # type: ignore[operator]
                 "identical": "yes" if base.pixels and base.pixels == other.pixels else "no",
-                **{name: _number(getattr(other.similarity, name, None)) for name in MEASURES},
+                **{name: _number(other.similarity.values.get(name) if other.similarity else None) for name in METRICS},
                 "baseline_file": harmless(base.file),
                 "arm_file": harmless(other.file),
             }

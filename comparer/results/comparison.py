@@ -1,6 +1,7 @@
 """Record of a run: a request and everything measured. Plain data, no torch; ``analysis`` computes figures from it."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from comparer.metrics.latents import Divergence
 from comparer.metrics.similarity_data import Mean
@@ -8,16 +9,26 @@ from comparer.request.request import Request
 from comparer.results.conditions import Conditions
 from comparer.results.records import Call, NotRun, Scorer, Shot
 
+State = Literal["running", "finished", "stopped", "failed"]
+
 
 @dataclass
 class Comparison:
     """A request and all measurements so far.
 
     Attributes:
+        request: what was asked for.
+        created: start time, ISO 8601 in UTC.
         state: running, finished, stopped or failed.
+        message: why it ended so; "" if it finished.
+        environment: machine and libraries.
+        checkpoint: the baseline's weights.
+        scorer: what scored the images.
+        calls: every timed call, in order.
+        shots: every image.
         remarks: ways in which the model handled the request that its user would not expect.
         not_run: arms that could not be run.
-        macs: every arm's multiply-accumulates of the denoiser per image, counted without weights; () if they were
+        macs: every arm's multiply-accumulates of the denoiser per image, counted without weights; empty if they were
             not counted.
         batches: the (prompt number, seed)s of every call, by batch number; the request's unless the run was resumed.
         process: index of the current process, from 0.
@@ -28,14 +39,13 @@ class Comparison:
         divergence: by arm, the distance of its latents from the baseline's for the first call's images.
         resident: by arm, peak bytes of a process that made a call of this arm and nothing else, on a CPU.
         reserved: by arm, bytes reserved by torch at the peak of its first warm-up, on a GPU.
-        checkpoint: the baseline's weights card: files with hashes, components with fingerprints and health.
-        variants: by arm, the weights card of those with weights other than the baseline's.
-        blocks: the arms whose calls were interleaved, block by block; [] if all were.
+        variants: by arm, the weights of those with weights other than the baseline's.
+        blocks: the arms whose calls were interleaved, block by block; empty if all were.
     """
 
     request: Request
     created: str = ""
-    state: str = "running"
+    state: State = "running"
     message: str = ""
     environment: dict = field(default_factory=dict)
     checkpoint: dict = field(default_factory=dict)

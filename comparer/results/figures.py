@@ -12,11 +12,13 @@ class Figures:
     """One arm's figures; None means unknown or undefined.
 
     Attributes:
-        calls, pictures: number of calls and images; ``scored`` counts the pairs with CLIP scores on both sides.
-        seconds: mean seconds per image, over calls; ``fastest``, ``median_seconds`` and ``slowest`` of them.
+        calls, pictures: number of timed calls, and of images.
+        seconds: mean seconds per image, over calls.
+        fastest, median_seconds, slowest: of the calls' seconds per image.
         steps_per_second: denoising steps per second (it/s), for any batch size; a step of Heun's is two evaluations.
         speed_up: geometric mean over calls of baseline time / arm time, of the whole call.
         denoising_speed_up: the same, of the denoising alone.
+        scored: number of pairs with CLIP scores on both sides.
         clip_score: mean of 100·max(cos, 0) over the scored pairs.
         clip_loss: (baseline's mean − mean) / baseline's mean; None below a baseline mean of 1.
         peak_bytes: largest peak of its calls, allocated on a GPU.

@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from comparer.errors import ComparerError
-from comparer.metrics.similarity_data import Similarity
 from comparer.results import side_by_side
 from comparer.results.analysis import Analysis
 from comparer.results.sorting import LIKENESS, SCORE
@@ -21,6 +20,7 @@ from comparer.ui import permalink
 from comparer.ui.history import entry as entries_html
 from helpers.run_folders import NAME, kept, spoil
 from helpers.runs import ROOT
+from helpers.similar import alike
 from helpers.viewer_runs import HOSTILE, comparison_in
 
 
@@ -49,8 +49,8 @@ def test_the_worst_pair_is_the_one_that_lost_most(order, tmp_path):
     seen = comparison_in(folder.path)
     shots = [replace(shot, clip_score=25.0 if order == SCORE else None, similarity=None) for shot in seen.shots]
     at = next(n for n, s in enumerate(shots) if (s.arm, s.prompt, s.seed) == (3, 1, 17))
-    alike = Similarity(False, 9, 1.0, 30.0, 0.5)
-    shots[at] = replace(shots[at], **{"clip_score": 24.0} if order == SCORE else {"similarity": alike})
+    similarity = alike(0.5)
+    shots[at] = replace(shots[at], **{"clip_score": 24.0} if order == SCORE else {"similarity": similarity})
     folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", shots=shots))
     (entry,) = index.entries(tmp_path)
     assert entry.card.worst == (3, 1, 17)

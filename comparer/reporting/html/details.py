@@ -3,6 +3,7 @@
 from html import escape
 from statistics import fmean
 
+from comparer.metrics.registry import METRICS
 from comparer.metrics.similarity_data import Mean
 from comparer.reporting.html.tables import show, table
 from comparer.reporting.html.verdict_cards import name
@@ -116,8 +117,8 @@ def times(analysis: Analysis) -> str:
 
 def likeness(analysis: Analysis) -> str:
     """List all similarity metrics between an arm's images and the baseline's, with their reference values."""
-    head = ["Compared with the baseline", "PSNR", "SSIM", "MS-SSIM", "LPIPS", "CLIP cosine", "Mean difference"]
-    head += ["Largest", "Pairs", "From identical to another seed"]
+    titles = (metric.title for metric in METRICS.values())
+    head = ["Compared with the baseline", *titles, "Pairs", "From identical to another seed"]
     rows = []
     for each in analysis.arms[1:]:
         if found := each.similarity:
@@ -142,17 +143,11 @@ def likeness(analysis: Analysis) -> str:
 
 
 def _measures(found: Mean) -> list[str]:
-    psnr = "identical" if found.identical == found.pairs else show(found.psnr, "{:.1f}\u00a0dB")
-    return [
-        psnr,
-        f"{found.ssim:.3f}",
-        show(found.ms_ssim, "{:.3f}"),
-        show(found.lpips, "{:.3f}"),
-        show(found.clip_cosine, "{:.3f}"),
-        f"{found.mean_difference:.2f}",
-        str(found.max_difference),
-        str(found.pairs),
+    shown = [
+        "identical" if metric.identical is None and found.identical == found.pairs else metric.show(found.values[name])
+        for name, metric in METRICS.items()
     ]
+    return [*shown, str(found.pairs)]
 
 
 def latents(comparison: Comparison) -> str:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from html import escape
 
+from comparer.metrics.ssim import SSIM
 from comparer.reporting.html.verdict_cards import name, unbroken
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
@@ -79,7 +80,7 @@ def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
     """Render a shot's seconds in these calls, its CLIP score and, if ``whole``, its SSIM."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
     score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"
-    alike = f" · <span>SSIM {shot.similarity.ssim:.3f}</span>" if whole and shot.similarity else ""
+    alike = f" · <span>SSIM {SSIM.show(shot.similarity.ssim)}</span>" if whole and shot.similarity else ""
     return f"<span>{seconds} s</span>{score}{alike}"
 
 
