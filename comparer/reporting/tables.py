@@ -6,11 +6,12 @@ Prompts and names are visitor input: a spreadsheet must not evaluate them, and M
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from comparer.atomic import write_text
+from comparer.reporting.exporter import Exporter
 from comparer.results import notes
 from comparer.results.comparison import Comparison
 from comparer.results.figures import average
@@ -198,3 +199,18 @@ def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
 
 def _shown(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
+
+
+def _export(comparison: Comparison, folder: Path, options: Mapping[str, Any]) -> list[Path]:
+    return list(save_tables(comparison, folder))
+
+
+EXPORTER = Exporter(
+    name="tables",
+    title="Tables",
+    formats="CSV, Markdown",
+    summary="Every pair, and a summary with figures and verdicts",
+    files=r"pairs\.csv|summary\.md",
+    export=_export,
+    default=True,
+)
