@@ -17,7 +17,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.figures import average
 from comparer.results.records import Call
 from comparer.stats.verdict import DEFAULT, Thresholds
-from comparer.text import signed
+from comparer.text import optional, percent, signed
 
 HEAD = (
     "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",
@@ -182,23 +182,19 @@ def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
             arm.name,
             verdict or "baseline",
             "1" if number == 0 else notes.interval(evidence.speed_up(), notes.ratio),
-            _shown(figures.seconds, "{:.3f}"),
-            _shown(comparison.time_share(number), "{:.0%}"),
-            " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
-            _shown(figures.steps_per_second, "{:.1f}"),
-            _shown(figures.clip_score, "{:.2f}"),
+            optional(figures.seconds, "{:.3f}"),
+            percent(comparison.time_share(number)),
+            " / ".join(optional(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
+            optional(figures.steps_per_second, "{:.1f}"),
+            optional(figures.clip_score, "{:.2f}"),
             "" if number == 0 else notes.interval(evidence.clip_difference(), signed),
             "" if number == 0 else notes.interval(evidence.clip_loss(), notes.loss),
-            _shown(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
-            _shown((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),
+            optional(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
+            optional((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),
             str(len({call.batch for call in comparison.calls if call.arm == number})),
         )
         lines.append(f"| {' | '.join(map(cell, cells))} |")
     return lines
-
-
-def _shown(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
 
 
 def _export(comparison: Comparison, folder: Path, options: Mapping[str, Any]) -> list[Path]:

@@ -8,7 +8,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import loss
 from comparer.results.records import Shot
-from comparer.text import signed
+from comparer.text import counted, signed
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
 RED = "#b42318"
@@ -53,7 +53,7 @@ def facts(comparison: Comparison, shown: str) -> list[str]:
     settings, environment = comparison.request.settings, comparison.environment
     said = [
         settings.sampler,
-        f"{settings.steps} steps" if settings.steps > 1 else "1 step",
+        counted(settings.steps, "step"),
         f"guidance {settings.guidance:g}",
         f"{settings.width} × {settings.height}",
     ]
@@ -97,9 +97,9 @@ def seen(comparison: Comparison, arm: int) -> list[Line]:
     calls = len({call.batch for call, _ in comparison.call_pairs(arm)})
     colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
     lines = [Line(format_speed_up(figures.speed_up), Style(18, colour, bold=True))]
-    lines.append(Line(f"n = {calls} call{'s' if calls > 1 else ''}", small))
+    lines.append(Line(f"n = {counted(calls, 'call')}", small))
     if figures.clip_loss is not None:
-        said = f"CLIP loss {loss(figures.clip_loss)}, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
+        said = f"CLIP loss {loss(figures.clip_loss)}, n = {counted(figures.scored, 'pair')}"
         lines.append(Line(said, small))
     said = " ".join(comparison.no_effect_reasons(arm))
     if did := f"No effect: {said}" if said else comparison.describe_work(arm):
@@ -112,7 +112,7 @@ def _score(comparison: Comparison, arm: int) -> list[Line]:
     found = comparison.evidence(arm).clip_difference()
     if found.value is None:
         return [Line("not scored", Style(14, GREY))]
-    said = f"{comparison.verdict(arm).kind}, n = {found.n} pair{'s' if found.n > 1 else ''}"
+    said = f"{comparison.verdict(arm).kind}, n = {counted(found.n, 'pair')}"
     return [Line(f"CLIP {signed(found.value)}", Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
 
 

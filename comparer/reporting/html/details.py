@@ -4,13 +4,13 @@ from html import escape
 from statistics import fmean
 
 from comparer.metrics.similarity_data import Mean
-from comparer.reporting.html.tables import show, table
+from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import name
 from comparer.reporting.plots import charts
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import HALVES, as_baseline, card, components
 from comparer.results.notes import interval, loss, ratio
-from comparer.text import signed
+from comparer.text import counted, optional, percent, signed
 
 STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
 
@@ -72,7 +72,7 @@ def uncertainty(comparison: Comparison) -> str:
         ):
             if found.value is None:
                 continue
-            n = f"{found.n} {noun}{'' if found.n == 1 else 's'}"
+            n = counted(found.n, noun)
             n += f" of {found.clusters} prompts" if noun == "pair" and found.clusters > 1 else ""
             middle, worst = ("" if value is None else write(value) for value in (found.median, found.worst))
             rows.append(
@@ -99,8 +99,8 @@ def times(comparison: Comparison) -> str:
             [
                 name(comparison.request.arms[number].name),
                 str(f.calls),
-                *(show(value, "{:.3f}") for value in each),
-                show(part and 100 * part, "{:.0f}\u00a0%"),
+                *(optional(value, "{:.3f}") for value in each),
+                percent(part).replace(" ", "\u00a0"),
                 *(f"{value:.3f}" for value in stages),
             ]
         )
@@ -131,13 +131,13 @@ def likeness(comparison: Comparison) -> str:
 
 
 def _measures(found: Mean) -> list[str]:
-    psnr = "identical" if found.identical == found.pairs else show(found.psnr, "{:.1f}\u00a0dB")
+    psnr = "identical" if found.identical == found.pairs else optional(found.psnr, "{:.1f}\u00a0dB")
     return [
         psnr,
         f"{found.ssim:.3f}",
-        show(found.ms_ssim, "{:.3f}"),
-        show(found.lpips, "{:.3f}"),
-        show(found.clip_cosine, "{:.3f}"),
+        optional(found.ms_ssim, "{:.3f}"),
+        optional(found.lpips, "{:.3f}"),
+        optional(found.clip_cosine, "{:.3f}"),
         f"{found.mean_difference:.2f}",
         str(found.max_difference),
         str(found.pairs),

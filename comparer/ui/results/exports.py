@@ -16,6 +16,7 @@ from comparer.reporting.exporters import EXPORTERS
 from comparer.reporting.grid.options import MAX_PIXELS
 from comparer.reporting.report.embed import FULL, REDUCED
 from comparer.results.comparison import Comparison
+from comparer.text import file_size
 from comparer.ui import permalink
 from comparer.ui.results import status
 
@@ -135,7 +136,7 @@ def _links(paths: Sequence[Path]) -> str:
     items = "".join(
         # Relative: the page may be served below a path of its own.
         f'<li><a href="gradio_api/file={quote(str(path.resolve()))}" download="{escape(path.name)}">'
-        f"{escape(path.name)}</a> {path.stat().st_size / 1000:,.0f} kB</li>"
+        f"{escape(path.name)}</a> {file_size(path.stat().st_size)}</li>"
         for path in paths
     )
     return f'<ul role="status" data-made="{token_hex(4)}">{items}</ul>'
