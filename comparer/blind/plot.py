@@ -2,7 +2,7 @@
 
 from comparer.blind.votes import Preference
 from comparer.reporting.plots.svg import EDGE, NAME, WIDTH, svg, text, wrapped
-from comparer.text import counted
+from comparer.text import counted, percent
 
 ACCENT = "var(--color-accent, #0d9488)"
 HIGH, GAP = 14, 16  # units of a bar, and below it
@@ -25,7 +25,7 @@ def ballots(found: Preference) -> str:
     scale = (WIDTH - 2 * EDGE) / max(count for _, count, _ in kinds)
     body, told, y = "", [], 0.0
     for name, count, look in kinds:
-        said = f"{counted(count, 'vote')} · {100 * count / found.votes:.0f} %"
+        said = f"{counted(count, 'vote')} · {percent(count / found.votes)}"
         told.append((name, said))
         title, height = wrapped(name, EDGE, y, NAME)
         y += height + 18

@@ -180,6 +180,18 @@ def resolve_path(name: str, config: Config, what: str = "checkpoint") -> Path:
     raise ComparerError(f"There is no {what} '{quote(name)}': {known}.")
 
 
+def locate(name: str, config: Config) -> tuple[Path, tuple[Path, ...]]:
+    """Return where a catalogue model or a checkpoint of the checkpoint folders is, and the folders that may be read.
+
+    Raises:
+        ComparerError: the model is not on this machine; or as ``resolve_path``.
+    """
+    if name in CATALOG:
+        found = resolve(name, config)
+        return found.folder, found.within
+    return resolve_path(name, config), tuple(root.resolve() for root in config.checkpoints)
+
+
 def _under(name: str, root: str) -> bool:
     return name == root or name.startswith(f"{root}/")
 

@@ -5,13 +5,15 @@ import sys
 from typing import Any
 
 from comparer.checkpoints.find import loose_names, names, resolve, weight
-from comparer.cli.progress import draw
+from comparer.cli.progress import BYTES, progress_bar
+from comparer.config import Config
 from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.options import add_arguments, from_arguments
 from comparer.request import compatibility
+from comparer.text import aligned
 
 
 def add_checkpoints(commands: Any) -> None:
@@ -44,19 +46,24 @@ def add_fetch(commands: Any) -> None:
 
 def _checkpoints(options: argparse.Namespace) -> int:
     config = from_arguments(options)
-    for name in names(config):
-        model = CATALOG.get(name)
-        if model and not hub.here(model):
-            print(f"{name:24} {model.title}: not here, {weight(model)}: python -m comparer fetch {name}")
-            continue
-        try:
-            model = resolve(name, config).model
-            print(f"{name:24} {model.title} ({model.size} px)")
-        except ComparerError as error:
-            print(f"{name:24} {error}")
-    for name in loose_names(config):
-        print(f"{name:24} not whole: weights over a base, as '{name}; base=demo', or a LoRA; inspect says which")
+    rows = [(name, _availability(name, config)) for name in names(config)]
+    rows += [
+        (name, f"not whole: weights over a base, as '{name}; base=demo', or a LoRA; inspect says which")
+        for name in loose_names(config)
+    ]
+    print("\n".join(aligned(rows, indent="")))
     return 0
+
+
+def _availability(name: str, config: Config) -> str:
+    model = CATALOG.get(name)
+    if model and not hub.here(model):
+        return f"{model.title}: not here, {weight(model)}: python -m comparer fetch {name}"
+    try:
+        model = resolve(name, config).model
+    except ComparerError as error:
+        return str(error)
+    return f"{model.title} ({model.size} px)"
 
 
 def _accelerators(options: argparse.Namespace) -> int:
@@ -65,19 +72,14 @@ def _accelerators(options: argparse.Namespace) -> int:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
     run = fetch(options.name, from_arguments(options))
-    form = "{desc} |{bar}| {percentage:.0f}%{postfix}"
-    with tqdm(desc="Looking", disable=options.quiet, bar_format=form) as bar:
-        try:
+    try:
+        with progress_bar(options.quiet, "Looking", BYTES) as show:
             for event in run:
-                bar.total, bar.n = event.total or None, event.done
-                draw(bar, event)
-        except KeyboardInterrupt:
-            run.close()
-            bar.close()
-            print("Stopped; what has come is kept, and the same command goes on from there.", file=sys.stderr)
-            return 130
+                show(event)
+    except KeyboardInterrupt:
+        run.close()
+        print("Stopped; what has come is kept, and the same command goes on from there.", file=sys.stderr)
+        return 130
     print(f"{CATALOG[options.name].title} is here.")
     return 0

@@ -10,13 +10,12 @@ from typing import Any
 
 from comparer.checkpoints.inspection import describe as words
 from comparer.checkpoints.inspection.card import CheckpointCard
-from comparer.cli.tables import columns
-from comparer.engine.events import Progress, Waiting
+from comparer.cli.progress import progress_bar
 from comparer.options import add_arguments, from_arguments
 from comparer.sanity.check import check
 from comparer.sanity.judge import TOLD
 from comparer.sanity.report import CALLED, MEASURES, REPORT, SanityReport, measures, scores
-from comparer.text import printable, quote
+from comparer.text import aligned, printable, quote
 
 
 def add(commands: Any) -> None:
@@ -36,25 +35,17 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the check, print the report, and return the judgement's exit code."""
-    from tqdm import tqdm
-
     config = replace(from_arguments(options), trusted=True)
     report = None
-    form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
-    with closing(check(options.path, config)) as events, tqdm(total=1, disable=options.quiet, bar_format=form) as bar:
-        try:
+    try:
+        with closing(check(options.path, config)) as events, progress_bar(options.quiet) as show:
             for event in events:
-                if isinstance(event, Waiting):
-                    bar.set_description_str(f"Waiting: {event.ahead} ahead, now: {event.now}")
-                elif isinstance(event, Progress):
-                    bar.total, bar.n = event.total or None, event.done
-                    bar.set_description_str(event.text)
-                else:
+                show(event)
+                if isinstance(event, SanityReport):
                     report = event
-        except KeyboardInterrupt:
-            bar.close()
-            print("Stopped.", file=sys.stderr)
-            return 130
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
     assert report is not None
     if options.json:
         print(json.dumps(report.to_json(), indent=1, ensure_ascii=False))
@@ -70,7 +61,7 @@ def describe(report: SanityReport) -> Iterator[str]:
         yield ""
     for half in report.halves:
         yield f"{CALLED[half.half]} pictures" if half.half else "Pictures"
-        yield from columns([MEASURES, *measures(half)])
+        yield from aligned([MEASURES, *measures(half)])
         yield ""
     yield from scores(report)
     yield from (f"Note: {quote(note, 300)}" for note in report.judgement.notes)
@@ -87,7 +78,7 @@ def card(made: CheckpointCard) -> Iterator[str]:
     yield f"  {layout.kind}{f', {layout.about}' if layout.about else ''}"
     if layout.configs:
         yield "  " + ", ".join(f"{key} {quote(value)}" for key, value in layout.configs.items())
-    yield from columns(
+    yield from aligned(
         (
             each.part.title,
             f"{each.part.parameters:,} parameters",

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from comparer.cli.progress import progress_bar
 from comparer.config import Config
-from comparer.engine.events import Finished, Progress
+from comparer.engine.events import Finished
 from comparer.errors import ComparerError
 from comparer.evaluation import assertions, batch, sweep
 from comparer.evaluation.batch import Evaluation, ExperimentCard
@@ -164,20 +165,13 @@ def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
 
 def _watch(evaluation: Evaluation, config: Config, quiet: bool) -> bool:
     """Run with a progress bar; return whether it came to its end."""
-    from tqdm import tqdm
-
-    form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
-    with closing(evaluation.run(config)) as events, tqdm(total=1, disable=quiet, bar_format=form) as bar:
-        try:
+    cells = len(evaluation.cells)
+    try:
+        with closing(evaluation.run(config)) as events, progress_bar(quiet) as show:
             for number, event in events:
-                if isinstance(event, Progress):
-                    cell = f"{number + 1} of {len(evaluation.cells)}: " if len(evaluation.cells) > 1 else ""
-                    bar.total, bar.n = event.total or None, event.done
-                    bar.set_description_str(cell + event.text, refresh=False)
-                    left = event.seconds_left
-                    bar.set_postfix_str("" if left is None else f"about {left:.0f} s left")
-                elif isinstance(event, Finished) and event.comparison.state == "stopped":
+                show(event, f"{number + 1} of {cells}: " if cells > 1 else "")
+                if isinstance(event, Finished) and event.comparison.state == "stopped":
                     return False
-        except KeyboardInterrupt:
-            return False
+    except KeyboardInterrupt:
+        return False
     return True

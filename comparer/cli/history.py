@@ -4,14 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from comparer.cli.tables import columns
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.results import side_by_side
 from comparer.results.comparison import Comparison
 from comparer.runs import index, store
 from comparer.runs.index import Entry
-from comparer.text import printable, quote
+from comparer.text import aligned, printable, quote
 
 
 def add(commands: Any) -> None:
@@ -65,7 +64,7 @@ def _two(names: list[str], seen: list[Comparison]) -> list[str]:
     for part in side_by_side.parts(one, other):
         rows = [(part.title, *names)]
         rows += [(f"  {row.title}", *(_line(text) for text in (row.one, row.other))) for row in part.rows]
-        lines += [*columns(rows), ""]
+        lines += [*aligned(rows), ""]
     return lines[:-1]
 
 

@@ -8,18 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from comparer.checkpoints.files.folders import existing_path
+from comparer.checkpoints.find import locate
 from comparer.checkpoints.inspection import compare
 from comparer.checkpoints.inspection import describe as words
 from comparer.checkpoints.inspection.card import CheckpointCard, WeightSetReport, make
 from comparer.checkpoints.inspection.compare import MatchedWeights, Pair
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.inspection.health import Distances
-from comparer.cli.tables import columns
+from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.options import add_arguments, from_arguments
-from comparer.text import printable, quote
+from comparer.text import aligned, printable, quote
 
 CACHE = "cache/hashes.json"  # in the runs folder
 
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         raise ComparerError("Compare with B or --against a training output, not both.")
     hashes = Hashes(config.runs / CACHE)
     try:
-        cards = [make(_path(name), hashes) for name in (options.path, options.other or options.against) if name]
+        cards = [make(_path(name, config), hashes) for name in (options.path, options.other or options.against) if name]
         pairs = compare.compare(*cards) if options.other else []
         halves = compare.halves(*cards) if options.against else []
     except KeyboardInterrupt:
@@ -62,18 +63,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _path(name: str) -> Path:
+def _path(name: str, config: Config) -> Path:
     """Return a path of this machine, or the folder of a model of the catalogue that is here."""
-    path = Path(name)
-    try:
-        if name in CATALOG and not path.exists():
-            found = hub.here(CATALOG[name])
-            if found is None:
-                raise ComparerError(f"{CATALOG[name].title} is not on this machine.")
-            return found[0]
-    except (OSError, ValueError):
-        raise ComparerError(f"There is nothing at '{quote(name)}'.") from None
-    return path
+    found = existing_path(name)
+    return locate(name, config)[0] if found is None and name in CATALOG else found or Path(name)
 
 
 def _plain(
@@ -97,7 +90,7 @@ def describe(card: CheckpointCard) -> Iterator[str]:
     if layout.configs:
         yield f"  {words.configs(layout)}"
     yield from ("", "Files")
-    yield from columns(
+    yield from aligned(
         (
             read.file.name,
             words.size(read.file.size),
@@ -112,7 +105,7 @@ def describe(card: CheckpointCard) -> Iterator[str]:
     for each in card.seen:
         yield from _part(each)
     yield from ("", "Used where nothing is asked for")
-    yield from columns((component, source, why) for component, (source, why) in card.chosen.items())
+    yield from aligned((component, source, why) for component, (source, why) in card.chosen.items())
     for component, found in card.moved.items():
         yield from ("", f"EMA from raw, {component}: relative distance {words.moved(found)}")
         yield from _blocks(found)
@@ -120,7 +113,7 @@ def describe(card: CheckpointCard) -> Iterator[str]:
         yield from ("", told)
     if card.extra:
         yield from ("", "Tensors that no component takes, by prefix")
-        yield from columns((quote(prefix), str(count)) for prefix, count in card.extra.items())
+        yield from aligned((quote(prefix), str(count)) for prefix, count in card.extra.items())
     for curve in card.curves:
         yield f"  {words.curve(curve)}"
     if layout.notes:
@@ -141,7 +134,7 @@ def _part(each: WeightSetReport) -> Iterator[str]:
 
 
 def _blocks(found: Distances) -> Iterator[str]:
-    yield from columns((quote(block.name), words.distance(block.distance)) for block in found.blocks)
+    yield from aligned((quote(block.name), words.distance(block.distance)) for block in found.blocks)
     yield from (f"  {line}" for line in words.unpaired(found))
 
 
@@ -165,7 +158,7 @@ def _compared(pairs: list[Pair]) -> Iterator[str]:
 
 def _matched(halves: list[MatchedWeights]) -> Iterator[str]:
     yield "Against the training output"
-    yield from columns(
+    yield from aligned(
         (
             half.component,
             words.HALVES.get(half.half, "not said"),

@@ -10,8 +10,8 @@ from comparer.errors import ComparerError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return the exit code: 0, 2 for a user error, 3 if an arm was not run, 130 after Ctrl-C."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         return options.command(options)
     except ComparerError as error:
         print(f"comparer: {error}", file=sys.stderr)

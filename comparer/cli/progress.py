@@ -1,7 +1,9 @@
-"""Progress bar and final output of a comparison on the command line."""
+"""The progress bar of every command, and the final output of a comparison."""
 
 import argparse
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,35 @@ from comparer.request.request import Request
 from comparer.results.analysis import Analysis
 from comparer.results.notes import judged, notes
 from comparer.stats.verdict import Thresholds
+from comparer.text import duration
+
+STEPS = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
+BYTES = "{desc} |{bar}| {percentage:.0f}%{postfix}"
+
+
+@contextmanager
+def progress_bar(quiet: bool, first: str = "Starting", form: str = STEPS) -> Iterator[Callable[..., None]]:
+    """Show a progress bar; yield a function that shows an event, with a text before that of the event.
+
+    Args:
+        quiet: whether to show nothing.
+        first: text until the first event.
+        form: tqdm's format of the bar.
+    """
+    from tqdm import tqdm
+
+    with tqdm(desc=first, total=1, disable=quiet, bar_format=form) as bar:
+
+        def show(event: Any, before: str = "") -> None:
+            if isinstance(event, Waiting):
+                bar.set_description_str(f"{before}Waiting: {event.ahead} ahead, now: {event.now}")
+            elif isinstance(event, Progress):
+                bar.total, bar.n = event.total or None, event.done
+                bar.set_description_str(before + event.text, refresh=False)
+                left = event.seconds_left
+                bar.set_postfix_str("" if left is None else f"about {duration(left)} left")
+
+        yield show
 
 
 def run(request: Request, config: Config, options: argparse.Namespace, into: Path | None = None) -> int:
@@ -24,27 +55,18 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
         options: with ``quiet``, ``worthwhile`` and ``bearable``.
         into: the folder of a run to be resumed.
     """
-    from tqdm import tqdm
-
-    form = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
-    bar = tqdm(desc="Starting", total=1, unit="step", disable=options.quiet, bar_format=form)
     done: Finished | None = None
     events = compare(request, config, into=into)
     try:
-        for event in events:
-            if isinstance(event, Waiting):
-                bar.set_description_str(f"Waiting: {event.ahead} ahead, now: {event.now}")
-            elif isinstance(event, Progress):
-                bar.total, bar.n = event.total or None, event.done
-                draw(bar, event)
-            elif isinstance(event, Finished):
-                done = event
+        with progress_bar(options.quiet) as show:
+            for event in events:
+                show(event)
+                if isinstance(event, Finished):
+                    done = event
     except KeyboardInterrupt:
         events.close()
         print("Stopped; finished pictures are in the run folder.", file=sys.stderr)
         return 130
-    finally:
-        bar.close()
     assert done is not None
     analysis = Analysis(done.comparison, Thresholds(options.worthwhile, options.bearable))
     print(table(analysis))
@@ -54,9 +76,3 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
     if done.grid:
         print(f"Grid:       {Path(done.grid)}")
     return 3 if done.comparison.not_run else 0
-
-
-def draw(bar: Any, event: Progress) -> None:
-    """Show an event on a tqdm progress bar."""
-    bar.set_description_str(event.text, refresh=False)
-    bar.set_postfix_str("" if event.seconds_left is None else f"about {event.seconds_left:.0f} s left")

@@ -1,18 +1,9 @@
-"""Plain-text tables for the terminal."""
-
-from collections.abc import Iterable, Iterator
+"""The figures of a comparison as a plain-text table."""
 
 from comparer.results.analysis import Analysis
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import loss
-
-
-def columns(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Format rows of equal length as lines with aligned columns."""
-    table = list(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)] if table else []
-    for row in table:
-        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+from comparer.text import aligned, gib, optional, percent
 
 
 def table(analysis: Analysis) -> str:
@@ -36,24 +27,19 @@ def table(analysis: Analysis) -> str:
             (
                 each.arm.name,
                 str(figures.pictures),
-                _show(figures.seconds, "{:.3f}"),
-                _show(each.time_share, "{:.0%}"),
-                " / ".join(_show(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
-                _show(figures.steps_per_second, "{:.1f}"),
-                "1×" if first else _show(figures.speed_up, "{:.2f}×"),
-                _show(figures.clip_score, "{:.2f}"),
+                optional(figures.seconds, "{:.3f}"),
+                percent(each.time_share),
+                " / ".join(optional(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
+                optional(figures.steps_per_second, "{:.1f}"),
+                "1×" if first else optional(figures.speed_up, "{:.2f}×"),
+                optional(figures.clip_score, "{:.2f}"),
                 "" if first or figures.clip_loss is None else loss(figures.clip_loss),
-                _show(alike.ssim if (alike := each.similarity) else None, "{:.3f}"),
-                _show((peak := each.peak) and peak / 2**30, "{:.2f} GiB") or "not measured",
+                optional(alike.ssim if (alike := each.similarity) else None, "{:.3f}"),
+                gib(each.peak) or "not measured",
                 f"not run: {skipped}"
                 if skipped
                 else "; ".join(filter(None, (incomplete(analysis.comparison, each.number), each.work))),
             )
         )
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
-def _show(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
+    rule = tuple("-" * max(map(len, column)) for column in zip(*rows, strict=True))
+    return "\n".join(aligned([rows[0], rule, *rows[1:]], indent=""))

@@ -12,7 +12,7 @@ from comparer.results.comparison import Comparison
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, mean
 from comparer.stats.power import level_at
-from comparer.text import quote
+from comparer.text import decimals, quote
 
 FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
     "speedup": Evidence.speed_up,
@@ -50,7 +50,9 @@ class Assertion:
             return f"{self} missed: there is no interval, {estimate.why_not}"
         low, high = estimate.interval.low, estimate.interval.high
         held = {">=": operator.ge, "<=": operator.le}[self.sign](low if self.sign == ">=" else high, self.bound)
-        return "" if held else f"{self} missed: {estimate.value:.3f} ({low:.3f} to {high:.3f})"
+        digits = decimals([low, high], self.bound, 3)
+        said = [f"{number:.{digits}f}" for number in (estimate.value, low, high)]
+        return "" if held else f"{self} missed: {said[0]} ({said[1]} to {said[2]})"
 
     def _loss_missed(self, evidence: Evidence, level: float, loss: float) -> str:
         """Test a loss as the verdict does, which takes two pairs and not the bootstrap's six prompts."""
@@ -61,11 +63,9 @@ class Assertion:
         if kept.interval is None:
             return f"{self} missed: there is no interval, {kept.why_not}"
         held = kept.interval.low >= 0 if self.sign == "<=" else kept.interval.high <= 0
-        return (
-            ""
-            if held
-            else f"{self} missed: {round(loss, 3) + 0.0:.3f}, and its interval holds {self.bound:g} or lies beyond it"
-        )
+        digits = decimals([loss], self.bound, 3)
+        said = f"{round(loss, digits) + 0.0:.{digits}f}"  # + 0.0: never -0.000
+        return "" if held else f"{self} missed: {said}, and its interval holds {self.bound:g} or lies beyond it"
 
 
 def _mean(comparison: Comparison, arm: int, metric: str, level: float) -> Estimate:

@@ -6,18 +6,19 @@ Prompts and names are visitor input: a spreadsheet must not evaluate them, and M
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from comparer.atomic import write_text
 from comparer.metrics.registry import METRICS
+from comparer.reporting.exporter import Exporter
 from comparer.results import notes
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.figures import average
 from comparer.results.records import Call
-from comparer.text import signed
+from comparer.text import optional, percent, signed
 
 HEAD = (
     "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",
@@ -178,20 +179,31 @@ def _table(analysis: Analysis) -> list[str]:
             each.arm.name,
             verdict or "baseline",
             "1" if number == 0 else notes.interval(each.speed_up, notes.ratio),
-            _shown(figures.seconds, "{:.3f}"),
-            _shown(each.time_share, "{:.0%}"),
-            " / ".join(_shown(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
-            _shown(figures.steps_per_second, "{:.1f}"),
-            _shown(figures.clip_score, "{:.2f}"),
+            optional(figures.seconds, "{:.3f}"),
+            percent(each.time_share),
+            " / ".join(optional(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
+            optional(figures.steps_per_second, "{:.1f}"),
+            optional(figures.clip_score, "{:.2f}"),
             "" if number == 0 else notes.interval(each.clip_difference, signed),
             "" if number == 0 else notes.interval(each.clip_loss, notes.loss),
-            _shown(alike.ssim if (alike := each.similarity) else None, "{:.3f}"),
-            _shown((peak := each.peak) and peak / 2**30, "{:.2f}"),
+            optional(alike.ssim if (alike := each.similarity) else None, "{:.3f}"),
+            optional((peak := each.peak) and peak / 2**30, "{:.2f}"),
             str(len({call.batch for call in analysis.comparison.calls if call.arm == number})),
         )
         lines.append(f"| {' | '.join(map(cell, cells))} |")
     return lines
 
 
-def _shown(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)
+def _export(comparison: Comparison, folder: Path, options: Mapping[str, Any]) -> list[Path]:
+    return list(save_tables(comparison, folder))
+
+
+EXPORTER = Exporter(
+    name="tables",
+    title="Tables",
+    formats="CSV, Markdown",
+    summary="Every pair, and a summary with figures and verdicts",
+    files=r"pairs\.csv|summary\.md",
+    export=_export,
+    default=True,
+)

@@ -10,6 +10,7 @@ from comparer.models.catalog import CATALOG
 from comparer.models.families.base import FAMILIES
 from comparer.models.tiny import native_config
 from comparer.request.request import Request, Settings
+from comparer.text import aligned
 
 CONDITIONS = (("DDIM", 7.5), ("DDIM", 1.0), ("Heun", 7.5), ("Heun", 1.0))
 """A sampler of first and one of second order, each with guidance on and off."""
@@ -87,10 +88,9 @@ def text() -> str:
             marks = ["".join(map(letters.__getitem__, those)) for those in reasons]
             rows.setdefault((*map(type, accelerators), *marks), [stack.label(accelerators, first=False), *marks])
     lines = [["", *FAMILIES], *rows.values()]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     legend = (
         "Four marks a family: a first-order sampler with guidance and without, a second-order one (Heun) with",
         "guidance and without. + works, and a letter says why not:",
     )
+    table = aligned(lines, indent="")
     return "\n".join([*table, "", *legend, *(f"{letter}  {why}" for why, letter in letters.items() if why)])

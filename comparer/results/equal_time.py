@@ -15,7 +15,7 @@ from comparer.results.comparison import Comparison
 from comparer.stats.intervals import Estimate, difference
 from comparer.stats.power import level_at
 from comparer.stats.verdict import WIDE
-from comparer.text import signed
+from comparer.text import decimals, signed
 
 BETTER, WORSE, MIXED, OPEN = (
     "Fewer steps would not do as well",
@@ -139,7 +139,8 @@ def _ratio(estimate: Estimate) -> str:
 
 
 def _spread(estimate: Estimate) -> str:
-    said = signed(estimate.value or 0)
     if estimate.interval is None:
-        return said
-    return f"{said}, {signed(estimate.interval.low)} to {signed(estimate.interval.high)}"
+        return signed(estimate.value or 0)
+    ends = (estimate.interval.low, estimate.interval.high)
+    digits = decimals(ends, 0, 2)  # the side of 0 on which the interval lies is what is claimed
+    return f"{signed(estimate.value or 0, digits)}, {' to '.join(signed(end, digits) for end in ends)}"

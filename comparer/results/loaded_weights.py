@@ -3,6 +3,7 @@
 from typing import Any
 
 from comparer.results.comparison import Comparison
+from comparer.text import counted
 
 HALVES = {"ema": "EMA", "raw": "raw"}
 
@@ -22,7 +23,7 @@ def incomplete(comparison: Comparison, arm: int) -> str:
     """Describe an arm's random tensors: "incomplete: 12 tensors random"; "" if there are none."""
     held = components(comparison, arm).values()
     random = sum(len(each.get("missing", ())) + len(each.get("misshaped", ())) for each in held)
-    return f"incomplete: {random:,} tensor{'' if random == 1 else 's'} random" if random else ""
+    return f"incomplete: {counted(random, 'tensor')} random" if random else ""
 
 
 def as_baseline(comparison: Comparison, arm: int, component: str) -> bool:

@@ -9,7 +9,8 @@ from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.loaded_weights import apart, incomplete
 from comparer.stats.intervals import Estimate
-from comparer.text import signed
+from comparer.stats.verdict import DEFAULT
+from comparer.text import counted, decimals, gib, signed
 
 WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
 LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
@@ -26,7 +27,7 @@ def notes(analysis: Analysis) -> list[str]:
     figures = arms[-1]
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
     what = "Times" if request.variants() else "Speed-up"
-    said.append(f"{what} of whole calls, n = {_calls(analysis, each)}, {_count(request.warmups, 'warm-up')}.")
+    said.append(f"{what} of whole calls, n = {_calls(analysis, each)}, {counted(request.warmups, 'warm-up')}.")
     if others := apart(comparison):
         said.append(
             f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
@@ -40,14 +41,14 @@ def notes(analysis: Analysis) -> list[str]:
         said.append(analysis.arms[1].verdict.note)
     drift = analysis.drift
     if drift.value and drift.interval and not drift.interval.holds(1):
-        late, low, high = map(ratio, (drift.value, drift.interval.low, drift.interval.high))
+        late, low, high = (ratio(x, 1) for x in (drift.value, drift.interval.low, drift.interval.high))
         said.append(
             f"The machine changed during the run: late / early time of the baseline's calls is {late} "
             f"({low} to {high}). Pairs are protected from that; their seconds are not those of a quiet machine."
         )
     if comparison.reserved:
         held = sorted(comparison.reserved.items())
-        each = "; ".join(f"{request.arms[arm].name} {taken / 2**30:.2f} GiB" for arm, taken in held)
+        each = "; ".join(f"{request.arms[arm].name} {gib(taken)}" for arm, taken in held)
         said.append(f"Peak memory is what torch allocated; reserved it had, in each arm's first warm-up: {each}.")
     elif comparison.resident:
         said.append("Peak memory is the resident set of a process that made one call of the arm, libraries included.")
@@ -56,7 +57,7 @@ def notes(analysis: Analysis) -> list[str]:
         how = "was not measured: on a CPU it takes a process of its own, on request" if cpu else "is not counted here"
         said.append(f"Peak memory {how}.")
     if scorer.name:
-        said.append(f"CLIP score by {scorer.name}{_sees(scorer.about)}, n = {_count(figures.scored, 'pair')}.")
+        said.append(f"CLIP score by {scorer.name}{_sees(scorer.about)}, n = {counted(figures.scored, 'pair')}.")
     else:
         said.append(f"Not scored: {scorer.why_not}.")
     if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
@@ -70,9 +71,13 @@ def notes(analysis: Analysis) -> list[str]:
     return said + comparison.remarks
 
 
-def ratio(times: float) -> str:
-    """Format a speed-up: "2.10×"."""
-    return f"{times:.2f}×"
+def ratio(times: float, limit: float = DEFAULT.speed_up) -> str:
+    """Format a speed-up with the digits that tell it apart from a limit.
+
+    >>> ratio(2.1), ratio(1.0496), ratio(1.004, 1)
+    ('2.10×', '1.0496×', '1.004×')
+    """
+    return f"{times:.{decimals([times], limit, 2)}f}×"
 
 
 def interval(estimate: Estimate, write: Callable[[float], str]) -> str:
@@ -86,13 +91,14 @@ def interval(estimate: Estimate, write: Callable[[float], str]) -> str:
     return f"{write(estimate.value)} ({write(estimate.interval.low)} to {write(estimate.interval.high)})"
 
 
-def loss(share: float) -> str:
-    """Write a CLIP loss, the same everywhere: a gain is a negative loss.
+def loss(share: float, limit: float = DEFAULT.clip_loss) -> str:
+    """Format a CLIP loss with the digits that tell it apart from a limit; a gain is a negative loss.
 
-    >>> loss(0.0063), loss(-0.0212), loss(-0.0001)
-    ('0.6 %', '−2.1 %', '0.0 %')
+    >>> loss(0.0063), loss(-0.0212), loss(-0.0001), loss(0.0196)
+    ('0.6 %', '−2.1 %', '0.0 %', '1.96 %')
     """
-    return f"{round(100 * share, 1) + 0.0:.1f} %".replace("-", "−")  # + 0.0: never −0.0
+    digits = decimals([100 * share], 100 * limit, 1)
+    return f"{round(100 * share, digits) + 0.0:.{digits}f} %".replace("-", "−")  # + 0.0: never −0.0
 
 
 def judged(each: ArmAnalysis) -> list[str]:
@@ -131,7 +137,7 @@ def _scale(analysis: Analysis) -> list[str]:
     """Say what the likeness of two pictures is measured against."""
     said = []
     if noise := analysis.noise_floor:
-        runs = f"{_count(noise.pairs, 'picture')} made again"
+        runs = f"{counted(noise.pairs, 'picture')} made again"
         said.append(
             f"Noise floor: two runs of the baseline are identical ({runs})."
             if noise.identical == noise.pairs
@@ -140,7 +146,7 @@ def _scale(analysis: Analysis) -> list[str]:
             f"{noise.ssim:.3f} ({runs})."
         )
     if seeds := analysis.comparison.seed_distance:
-        pairs = _count(seeds.pairs, "pair")
+        pairs = counted(seeds.pairs, "pair")
         said.append(f"Seed distance: the baseline's seeds of one prompt have SSIM {seeds.ssim:.3f} ({pairs}).")
     return said
 
@@ -151,7 +157,7 @@ def likeness(each: ArmAnalysis) -> str:
     if found is None or place is None:
         return ""
     if found.identical == found.pairs:
-        return f"{_count(found.pairs, 'pair')} of identical pictures"
+        return f"{counted(found.pairs, 'pair')} of identical pictures"
     # Without a second seed there is no reference value.
     return f"SSIM {found.ssim:.3f}" + ("" if place.ssim is None else f": {place.text}")
 
@@ -167,12 +173,16 @@ def _calls(analysis: Analysis, each: str) -> str:
     alone = len(made - kept) if arms else 0
     numbers = sorted({len({batch for batch, _ in those}) for those in paired.values()})
     if not arms:
-        return f"{_count(len({batch for _, batch, _ in made}), 'call')}{each} an arm"
+        return f"{counted(len({batch for _, batch, _ in made}), 'call')}{each} an arm"
     if len(numbers) == 1 and not alone:
-        return f"{_count(numbers[0], 'call')}{each} an arm"
-    several = f"{numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else str(numbers[0])
-    left = f"; {_count(alone, 'unpaired call')} left out".replace("; 1 ", "; one ") if alone else ""
-    return f"{several} paired call{'' if several == '1' else 's'}{each}{left}"
+        return f"{counted(numbers[0], 'call')}{each} an arm"
+    several = (
+        f"{numbers[0]} to {counted(numbers[-1], 'paired call')}"
+        if len(numbers) > 1
+        else counted(numbers[0], "paired call")
+    )
+    left = f"; {counted(alone, 'unpaired call')} left out".replace("; 1 ", "; one ") if alone else ""
+    return f"{several}{each}{left}"
 
 
 def _parts(comparison: Comparison) -> list[str]:
@@ -199,7 +209,3 @@ def _parts(comparison: Comparison) -> list[str]:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

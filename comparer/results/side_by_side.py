@@ -7,6 +7,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.notes import interval, loss, ratio
 from comparer.stats.power import level_at
 from comparer.stats.verdict import difference_text
+from comparer.text import gib, optional
 
 NOT_TESTED = (
     "Every pair lies within one run: each speed-up and each difference was measured side by side in its own run, and "
@@ -88,9 +89,9 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     each = Analysis(seen).arms[number]
     figures, alike, peak = each.figures, each.similarity, each.peak
     said = {
-        "Seconds a picture": _show(figures.seconds, "{:.3f}"),
-        "CLIP score": _show(figures.clip_score, "{:.2f}"),
-        "Peak memory": _show(peak and peak / 2**30, "{:.2f} GiB"),
+        "Seconds a picture": optional(figures.seconds, "{:.3f}"),
+        "CLIP score": optional(figures.clip_score, "{:.2f}"),
+        "Peak memory": gib(peak),
     }
     if not number or not seen.call_pairs(number):
         return said
@@ -101,8 +102,8 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
         "CLIP, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
         "Level of the intervals": f"{100 * level_at(seen.interim_looks):.4g} %",
         "CLIP loss": "" if figures.clip_loss is None else loss(figures.clip_loss),
-        "SSIM": _show(alike.ssim if alike else None, "{:.3f}"),
-        "MAC ratio": _show(figures.mac_ratio, "{:.2f}×"),
+        "SSIM": optional(alike.ssim if alike else None, "{:.3f}"),
+        "MAC ratio": optional(figures.mac_ratio, "{:.2f}×"),
         "Pairs": str(len(seen.pairs(number))),
         **said,
     }
@@ -147,7 +148,3 @@ def _environment(seen: Comparison) -> dict[str, str]:
     said = {title: str(known[key]) for key, title in told.items() if known.get(key) is not None}
     versions = known.get("versions")
     return said | {str(k): str(v) for k, v in (versions if isinstance(versions, dict) else {}).items()}
-
-
-def _show(value: float | None, form: str) -> str:
-    return "" if value is None else form.format(value)

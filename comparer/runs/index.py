@@ -15,6 +15,7 @@ from secrets import token_hex
 
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
+from comparer.reporting.exporters import EXPORTERS
 from comparer.runs import card as run_card
 from comparer.runs import store
 from comparer.runs.card import RunCard
@@ -24,11 +25,8 @@ from comparer.text import quote
 OWNER = "owner"  # a file in the run folder that identifies the owner
 # Folder names of ``RunFolder.create``.
 _MADE = re.compile(r"\d{4}-\d\d-\d\d_\d{6}_.+_([0-9a-f]{6}|[0-9a-f]{32})", re.ASCII)
-_WRITTEN = re.compile(  # files that Comparer writes into a run folder
-    r"(run\.json|card\.json|blind\.json|owner|going|report\.html|pairs\.csv|summary\.md|grid(-\d+)?\.png|thumb-\d\.jpg"
-    r"|\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.png|reproduce-\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.py|[a-z-]+\.svg)((\.\d+)?\.partial)?|\.DS_Store",
-    re.ASCII,
-)
+# Files that Comparer writes into a run folder besides the exports.
+_OWN = r"run\.json|card\.json|blind\.json|owner|going|thumb-\d\.jpg|\d+-[a-z0-9.-]+_p\d{3,}_s\d+\.png|[a-z-]+\.svg"
 _DELETED = re.compile(r"\.deleted-[0-9a-f]{16}", re.ASCII)  # name of a folder that ``delete`` is about to empty
 _OTHERS = ("check.json", "evaluation.json")  # records of folders that are not runs
 
@@ -140,10 +138,14 @@ def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None 
 def _others(folder: Path) -> list[str]:
     """List what in a run folder is no file of Comparer's: other files, folders and links."""
     return sorted(
-        each.name
-        for each in _inside(folder)
-        if not (_WRITTEN.fullmatch(each.name) and each.is_file(follow_symlinks=False))
+        each.name for each in _inside(folder) if not (_is_written(each.name) and each.is_file(follow_symlinks=False))
     )
+
+
+def _is_written(name: str) -> bool:
+    """Return whether Comparer writes files of this name into run folders, complete or partial (``atomic``)."""
+    names = "|".join(f"(?:{names})" for names in (_OWN, *(exporter.files for exporter in EXPORTERS.values())))
+    return bool(re.fullmatch(rf"(?:{names})((\.\d+)?\.partial)?|\.DS_Store", name, re.ASCII))
 
 
 def _sweep(runs: Path) -> None:

@@ -12,10 +12,10 @@ from time import monotonic
 from typing import Any
 
 from comparer.atomic import write_text
-from comparer.checkpoints.files.folders import never
+from comparer.checkpoints.files.folders import existing_path, never
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.files.weight_sets import EMA, RAW
-from comparer.checkpoints.find import resolve, resolve_path
+from comparer.checkpoints.find import locate, resolve
 from comparer.checkpoints.inspection.card import make
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.read import Checkpoint
@@ -75,9 +75,7 @@ def find(name: str, config: Config) -> tuple[Path, Weights, Config]:
     weights = parse(name)
     if config.trusted:
         weights, config = _own(weights, config)
-    if weights.checkpoint in CATALOG:
-        return resolve(Weights(weights.checkpoint), config).folder, weights, config
-    return resolve_path(weights.checkpoint, config), weights, config
+    return locate(weights.checkpoint, config)[0], weights, config
 
 
 def _own(weights: Weights, config: Config) -> tuple[Weights, Config]:
@@ -85,11 +83,8 @@ def _own(weights: Weights, config: Config) -> tuple[Weights, Config]:
     folders: list[Path] = []
 
     def there(name: str) -> str:
-        try:
-            path = Path(name).expanduser().absolute()
-            if not name or name in CATALOG or not path.exists():
-                return name
-        except (OSError, ValueError, RuntimeError):
+        path = None if name in CATALOG else existing_path(name)
+        if path is None:
             return name
         folders.append(path.resolve().parent)
         return str(path)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from comparer.text import decimals
+
 CELL = 8  # pixels per side of one decoded latent of Stable Diffusion's VAEs
 OVER = 1.25  # decoded values reach from −1, black, to 1, white
 
@@ -53,7 +55,12 @@ class Rule:
             for word, limit in (("at least", self.low), ("at most", self.high))
             if limit is not None
         ]
-        return f"{format(value, self.form)} ({' and '.join(sides)} is right)"
+        return f"{self._apart(value)} ({' and '.join(sides)} is right)"
+
+    def _apart(self, value: float) -> str:
+        """Format a value with the digits that tell it apart from the limit that it exceeds."""
+        fewest = int(self.form[1:-1])
+        return f"{value:.{decimals([value], self.limit(value), fewest)}f}"
 
 
 RULES: dict[str, Rule] = {

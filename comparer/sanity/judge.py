@@ -10,6 +10,7 @@ from typing import Any
 
 from comparer.sanity.expectations import Base
 from comparer.sanity.image_measures import RULES
+from comparer.text import decimals
 
 HEALTHY, SUSPICIOUS, BROKEN = "healthy", "suspicious", "broken"
 EXIT = {HEALTHY: 0, SUSPICIOUS: 4, BROKEN: 5}
@@ -208,7 +209,8 @@ def _following(half: WeightSetMeasures) -> list[Finding]:
         )
         found.append(Finding(SUSPICIOUS, text, False, half.half, wins, least))
     if half.effect is not None and half.effect < EFFECT:
-        text = f"another prompt changes a picture by {half.effect:.2f} levels (at least {EFFECT:g} is right)"
+        levels = f"{half.effect:.{decimals([half.effect], EFFECT, 2)}f}"
+        text = f"another prompt changes a picture by {levels} levels (at least {EFFECT:g} is right)"
         found.append(Finding(SUSPICIOUS, text, False, half.half, half.effect, EFFECT))
     return found
 
@@ -221,6 +223,8 @@ def _range(half: WeightSetMeasures, base: Base) -> list[Finding]:
             continue
         low = known.low is not None and value < known.low
         limit = known.low if low else known.high
-        text = f"{what} {value:.2f}, where {_called(base)} {'at least' if low else 'at most'} {limit:.2f}"
+        digits = 2 if limit is None else decimals([value], limit, 2)
+        side = "at least" if low else "at most"
+        text = f"{what} {value:.{digits}f}, where {_called(base)} {side} {limit:.{digits}f}"
         found.append(Finding(SUSPICIOUS, text, False, half.half, value, limit))
     return found

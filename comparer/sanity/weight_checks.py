@@ -11,7 +11,7 @@ from comparer.checkpoints.inspection.card import CheckpointCard
 from comparer.checkpoints.read import read_json
 from comparer.sanity import spectrum
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
-from comparer.text import quote
+from comparer.text import counted, decimals, quote
 
 NAMED = 3  # maximum number of tensors to name
 OPTIONAL = ("safety_checker", "image_encoder")  # not needed to generate images
@@ -41,7 +41,7 @@ def notes(card: CheckpointCard) -> list[str]:
         if card.layout.kind == FOLDER and (found := _compared(card, each.part)) and found[0].unexpected:
             names = found[0].unexpected
             told.append(
-                f"{each.part.title} has {_count(len(names), 'tensor')} that its class does not take ({_few(names)})."
+                f"{each.part.title} has {counted(len(names), 'tensor')} that its class does not take ({_few(names)})."
             )
     return told
 
@@ -84,7 +84,7 @@ def _keys(card: CheckpointCard) -> Iterator[Finding]:
             text = f"{part.title} lacks {len(fit.missing)} of {tensors} tensors ({_few(fit.missing)}), {MISSING}"
             yield Finding(BROKEN, text, True, "", len(fit.missing), 0)
         if fit.misshaped:
-            which = f"{_count(len(fit.misshaped), 'tensor')} ({_few(fit.misshaped)})"
+            which = f"{counted(len(fit.misshaped), 'tensor')} ({_few(fit.misshaped)})"
             text = f"{part.title} has {which} of another shape than its configuration says, {MISSING}"
             yield Finding(BROKEN, text, True, "", len(fit.misshaped), 0)
 
@@ -94,7 +94,7 @@ def _health(card: CheckpointCard) -> Iterator[Finding]:
         health = each.health
         if health.not_finite:
             count = sum(health.not_finite.values())
-            text = f"{each.part.title} has {_count(count, 'value')} of NaN or infinity ({_few(health.not_finite)})"
+            text = f"{each.part.title} has {counted(count, 'value')} of NaN or infinity ({_few(health.not_finite)})"
             yield Finding(BROKEN, text, True, "", count, 0)
         elif not health.sound:
             yield Finding(BROKEN, f"all values of {each.part.title} are 0", True)
@@ -111,16 +111,13 @@ def _structure(card: CheckpointCard) -> Iterator[Finding]:
     for part in card.layout.parts:
         if found := spectrum.unlearned(part.tensors) if part.named else {}:
             most = max(found.values())
-            which = f"{_count(len(found), 'block')} of {part.title} ({_few(found)})"
+            times = f"{most:.{decimals([most], spectrum.STANDS_OUT, 2)}f}"
+            which = f"{counted(len(found), 'block')} of {part.title} ({_few(found)})"
             text = (
-                f"{which} can hardly be told from random numbers: largest singular value {most:.2f} times that of "
-                f"random ones (at least {spectrum.STANDS_OUT:g} is right)"
+                f"{which} can hardly be told from random numbers: largest singular value {times} times that "
+                f"of random ones (at least {spectrum.STANDS_OUT:g} is right)"
             )
             yield Finding(SUSPICIOUS, text, True, "", most, spectrum.STANDS_OUT)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"
 
 
 def _few(names: Iterable[str]) -> str:

@@ -29,7 +29,7 @@ from comparer.stats import power
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, difference, log_ratios, mean
 from comparer.stats.power import HOPELESS, level_at
-from comparer.text import counted, signed
+from comparer.text import counted, decimals, signed
 
 WORTH_IT, NOT_WORTH_IT, NO_DIFFERENCE, CANNOT_TELL = "Worth it", "Not worth it", "No difference", "Cannot tell"
 WIDE = 10  # an upper bound above this multiple of the speed-up makes the interval useless
@@ -200,10 +200,11 @@ class _Words:
         return counted(self.speed.n, "call") + (" of one prompt" if self.evidence.prompt_count == 1 else "")
 
     def ratio(self) -> str:
-        """Format the speed-up with enough digits to distinguish its bounds from the threshold."""
-        found, threshold = self.speed, self.thresholds.speed_up
+        """Format the speed-up with enough digits to tell its bounds apart from the threshold."""
+        found = self.speed
         ends = [found.interval.low, found.interval.high] if found.interval else []
-        digits = next((d for d in (2, 3) if all(f"{x:.{d}f}" != f"{threshold:.{d}f}" for x in ends)), 4)
+        known = ends or ([] if found.value is None else [found.value])
+        digits = decimals(known, self.thresholds.speed_up, 2)
         if not found.interval:
             return f"{found.value:.{digits}f}×"
         spread = "the same in every call" if found.constant else "–".join(f"{x:.{digits}f}" for x in ends)
@@ -268,5 +269,7 @@ def difference_text(found: Estimate) -> str:
         return "not scored"
     if not found.interval:
         return f"CLIP {signed(found.value)}"
-    spread = f"{signed(found.interval.low)} to {signed(found.interval.high)}"
-    return f"CLIP {signed(found.value)} ({'the same in every pair' if found.constant else spread})"
+    ends = (found.interval.low, found.interval.high)
+    digits = decimals(ends, 0, 2)  # the side of 0 on which the interval lies is what is claimed
+    spread = " to ".join(signed(end, digits) for end in ends)
+    return f"CLIP {signed(found.value, digits)} ({'the same in every pair' if found.constant else spread})"

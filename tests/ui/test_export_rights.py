@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from comparer.config import Config
+from comparer.reporting.exporters import EXPORTERS
 from comparer.runs import index, store
 from comparer.ui.app import Page
-from comparer.ui.results.exports import KINDS
 from helpers.run_folders import NAME, kept
 
 MINE, OTHERS = "a" * 32, "b" * 32
@@ -37,7 +37,7 @@ def pressed(page, kind, owner):
     return told, new, opened[take.column]["visible"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EXPORTERS)
 @pytest.mark.parametrize("owner", [OTHERS, ""])
 def test_a_stranger_writes_nothing_into_anothers_run(page, kind, owner):
     assert pressed(page, kind, owner) == ([], set(), False)

@@ -13,9 +13,9 @@ from gradio_client.exceptions import AppError
 from comparer.config import Config
 from comparer.engine import eta
 from comparer.errors import ComparerError
+from comparer.reporting.exporters import EXPORTERS
 from comparer.runs import index, store
 from comparer.ui.app import Page
-from comparer.ui.results.exports import KINDS
 from helpers.pages import serving, start
 from helpers.run_folders import kept
 from helpers.runs import PROMPT
@@ -180,7 +180,7 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
     dependency = other.evaluate(
         "id => window.gradio_config.dependencies.find(d => d.targets.some(([target]) => target === id)).id", component
     )
-    for kind in KINDS:
+    for kind in EXPORTERS:
         asked = {"data": [True, None, str(runs / name), [], "", "", None, ["labels"], "full"],
                  "event_data": {"take": kind}, "fn_index": dependency, "session_hash": session}  # fmt: skip
         assert httpx.post(f"{address}/gradio_api/queue/join", json=asked).status_code == 200
@@ -225,7 +225,7 @@ def test_only_who_made_a_run_exports_into_it(tmp_path):
     for secret in ("a stranger's", "", (folder / index.OWNER).read_text()):
         seen = public.opened(folder.name, secret, {})
         assert seen[public.out.take.column]["visible"] is False
-        assert [exported(public, seen, kind) for kind in KINDS] == [[]] * len(KINDS) and files(folder) == before
+        assert [exported(public, seen, kind) for kind in EXPORTERS] == [[]] * len(EXPORTERS) and files(folder) == before
     mine = public.opened(folder.name, "its maker's secret", {})
     assert mine[public.out.take.column]["visible"] is True
     made = {"grid": "grid.png", "report": "report.html", "tables": "pairs.csv", "record": "run.json"}

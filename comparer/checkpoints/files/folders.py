@@ -50,6 +50,15 @@ class WeightsFile:
     files: tuple[Path, ...]
 
 
+def existing_path(text: str | Path) -> Path | None:
+    """Return the absolute path that a user's text names, with "~" expanded; None if nothing is there."""
+    try:
+        path = Path(text).expanduser().absolute()
+        return path if text and path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # path too long, null character, or unknown user
+        return None
+
+
 def never(name: str) -> str:
     """Return the kind of a file that is never opened, from its name; "" for all other files.
 

@@ -42,17 +42,15 @@ def look(path: Path, within: tuple[Path, ...] = (), only: Collection[str] = ()) 
     Raises:
         ComparerError: the path does not exist, has no weights, is damaged, or may not be read.
     """
+    found = folders.existing_path(path)
     try:
-        path = path.expanduser().absolute()
-        folder, file = path.is_dir(), path.is_file()
-    except (OSError, ValueError, RuntimeError):  # path too long, null character, or unknown user
-        folder = file = False
-    try:
-        if folder or file:
-            folders.inside(path, within)
-            return _Looking(path, within, only).folder() if folder else _Looking(path.parent, within, only).file(path)
+        if found and (found.is_dir() or found.is_file()):
+            folders.inside(found, within)
+            if found.is_dir():
+                return _Looking(found, within, only).folder()
+            return _Looking(found.parent, within, only).file(found)
     except OSError as error:
-        raise ComparerError(f"'{quote(path)}' cannot be read: {error.strerror or quote(error)}.") from error
+        raise ComparerError(f"'{quote(found)}' cannot be read: {error.strerror or quote(error)}.") from error
     raise ComparerError(f"There is nothing at '{quote(path, 200)}'.")
 
 

@@ -9,7 +9,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import loss
 from comparer.results.records import Shot
-from comparer.text import signed
+from comparer.text import counted, signed
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
 RED = "#b42318"
@@ -54,7 +54,7 @@ def facts(comparison: Comparison, shown: str) -> list[str]:
     settings, environment = comparison.request.settings, comparison.environment
     said = [
         settings.sampler,
-        f"{settings.steps} steps" if settings.steps > 1 else "1 step",
+        counted(settings.steps, "step"),
         f"guidance {settings.guidance:g}",
         f"{settings.width} × {settings.height}",
     ]
@@ -98,9 +98,9 @@ def seen(each: ArmAnalysis) -> list[Line]:
     calls = len({call.batch for call, _ in each.whole.comparison.call_pairs(each.number)})
     colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
     lines = [Line(format_speed_up(figures.speed_up), Style(18, colour, bold=True))]
-    lines.append(Line(f"n = {calls} call{'s' if calls > 1 else ''}", small))
+    lines.append(Line(f"n = {counted(calls, 'call')}", small))
     if figures.clip_loss is not None:
-        said = f"CLIP loss {loss(figures.clip_loss)}, n = {figures.scored} pair{'s' if figures.scored > 1 else ''}"
+        said = f"CLIP loss {loss(figures.clip_loss)}, n = {counted(figures.scored, 'pair')}"
         lines.append(Line(said, small))
     said = " ".join(each.no_effect_reasons)
     if did := f"No effect: {said}" if said else each.work:
@@ -113,7 +113,7 @@ def _score(each: ArmAnalysis) -> list[Line]:
     found = each.clip_difference
     if found.value is None:
         return [Line("not scored", Style(14, GREY))]
-    said = f"{each.verdict.kind}, n = {found.n} pair{'s' if found.n > 1 else ''}"
+    said = f"{each.verdict.kind}, n = {counted(found.n, 'pair')}"
     return [Line(f"CLIP {signed(found.value)}", Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
 
 

@@ -5,14 +5,14 @@ from statistics import fmean
 
 from comparer.metrics.registry import METRICS
 from comparer.metrics.similarity_data import Mean
-from comparer.reporting.html.tables import show, table
+from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import name
 from comparer.reporting.plots import charts
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import HALVES, as_baseline, card, components
 from comparer.results.notes import interval, loss, ratio
-from comparer.text import signed
+from comparer.text import counted, optional, percent, signed
 
 STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
 
@@ -73,7 +73,7 @@ def uncertainty(analysis: Analysis) -> str:
         ):
             if found.value is None:
                 continue
-            n = f"{found.n} {noun}{'' if found.n == 1 else 's'}"
+            n = counted(found.n, noun)
             n += f" of {found.clusters} prompts" if noun == "pair" and found.clusters > 1 else ""
             middle, worst = ("" if value is None else write(value) for value in (found.median, found.worst))
             rows.append(
@@ -107,8 +107,8 @@ def times(analysis: Analysis) -> str:
             [
                 name(arm.arm.name),
                 str(f.calls),
-                *(show(value, "{:.3f}") for value in each),
-                show(part and 100 * part, "{:.0f}\u00a0%"),
+                *(optional(value, "{:.3f}") for value in each),
+                percent(part).replace(" ", "\u00a0"),
                 *(f"{value:.3f}" for value in stages),
             ]
         )

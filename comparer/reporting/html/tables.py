@@ -12,6 +12,7 @@ from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import loss, notes
 from comparer.results.records import Call, Shot
 from comparer.results.sorting import ordered
+from comparer.text import gib, optional, percent
 
 FEW = 8  # rows that are not folded away
 
@@ -29,13 +30,13 @@ def arms_table(analysis: Analysis) -> str:
         rows.append(
             [
                 name(each.arm.name),
-                show(f.seconds, "{:.3f}") + _of(each.time_share, first),
-                show(f.steps_per_second, "{:.1f}"),
-                "baseline" if first else show(f.speed_up, "{:.2f}×"),
-                show(f.clip_score, "{:.2f}"),
+                optional(f.seconds, "{:.3f}") + _of(each.time_share, first),
+                optional(f.steps_per_second, "{:.1f}"),
+                "baseline" if first else optional(f.speed_up, "{:.2f}×"),
+                optional(f.clip_score, "{:.2f}"),
                 "" if first or f.clip_loss is None else loss(f.clip_loss),
-                show(alike.ssim if alike else None, "{:.3f}"),
-                show(peak and peak / 2**30, "{:.2f} GiB") + _of(share(peak, analysis.arms[0].peak), first),
+                optional(alike.ssim if alike else None, "{:.3f}"),
+                gib(peak) + _of(share(peak, analysis.arms[0].peak), first),
                 (f'<span class="badge random">{escape(random)}</span> ' if random else "")
                 + (unbroken(f"not run: {why}" if why else said) or ("" if random else "–")),
             ]
@@ -46,7 +47,7 @@ def arms_table(analysis: Analysis) -> str:
 
 
 def _of(part: float | None, first: bool) -> str:
-    return "" if part is None or first else f" <small>{100 * part:.0f}\u00a0%</small>"
+    return "" if part is None or first else f" <small>{percent(part)}</small>".replace(" %", "\u00a0%")
 
 
 def pairs_table(comparison: Comparison) -> str:
@@ -104,8 +105,3 @@ def table(title: str, head: tuple | list, rows: list[list[str]], wide_first: boo
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table{kind}><caption>{title}</caption>'
         f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
     )
-
-
-def show(value: float | None, form: str) -> str:
-    """Format a figure by a format string; "" for None."""
-    return "" if value is None else form.format(value)

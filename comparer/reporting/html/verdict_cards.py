@@ -7,9 +7,9 @@ from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.loaded_weights import incomplete
-from comparer.results.notes import likeness
+from comparer.results.notes import likeness, ratio
 from comparer.stats.verdict import Verdict
-from comparer.text import signed
+from comparer.text import counted, signed
 
 
 def name(arm: str) -> str:
@@ -37,13 +37,14 @@ def _speed(each: ArmAnalysis) -> str:
     assert figures.speed_up is not None  # it has pairs
     calls = len({c.batch for c, _ in comparison.call_pairs(each.number)})
     slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
-    ratio = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
+    work = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
     rival = rivalry(comparison, each.number) if comparison.state != "running" else None
     fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
-    facts = f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{ratio}"
+    facts = f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{work}"
     verdict = each.verdict if comparison.state != "running" else None
-    seen = f"after {count(calls, 'call')}"
-    return _card(each, f"{figures.speed_up:.2f}×{slower}", verdict, seen, calls == 1, facts, fewer)
+    seen = f"after {counted(calls, 'call')}"
+    large = ratio(figures.speed_up, each.whole.thresholds.speed_up) + slower
+    return _card(each, large, verdict, seen, calls == 1, facts, fewer)
 
 
 def _scores(each: ArmAnalysis) -> str:
@@ -51,7 +52,7 @@ def _scores(each: ArmAnalysis) -> str:
     found = each.clip_difference
     large = "not scored" if found.value is None else f"{signed(found.value)}<em>CLIP</em>"
     verdict = each.verdict if each.whole.comparison.state != "running" else None
-    return _card(each, large, verdict, f"after {count(found.n, 'pair')}", found.n < 2)
+    return _card(each, large, verdict, f"after {counted(found.n, 'pair')}", found.n < 2)
 
 
 def _card(
@@ -79,8 +80,3 @@ def random_badge(comparison: Comparison, arm: int) -> str:
 def _whole(text: str) -> str:
     """Keep "n = 2 calls" and a figure with its unit in one piece."""
     return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
-
-
-def count(number: int, noun: str) -> str:
-    """Format a number with its noun: "1 call", "2 calls"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -25,6 +25,7 @@ from comparer.reporting.plots.svg import (
     wrapped,
 )
 from comparer.stats.intervals import Estimate
+from comparer.text import counted, percent
 
 ACCENT = "var(--color-accent, #0d9488)"
 RADII = 4.5, 3.5, 2.5, 1.5
@@ -78,8 +79,8 @@ def times(arms: Sequence[tuple[str, Sequence[float]]]) -> str:
             rows.append(Row(name, "no times", "no times"))
             continue
         middle, reach = median(seconds), max(abs(y) for _, y in stack) + radius + 11
-        said = f"median {middle:.3f} s" + (f" · {100 * middle / base:.0f} % of the baseline" if number and base else "")
-        count = f"{len(seconds)} time{'s' if len(seconds) > 1 else ''}"
+        said = f"median {middle:.3f} s" + (f" · {percent(middle / base)} of the baseline" if number and base else "")
+        count = counted(len(seconds), "time")
         told = f"{said}; {count}, {min(seconds):.3f} to {max(seconds):.3f} s"
         look = f'fill="{ACCENT}"' if number else 'fill="currentColor" fill-opacity="0.55"'
         dots = "".join(f'<circle cx="{dot:.2f}" cy="{y:.2f}" r="{radius}"/>' for dot, y in stack)
@@ -198,7 +199,8 @@ def intervals(
     levels = {span.level for span in spans}
     caption, rules = label, []
     if len(levels) == 1:
-        caption += f", {100 * levels.pop():.4g} % interval{'s' if len(spans) > 1 else ''}"
+        interval = "interval" if len(spans) == 1 else "intervals"
+        caption += f", {100 * levels.pop():.4g} % {interval}"
     if neutral is not None:
         caption += f" · line: {say(neutral)}"
         rules.append((x(neutral), 'stroke-opacity="0.6"'))

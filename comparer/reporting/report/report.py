@@ -9,7 +9,7 @@ from comparer.atomic import replacing
 from comparer.errors import ComparerError
 from comparer.reporting.html.details import latents, likeness, times, uncertainty
 from comparer.reporting.html.tables import arms_table, notes_list
-from comparer.reporting.html.verdict_cards import count, headline, name
+from comparer.reporting.html.verdict_cards import headline, name
 from comparer.reporting.plots.svg import PAGE
 from comparer.reporting.report import embed
 from comparer.reporting.report import sections as report_sections
@@ -20,6 +20,7 @@ from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.run_json import SCHEMA
 from comparer.stats.verdict import DEFAULT, Thresholds
+from comparer.text import counted
 
 HERE = Path(__file__).parent / "static"
 NO_MAP = "No difference map: the pictures in this report are reduced, and it would show what the reduction changed."
@@ -133,8 +134,8 @@ def _head(comparison: Comparison) -> str:
     first = f'<b dir="auto">{name(request.arms[0].name)}</b>'
     against = f"{first} against {listed}" if listed else f"{first} alone"
     facts = [
-        f"{count(len(s.prompts), 'prompt')} × {count(len(s.seeds), 'seed')}",
-        f"{escape(s.sampler)}, {count(s.steps, 'step')}",
+        f"{counted(len(s.prompts), 'prompt')} × {counted(len(s.seeds), 'seed')}",
+        f"{escape(s.sampler)}, {counted(s.steps, 'step')}",
         f"guidance {s.guidance:g}",
         f"{s.width} × {s.height}",
         f"batches of {s.batch_size}" if s.batch_size > 1 else "",
@@ -178,9 +179,9 @@ def _which(comparison: Comparison, files: dict[str, Path], pictures: str) -> str
         return ""
     once = "" if made == kept else f" ({kept} different ones, each of them held once)"
     said = (
-        f"This file holds {count(made, 'picture')}{once} as full PNGs, pixel for pixel."
+        f"This file holds {counted(made, 'picture')}{once} as full PNGs, pixel for pixel."
         if pictures == FULL
-        else f"This file holds {count(made, 'picture')}{once} <b>reduced</b>: lossy WebP (quality {QUALITY}) of at "
+        else f"This file holds {counted(made, 'picture')}{once} <b>reduced</b>: lossy WebP (quality {QUALITY}) of at "
         f"most {WIDEST} pixels a side. What you see of differences is of the reduced pictures, and there is no "
         "difference map. All figures are of the full ones."
     )

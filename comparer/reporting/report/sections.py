@@ -7,12 +7,12 @@ from typing import Any
 from comparer.checkpoints.inspection.describe import HALVES, few
 from comparer.reporting.html.details import held
 from comparer.reporting.html.tables import table
-from comparer.reporting.html.verdict_cards import count, name
+from comparer.reporting.html.verdict_cards import name
 from comparer.request.request import EXTRA_MEASUREMENTS, Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
 from comparer.stats.verdict import Thresholds
-from comparer.text import quote
+from comparer.text import counted, quote
 
 NOISE = {
     "cpu": "one CPU generator a picture: the same starting noise on every device, in every batch and in every arm",
@@ -36,7 +36,7 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
     """List every setting, every arm with all its parameters, the measurement method, seeds and prompts."""
     request, s = comparison.request, comparison.request.settings
     guided = f"{s.guidance:g}" + (" (off)" if s.guidance <= 1 else "")
-    made = f"{count(len(comparison.shots), 'picture')} in {count(len(comparison.calls), 'timed call')}"
+    made = f"{counted(len(comparison.shots), 'picture')} in {counted(len(comparison.calls), 'timed call')}"
     scorer = comparison.scorer
     blocks = [", ".join(request.arms[arm].name for arm in block) for block in comparison.blocks]
     worth = f"from {thresholds.speed_up:g}× with a CLIP loss below {100 * thresholds.clip_loss:g} %"
@@ -52,9 +52,10 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
         "Batch size": str(s.batch_size),
         "Negative prompt": s.negative_prompt or "none",
         "Starting noise": NOISE.get(request.noise, request.noise),
-        "Calls": f"{count(request.warmups, 'warm-up')} an arm, every batch {count(request.repeats, 'time')}; {made}",
-        "Looked at": f"{count(comparison.interim_looks, 'time')}; intervals keep a part of the error for every further "
-        "look",
+        "Calls": f"{counted(request.warmups, 'warm-up')} an arm, every batch {counted(request.repeats, 'time')}; "
+        f"{made}",
+        "Looked at": f"{counted(comparison.interim_looks, 'time')}; intervals keep a part of the error for every "
+        "further look",
         "Took turns in blocks": "; ".join(blocks),
         "Measured besides": "; ".join(f"{each}: {EXTRA_MEASUREMENTS[each]}" for each in request.wanted()),
         "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",

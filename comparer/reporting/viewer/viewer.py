@@ -14,6 +14,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
 from comparer.results.records import Shot
 from comparer.results.sorting import LIKENESS, ORDERS, SCORE, ordered
+from comparer.text import gib
 
 HERE = Path(__file__).parent / "static"
 SCRIPTS = ("difference", "images", "view", "gestures", "link", "pairs", "facts", "parts", "shown", "actions", "viewer")
@@ -169,7 +170,7 @@ def _shot(comparison: Comparison, shot: Shot, settings: list[tuple[str, str]], f
     seen = [("Seconds a picture", f"{seconds:.3f}")]
     seen += [(title, f"{call.stages[key] / call.pictures:.3f}") for key, title in STAGES.items() if key in call.stages]
     if call.peak_bytes is not None:
-        seen.append(("Peak memory", f"{call.peak_bytes / 2**30:.2f} GiB"))
+        seen.append(("Peak memory", gib(call.peak_bytes)))
     seen += [(f"{name} counted", _counts(report)) for name, report in call.reports.items()]
     if shot.clip_score is not None:
         seen.append(("CLIP score", f"{shot.clip_score:.2f}"))

@@ -12,7 +12,7 @@ from comparer.runs import index
 from comparer.runs.card import ArmCard
 from comparer.runs.index import Entry
 from comparer.stats.verdict import WIDE
-from comparer.text import signed
+from comparer.text import counted, file_size, signed
 from comparer.ui import permalink
 from comparer.ui.results.status import name as broken
 
@@ -68,8 +68,8 @@ def _entry(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> s
         said = f"<h3>{escape(entry.name)}{state}</h3><p>{escape(card.damaged)}</p>"
     else:
         said = f"<h3>{escape(entry.title)}{state}</h3>{_prompts(card.prompts)}{_arms(card.arms)}"
-        facts.append(f"{card.pictures} picture{'' if card.pictures == 1 else 's'}")
-    facts.append(_bytes(index.size(folder)))
+        facts.append(counted(card.pictures, "picture"))
+    facts.append(file_size(index.size(folder)))
     return (
         f'<li class="run{" damaged" if card.damaged else ""}">{_pictures(entry, folder)}<div class="what">{said}</div>'
         f'<div class="side"><p>{"".join(f"<span>{fact}</span>" for fact in facts)}</p>'
@@ -149,8 +149,7 @@ def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> st
             f'<a href="{escape(permalink.query(entry.name))}" data-do="link" '
             f'aria-label="Copy a link to {escape(about)}">Link</a>',
         ]
-    number = entry.card.pictures
-    made = f"Its {number} picture{'' if number == 1 else 's'} and its record" if not damaged else "Its folder"
+    made = f"Its {counted(entry.card.pictures, 'picture')} and its record" if not damaged else "Its folder"
     ask = f"{about[0].upper()}{about[1:]} ({entry.name}). {made} will be gone for good."
     why = index.why_not_deleted(runs, entry, busy)
     off = f' disabled title="{escape(f"Not deleted from here: {why}")}"' if why else ""
@@ -159,7 +158,3 @@ def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> st
         f'aria-label="Delete {escape(about)}">Delete</button>'
     )
     return "".join(acts)
-
-
-def _bytes(number: int) -> str:
-    return f"{number / 2**20:.1f} MB" if number >= 2**20 / 10 else f"{number / 1024:.0f} kB"

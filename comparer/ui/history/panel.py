@@ -12,6 +12,7 @@ from comparer.errors import ComparerError
 from comparer.results import side_by_side as two_runs
 from comparer.runs import index, store
 from comparer.runs.index import Entry
+from comparer.text import counted
 from comparer.ui.gradio_options import PLAIN, PRIVATE
 from comparer.ui.history import entry
 from comparer.ui.results import status
@@ -138,7 +139,7 @@ def _cell(text: str) -> str:
 
 
 def _counted(found: int, every: int) -> str:
-    runs = f"{every:,} run{'' if every == 1 else 's'}"
+    runs = counted(every, "run")
     said = runs if found == every else f"{found:,} of {runs}" if found else f"None of {runs} has all these words."
     return f'<p class="note" role="status">{said if every else ""}</p>'
 

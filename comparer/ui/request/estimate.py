@@ -11,13 +11,14 @@ from comparer.engine.macs import count
 from comparer.errors import Stopped
 from comparer.request.request import Request
 from comparer.request.validate import validate
+from comparer.text import duration
 from comparer.ui.results import status
 
 
 def plan(request: Request, config: Config) -> str:
     """Describe what Generate would make and estimate how long it would take."""
     seconds = eta.estimate(request, config)
-    took = "the first run tells how long it takes" if seconds is None else f"about {status.duration(seconds)}"
+    took = "the first run tells how long it takes" if seconds is None else f"about {duration(seconds)}"
     return f'<p class="plan">{escape(status.announce(request))}; {took}.</p>'
 
 

@@ -20,6 +20,7 @@ from comparer.models.tiny import native_config
 from comparer.request.build import build_request
 from comparer.request.parse import parse_prompts, read_prompts
 from comparer.request.request import NOISE, Request, Settings
+from comparer.text import counted
 from comparer.ui.gradio_options import PRIVATE
 from comparer.ui.request import estimate
 from comparer.ui.request.accelerators import Arms
@@ -190,8 +191,7 @@ class Controls:
             text = read_prompts(Path(file)).strip()
         except ComparerError as error:
             return gr.skip(), note(escape(self.config.redact(error))), ""
-        number = len(parse_prompts(text))
-        return text, "", note(f"{number} prompt{'' if number == 1 else 's'} read")
+        return text, "", note(f"{counted(len(parse_prompts(text)), 'prompt')} read")
 
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""

@@ -12,37 +12,16 @@ import gradio as gr
 from comparer.config import Config
 from comparer.engine import queue
 from comparer.errors import ComparerError
-from comparer.reporting.grid import selection
-from comparer.reporting.grid.draw import MAX_PIXELS, GridOptions, pages, save_grid
+from comparer.reporting.exporters import EXPORTERS
+from comparer.reporting.grid.options import MAX_PIXELS
 from comparer.reporting.report.embed import FULL, REDUCED
-from comparer.reporting.report.report import save_report
-from comparer.reporting.script.script import save_script
-from comparer.reporting.tables import save_tables
 from comparer.results.comparison import Comparison
+from comparer.text import file_size
 from comparer.ui import permalink
 from comparer.ui.results import status
 
 PLAIN: dict[str, Any] = {"apply_default_css": False, "padding": False}
 PAGES = 20  # of a grid that the page draws; the command line has no limit
-KINDS = {
-    "grid": ("Grid", "PNG", "One picture of every arm and row, with what was measured"),
-    "report": (
-        "Report",
-        "HTML",
-        "One file with pictures, viewer, figures and cards; opens without a connection",
-    ),
-    "tables": ("Tables", "CSV, Markdown", "Every pair, and a summary with figures and verdicts"),
-    "script": ("Script", "Python", "Makes the pair that the viewer shows again, with diffusers alone, and checks it"),
-    "record": ("Record", "JSON", "The whole request and everything measured; drop it on a page to ask the same"),
-}
-BAR = (
-    '<h2>Take it with you</h2><div class="kinds">'
-    + "".join(
-        f'<button type="button" data-take="{kind}" title="{escape(what)}">{title} <small>{form}</small></button>'
-        for kind, (title, form, what) in KINDS.items()
-    )
-    + "</div>"
-)
 PRESSED = """element.addEventListener('click', event => {
   const pressed = event.target.closest('button[data-take]')
   if (!pressed) return
@@ -68,7 +47,7 @@ class Take:
     def build(self) -> None:
         """Create the components, hidden until a run has ended."""
         with gr.Column(visible=False, elem_id="take") as self.column:
-            self.bar = gr.HTML(BAR, elem_id="kinds", js_on_load=PRESSED, **PLAIN)
+            self.bar = gr.HTML(_buttons(), elem_id="kinds", js_on_load=PRESSED, **PLAIN)
             self.taken = gr.HTML(elem_id="taken", js_on_load=SAVED, **PLAIN)
             self.allowed = gr.State(False)  # the server's: on a public page nobody writes into another's run
             with gr.Accordion("What the grid and the report hold", open=False):
@@ -116,7 +95,7 @@ class Take:
     ) -> Iterator[str]:
         """Handle a click on a button: wait in the queue, generate the files, and show links to them."""
         data = event._data or {}
-        if not allowed or seen is None or data.get("take") not in KINDS:
+        if not allowed or seen is None or data.get("take") not in EXPORTERS:
             return
         yield status.told("Waiting for a comparison that is measured" if queue.busy() else "Writing")
         try:
@@ -132,32 +111,32 @@ class Take:
     def made(
         self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str,
         cell: int | None, look: Sequence[str], pictures: str,
-    ) -> Sequence[Path]:  # fmt: skip
+    ) -> list[Path]:  # fmt: skip
         """Generate the files that ``data`` requests and return their paths."""
-        kind = data["take"]
-        if kind == "grid":
-            rows = selection.rows(seen.request, prompts, seeds)
-            around = {name: name in look for name in ("labels", "margins", "transpose")}
-            asked = GridOptions(tuple(arms), rows, cell=cell, **around)
-            if (number := pages(seen, asked)) > PAGES:
-                raise ComparerError(f"The grid would have {number} pages: take fewer rows or a smaller cell.")
-            return save_grid(seen, folder, asked)
-        if kind == "report":
-            return [save_report(seen, folder, pictures)]
-        if kind == "tables":
-            return save_tables(seen, folder)
-        if kind == "script":
-            pair, arm = permalink.pair_of(seen, data)
-            prompt, seed = pair or (seen.shots[0].prompt, seen.shots[0].seed)
-            return [save_script(seen, folder, min(arm, len(seen.request.arms) - 1), prompt, seed)]
-        return [folder / "run.json"]
+        pair, arm = permalink.pair_of(seen, data)
+        prompt, seed = pair or (seen.shots[0].prompt, seen.shots[0].seed)
+        options = {
+            "arms": tuple(arms), "prompts": prompts, "seeds": seeds, "cell": cell, "max_pages": PAGES,
+            **{name: name in look for name in ("labels", "margins", "transpose")},
+            "report": pictures, "script": (min(arm, len(seen.request.arms) - 1), prompt, seed),
+        }  # fmt: skip
+        return EXPORTERS[data["take"]].export(seen, folder, options)
+
+
+def _buttons() -> str:
+    buttons = "".join(
+        f'<button type="button" data-take="{name}" title="{escape(exporter.summary)}">{exporter.title} '
+        f"<small>{exporter.formats}</small></button>"
+        for name, exporter in EXPORTERS.items()
+    )
+    return f'<h2>Take it with you</h2><div class="kinds">{buttons}</div>'
 
 
 def _links(paths: Sequence[Path]) -> str:
     items = "".join(
         # Relative: the page may be served below a path of its own.
         f'<li><a href="gradio_api/file={quote(str(path.resolve()))}" download="{escape(path.name)}">'
-        f"{escape(path.name)}</a> {path.stat().st_size / 1000:,.0f} kB</li>"
+        f"{escape(path.name)}</a> {file_size(path.stat().st_size)}</li>"
         for path in paths
     )
     return f'<ul role="status" data-made="{token_hex(4)}">{items}</ul>'

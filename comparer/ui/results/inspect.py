@@ -2,18 +2,16 @@
 
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from comparer.checkpoints.find import resolve, resolve_path
+from comparer.checkpoints.find import locate
 from comparer.checkpoints.inspection import card as cards
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.config import Config
 from comparer.engine import queue
 from comparer.errors import ComparerError, Stopped
-from comparer.models.catalog import CATALOG
 from comparer.ui.gradio_options import PLAIN
 from comparer.ui.results import checkpoint_card as drawing
 from comparer.ui.results import status
@@ -56,15 +54,8 @@ class Inspect:
             ComparerError: there is no such checkpoint, or it cannot be read.
             Stopped: a measurement is in progress.
         """
-        path, within = self._path(name)
+        path, within = locate(name, self.config)
         with queue.background_slot() as free:
             if not free:
                 raise Stopped
             return cards.make(path, Hashes(self.config.runs / "cache" / "hashes.json"), within, queue.busy)
-
-    def _path(self, name: str) -> tuple[Path, tuple[Path, ...]]:
-        """Return where it is, and the folders that may be read for it."""
-        if name in CATALOG:
-            found = resolve(name, self.config)
-            return found.folder, found.within
-        return resolve_path(name, self.config), tuple(root.resolve() for root in self.config.checkpoints)

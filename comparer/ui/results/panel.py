@@ -13,6 +13,7 @@ from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
+from comparer.text import counted
 from comparer.ui.gradio_options import PLAIN
 from comparer.ui.results import status
 from comparer.ui.results.details import details
@@ -109,7 +110,7 @@ class Outcome:
         more = more_seeds(analysis) if analysis.comparison.state != "running" else 0
         return {
             self.headline: headline(analysis),
-            self.more: gr.update(visible=more > 0, value=f"Run {more} more seed{'s' if more > 1 else ''}"),
+            self.more: gr.update(visible=more > 0, value=f"Run {counted(more, 'more seed')}"),
         }
 
     def cleared(self, said: str) -> dict:

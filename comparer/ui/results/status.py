@@ -6,9 +6,10 @@ from html import escape
 from comparer.engine.events import Progress, Waiting
 from comparer.engine.resume import left
 from comparer.engine.schedule import TIMED, WARM_UP, plan
-from comparer.reporting.html.verdict_cards import count, name
+from comparer.reporting.html.verdict_cards import name
 from comparer.request.request import Request
 from comparer.results.comparison import Comparison
+from comparer.text import counted, duration, percent
 
 HEAD = "<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side and honestly measured.</p>"
 EMPTY = (
@@ -25,9 +26,9 @@ def announce(request: Request, kept: Comparison | None = None) -> str:
     calls, warm = kinds[TIMED], kinds[WARM_UP]
     more = kinds.total() - calls - warm
     pictures = len(request.arms) * len(request.items()) - (len(kept.shots) if kept else 0)
-    planned = f"{count(pictures, 'picture')} in {count(calls, 'timed call')}"
-    planned += f" after {count(warm, 'warm-up call')}" if warm else ""
-    return f"{planned}, and {count(more, 'untimed call')} besides" if more else planned
+    planned = f"{counted(pictures, 'picture')} in {counted(calls, 'timed call')}"
+    planned += f" after {counted(warm, 'warm-up call')}" if warm else ""
+    return f"{planned}, and {counted(more, 'untimed call')} besides" if more else planned
 
 
 def expected(request: Request, macs: tuple[int, ...]) -> str:
@@ -45,7 +46,7 @@ def expected(request: Request, macs: tuple[int, ...]) -> str:
 
 
 def _work(done: int, whole: int, baseline: bool) -> str:
-    return "100 % of the work" if baseline else f"{100 * done / whole:.0f} % of the work ({whole / done:.2f}× less)"
+    return "100 % of the work" if baseline else f"{percent(done / whole)} of the work ({whole / done:.2f}× less)"
 
 
 def told(message: str) -> str:
@@ -92,7 +93,7 @@ def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> s
     if elsewhere:
         before += "Running in another tab; reload to see more. "
     said = {
-        "finished": f"<b>Finished.</b> {count(made, 'picture')} made.",
+        "finished": f"<b>Finished.</b> {counted(made, 'picture')} made.",
         "stopped": f"<b>Stopped.</b> {made} of {asked} pictures were made.",
         "running": f"<b>Not finished.</b> {made} of {asked} pictures were made so far.",
     }
@@ -108,13 +109,3 @@ def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> s
 def failed(message: str) -> str:
     """Render a refusal or an error."""
     return f'<div class="status error" role="alert"><p>{escape(message)}</p></div>'
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as people say them.
-
-    >>> duration(7.2), duration(200)
-    ('7 s', '3 min 20 s')
-    """
-    whole = max(round(seconds), 0)
-    return f"{whole} s" if whole < 90 else f"{whole // 60} min {whole % 60} s"
