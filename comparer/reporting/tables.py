@@ -14,7 +14,7 @@ from comparer.atomic import write_text
 from comparer.reporting.exporter import Exporter
 from comparer.results import notes
 from comparer.results.analysis import Analysis
-from comparer.results.columns import MARKDOWN, PAIR_COLUMNS, Pair, pairs, result_table
+from comparer.results.columns import MARKDOWN, Pair, pair_columns, pairs, result_table
 from comparer.results.comparison import Comparison
 
 
@@ -43,12 +43,12 @@ def rows(made: Iterable[tuple[str, Comparison]]) -> str:
         made: (cell's name, comparison), in order.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, ("cell", *PAIR_COLUMNS), lineterminator="\n")
+    writer = csv.DictWriter(text, ("cell", *pair_columns()), lineterminator="\n")
     writer.writeheader()
     for cell, comparison in made:
         for pair in pairs(comparison):
             writer.writerow(
-                {"cell": harmless(cell)} | {name: _cell(pair, *each) for name, each in PAIR_COLUMNS.items()}
+                {"cell": harmless(cell)} | {name: _cell(pair, *each) for name, each in pair_columns().items()}
             )
     return text.getvalue()
 

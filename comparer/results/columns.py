@@ -1,6 +1,6 @@
 """Columns of the result table: title, value and format of each, once for page, report, terminal, Markdown and grid.
 
-A new column is an entry of ``COLUMNS``; in ``pairs.csv``, of ``PAIR_COLUMNS``.
+A new column is an entry of ``COLUMNS``; in ``pairs.csv``, of ``pair_columns``.
 """
 
 from collections.abc import Callable, Iterator
@@ -165,25 +165,29 @@ def _metric(name: str) -> Callable[[Pair], float | None]:
 
 
 SIX, FOUR = "{:.6f}".format, "{:.4f}".format
-PAIR_COLUMNS: dict[str, tuple[Callable[[Pair], Any], Callable[[Any], str]]] = {
-    "arm": (lambda pair: pair.comparison.request.arms[pair.arm].name, str),
-    "prompt_number": (lambda pair: pair.base.prompt + 1, str),
-    "prompt": (lambda pair: pair.comparison.request.settings.prompts[pair.base.prompt], str),
-    "seed": (lambda pair: pair.base.seed, str),
-    "baseline_seconds": (lambda pair: pair.seconds(0), SIX),
-    "arm_seconds": (lambda pair: pair.seconds(pair.arm), SIX),
-    "speed_up": (_speed_up, SIX),
-    "baseline_clip": (lambda pair: pair.base.clip_score, FOUR),
-    "arm_clip": (lambda pair: pair.other.clip_score, FOUR),
-    "clip_difference": (_difference, FOUR),
-    "identical": (
-        lambda pair: "yes" if pair.base.pixels and pair.base.pixels == pair.other.pixels else "no", str
-    ),
-    **{name: (_metric(name), FOUR) for name in METRICS},
-    "baseline_file": (lambda pair: pair.base.file, str),
-    "arm_file": (lambda pair: pair.other.file, str),
-}  # fmt: skip
-"""Columns of ``pairs.csv`` by name: a pair's value (None for an empty cell), and its format."""
+PairColumn = tuple[Callable[[Pair], Any], Callable[[Any], str]]
+
+
+def pair_columns() -> dict[str, PairColumn]:
+    """Return the columns of ``pairs.csv`` by name: a pair's value (None for an empty cell), and its format."""
+    return {
+        "arm": (lambda pair: pair.comparison.request.arms[pair.arm].name, str),
+        "prompt_number": (lambda pair: pair.base.prompt + 1, str),
+        "prompt": (lambda pair: pair.comparison.request.settings.prompts[pair.base.prompt], str),
+        "seed": (lambda pair: pair.base.seed, str),
+        "baseline_seconds": (lambda pair: pair.seconds(0), SIX),
+        "arm_seconds": (lambda pair: pair.seconds(pair.arm), SIX),
+        "speed_up": (_speed_up, SIX),
+        "baseline_clip": (lambda pair: pair.base.clip_score, FOUR),
+        "arm_clip": (lambda pair: pair.other.clip_score, FOUR),
+        "clip_difference": (_difference, FOUR),
+        "identical": (
+            lambda pair: "yes" if pair.base.pixels and pair.base.pixels == pair.other.pixels else "no", str
+        ),
+        **{name: (_metric(name), FOUR) for name in METRICS},
+        "baseline_file": (lambda pair: pair.base.file, str),
+        "arm_file": (lambda pair: pair.other.file, str),
+    }  # fmt: skip
 
 
 def pairs(comparison: Comparison) -> Iterator[Pair]:

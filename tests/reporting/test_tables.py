@@ -10,7 +10,7 @@ from comparer.config import Config
 from comparer.reporting.tables import save_tables
 from comparer.request.request import Arm
 from comparer.results.analysis import Analysis
-from comparer.results.columns import PAIR_COLUMNS
+from comparer.results.columns import pair_columns
 from helpers.runs import PROMPT, ask, finish
 
 PROMPTS = (
@@ -34,13 +34,13 @@ def tables(done):
 def test_a_row_for_every_pair_and_no_formula_among_them(done, tables):
     with tables[0].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 2 * len(PROMPTS) and tuple(rows[0]) == ("cell", *PAIR_COLUMNS)
+    assert len(rows) == 2 * len(PROMPTS) and tuple(rows[0]) == ("cell", *pair_columns())
     texts = [value for row in rows for name, value in row.items() if name in ("cell", "arm", "prompt")]
     assert not [text for text in texts if text.startswith(("=", "+", "-", "@", "\t", "\r"))]
     assert [row["prompt"].removeprefix("'") for row in rows[:5]] == list(PROMPTS[:5])
     assert [row["prompt"] for row in rows[5:7]] == list(PROMPTS[5:7])  # a quote of their own stays
     assert rows[-1]["arm"] == "'=a|b`<img src=x>\n# c"
-    numbers = [row[name] for row in rows for name in PAIR_COLUMNS if name.endswith(("seconds", "clip", "difference"))]
+    numbers = [row[name] for row in rows for name in pair_columns() if name.endswith(("seconds", "clip", "difference"))]
     assert numbers and all(re.fullmatch(r"-?\d+\.\d+", number) for number in numbers)
     assert any(number.startswith("-") for number in numbers)
     one, other = done.comparison.pairs(1)[0]
