@@ -82,7 +82,8 @@ class Family:
         denoiser: the pipeline's component that the accelerators change, "unet" or "transformer".
         denoiser_class: the diffusers class of the denoiser.
         models: the published models, in the catalogue's order.
-        tiny: builds a tiny pipeline with random weights from changes to the denoiser's config.
+        tiny: builds a tiny pipeline with random weights from changes to the denoiser's config; native size 128 pixels,
+            or the smallest that the pipeline can make.
         evaluation: returns a function that evaluates the denoiser at a time step as the pipeline calls it, on torch's
             meta device. Takes the denoiser, the batch (2 per guided image), width and height in pixels, and the number
             of prompt tokens.
