@@ -15,7 +15,7 @@ from common import PROMPT, alternate, arguments, center, load_average, machine, 
 from comparer.engine.clock import synchronise
 from comparer.engine.generate import generate
 from comparer.models import samplers
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.registry import FAMILIES
 from comparer.pipelines import loader
 from comparer.request.request import Settings
 

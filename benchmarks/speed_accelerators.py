@@ -35,7 +35,7 @@ from comparer.engine.clock import synchronise
 from comparer.engine.generate import generate
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.registry import FAMILIES
 from comparer.models.libraries import prepare
 from comparer.pipelines import loader, memory
 from comparer.pipelines.device import choose_device, empty
@@ -88,7 +88,7 @@ class Bench:
         with guarded(denoiser_of(pipe)):
             memory.reset_peak(loaded.device)
             began = time.perf_counter()
-            with applied(pipe, stack, loaded.checkpoint.family.name) as call:
+            with applied(pipe, stack) as call:
                 given = arguments(loaded, self.settings, SEED)
                 synchronise(loaded.device)
                 started = time.perf_counter()

@@ -15,20 +15,36 @@ from comparer.models.tiny import native_config, tiny
 from comparer.pipelines import loader
 from comparer.pipelines.device import choose_device, choose_dtype
 
-CLIP_L = {
+TOKENS = {"bos_token_id": 49406, "eos_token_id": 49407, "pad_token_id": 1}
+CLIP_L = TOKENS | {
     "hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12,
     "projection_dim": 768, "hidden_act": "quick_gelu",
 }  # fmt: skip
-CLIP_H = {
+CLIP_H = TOKENS | {
     "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16,
     "projection_dim": 512, "hidden_act": "gelu",
 }  # fmt: skip
-CLIP_BIG_G = {
+CLIP_BIG_G = TOKENS | {
     "hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20,
     "projection_dim": 1280, "hidden_act": "gelu",
 }  # fmt: skip
 T5_LAYERS = 24
-NAMES = tuple(name for name in CATALOG if name != "demo")
+T5 = {
+    "vocab_size": 32128, "d_model": 4096, "d_ff": 10240, "d_kv": 64, "num_layers": T5_LAYERS, "num_heads": 64,
+    "feed_forward_proj": "gated-gelu",
+}  # fmt: skip
+TEXT_ENCODERS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "sd1": {"text_encoder": ("CLIPTextModel", CLIP_L)},
+    "sd2": {"text_encoder": ("CLIPTextModel", CLIP_H)},
+    "sdxl": {
+        "text_encoder": ("CLIPTextModel", CLIP_L),
+        "text_encoder_2": ("CLIPTextModelWithProjection", CLIP_BIG_G),
+    },
+    "pixart-alpha": {"text_encoder": ("T5EncoderModel", T5)},
+    "pixart-sigma": {"text_encoder": ("T5EncoderModel", T5)},
+}
+"""The published text encoders of the families that can be measured: class and configuration by component."""
+NAMES = tuple(name for name, model in CATALOG.items() if name != "demo" and model.family in TEXT_ENCODERS)
 
 
 def native(name: str, device: str, dtype: str) -> loader.Loaded:
@@ -46,15 +62,15 @@ def native(name: str, device: str, dtype: str) -> loader.Loaded:
     checkpoint = Checkpoint(CATALOG[name], Path(), config, None, ())
     device, reason = choose_device(device)
     dtype, why = choose_dtype(checkpoint, device, dtype)
-    family, pipe, usual = checkpoint.family.name, tiny(checkpoint.family.name), torch.get_default_dtype()
+    pipe, usual = tiny(checkpoint.family.name), torch.get_default_dtype()
     torch.manual_seed(0)
     torch.set_default_dtype(getattr(torch, dtype))
     try:
         with torch.device(device):
             parts = {
                 checkpoint.family.denoiser: getattr(diffusers, kind)(**config),
-                "vae": _vae(0.18215 if family in ("sd1", "sd2", "pixart-alpha") else 0.13025),
-                **_text_encoders(family, T5_LAYERS if device != "cpu" else 1),
+                "vae": _vae(checkpoint.family.vae_scaling),
+                **_text_encoders(checkpoint.family.name, device),
             }
     finally:
         torch.set_default_dtype(usual)
@@ -66,7 +82,7 @@ def native(name: str, device: str, dtype: str) -> loader.Loaded:
 
 def remark(name: str, device: str) -> str:
     """Say what differs from the published model but for the weights."""
-    if CATALOG[name].family.startswith("pixart") and device == "cpu":
+    if device == "cpu" and any(config is T5 for _, config in TEXT_ENCODERS[CATALOG[name].family].values()):
         return f"random weights; T5 with 1 of its {T5_LAYERS} layers, to fit into memory"
     return "random weights"
 
@@ -85,26 +101,16 @@ def _vae(scaling: float) -> Any:
     )
 
 
-def _text_encoders(family: str, t5_layers: int) -> dict[str, Any]:
+def _text_encoders(family: str, device: str) -> dict[str, Any]:
     import torch
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, T5Config, T5EncoderModel
+    import transformers
 
-    def clip(kind: Any, shape: dict) -> Any:
-        return kind(CLIPTextConfig(**shape, bos_token_id=49406, eos_token_id=49407, pad_token_id=1))
-
-    if family.startswith("pixart"):
-        config = T5Config(
-            vocab_size=32128, d_model=4096, d_ff=10240, d_kv=64, num_layers=t5_layers, num_heads=64,
-            feed_forward_proj="gated-gelu",
-        )  # fmt: skip
-        t5 = T5EncoderModel(config)
-        if t5.dtype == torch.float16:  # as transformers loads it: these layers overflow
-            for block in t5.encoder.block:
+    found = {}
+    for component, (name, config) in TEXT_ENCODERS[family].items():
+        kind = getattr(transformers, name)
+        layers = {"num_layers": 1} if config is T5 and device == "cpu" else {}
+        model = found[component] = kind(kind.config_class(**config | layers))
+        if config is T5 and model.dtype == torch.float16:  # as transformers loads it: these layers overflow
+            for block in model.encoder.block:
                 block.layer[-1].DenseReluDense.wo.float()
-        return {"text_encoder": t5}
-    if family == "sdxl":
-        return {
-            "text_encoder": clip(CLIPTextModel, CLIP_L),
-            "text_encoder_2": clip(CLIPTextModelWithProjection, CLIP_BIG_G),
-        }
-    return {"text_encoder": clip(CLIPTextModel, CLIP_L if family == "sd1" else CLIP_H)}
+    return found

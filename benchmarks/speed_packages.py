@@ -11,11 +11,14 @@ from comparer.accelerators.tgate import TGATE
 from comparer.accelerators.tome import ToMe, attention_downsamples
 
 LOADERS = {
-    "sd1": "TgateSDLoader",
-    "sd2": "TgateSDLoader",
-    "sdxl": "TgateSDXLLoader",
-    "pixart-alpha": "TgatePixArtAlphaLoader",
-    "pixart-sigma": "TgatePixArtSigmaLoader",
+    "StableDiffusionPipeline": "TgateSDLoader",
+    "StableDiffusionXLPipeline": "TgateSDXLLoader",
+    "PixArtAlphaPipeline": "TgatePixArtAlphaLoader",
+    "PixArtSigmaPipeline": "TgatePixArtSigmaLoader",
+}
+WITH_DEEPCACHE = {
+    "StableDiffusionPipeline": "TgateSDDeepCacheLoader",
+    "StableDiffusionXLPipeline": "TgateSDXLDeepCacheLoader",
 }
 
 
@@ -25,7 +28,7 @@ def exists(stack: Sequence[Accelerator]) -> bool:
 
 
 @contextmanager
-def applied(pipe: Any, stack: Sequence[Accelerator], family: str) -> Iterator[Any]:
+def applied(pipe: Any, stack: Sequence[Accelerator]) -> Iterator[Any]:
     """Apply a stack by its packages; yield what is called instead of the pipeline.
 
     What the packages can undo is undone; T-GATE's cannot, so the caller holds a guard.
@@ -49,15 +52,15 @@ def applied(pipe: Any, stack: Sequence[Accelerator], family: str) -> Iterator[An
             merge_mlp=tome.merge_mlp,
         )
     if isinstance(deep, DeepCache) and gate:
-        loader = "TgateSDXLDeepCacheLoader" if family == "sdxl" else "TgateSDDeepCacheLoader"
-        getattr(tgate, loader)(pipe, cache_interval=deep.interval, cache_branch_id=deep.branch)
+        loader = getattr(tgate, WITH_DEEPCACHE[type(pipe).__name__])
+        loader(pipe, cache_interval=deep.interval, cache_branch_id=deep.branch)
         helper = pipe.deepcache
     elif isinstance(deep, DeepCache):
         helper = DeepCacheSDHelper(pipe=pipe)
         helper.set_params(cache_interval=deep.interval, cache_branch_id=deep.branch)
         helper.enable()
     elif gate:
-        getattr(tgate, LOADERS[family])(pipe)
+        getattr(tgate, LOADERS[type(pipe).__name__])(pipe)
     if isinstance(gate, TGATE):
         call = partial(
             pipe.tgate,

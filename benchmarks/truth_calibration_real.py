@@ -27,7 +27,6 @@ from comparer.accelerators.base import Accelerator, Report, denoiser_of, paramet
 from comparer.config import Config
 from comparer.engine.compare import compare
 from comparer.engine.events import Finished
-from comparer.models.families.base import FAMILIES
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
@@ -55,7 +54,6 @@ class Slower(Accelerator):
     summary: ClassVar[str] = "Works for nothing after every evaluation of the denoiser."
     lossy: ClassVar[bool] = False
     order: ClassVar[int] = 99
-    families: ClassVar[frozenset[str]] = frozenset(FAMILIES)
 
     by: float = parameter(0.05, "Share of an evaluation's own work that is added to it.", 0, 10)
 

@@ -25,10 +25,10 @@ from comparer.accelerators.tgate import TGATE  # noqa: E402
 from comparer.engine.macs import macs, ratio  # noqa: E402
 from comparer.metrics.registry import METRICS  # noqa: E402
 from comparer.models.catalog import CATALOG  # noqa: E402
+from comparer.models.families.registry import FAMILIES  # noqa: E402
 from comparer.models.tiny import native_config  # noqa: E402
 from comparer.options import OPTIONS  # noqa: E402
 from comparer.request import compatibility  # noqa: E402
-from comparer.request.compatibility import MODELS  # noqa: E402
 from comparer.request.request import Settings  # noqa: E402
 from comparer.results import run_schema  # noqa: E402
 
@@ -47,7 +47,7 @@ def models() -> str:
     """Write the catalogue as a Markdown table, with the accelerators that serve each model."""
     rows = ["| name | | pixels | float16 weights | accelerators |", "| --- | --- | --- | --- | --- |"]
     for model in CATALOG.values():
-        serve = ", ".join(kind.title for kind in REGISTRY.values() if model.family in kind.families)
+        serve = ", ".join(kind.title for kind in REGISTRY.values() if model.family in kind.families())
         size = f"about {model.gigabytes:g} GB" if model.gigabytes else "in the repository"
         rows.append(f"| `{model.name}` | {model.title} | {model.size} | {size} | {serve} |")
     return "\n".join(rows)
@@ -84,14 +84,15 @@ STACKS = {
 """The rows of the table; the gate is T-GATE's usual one."""
 
 
-def mac_table(families: Iterable[str] = MODELS, steps: int = 25) -> str:
+def mac_table(families: Iterable[str] = FAMILIES, steps: int = 25) -> str:
     """Write, in Markdown, what an evaluation of each family's published model costs and what the stacks save.
 
     Args:
-        families: names of ``catalog.FAMILIES``, a column each.
+        families: names of ``FAMILIES``, a column each.
         steps: of DDIM with guidance, at the model's own size.
     """
-    columns = [(CATALOG[MODELS[family]], native_config(MODELS[family])) for family in families]
+    published = [FAMILIES[family].largest for family in families]
+    columns = [(model, native_config(model.name)) for model in published]
     asked = [Settings(("",), width=m.size, height=m.size, steps=steps, guidance=m.guidance) for m, _ in columns]
     titles = [f"{m.title.removesuffix(f' {m.size}')}, {m.size}" for m, _ in columns]
     evaluation = [
@@ -104,7 +105,7 @@ def mac_table(families: Iterable[str] = MODELS, steps: int = 25) -> str:
         for (model, given), settings in zip(columns, asked, strict=True):
             gate = TGATE.usual(model.family, steps)["gate_step"]
             built = parse_stack(parts.format(gate=gate, share=gate / steps))
-            served = all(model.family in accelerator.families for accelerator in built)
+            served = all(model.family in accelerator.families() for accelerator in built)
             cells.append(f"{ratio(*given, settings, built, model.family):.2f}×" if served else "–")
         rows.append([name, *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

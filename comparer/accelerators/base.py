@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from comparer.accelerators.recipe import CANNOT, Recipe, RecipeContext
 from comparer.errors import ComparerError
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.base import Family
+from comparer.models.families.registry import FAMILIES
 from comparer.text import quote
 
 
@@ -35,7 +36,6 @@ class Accelerator(ABC):
         summary: one sentence for the page.
         lossy: whether images change; an exact accelerator must reproduce the baseline's pixels.
         order: position in a stack, applied from low to high and undone in reverse.
-        families: supported model families.
         stacked: defaults that differ when stacked with another accelerator.
     """
 
@@ -43,7 +43,6 @@ class Accelerator(ABC):
     summary: ClassVar[str]
     lossy: ClassVar[bool] = True
     order: ClassVar[int]
-    families: ClassVar[frozenset[str]]
     stacked: ClassVar[dict[str, Any]] = {}
 
     def __post_init__(self) -> None:
@@ -89,6 +88,16 @@ class Accelerator(ABC):
             if first and item is items[0] or said[item.name] != defaults.get(item.name, item.default)
         )
         return f"{self.title}({inside})" if inside else self.title
+
+    @classmethod
+    def serves(cls, family: Family) -> bool:
+        """Return whether it supports the family; by default it supports all."""
+        return True
+
+    @classmethod
+    def families(cls) -> list[str]:
+        """List the names of the supported families."""
+        return [name for name, family in FAMILIES.items() if cls.serves(family)]
 
     @classmethod
     def usual(cls, family: str, steps: int) -> dict[str, Any]:
@@ -146,7 +155,7 @@ def no_guidance(name: str, settings: Any, denoiser: dict) -> str | None:
 
 def kind_of(family: str) -> str:
     """Return the common name of related families: "PixArt" for ``pixart-sigma``."""
-    return FAMILIES[family].title.partition("-")[0] if family in FAMILIES else family
+    return FAMILIES[family].group or FAMILIES[family].title if family in FAMILIES else family
 
 
 def denoiser_of(pipe: Any) -> Any:

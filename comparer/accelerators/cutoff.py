@@ -10,7 +10,6 @@ from comparer.accelerators.halves import one_half
 from comparer.accelerators.recipe import CANNOT, RESCALED, Recipe, RecipeContext
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.families.base import FAMILIES
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,6 @@ class GuidanceCutoff(Accelerator):
     title: ClassVar[str] = "Guidance cutoff"
     summary: ClassVar[str] = "Guides the first steps only; the rest run the prompt alone, at half the work."
     order: ClassVar[int] = 30
-    families: ClassVar[frozenset[str]] = frozenset(FAMILIES)
 
     after: float = parameter(
         0.5, "Share of the steps that are guided; 1 drops nothing.", 0, 1, 0.05, label="Guided share of steps"
@@ -36,8 +34,8 @@ class GuidanceCutoff(Accelerator):
 
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse calls without guidance."""
-        if family not in self.families:
-            return f"Guidance cutoff does not know the family '{family}': choose one of {', '.join(FAMILIES)}."
+        if family not in self.families():
+            return f"Guidance cutoff does not know the family '{family}': choose one of {', '.join(self.families())}."
         return no_guidance(self.title, request.settings, denoiser)
 
     def guided(self, steps: int) -> int:
@@ -77,7 +75,7 @@ class GuidanceCutoff(Accelerator):
         if last >= evaluations - 1:
             made.apply.append("# The cutoff lies at the end: every step is guided.")
             return
-        inputs = ["prompt_embeds", *(["add_text_embeds", "add_time_ids"] if family.name == "sdxl" else [])]
+        inputs = list(family.embeddings)
         refresh = ["        helper.disable()  # features of a batch of two halves are of no use to one"] * (
             "DeepCache" in context.stack
         )

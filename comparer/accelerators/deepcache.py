@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from comparer.accelerators.base import Accelerator, Report, kind_of, parameter
 from comparer.accelerators.recipe import CANNOT, Recipe, RecipeContext
 from comparer.errors import ComparerError
+from comparer.models.families.base import Family
 
 _TWICE = (
     "DeepCache's package looks an evaluation up by its time step, and this sampler visits one twice, where "
@@ -29,14 +30,18 @@ class DeepCache(Accelerator):
     title: ClassVar[str] = "DeepCache"
     summary: ClassVar[str] = "Keeps the U-Net's deep features for a few steps and recomputes only the shallow ones."
     order: ClassVar[int] = 20
-    families: ClassVar[frozenset[str]] = frozenset({"sd1", "sd2", "sdxl"})
 
     interval: int = parameter(3, "One full evaluation every so many; 1 skips nothing.", 1, 20, 1)
     branch: int = parameter(0, "How deep the part that is always computed reaches; 0 is the fastest.", 0, 20, 1)
 
+    @classmethod
+    def serves(cls, family: Family) -> bool:
+        """Return whether the family has a U-Net."""
+        return family.denoiser == "unet"
+
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, U-Nets without a mid block, and branches the U-Net lacks."""
-        if family not in self.families:
+        if family not in self.families():
             return f"DeepCache needs a U-Net, and {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("mid_block_type", "UNetMidBlock2DCrossAttn") is None:
             return "DeepCache needs a U-Net with a mid block, and this one has none: choose another accelerator."

@@ -3,21 +3,39 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from comparer.accelerators.base import Accelerator, Report, denoiser_of, no_guidance, parameter
 from comparer.accelerators.deepcache import refresh
 from comparer.accelerators.halves import one_half
-from comparer.accelerators.recipe import RESCALED, Recipe, RecipeContext
+from comparer.accelerators.recipe import CANNOT, RESCALED, Recipe, RecipeContext
+from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.base import Family
+from comparer.models.families.registry import FAMILIES
 
-_LOADERS = {
-    "sd1": "TgateSDLoader",
-    "sd2": "TgateSDLoader",
-    "sdxl": "TgateSDXLLoader",
-    "pixart-alpha": "TgatePixArtAlphaLoader",
-    "pixart-sigma": "TgatePixArtSigmaLoader",
+
+class _Known(NamedTuple):
+    """What the package and its authors have for a pipeline class.
+
+    Attributes:
+        loader: the package's loader, "" if there is none.
+        with_deepcache: its loader for both, "" if there is none.
+        gate: the authors' gate_step of 25 steps.
+        parameters: the authors' other parameters, where they are not the defaults.
+    """
+
+    loader: str
+    with_deepcache: str = ""
+    gate: int = 10
+    parameters: dict[str, int] = {}
+
+
+_KNOWN = {
+    "StableDiffusionPipeline": _Known("TgateSDLoader", "TgateSDDeepCacheLoader"),
+    "StableDiffusionXLPipeline": _Known("TgateSDXLLoader", "TgateSDXLDeepCacheLoader"),
+    "PixArtAlphaPipeline": _Known("TgatePixArtAlphaLoader", gate=15, parameters={"sp_interval": 3}),
+    "PixArtSigmaPipeline": _Known("TgatePixArtSigmaLoader", gate=15, parameters={"sp_interval": 3}),
 }
 
 
@@ -41,7 +59,6 @@ class TGATE(Accelerator):
     title: ClassVar[str] = "T-GATE"
     summary: ClassVar[str] = "Keeps cross-attention outputs after a step and drops guidance; reuses self-attention."
     order: ClassVar[int] = 30
-    families: ClassVar[frozenset[str]] = frozenset(FAMILIES)
     stacked: ClassVar[dict[str, Any]] = {"sp_interval": 1, "warm_up": 0}  # the package's, with DeepCache
 
     gate_step: int = parameter(10, "Steps before cross-attention is kept and guidance dropped.", 1, 149, 1)
@@ -66,14 +83,18 @@ class TGATE(Accelerator):
     @classmethod
     def usual(cls, family: str, steps: int) -> dict[str, int]:
         """Return the authors' settings, gate scaled to the number of steps: 10 of 25; PixArt 15, and sp_interval 3."""
-        pixart = family.startswith("pixart")
-        gate = round(steps * (15 if pixart else 10) / 25)
-        return {"gate_step": max(1, min(gate, steps - 1)), **({"sp_interval": 3} if pixart else {})}
+        known = _KNOWN.get(FAMILIES[family].pipeline if family in FAMILIES else "", _Known(""))
+        return {"gate_step": max(1, min(round(steps * known.gate / 25), steps - 1)), **known.parameters}
+
+    @classmethod
+    def serves(cls, family: Family) -> bool:
+        """Return whether the package has a loader for the family's pipeline."""
+        return family.pipeline in _KNOWN
 
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse calls without guidance, second-order samplers, and gates outside the steps."""
-        if family not in self.families:
-            return f"T-GATE does not know the family '{family}': choose one of {', '.join(FAMILIES)}."
+        if family not in self.families():
+            return f"T-GATE does not know the family '{family}': choose one of {', '.join(self.families())}."
         settings = request.settings
         if reason := no_guidance(self.title, settings, denoiser):
             return reason
@@ -137,9 +158,13 @@ class TGATE(Accelerator):
 
     def write_recipe(self, made: Recipe, context: RecipeContext) -> None:
         """Use the tgate package's loader, beside DeepCache the one for both."""
-        deep, loader, more = context.stack.get("DeepCache"), _LOADERS[context.family.name], ""
+        deep, more = context.stack.get("DeepCache"), ""
+        known = _KNOWN.get(context.family.pipeline, _Known(""))
+        loader = known.with_deepcache if deep else known.loader
+        if not loader:
+            beside = " beside DeepCache" if deep else ""
+            raise ComparerError(f"{CANNOT} T-GATE's package has no loader for {context.family.title}{beside}.")
         if deep:
-            loader = "TgateSDXLDeepCacheLoader" if context.family.name == "sdxl" else "TgateSDDeepCacheLoader"
             more = f", cache_interval={deep.interval}, cache_branch_id={deep.branch}"
             made.undo.append("pipe.deepcache.disable()")
         if context.settings.guidance_rescale:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from comparer.accelerators.base import Accelerator, Report, kind_of, parameter
 from comparer.accelerators.recipe import Recipe, RecipeContext
 from comparer.errors import ComparerError
+from comparer.models.families.base import Family
 
 DOWNSAMPLES = (0, 1, 2, 4, 8)
 
@@ -31,7 +32,6 @@ class ToMe(Accelerator):
     title: ClassVar[str] = "ToMe"
     summary: ClassVar[str] = "Merges similar tokens before attention; pays off at large sizes."
     order: ClassVar[int] = 10
-    families: ClassVar[frozenset[str]] = frozenset({"sd1", "sd2", "sdxl"})
 
     ratio: float = parameter(0.5, "Share of the tokens that is merged; higher is faster and coarser.", 0.01, 0.75, 0.01)
     max_downsample: int = parameter(
@@ -57,9 +57,14 @@ class ToMe(Accelerator):
                 f"choose one of {', '.join(map(str, DOWNSAMPLES))}."
             )
 
+    @classmethod
+    def serves(cls, family: Family) -> bool:
+        """Return whether the family has a U-Net."""
+        return family.denoiser == "unet"
+
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unsupported sizes."""
-        if family not in self.families:
+        if family not in self.families():
             return f"ToMe needs a U-Net, and {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("attention_type", "default") != "default":
             return "ToMe does not know this checkpoint's GLIGEN layers: it would drop them."

@@ -11,17 +11,14 @@ from typing import Any
 from comparer.assets import ASSETS
 from comparer.checkpoints.files.layout import Layout
 from comparer.errors import ComparerError
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.registry import FAMILIES
 from comparer.models.libraries import prepare
 from comparer.text import quote
 
 CONFIGS = ASSETS / "configs"
 TOKENIZER = CONFIGS / "tokenizer"
 EPSILON, V = "epsilon", "v_prediction"
-_FAMILIES = {"SD 1.x": "sd1", "SD 2.x": "sd2", "SDXL": "sdxl"}
 _SAID = {"epsilon": EPSILON, "eps": EPSILON, "v": V, "v_prediction": V, "v-prediction": V}
-SMALL = 512  # pixels: the native size of Stable Diffusion 2's base
-BASE_STEP = "875000"  # of Stable Diffusion 2's base of 512 pixels; diffusers tells it by this as well
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Frame:
     @property
     def models(self) -> tuple[str, ...]:
         """Components that need weights, such as ``unet``."""
-        return "unet", "vae", *FAMILIES[self.family].text
+        return FAMILIES[self.family].denoiser, "vae", *FAMILIES[self.family].text
 
     def config(self, component: str) -> dict[str, Any]:
         """Load a component's config."""
@@ -65,21 +62,22 @@ def frame(about: str) -> Frame:
     """Return the configs needed to build a pipeline around weights in the original layout.
 
     Args:
-        about: ``about`` of the layout: "SD 1.x", "SD 2.x" or "SDXL".
+        about: ``about`` of the layout, such as "SD 1.x": a family's ``original``.
 
     Raises:
         ComparerError: any other value; a file without a text encoder is only known as "Stable Diffusion".
     """
-    if about not in _FAMILIES:
+    families = {family.original: name for name, family in FAMILIES.items() if family.original}
+    if about not in families:
         raise ComparerError(
             f"Which Stable Diffusion '{quote(about)}' is cannot be told without its text encoder: one of "
-            f"{', '.join(_FAMILIES)} can be loaded."
+            f"{', '.join(families)} can be loaded."
         )
-    return frame_of(_FAMILIES[about])
+    return frame_of(families[about])
 
 
 def frame_of(family: str) -> Frame:
-    """Return the frame of a family: "sd1", "sd2" or "sdxl"."""
+    """Return the frame of a family that has an original layout."""
     return Frame(family, CONFIGS / family)
 
 
@@ -88,8 +86,8 @@ def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:
 
     Args:
         layout: layout of the file.
-        unet: the loaded U-Net. If given, the prediction type of an SD 2.x model is measured when the file does not
-            state it. Both types are published, and files with neither metadata nor a step counter are common.
+        unet: the loaded U-Net. If given, the prediction type is measured when the file does not state it and both
+            types are published, as of SD 2.x; files with neither metadata nor a step counter are common.
 
     Raises:
         ComparerError: the prediction type is another one, or the family is unknown.
@@ -107,10 +105,11 @@ def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:
     if "v_pred" in marks:
         return V, "the file has the mark 'v_pred'"
     known = frame(layout.about)
-    if known.family == "sd2" and metadata.get("global_step") == BASE_STEP:
-        return EPSILON, f"its global_step {BASE_STEP} is that of the base of 512 pixels"
-    if known.family == "sd2" and unet is not None:
-        return measured(unet)
+    if twin := FAMILIES[known.family].twin:
+        if metadata.get("global_step") == twin.global_step:
+            return twin.prediction, f"its global_step {twin.global_step} is that of the base of {twin.size} pixels"
+        if unet is not None:
+            return measured(unet)
     usual = known.config("scheduler").get("prediction_type", EPSILON)
     return usual, f"nothing in the file says it; {layout.about} as published predicts this"
 

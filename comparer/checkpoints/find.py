@@ -15,7 +15,8 @@ from comparer.checkpoints.spec import Weights
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import hub
-from comparer.models.catalog import CATALOG, DEMO, Model
+from comparer.models.catalog import CATALOG, DEMO
+from comparer.models.families.base import Model
 from comparer.text import quote
 
 FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
@@ -108,8 +109,8 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
     if layout.kind == kinds.ORIGINAL and not weights.base:
         frame = base_configs.frame(layout.about)
         found = read_folder(frame.folder, name, words=base_configs.TOKENIZER)
-        small = frame.family == "sd2" and base_configs.prediction(layout)[0] == base_configs.EPSILON
-        size = base_configs.SMALL if small else found.model.size
+        twin = found.family.twin
+        size = twin.size if twin and base_configs.prediction(layout)[0] == twin.prediction else found.model.size
         return replace(found, model=replace(found.model, title=f"{Path(name).name} ({layout.about})", size=size))
     if weights.base:
         base = _base(weights.base, config)

@@ -8,8 +8,9 @@ from typing import Any
 from comparer.checkpoints.spec import Weights
 from comparer.errors import ComparerError
 from comparer.models import hub, samplers
-from comparer.models.catalog import DEMO, Model
-from comparer.models.families.base import FAMILIES, Family
+from comparer.models.catalog import DEMO
+from comparer.models.families.base import Family, Model
+from comparer.models.families.registry import FAMILIES
 from comparer.text import quote
 
 # Values that every sampler supports; some other values fail during a run.
@@ -116,7 +117,7 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
             tokenizer = rest / _tokenizer(part)
             if not hub.has_vocabulary(words or tokenizer):
                 raise ValueError(f"its {tokenizer.name} has no vocabulary")
-            if family.denoiser == "unet":  # PixArt's pipelines know the length themselves
+            if not family.fixed_context:
                 length = read_json(tokenizer / "tokenizer_config.json")["model_max_length"]
                 _whole(f"{tokenizer.name}'s model_max_length", length, 1, 10**6)
         parts = (family.denoiser, "vae", *family.text)
@@ -220,8 +221,9 @@ def _family(kind: str, folder: Path, name: str) -> Family:
         raise ComparerError(f"'{name}' is a {quote(kind)}: served are {served}.")
     if len(families) == 1:
         return families[0]
-    unet = read_json(folder / "unet" / "config.json")  # Stable Diffusion 2 projects linearly around its attention
-    return FAMILIES["sd2" if unet.get("use_linear_projection") or unet["cross_attention_dim"] == 1024 else "sd1"]
+    denoiser = read_json(folder / families[0].denoiser / "config.json")
+    matching = (family for family in families if family.matches and family.matches(denoiser))
+    return next(matching, None) or next(family for family in families if not family.matches)
 
 
 def read_json(path: Path) -> dict:

@@ -115,7 +115,7 @@ def generate(
 
 
 def _arguments(family: Family, settings: Settings, items: list[tuple[int, int]], after_step: Callable) -> dict:
-    """Build what the family's pipeline is called with; the SDXL size conditions are its defaults, the size asked."""
+    """Build what the family's pipeline is called with; size conditions are its defaults, the requested size."""
     arguments: dict[str, Any] = {
         "prompt": [settings.prompts[prompt] for prompt, _ in items],
         "num_inference_steps": settings.steps,
@@ -127,9 +127,9 @@ def _arguments(family: Family, settings: Settings, items: list[tuple[int, int]],
         arguments["negative_prompt"] = [settings.negative_prompt] * len(items)
     if family.rescale:
         arguments["guidance_rescale"] = settings.guidance_rescale
+    arguments |= {argument.name: argument.value for argument in family.call}
     if not family.on_step_end:
-        # Cleaning rewrites captions and depends on optional packages.
-        return arguments | {"callback": lambda *_: after_step(), "clean_caption": False}
+        return arguments | {"callback": lambda *_: after_step()}
 
     def on_step_end(_pipe: Any, _step: int, _time: Any, tensors: dict) -> dict:
         after_step()

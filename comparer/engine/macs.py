@@ -21,9 +21,9 @@ from comparer.accelerators.stack import accelerated
 from comparer.checkpoints.read import Checkpoint
 from comparer.errors import Stopped
 from comparer.models import samplers
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.base import Family
+from comparer.models.families.registry import FAMILIES
 from comparer.models.libraries import prepare
-from comparer.pipelines.caveats import binned
 from comparer.request.request import Request, Settings
 from comparer.results.comparison import Comparison
 
@@ -47,7 +47,7 @@ def macs(
         config: the denoiser's config.
         settings: size, steps, sampler and guidance are used; guidance above 1 evaluates every image twice.
         accelerators: the stack; () for the baseline. ``stack.check`` must accept the stack.
-        family: a key of ``FAMILIES``; determines how many prompt tokens the denoiser receives.
+        family: a key of ``FAMILIES``; determines what the denoiser receives.
         stop: polled at every operation; True ends the counting.
 
     Raises:
@@ -75,15 +75,15 @@ def _macs(kind: str, config: str, settings: Settings, accelerators: tuple[Accele
         denoiser, counter = _denoiser(kind, config)
         pipe = _Pipe(denoiser, FAMILIES[family].denoiser, samplers.scheduler(settings.sampler, {}))
         pipe.scheduler.set_timesteps(settings.steps)
-        inputs = _inputs(denoiser, settings, FAMILIES[family].context)
+        evaluate = _evaluation(denoiser, settings, FAMILIES[family])
         times = pipe.scheduler.timesteps
         counter.operations.total = 0
         with accelerated(pipe, accelerators, settings), counter:
             if not accelerators:
-                inputs(times[0])
+                evaluate(times[0])
                 return counter.operations.total // 2 * len(times)
             for time in times:
-                inputs(time)
+                evaluate(time)
         return counter.operations.total // 2
 
 
@@ -169,40 +169,11 @@ def _counter() -> Any:
     return Counter()
 
 
-def _inputs(denoiser: Any, settings: Settings, context: int) -> Any:
+def _evaluation(denoiser: Any, settings: Settings, family: Family) -> Callable[[Any], Any]:
     """Return a function that evaluates the denoiser at a time step, as the family's pipeline calls it."""
-    import torch
-
-    def empty(*shape: int) -> Any:
-        return torch.empty(shape, device="meta")
-
-    config, width, height = denoiser.config, settings.width, settings.height
-    pixart = type(denoiser).__name__ == "PixArtTransformer2DModel"
-    if pixart:
-        width, height = binned(config.sample_size, width, height)
-    batch = 1 if no_guidance("", settings, config) else 2
-    latents = empty(batch, config.in_channels, height // 8, width // 8)
-    if pixart:
-        given: dict[str, Any] = {"resolution": None, "aspect_ratio": None}
-        if denoiser.use_additional_conditions:
-            given = {"resolution": empty(batch, 2), "aspect_ratio": empty(batch, 1)}
-        prompt, mask = empty(batch, context, config.caption_channels), empty(batch, context)
-        return lambda time: denoiser(
-            latents,
-            encoder_hidden_states=prompt,
-            encoder_attention_mask=mask,
-            timestep=time.expand(batch).to("meta"),
-            added_cond_kwargs=given,
-            return_dict=False,
-        )
-    prompt, given = empty(batch, context, config.cross_attention_dim), {}
-    if config.addition_embed_type == "text_time":
-        numbers = 6  # original size, crop and target size
-        pooled = config.projection_class_embeddings_input_dim - numbers * config.addition_time_embed_dim
-        given = {"text_embeds": empty(batch, pooled), "time_ids": empty(batch, numbers)}
-    return lambda time: denoiser(
-        latents, time, encoder_hidden_states=prompt, added_cond_kwargs=given, return_dict=False
-    )
+    width, height = family.made_size(denoiser.config, settings.width, settings.height)
+    batch = 1 if no_guidance("", settings, denoiser.config) else 2
+    return family.evaluation(denoiser, batch, width, height, family.context)
 
 
 def count(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from comparer.errors import ComparerError
-from comparer.models.catalog import Model
 from comparer.models.download import Job, OnProgress, RemoteFile, bring, listing, measured, watched
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.base import Model
+from comparer.models.families.registry import FAMILIES
 
 # Where open_clip takes OpenAI's ViT-B/32 from, and what it calls every model's weights (a test compares).
 SCORER, SCORER_FILE = "timm/vit_base_patch32_clip_224.openai", "open_clip_model.safetensors"

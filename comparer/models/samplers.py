@@ -78,7 +78,7 @@ def evaluations(name: str, steps: int) -> int:
 
 
 def callback_steps(name: str, steps: int, family: Family) -> int:
-    """Count the steps that a family's pipeline reports: whole steps for PixArt, evaluations for the others."""
+    """Count the steps that a family's pipeline reports: evaluations, or whole steps without ``on_step_end``."""
     return evaluations(name, steps) if family.on_step_end else steps
 
 

@@ -7,9 +7,8 @@ noise; mechanics, equality and multiply-accumulates are those of the family.
 from pathlib import Path
 from typing import Any
 
-from comparer.models.families.pixart import TRANSFORMER, pixart
-from comparer.models.families.sdxl import sdxl
-from comparer.models.families.stable_diffusion import UNET, stable_diffusion
+from comparer.models.catalog import CATALOG
+from comparer.models.families.registry import FAMILIES
 from comparer.models.libraries import prepare
 
 
@@ -29,7 +28,7 @@ def tiny(family: str, seed: int = 0, **denoiser: Any) -> Any:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return _BUILDERS[family](denoiser)
+        return FAMILIES[family].tiny(denoiser)
 
 
 def save_tiny(family: str, folder: Path, seed: int = 0, **denoiser: Any) -> Path:
@@ -39,51 +38,11 @@ def save_tiny(family: str, folder: Path, seed: int = 0, **denoiser: Any) -> Path
     return folder
 
 
-_BUILDERS = {
-    "sd1": stable_diffusion,
-    "sd2": lambda denoiser: stable_diffusion(denoiser, second=True),
-    "sdxl": sdxl,
-    "pixart-alpha": pixart,
-    "pixart-sigma": lambda denoiser: pixart(denoiser, sigma=True),
-}
-
-
-_NATIVE = {
-    "sd-1.5": UNET,
-    "sd-2.1": UNET
-    | {
-        "sample_size": 96,
-        "cross_attention_dim": 1024,
-        "attention_head_dim": (5, 10, 20, 20),
-        "use_linear_projection": True,
-        "upcast_attention": True,
-    },
-    "sdxl": UNET
-    | {
-        "sample_size": 128,
-        "block_out_channels": (320, 640, 1280),
-        "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-        "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-        "transformer_layers_per_block": (1, 2, 10),
-        "cross_attention_dim": 2048,
-        "attention_head_dim": (5, 10, 20),
-        "use_linear_projection": True,
-        "addition_embed_type": "text_time",
-        "addition_time_embed_dim": 256,
-        "projection_class_embeddings_input_dim": 2816,
-    },
-    "pixart-alpha-512": TRANSFORMER | {"sample_size": 64},
-    "pixart-alpha-1024": TRANSFORMER | {"use_additional_conditions": True},
-    "pixart-sigma-512": TRANSFORMER | {"sample_size": 64},
-    "pixart-sigma-1024": TRANSFORMER,
-}
-
-
-def native_config(model: str) -> tuple[str, dict]:
+def native_config(model: str) -> tuple[str, dict[str, Any]]:
     """Return the class name and the config of a published model's denoiser, without its weights.
 
     Args:
         model: a name of ``CATALOG`` except the demo.
     """
-    config = _NATIVE[model]
-    return ("PixArtTransformer2DModel" if "num_layers" in config else "UNet2DConditionModel"), dict(config)
+    published = CATALOG[model]
+    return FAMILIES[published.family].denoiser_class, dict(published.denoiser)

@@ -65,11 +65,7 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
         name: _component(source, index[name][1], dtype, checkpoint, known)
         for name, source in sources(checkpoint).items()
     }
-    extra: dict[str, Any] = {}
-    if family.checker:  # a black image would spoil the pair; only these pipelines have the component
-        extra = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    if family.name == "sdxl":
-        extra["add_watermarker"] = False  # would write into the pixels if its package is installed
+    extra = {argument.name: argument.value for argument in family.load}
     modules = {name: component.module for name, component in made.items()}
     builtin = base_configs.CONFIGS in frame.parents
     if builtin:

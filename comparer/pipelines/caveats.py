@@ -23,13 +23,12 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
     for name, text in [*named, ("The negative prompt", settings.negative_prompt)]:
         if lost := unread(loaded.pipe.tokenizer, text, context):
             said.append(f"{name} is longer than the model's {context} tokens: it did not read “{lost}”.")
-    if family.denoiser == "transformer":
-        made = binned(loaded.pipe.transformer.config.sample_size, settings.width, settings.height)
-        if made != (settings.width, settings.height):
-            said.append(
-                f"{family.title} makes {settings.width} × {settings.height} as {made[0]} × {made[1]}, the nearest "
-                "shape that it was trained on, and resizes it."
-            )
+    made = family.made_size(getattr(loaded.pipe, family.denoiser).config, settings.width, settings.height)
+    if made != (settings.width, settings.height):
+        said.append(
+            f"{family.title} makes {settings.width} × {settings.height} as {made[0]} × {made[1]}, the nearest "
+            "shape that it was trained on, and resizes it."
+        )
     kind = type(samplers.scheduler(settings.sampler, loaded.scheduler_config))
     taken = inspect.signature(kind.__init__).parameters
     if loaded.scheduler_config.get("rescale_betas_zero_snr") and "rescale_betas_zero_snr" not in taken:
@@ -63,25 +62,3 @@ def unread(tokenizer: Any, text: str, context: int) -> str:
         return ""
     first, _ = read["offset_mapping"][context - 1]  # the last token of the context ends the text
     return text[first:].strip()
-
-
-def binned(sample_size: int, width: int, height: int) -> tuple[int, int]:
-    """Return (width, height) of the bin in which PixArt's pipeline generates an image of this size.
-
-    Args:
-        sample_size: native size in latent pixels, from the transformer's config.
-        width: requested width in pixels.
-        height: requested height in pixels.
-    """
-    from diffusers.image_processor import PixArtImageProcessor
-    from diffusers.pipelines.pixart_alpha import pipeline_pixart_alpha as alpha
-    from diffusers.pipelines.pixart_alpha import pipeline_pixart_sigma as sigma
-
-    bins = {
-        32: alpha.ASPECT_RATIO_256_BIN,
-        64: alpha.ASPECT_RATIO_512_BIN,
-        128: alpha.ASPECT_RATIO_1024_BIN,
-        256: sigma.ASPECT_RATIO_2048_BIN,
-    }[sample_size]
-    high, wide = PixArtImageProcessor.classify_height_width_bin(height, width, ratios=bins)
-    return wide, high

@@ -21,8 +21,6 @@ from comparer.request.request import Arm, Request, Settings
 from comparer.text import quote
 
 LORA = re.compile(r"<lora:([^:<>]+):(-?\d+(?:\.\d+)?)[^<>]*>", re.IGNORECASE)
-# Common file names of catalogue models.
-PUBLISHED = {"v1-5-pruned-emaonly": "sd-1.5", "v2-1_768-ema-pruned": "sd-2.1", "sd_xl_base_1.0": "sdxl"}
 PLAIN = ("", "automatic", "normal", "uniform")  # noise schedules that are the sampler's default
 READ = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "Model hash", "VAE", "Accelerator",
         "Weights")  # fmt: skip
@@ -133,8 +131,8 @@ def _here(name: str, config: Config, what: str) -> str:
     known = {**{n: n for n in loose_names(config)}, **{n: n for n in names(config)}}
     plain = _stem(name)
     listed = [n for n in known if n.lower() == name.lower() or _stem(PurePath(n).name) == plain]
-    if what == "checkpoint" and PUBLISHED.get(plain) in known:
-        listed.append(PUBLISHED[plain])
+    if what == "checkpoint":
+        listed += [n for n, model in CATALOG.items() if n in known and model.single_file == plain]
     if not plain or not listed:
         raise ComparerError(f"There is no {what} '{quote(name)}' here.")
     return listed[0]

@@ -6,23 +6,13 @@ from string import ascii_letters
 
 from comparer.accelerators import stack
 from comparer.accelerators.registry import REGISTRY, Accelerator, build_stack
-from comparer.models.catalog import CATALOG
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.registry import FAMILIES
 from comparer.models.tiny import native_config
 from comparer.request.request import Request, Settings
 from comparer.text import aligned
 
 CONDITIONS = (("DDIM", 7.5), ("DDIM", 1.0), ("Heun", 7.5), ("Heun", 1.0))
 """A sampler of first and one of second order, each with guidance on and off."""
-
-MODELS = {
-    "sd1": "sd-1.5",
-    "sd2": "sd-2.1",
-    "sdxl": "sdxl",
-    "pixart-alpha": "pixart-alpha-1024",
-    "pixart-sigma": "pixart-sigma-1024",
-}
-"""The published model of each family whose denoiser and size the printed matrix is about."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +58,10 @@ def cells(family: str, denoiser: dict, settings: Settings) -> list[Cell]:
 
 
 def published(family: str) -> list[Cell]:
-    """Return the cells of the family's published model at its native size, 25 steps."""
-    size = CATALOG[MODELS[family]].size
-    _, denoiser = native_config(MODELS[family])
-    return cells(family, denoiser, Settings(prompts=("a",), steps=25, width=size, height=size))
+    """Return the cells of the family's largest published model at its native size, 25 steps."""
+    model = FAMILIES[family].largest
+    _, denoiser = native_config(model.name)
+    return cells(family, denoiser, Settings(prompts=("a",), steps=25, width=model.size, height=model.size))
 
 
 def text() -> str:

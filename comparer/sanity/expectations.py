@@ -20,9 +20,6 @@ PHOTOS = (
     "a black cat asleep on a pile of old books",
     "a plate of sushi with chopsticks on a dark slate",
 )
-# What VAEs of these families have; other VAEs of the same class have others.
-FACTORS = {"sd1": 0.18215, "sd2": 0.18215, "pixart-alpha": 0.18215, "sdxl": 0.13025, "pixart-sigma": 0.13025}
-V_SIZE = 96  # Stable Diffusion 2's latents are 96 wide where it predicts v, and 64 where it predicts noise
 
 
 @dataclass(frozen=True)
@@ -78,10 +75,8 @@ def base_of(checkpoint: Checkpoint) -> Base:
     """Return a checkpoint's base model: the demo if its tokenizer has the demo's words, else its family."""
     if checkpoint.demo:
         return _demo()
-    family = checkpoint.family.name
-    size = checkpoint.denoiser.get("sample_size")
-    prediction = "v_prediction" if family == "sd2" and size == V_SIZE else "epsilon"
-    return Base(family, PHOTOS, FACTORS[family], prediction)
+    family = checkpoint.family
+    return Base(family.name, PHOTOS, family.vae_scaling, family.prediction(checkpoint.denoiser.get("sample_size")))
 
 
 def _demo() -> Base:

@@ -185,7 +185,7 @@ class Api:
                 "name": name,
                 "summary": kind.summary,
                 "lossy": kind.lossy,
-                "families": sorted(kind.families),
+                "families": sorted(kind.families()),
                 "parameters": [{"name": p.name, "default": p.default, **p.metadata} for p in fields(kind)],
             }
             for name, kind in REGISTRY.items()

@@ -11,6 +11,7 @@ from comparer.accelerators.base import denoiser_of
 from comparer.engine.macs import ratio
 from comparer.errors import ComparerError
 from comparer.models import samplers
+from comparer.models.families.registry import FAMILIES as REGISTERED
 from comparer.models.tiny import native_config
 from comparer.request import compatibility
 from comparer.request.request import Arm, Request
@@ -24,7 +25,10 @@ SHAPES = {
 }
 CELLS = {True: [], False: []}
 for family, sampler, guidance in product(FAMILIES, samplers.SAMPLERS, (1.0, 7.5)):
-    asked, (_, config) = Request(ask(sampler=sampler, guidance=guidance)), native_config(compatibility.MODELS[family])
+    asked, (_, config) = (
+        Request(ask(sampler=sampler, guidance=guidance)),
+        native_config(REGISTERED[family].largest.name),
+    )
     for built in compatibility.stacks(family, 4):
         works = stack.why_not(built, asked, family, config) is None
         name = f"{family}, {stack.label(built, first=False)}, {sampler}, {guidance:g}"

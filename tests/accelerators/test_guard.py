@@ -45,7 +45,6 @@ class Crashing(Accelerator):
 
     title = "Crashing"
     order = 99
-    families = frozenset(FAMILIES)
 
     entering: bool = parameter(True, "Whether it fails before the call.")
 

@@ -16,7 +16,6 @@ class Probe(Accelerator):
     title: ClassVar[str] = "Probe"
     summary: ClassVar[str] = "Runs a text."
     order: ClassVar[int] = 0
-    families: ClassVar[frozenset[str]] = frozenset()
 
     text: str = parameter("", "Python, run before the call.")
 

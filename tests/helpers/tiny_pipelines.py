@@ -9,7 +9,7 @@ from comparer.accelerators.stack import accelerated
 from comparer.checkpoints.read import Checkpoint
 from comparer.errors import Stopped
 from comparer.models import samplers
-from comparer.models.catalog import Model
+from comparer.models.families.base import Model
 from comparer.models.tiny import tiny
 from comparer.pipelines.loader import Loaded
 from comparer.request.request import Settings

@@ -18,7 +18,7 @@ from comparer.accelerators.registry import REGISTRY, parse_stack
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.registry import FAMILIES
 from comparer.models.samplers import SAMPLERS
 from comparer.pipelines import loader
 from comparer.reporting.script.accelerators import recipe_of
@@ -145,7 +145,7 @@ def ran(done, others, weights, tmp_path_factory):
 
 def test_every_arm_is_made_again_bit_for_bit(done, ran):
     made = done.comparison
-    served = {name for name, kind in REGISTRY.items() if "sd1" in kind.families}
+    served = {name for name, kind in REGISTRY.items() if "sd1" in kind.families()}
     assert served == {a.title for arm in made.request.arms for a in arm.accelerators}, "an accelerator without a test"
     found = [ran[f"arm {number}"] for number in range(len(made.request.arms))]
     for number, (file, code, said) in enumerate(found):
@@ -239,6 +239,8 @@ def test_what_has_no_documented_way_is_refused(weights, done):
         recipe_of(parse_stack("GuidanceCutoff"), RecipeContext(settings, FAMILIES["pixart-sigma"]))
     with pytest.raises(ComparerError, match="a model that is offloaded"):
         recipe_of(parse_stack("DeepCache"), RecipeContext(settings, FAMILIES["sdxl"], offload="model"))
+    with pytest.raises(ComparerError, match="no loader for PixArt-Σ beside DeepCache"):
+        recipe_of(parse_stack("DeepCache+T-GATE"), RecipeContext(settings, FAMILIES["pixart-sigma"]))
 
 
 def test_a_model_of_the_hub_is_taken_at_its_recorded_revision(done):

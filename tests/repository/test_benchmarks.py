@@ -2,11 +2,10 @@
 
 import pytest
 
+from comparer.models.families.registry import FAMILIES
 from helpers import tiny_pipelines as tiny
 from helpers.benchmark_output import benchmark, benchmark_here, rows
 from helpers.runs import ROOT
-
-FAMILIES = ("sd1", "sd2", "sdxl", "pixart-alpha", "pixart-sigma")
 
 
 def test_overhead_lays_the_measured_call_beside_the_bare_one(monkeypatch):

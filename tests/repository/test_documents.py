@@ -10,6 +10,7 @@ from generate_docs import DOCUMENTS as GENERATED
 from generate_docs import PARTS, SCHEMA, up_to_date
 
 from comparer.accelerators.registry import REGISTRY
+from comparer.models.families.registry import FAMILIES
 from comparer.request import compatibility
 from comparer.results import run_schema
 from helpers.runs import ROOT
@@ -75,7 +76,7 @@ def test_what_was_changed_by_hand_is_put_right():
     ("column", "families"),
     [
         pytest.param(1, ["sd1"], marks=pytest.mark.full),
-        pytest.param(0, tuple(compatibility.MODELS), marks=pytest.mark.full),
+        pytest.param(0, tuple(FAMILIES), marks=pytest.mark.full),
     ],
 )
 def test_the_multiply_accumulates_are_those_of_the_command(column, families):

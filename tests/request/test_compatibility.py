@@ -8,8 +8,7 @@ from comparer.accelerators import stack
 from comparer.accelerators.base import denoiser_of
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.catalog import CATALOG
-from comparer.models.tiny import native_config
+from comparer.models.families.registry import FAMILIES as REGISTERED
 from comparer.request import compatibility
 from comparer.request.request import Arm
 from helpers import tiny_pipelines as tiny
@@ -52,17 +51,18 @@ def test_every_cell_that_does_not_refuses(family):
             )
         assert str(told.value) == cell.reason
     assert len(refused) == len(cells) - (24 if family in UNETS else 3)
-    size = CATALOG[compatibility.MODELS[family]].size
-    real = compatibility.cells(family, native_config(compatibility.MODELS[family])[1], ask(width=size, height=size))
+    model = REGISTERED[family].largest
+    real = compatibility.cells(family, model.denoiser, ask(width=model.size, height=model.size))
     assert [cell.reason for cell in real] == [cell.reason for cell in cells]
 
 
 def test_the_printed_matrix():
     """Which cells work is written down here once more, by hand."""
-    printed = [line.rsplit(maxsplit=5) for line in compatibility.text().split("\n\n")[0].splitlines()]
-    families, *rows = printed
-    assert families == list(FAMILIES)
-    works = {label.strip(): ["".join("+" if mark == "+" else "-" for mark in marks) for marks in rest]
+    printed = compatibility.text().split("\n\n")[0].splitlines()
+    families, *rows = [line.rsplit(maxsplit=len(REGISTERED)) for line in printed]
+    assert families == list(REGISTERED)
+    columns = [families.index(family) for family in FAMILIES]
+    works = {label.strip(): ["".join("+" if mark == "+" else "-" for mark in rest[column]) for column in columns]
              for label, *rest in rows}  # fmt: skip
     expected = {
         "DeepCache": ["++++"] * 3 + ["----"] * 2,
@@ -85,7 +85,9 @@ def test_the_printed_matrix():
 
 def test_every_mark_has_its_reason():
     table, legend = compatibility.text().split("\n\n")
-    marks = {mark for line in table.splitlines()[1:] for word in line.rsplit(maxsplit=5)[1:] for mark in word}
+    marks = {
+        mark for line in table.splitlines()[1:] for word in line.rsplit(maxsplit=len(REGISTERED))[1:] for mark in word
+    }
     reasons = dict(line.split("  ", 1) for line in legend.splitlines()[2:])
     assert marks - {"+"} == set(reasons)
     assert all(reason.endswith(".") for reason in reasons.values())

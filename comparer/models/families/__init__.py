@@ -1,1 +1,1 @@
-"""Model families: ``base.FAMILIES`` lists them; one file per family builds its tiny pipeline."""
+"""Model families: one file states a family (``base.Family``), and ``registry.FAMILIES`` lists them all."""

@@ -9,7 +9,8 @@ from comparer.accelerators.stack import label
 from comparer.atomic import write_text
 from comparer.errors import ComparerError
 from comparer.models import samplers
-from comparer.models.families.base import FAMILIES, Family
+from comparer.models.families.base import Family
+from comparer.models.families.registry import FAMILIES
 from comparer.reporting.script.accelerators import recipe_of
 from comparer.reporting.script.weights import Loading, loading, plain
 from comparer.request.request import Settings
@@ -55,7 +56,7 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
     shots = [_shot(comparison, each, prompt, seed) for each in arms]
     ways = [_way(comparison, each) for each in arms]
     other = comparison.request.arms[arm].weights is not None
-    if len({FAMILIES[comparison.card(each)["family"]].on_step_end for each in arms}) > 1:
+    if len({FAMILIES[comparison.card(each)["family"]].call for each in arms}) > 1:
         raise ComparerError(f"{CANNOT} the pipelines of the two arms are called in different ways.")
     loads = [loading(comparison, 0), *([loading(comparison, arm, "arm-")] if other else [])]
     values = _values(comparison, shots, ways, loads) | {"run": repr(folder.name)}
@@ -247,7 +248,7 @@ def _noise(source: str) -> str:
 def _arguments(family: Family, settings: Settings) -> str:
     said = ["negative_prompt=[NEGATIVE_PROMPT] * len(PROMPTS),"] if settings.negative_prompt else []
     said += [f"guidance_rescale={settings.guidance_rescale!r},"] if settings.guidance_rescale else []
-    said += ["clean_caption=False,  # it would rewrite the prompts"] if not family.on_step_end else []
+    said += [f"{argument.name}={argument.value!r},  # {argument.why}" for argument in family.call]
     return "".join(f"            {line}\n" for line in said)
 
 

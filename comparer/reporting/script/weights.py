@@ -9,7 +9,7 @@ from comparer.accelerators.recipe import CANNOT
 from comparer.checkpoints.spec import DTYPES
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
-from comparer.models.families.base import FAMILIES
+from comparer.models.families.registry import FAMILIES
 from comparer.results.comparison import Comparison
 from comparer.text import quote
 
@@ -211,10 +211,7 @@ class _Writer:
 
     def _pipeline(self, call: str, arguments: list[str]) -> None:
         arguments += [f"{name}={name}" for name in self.given] + [self.dtype]
-        if self.family.checker:  # it would paint pictures black
-            arguments += ["safety_checker=None", "feature_extractor=None", "requires_safety_checker=False"]
-        if self.family.name == "sdxl":  # it would write into the pixels
-            arguments.append("add_watermarker=False")
+        arguments += [f"{argument.name}={argument.value!r}" for argument in self.family.load]
         listed = [f"    {argument}," for argument in arguments]
         self.made.lines += [f"pipe = {self.family.pipeline}.{call}(", *listed, ")"]
 

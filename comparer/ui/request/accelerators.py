@@ -6,7 +6,8 @@ from typing import Any
 import gradio as gr
 
 from comparer.accelerators.registry import REGISTRY, Accelerator, build, build_stack
-from comparer.models.families.base import FAMILIES
+from comparer.models.catalog import CATALOG
+from comparer.models.families.registry import FAMILIES
 from comparer.request.build import FIVE
 from comparer.request.request import Request
 from comparer.ui.gradio_options import PRIVATE
@@ -90,7 +91,9 @@ class Arms:
 
     def scaled(self) -> list[tuple[str, str]]:
         """List the (accelerator, parameter)s whose default depends on the steps."""
-        few, many = ({n: kind.usual("sd1", steps) for n, kind in REGISTRY.items()} for steps in (10, 100))
+        few, many = (
+            {n: kind.usual(CATALOG["demo"].family, steps) for n, kind in REGISTRY.items()} for steps in (10, 100)
+        )
         return [(name, item) for name, usual in few.items() for item in usual if usual[item] != many[name][item]]
 
     def rescale(self, family: str, steps: int, touched: list, values: list) -> list:

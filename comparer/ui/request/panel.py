@@ -14,7 +14,8 @@ from comparer.demo.scenes import EXAMPLES
 from comparer.errors import ComparerError
 from comparer.metrics.scorers import SCORERS
 from comparer.models import hub
-from comparer.models.catalog import CATALOG, Model
+from comparer.models.catalog import CATALOG
+from comparer.models.families.base import Model
 from comparer.models.samplers import SAMPLERS
 from comparer.models.tiny import native_config
 from comparer.request.build import build_request
@@ -170,7 +171,7 @@ class Controls:
         parts["prompt"].input(lambda: "", None, self.counted, **PRIVATE)
         defaults = [parts[name] for name in ("sampler", "steps", "width", "height", "guidance", "scorer")]
         which = [parts["checkpoint"], self.which.base]
-        usual = list(self.arms.usual("sd1", 25))
+        usual = list(self.arms.usual(CATALOG["demo"].family, 25))
         parts["checkpoint"].input(
             self._defaults,
             which,
