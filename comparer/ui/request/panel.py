@@ -1,6 +1,5 @@
 """The left column: controls of the request, in the order that people know from other tools."""
 
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from comparer.checkpoints.spec import Weights
 from comparer.config import Config
 from comparer.demo.scenes import EXAMPLES
 from comparer.errors import ComparerError
+from comparer.markup import markup
 from comparer.metrics.scorers import SCORERS
 from comparer.models import hub
 from comparer.models.catalog import CATALOG, Model
@@ -190,7 +190,7 @@ class Controls:
         try:
             text = read_prompts(Path(file)).strip()
         except ComparerError as error:
-            return gr.skip(), note(escape(self.config.redact(error))), ""
+            return gr.skip(), note(self.config.redact(error)), ""
         return text, "", note(f"{counted(len(parse_prompts(text)), 'prompt')} read")
 
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
@@ -275,7 +275,7 @@ class Controls:
         try:
             return estimate.plan(self.asked(values), self.config)
         except ComparerError as error:
-            return f'<p class="plan wrong" role="status">{escape(self.config.redact(error))}</p>'
+            return markup('<p class="plan wrong" role="status">{}</p>', self.config.redact(error))
 
     def expected(self, *values: Any) -> Any:
         """Render the expected compute of every arm's denoiser."""

@@ -1,5 +1,6 @@
 """Folded details below the figures: all times, image similarity, divergence of latents."""
 
+from comparer.markup import join, markup
 from comparer.reporting.html.details import held, latents, likeness, times, uncertainty
 from comparer.results.comparison import Comparison
 
@@ -15,4 +16,6 @@ def details(comparison: Comparison) -> str:
         ("How alike the pictures are", likeness(comparison)),
         ("How the latents part", latents(comparison)),
     )
-    return "".join(f"<details><summary>{title}</summary>{inside}</details>" for title, inside in folds if inside)
+    return join(
+        markup("<details><summary>{}</summary>{}</details>", title, inside) for title, inside in folds if inside
+    )
