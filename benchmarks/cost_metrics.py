@@ -18,8 +18,9 @@ from common import PROMPT, load_average, machine, table
 
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
-from comparer.metrics import clip, scorers
-from comparer.metrics.similarity import MS_SSIM_SIDE, differences, opened, similarity
+from comparer.metrics import clip, ms_ssim, scorers
+from comparer.metrics.base import Pair
+from comparer.metrics.similarity import opened, similarity
 from comparer.models.libraries import prepare
 
 
@@ -57,10 +58,10 @@ def works(files: list[Path], named: list[str]) -> Iterator[tuple[str, Callable[[
     tensors = [torch.from_numpy(np.array(p)).permute(2, 0, 1)[None].float() / 255 for p in pair]
     network = _NoTrainLpips(net="alex", pnet_rand=True)
     yield "opening two PNG files", lambda: [opened(file) for file in files]
-    yield "largest and mean difference", lambda: differences(*pair)
+    yield "largest and mean difference", lambda: (lambda d: (d.max(), d.mean()))(Pair(*pair).distances)
     yield "PSNR", lambda: image.peak_signal_noise_ratio(*tensors, data_range=1.0)
     yield "SSIM", lambda: image.structural_similarity_index_measure(*tensors, data_range=1.0)
-    large = min(pair[0].size) >= MS_SSIM_SIDE
+    large = min(pair[0].size) >= ms_ssim.SIDE
     many = image.multiscale_structural_similarity_index_measure
     yield "MS-SSIM", (lambda: many(*tensors, data_range=1.0)) if large else None
     yield "LPIPS", lambda: network(*tensors, normalize=True)

@@ -29,6 +29,7 @@ from comparer.engine.compare import compare
 from comparer.engine.events import Finished
 from comparer.models.families.base import FAMILIES
 from comparer.request.request import Arm, Request, Settings
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.stats.intervals import log_ratios, wilson
 from comparer.stats.power import power
@@ -98,7 +99,7 @@ def compared(arm: Arm, config: Config, seeds: Sequence[int], steps: int) -> Comp
     """Compare the baseline with an arm that makes the same pictures."""
     request = Request(Settings((PROMPT,), steps=steps, seeds=tuple(seeds)), (Arm("Baseline"), arm))
     (*_, last) = compare(request, config)
-    if not isinstance(last, Finished) or not last.comparison.evidence(1).same_pictures:
+    if not isinstance(last, Finished) or not Analysis(last.comparison).arms[1].evidence.same_pictures:
         raise RuntimeError(f"{arm.name} did not make the baseline's pictures")
     return last.comparison
 
@@ -124,7 +125,7 @@ def planted(comparison: Comparison) -> float:
 
 
 def _counted(comparison: Comparison) -> list[int]:
-    counts = comparison.figures(1).reports[Slower.title]
+    counts = Analysis(comparison).arms[1].figures.reports[Slower.title]
     return [counts[what] for what in (CALL, EVALUATED, ADDED)]
 
 
@@ -135,8 +136,8 @@ def rows(same: Sequence[Comparison], slower: Sequence[Comparison]) -> list[list[
         same: of the baseline with itself.
         slower: of the baseline with ``Slower``.
     """
-    found = [[comparison.evidence(1).speed_up() for comparison in kind] for kind in (same, slower)]
-    spreads = [stdev(log_ratios(comparison.evidence(1).calls)) for comparison in (*same, *slower)]
+    found = [[Analysis(comparison).arms[1].speed_up for comparison in kind] for kind in (same, slower)]
+    spreads = [stdev(log_ratios(Analysis(comparison).arms[1].evidence.calls)) for comparison in (*same, *slower)]
     n = found[0][0].n
     chance = power(math.log(SLOW_DOWN), median(spreads) / math.sqrt(n), n - 1)
     truths = [0.0] * len(same) + [-math.log(SLOW_DOWN)] * len(slower)
@@ -174,7 +175,7 @@ def ratio(errors: Sequence[float], expected: Sequence[float]) -> str:
 
 def verdicts(comparisons: Sequence[Comparison]) -> str:
     """Count the verdicts: ``No difference 12, Cannot tell 8``."""
-    counts = Counter(comparison.verdict(1).kind for comparison in comparisons)
+    counts = Counter(Analysis(comparison).arms[1].verdict.kind for comparison in comparisons)
     kinds = NO_DIFFERENCE, CANNOT_TELL, NOT_WORTH_IT, WORTH_IT
     return ", ".join(f"{kind} {counts[kind]}" for kind in kinds if counts[kind])
 

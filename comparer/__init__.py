@@ -1,6 +1,7 @@
 """Comparer: measure, side by side, what a diffusion accelerator gains and what it costs.
 
-``from comparer import compare, build_request, Config`` is what a script or a notebook needs; ``examples/`` has four.
+``from comparer import Analysis, Config, build_request, compare`` is what a script needs;
+``examples/`` has four.
 """
 
 from importlib import import_module
@@ -12,11 +13,13 @@ if TYPE_CHECKING:
     from comparer.errors import ComparerError
     from comparer.request.build import build_request
     from comparer.request.request import Arm, Request, Settings
+    from comparer.results.analysis import Analysis
 
 __version__ = "0.1.0"
-__all__ = ["Arm", "ComparerError", "Config", "Request", "Settings", "build_request", "compare"]
+__all__ = ["Analysis", "Arm", "ComparerError", "Config", "Request", "Settings", "build_request", "compare"]
 
 _HOMES = {
+    "Analysis": "results.analysis",
     "Arm": "request.request",
     "ComparerError": "errors",
     "Config": "config",

@@ -1,6 +1,6 @@
 """Compare a checkpoint's EMA weights with its raw weights; a training output of your own works the same way."""
 
-from comparer import Config, build_request, compare
+from comparer import Analysis, Config, build_request, compare
 
 config = Config()  # Config(checkpoints=(Path("my/checkpoints"),)) finds yours as "checkpoints/name"
 request = build_request(
@@ -8,8 +8,8 @@ request = build_request(
 )
 
 *_, finished = compare(request, config)
-seen = finished.comparison
-for number, arm in enumerate(request.arms):
-    unet, score = seen.card(number)["components"]["unet"], seen.figures(number).clip_score
-    print(f"{arm.name}: {unet['half']} weights, fingerprint {unet['fingerprint']}, {score:.2f} CLIP")
-print(seen.verdict(1).sentence)
+analysis = Analysis(finished.comparison)
+for each in analysis.arms:
+    unet, score = finished.comparison.card(each.number)["components"]["unet"], each.figures.clip_score
+    print(f"{each.arm.name}: {unet['half']} weights, fingerprint {unet['fingerprint']}, {score:.2f} CLIP")
+print(analysis.arms[1].verdict.sentence)

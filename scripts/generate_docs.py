@@ -9,22 +9,28 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import partial
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "docs/accelerators.md", "docs/models.md", "docs/options.md", "docs/run-format.md")
+SCHEMA = ROOT / "comparer" / "results" / "run.schema.json"
+DOCUMENTS = (
+    "README.md", "docs/accelerators.md", "docs/metrics.md", "docs/models.md", "docs/options.md", "docs/run-format.md",
+)  # fmt: skip
 sys.path.insert(0, str(ROOT))
 
 from comparer.accelerators.registry import REGISTRY, Accelerator, parse_stack  # noqa: E402
 from comparer.accelerators.tgate import TGATE  # noqa: E402
 from comparer.engine.macs import macs, ratio  # noqa: E402
+from comparer.metrics.registry import METRICS  # noqa: E402
 from comparer.models.catalog import CATALOG  # noqa: E402
 from comparer.models.tiny import native_config  # noqa: E402
 from comparer.options import OPTIONS  # noqa: E402
 from comparer.request import compatibility  # noqa: E402
 from comparer.request.compatibility import MODELS  # noqa: E402
 from comparer.request.request import Settings  # noqa: E402
+from comparer.results import run_schema  # noqa: E402
 
 
 def options() -> str:
@@ -109,9 +115,32 @@ def multiply_accumulates() -> str:
     return mac_table()
 
 
+def _has_section(kind: type[Accelerator]) -> bool:
+    text = (ROOT / "docs" / "accelerators.md").read_text(encoding="utf-8")
+    return f"<!-- {kind.__name__} -->" in text
+
+
+def further_accelerators() -> str:
+    """Write a section for every accelerator that has none written by hand."""
+    kinds = [kind for kind in REGISTRY.values() if kind not in WRITTEN_BY_HAND]
+    about = {kind: cleandoc(sys.modules[kind.__module__].__doc__ or "") for kind in kinds}
+    return "\n\n".join(f"## {kind.title}\n\n{about[kind]}\n\n{parameters(kind)}" for kind in kinds)
+
+
+def metrics() -> str:
+    """Write the similarity metrics as a Markdown table."""
+    rows = ["| number | what it is | range | better | needs |", "| --- | --- | --- | --- | --- |"]
+    for metric in METRICS.values():
+        low, high = (f"{end:g}".replace("-", "−") if end is not None else "" for end in (metric.low, metric.high))
+        span = f"{low} to {high}" if high else f"{low}{metric.unit} and up"
+        better = "higher" if metric.higher_is_closer else "lower"
+        rows.append(f"| {metric.title} | {metric.about} | {span} | {better} | {metric.needs or '–'} |")
+    return "\n".join(rows)
+
+
 def run_format() -> str:
     """Write every field of ``run.json`` as Markdown, from its JSON Schema."""
-    schema = json.loads((ROOT / "comparer" / "results" / "run.schema.json").read_text(encoding="utf-8"))
+    schema = run_schema.schema()
     tables = [_fields("run.json", schema)]
     for name, each in schema["$defs"].items():
         if "oneOf" in each:  # docs/accelerators.md has their parameters
@@ -178,11 +207,14 @@ def _range(schema: dict) -> str:
     return f" from {low:g}" if high is None else f" {low:g} to {high:.10g}"
 
 
+WRITTEN_BY_HAND = [kind for kind in REGISTRY.values() if _has_section(kind)]
 PARTS: dict[str, Callable[[], str]] = {
     "options": options,
     "models": models,
     "matrix": lambda: f"```text\n{compatibility.text()}\n```",
-    **{kind.__name__: partial(parameters, kind) for kind in REGISTRY.values()},
+    **{kind.__name__: partial(parameters, kind) for kind in WRITTEN_BY_HAND},
+    "further-accelerators": further_accelerators,
+    "metrics": metrics,
     "run-format": run_format,
     "macs": multiply_accumulates,
 }
@@ -199,5 +231,6 @@ def up_to_date(text: str, names: Iterable[str] = PARTS) -> str:
 
 
 if __name__ == "__main__":
+    SCHEMA.write_text(json.dumps(run_schema.schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     for path in map(ROOT.joinpath, DOCUMENTS):
         path.write_text(up_to_date(path.read_text(encoding="utf-8")), encoding="utf-8")

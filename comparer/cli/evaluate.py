@@ -83,7 +83,8 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="A",
-        help="speedup>=1.5, clip_loss<=0.02 or clip_difference>=-0.5: the whole interval must lie there",
+        help=f"such as speedup>=1.5 or clip_loss<=0.02: the whole interval must lie there; "
+        f"{', '.join(assertions.KNOWN)}",
     )
     for name in ("title", "purpose", "notes", "conclusion"):
         parser.add_argument(f"--{name}", default="", help=f"{name} on the experiment card")

@@ -12,6 +12,7 @@ from comparer.config import Config
 from comparer.engine.compare import compare
 from comparer.engine.events import Finished, Progress, Waiting
 from comparer.request.request import Request
+from comparer.results.analysis import Analysis
 from comparer.results.notes import judged, notes
 from comparer.stats.verdict import Thresholds
 from comparer.text import duration
@@ -54,7 +55,6 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
         options: with ``quiet``, ``worthwhile`` and ``bearable``.
         into: the folder of a run to be resumed.
     """
-    thresholds = Thresholds(options.worthwhile, options.bearable)
     done: Finished | None = None
     events = compare(request, config, into=into)
     try:
@@ -68,11 +68,9 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
         print("Stopped; finished pictures are in the run folder.", file=sys.stderr)
         return 130
     assert done is not None
-    print(table(done.comparison))
-    for number in range(1, len(request.arms)):
-        for line in judged(done.comparison, number, thresholds):
-            print(line)
-    for line in notes(done.comparison):
+    analysis = Analysis(done.comparison, Thresholds(options.worthwhile, options.bearable))
+    print(table(analysis))
+    for line in (*(line for each in analysis.arms[1:] for line in judged(each)), *notes(analysis)):
         print(line)
     print(f"\nRun folder: {done.folder}")
     if done.grid:

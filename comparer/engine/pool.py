@@ -78,15 +78,13 @@ class PipelinePool:
         Raises:
             ComparerError: a resumed run has other weights than it began with.
         """
-        from comparer.pipelines.assemble import record
+        from comparer.pipelines.weights_card import weights_card
 
         hashes = Hashes(self.config.runs / "cache" / "hashes.json")
         for arm, loaded in self.loaded.items():
             if arm and self.request.arms[arm].weights is None:
                 continue
-            card = record(loaded.checkpoint, loaded.built, hashes)
-            # Normalise to what JSON returns: tuples become lists.
-            card = json.loads(json.dumps(card | {"dtype": loaded.dtype, "dtype_reason": loaded.dtype_reason}))
+            card = json.loads(json.dumps(weights_card(loaded, hashes)))  # as JSON returns it: tuples become lists
             before = comparison.variants.get(arm, {}) if arm else comparison.checkpoint
             if "components" in before and (was := _values(before)) != (now := _values(card)):
                 part = next(name for name in {**was, **now} if was.get(name) != now.get(name))

@@ -9,8 +9,8 @@ from comparer.accelerators.stack import label
 from comparer.engine.schedule import RemainingWork
 from comparer.errors import ComparerError
 from comparer.request.request import Arm, Request
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
-from comparer.stats.verdict import Thresholds
 from comparer.text import quote
 
 MEASURING = ("warmups", "noise", "repeats", "extras", "scorer")  # what a request has besides settings and arms
@@ -120,10 +120,10 @@ def untraced(comparison: Comparison) -> tuple[list[int], list[tuple[int, int]]]:
     return (sorted(left) if "divergence" in comparison.request.extras else []), comparison.batches[0]
 
 
-def more_seeds(seen: Comparison, thresholds: Thresholds) -> int:
+def more_seeds(analysis: Analysis) -> int:
     """Estimate how many more seeds would settle the arm that needs the fewest; 0 if that exceeds the limits."""
-    arms = [number for number, arm in enumerate(seen.request.arms) if number and arm.matches_time_of is None]
-    verdicts = [seen.verdict(arm, thresholds) for arm in arms]
+    seen = analysis.comparison
+    verdicts = [each.verdict for each in analysis.arms[1:] if each.arm.matches_time_of is None]
     needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)
     settings, limits = seen.request.settings, seen.request.limits
     pictures = len(settings.prompts) * (len(settings.seeds) + needed) * len(seen.request.arms)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from comparer.errors import ComparerError
+from comparer.metrics.registry import METRICS
+from comparer.results.analysis import evidence
 from comparer.results.comparison import Comparison
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, mean
@@ -17,6 +19,8 @@ FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
     "clip_loss": Evidence.clip_loss,
     "clip_difference": Evidence.clip_difference,
 }
+KNOWN = (*FIGURES, *METRICS)
+"""What can be asserted: these figures, and the mean over pairs of every similarity metric."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +39,13 @@ class Assertion:
         """Return the reason why this arm fails the condition; "" if the arm meets it."""
         if why := comparison.skip_reason(arm):
             return f"{self} missed: the arm was not run ({why})"
-        evidence, level = comparison.evidence(arm), level_at(comparison.interim_looks)
-        estimate = FIGURES[self.figure](evidence, level)
+        found, level = evidence(comparison, arm), level_at(comparison.interim_looks)
+        if self.figure in FIGURES:
+            estimate = FIGURES[self.figure](found, level)
+        else:
+            estimate = _mean(comparison, arm, self.figure, level)
         if self.figure == "clip_loss" and estimate.value is not None:
-            return self._loss_missed(evidence, level, estimate.value)
+            return self._loss_missed(found, level, estimate.value)
         if estimate.interval is None:
             return f"{self} missed: there is no interval, {estimate.why_not}"
         low, high = estimate.interval.low, estimate.interval.high
@@ -61,6 +68,18 @@ class Assertion:
         return "" if held else f"{self} missed: {said}, and its interval holds {self.bound:g} or lies beyond it"
 
 
+def _mean(comparison: Comparison, arm: int, metric: str, level: float) -> Estimate:
+    """Estimate the mean of a similarity metric over an arm's pairs, clustered by prompt."""
+    pairs = [other for _, other in comparison.pairs(arm)]
+    values = [shot.similarity.values.get(metric) if shot.similarity else None for shot in pairs]
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < len(values) or not numbers:
+        return Estimate(
+            why_not=f"{METRICS[metric].title} is missing or infinite for {len(values) - len(numbers)} pairs"
+        )
+    return mean(numbers, [shot.prompt for shot in pairs], level)
+
+
 def parse(text: str) -> Assertion:
     """Parse ``speedup>=1.5`` or ``clip_loss<=0.02``.
 
@@ -68,7 +87,7 @@ def parse(text: str) -> Assertion:
         ComparerError: invalid syntax.
     """
     match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?)\s*", text)
-    if not match or match[1] not in FIGURES:
-        known = ", ".join(FIGURES)
+    if not match or match[1] not in KNOWN:
+        known = ", ".join(KNOWN)
         raise ComparerError(f"'{quote(text)}' is no assertion: write it as speedup>=1.5; the figures are {known}.")
     return Assertion(match[1], match[2], float(match[3]))

@@ -8,6 +8,7 @@ from comparer.reporting import tables
 from comparer.reporting.plots import charts
 from comparer.reporting.tables import cell, line
 from comparer.results import notes
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.text import signed
 
@@ -39,7 +40,7 @@ def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
             continue
         folder = evaluation.at(number).name
         shown = [path for path in (f"{folder}-{name}" for name in (TIMES, LATENTS)) if drawn.get(path)]
-        lines += tables.body(comparison, f"{folder}/grid.png", shown, evaluation.thresholds, title)
+        lines += tables.body(Analysis(comparison, evaluation.thresholds), f"{folder}/grid.png", shown, title)
     return "\n".join(lines) + "\n"
 
 
@@ -49,14 +50,14 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
     for number, comparison in enumerate(made):
         if comparison is None:
             continue
-        arms = [arm for arm in range(1, len(comparison.request.arms)) if comparison.call_pairs(arm)]
-        for arm in arms:
-            label = " · ".join(filter(None, (evaluation.cells[number].name, comparison.request.arms[arm].name)))
-            evidence = comparison.evidence(arm)
-            speed.append((label, evidence.speed_up()))
-            clip.append((label, evidence.clip_difference()))
+        analysis = Analysis(comparison)
+        for each in analysis.arms[1:]:
+            if comparison.call_pairs(each.number):
+                label = " · ".join(filter(None, (evaluation.cells[number].name, each.arm.name)))
+                speed.append((label, each.speed_up))
+                clip.append((label, each.clip_difference))
         folder = evaluation.at(number).name
-        drawn[f"{folder}-{TIMES}"] = charts.times(comparison.times())
+        drawn[f"{folder}-{TIMES}"] = charts.times(analysis.times)
         drawn[f"{folder}-{LATENTS}"] = charts.divergence(
             [(comparison.request.arms[arm].name, found[0].steps) for arm, found in comparison.divergence.items()]
         )
@@ -91,14 +92,11 @@ def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str
     """Write a row for every arm of every cell."""
     lines = ["", "| cell | arm | verdict | speed-up | CLIP loss |", "| --- | --- | --- | --- | --- |"]
     for asked, comparison in zip(evaluation.cells, made, strict=True):
-        for arm in range(1, len(asked.request.arms)):
-            if comparison is None:
-                continue
-            evidence, why = comparison.evidence(arm), comparison.skip_reason(arm)
-            kind = f"Not run: {why}" if why else comparison.verdict(arm, evaluation.thresholds).kind
-            cells = asked.name, asked.request.arms[arm].name, kind
-            figures = (
-                notes.interval(evidence.speed_up(), notes.ratio), notes.interval(evidence.clip_loss(), notes.loss),
-            )  # fmt: skip
+        if comparison is None:
+            continue
+        for each in Analysis(comparison, evaluation.thresholds).arms[1:]:
+            why = comparison.skip_reason(each.number)
+            cells = asked.name, each.arm.name, f"Not run: {why}" if why else each.verdict.kind
+            figures = notes.interval(each.speed_up, notes.ratio), notes.interval(each.clip_loss, notes.loss)
             lines.append(f"| {' | '.join(map(cell, (*cells, *figures)))} |")
     return lines

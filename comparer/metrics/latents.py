@@ -47,17 +47,17 @@ class Step:
 
 @dataclass(frozen=True)
 class Divergence:
-    """Divergence of one image's latents from the baseline's: one entry per sampler step."""
+    """Divergence of one image's latents from the baseline's.
+
+    Attributes:
+        prompt: number of the prompt, from 0.
+        seed: 0 to 2³² − 1.
+        steps: one entry per sampler step.
+    """
 
     prompt: int
     seed: int
     steps: tuple[Step, ...]
-
-    @classmethod
-    def from_json(cls, data: dict) -> "Divergence":
-        """Create from the data of ``run.json``."""
-        steps = tuple(Step(**step | {"skipped": tuple(step["skipped"])}) for step in data["steps"])
-        return cls(data["prompt"], data["seed"], steps)
 
 
 def diverge(baseline: Trace, other: Trace) -> list[Divergence]:

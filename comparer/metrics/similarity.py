@@ -1,24 +1,17 @@
-"""Similarity of two images: PSNR, SSIM, MS-SSIM and LPIPS as computed by torchmetrics.
+"""Similarity of two images by every metric of the registry.
 
 All metrics compare two images of equal size, RGB from 0 to 1, on the CPU in float32. None of them uses the prompt:
 they measure how far an image moved, not whether it became worse.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
+from comparer.metrics.base import Pair
+from comparer.metrics.registry import METRICS
 from comparer.metrics.similarity_data import Similarity
 from comparer.models.libraries import prepare
-
-MS_SSIM_SIDE = 176
-"""Pixels a side that MS-SSIM needs: its fifth scale, a sixteenth of the side, must hold the 11 pixels of the window."""
-LPIPS_SIDE = 32
-"""Pixels a side below which AlexNet's last layers have nothing left to look at."""
-ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
-ALEXNET_DIGEST = "7be5be79"
-"""What the SHA-256 of AlexNet's weights begins with; torchvision has it in the file's name."""
 
 
 def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:
@@ -32,49 +25,29 @@ def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:
     Raises:
         ComparerError: the images differ in size.
     """
-    one, other = opened(one), opened(other)
-    if one.size != other.size:
+    pair = Pair(opened(one), opened(other), scorer)
+    if pair.one.size != pair.other.size:
         raise ComparerError(
-            f"Pictures of {one.width}×{one.height} and {other.width}×{other.height} pixels cannot be compared: one "
-            "evaluation has one size."
+            f"Pictures of {pair.one.width}×{pair.one.height} and {pair.other.width}×{pair.other.height} pixels cannot "
+            "be compared: one evaluation has one size."
         )
-    largest, mean = differences(one, other)
-    lacking = not_available(one.width, one.height, scorer)
-    if not largest:
-        same = {"ms_ssim": 1.0, "lpips": 0.0, "clip_cosine": 1.0}
-        return Similarity(True, 0, 0.0, None, 1.0, **{k: None if k in lacking else v for k, v in same.items()})
-    prepare()
-    import torch
-    from torchmetrics.functional import image
+    lacking = not_available(*pair.one.size, scorer)
+    available = {name: metric for name, metric in METRICS.items() if name not in lacking}
+    if identical := not pair.distances.any():
+        values = {name: metric.identical for name, metric in available.items()}
+    else:
+        prepare()
+        import torch
 
-    with torch.no_grad():
-        pair = _tensor(one), _tensor(other)
-        return Similarity(
-            False,
-            largest,
-            mean,
-            psnr=float(image.peak_signal_noise_ratio(*pair, data_range=1.0)),
-            ssim=float(image.structural_similarity_index_measure(*pair, data_range=1.0)),
-            ms_ssim=None
-            if "ms_ssim" in lacking
-            else float(image.multiscale_structural_similarity_index_measure(*pair, data_range=1.0)),
-            lpips=None if "lpips" in lacking else float(_lpips()(*pair)),
-            clip_cosine=None if scorer is None else scorer.cosine(one, other),
-        )
+        with torch.no_grad():
+            values = {name: metric.compute(pair) for name, metric in available.items()}
+    return Similarity(identical, dict.fromkeys(METRICS) | values)
 
 
 def not_available(width: int, height: int, scorer: Any = None) -> dict[str, str]:
     """List similarity metrics that are unavailable here and how to enable each."""
-    told = {}
-    if min(width, height) < MS_SSIM_SIDE:
-        told["ms_ssim"] = f"MS-SSIM is not available: its five scales need {MS_SSIM_SIDE} pixels a side."
-    if min(width, height) < LPIPS_SIDE:
-        told["lpips"] = f"LPIPS is not available: its network needs {LPIPS_SIDE} pixels a side."
-    elif isinstance(found := _lpips(), str):
-        told["lpips"] = found
-    if scorer is None:
-        told["clip_cosine"] = "The CLIP cosine is not available: the pictures were not scored."
-    return told
+    reasons = {name: metric.why_not(width, height, scorer) for name, metric in METRICS.items()}
+    return {name: why for name, why in reasons.items() if why}
 
 
 def opened(picture: Any) -> Any:
@@ -85,51 +58,3 @@ def opened(picture: Any) -> Any:
         return picture.convert("RGB")
     with Image.open(picture) as file:
         return file.convert("RGB")
-
-
-def differences(one: Any, other: Any) -> tuple[int, float]:
-    """Return the largest and the mean absolute difference of two RGB images' colour values, 0 to 255."""
-    import numpy as np
-
-    apart = np.abs(np.asarray(one, dtype=np.int16) - np.asarray(other, dtype=np.int16))
-    return int(apart.max()), float(apart.mean())
-
-
-def _tensor(picture: Any) -> Any:
-    import numpy as np
-    import torch
-
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
-
-
-def _weights() -> Path:
-    """Return where torchvision looks for AlexNet's weights before it would fetch them."""
-    import torch
-
-    return Path(torch.hub.get_dir()) / "checkpoints" / ALEXNET.rsplit("/", 1)[1]
-
-
-def _lpips() -> Any:
-    """Return LPIPS where its weights are on this machine, else the reason; nothing is ever fetched."""
-    file = _weights()
-    if file.is_file():
-        return _loaded(file, file.stat().st_mtime_ns)
-    return (
-        "LPIPS is not available: AlexNet's weights (244 MB) are not on this machine; fetch them with: "
-        f"python -c \"import torch; torch.hub.load_state_dict_from_url('{ALEXNET}')\""
-    )
-
-
-@cache
-def _loaded(file: Path, _changed: int) -> Any:
-    from hashlib import file_digest
-
-    with file.open("rb") as content:
-        if not file_digest(content, "sha256").hexdigest().startswith(ALEXNET_DIGEST):
-            return f"LPIPS is not available: {file.name} is damaged or another file: delete it and fetch it anew."
-    prepare()
-    from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
-
-    metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
-    # The metric itself would accumulate over all images; its network does not.
-    return lambda one, other: metric.net(one, other, normalize=True).squeeze()

@@ -5,57 +5,77 @@ images of the same prompt with other seeds. Differences as large as those betwee
 caused by an accelerator.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from statistics import fmean
+from typing import Any
+
+from comparer.metrics.registry import METRICS
+
+
+class _Values:
+    """Values by metric: each is an attribute, too (``found.ssim``), and lies flat beside the other fields in JSON."""
+
+    values: Mapping[str, float | None]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in METRICS:
+            raise AttributeError(name)
+        return self.values.get(name)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Any:
+        """Create from the data of ``run.json``; fields and metrics that are not known are left out.
+
+        Raises:
+            ValueError: a field is missing, or a value is not a number.
+        """
+        own = [each.name for each in fields(cls) if each.name != "values"]  # type: ignore[arg-type]
+        values = {name: data.get(name) for name in METRICS}
+        if not isinstance(data, dict) or not all(isinstance(data.get(name), int) for name in own):
+            raise ValueError("a similarity lacks a field")
+        if not all(value is None or isinstance(value, int | float) for value in values.values()):
+            raise ValueError("a similarity holds what is not a number")
+        return cls(**{name: data[name] for name in own}, values=values)  # type: ignore[call-arg]
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(cls.from_json)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
+        return {"title": cls.__name__}
 
 
 @dataclass(frozen=True)
-class Similarity:
-    """Similarity of two images of equal size. None: infinite (``psnr`` of identical ones), or not available.
+class Similarity(_Values):
+    """Similarity of two images of equal size. A metric is None where it is not available, or infinite.
 
     Attributes:
-        identical: every pixel is equal; then SSIM, MS-SSIM and the cosine are 1, LPIPS is 0 and PSNR infinite.
-        max_difference: the largest absolute difference of a colour value, 0 to 255.
-        mean_difference: the mean absolute difference of all colour values, 0 to 255.
-        psnr: 10·log₁₀(1 / mean squared error), dB; higher is more alike.
-        ssim: mean structural similarity (Wang et al. 2004), −1 to 1.
-        ms_ssim: the same over five scales (Wang et al. 2003), 0 to 1.
-        lpips: distance of AlexNet's features (Zhang et al. 2018, arXiv:1801.03924), from 0; lower is more alike.
-        clip_cosine: cosine of the two images' CLIP embeddings, −1 to 1.
+        identical: whether every pixel is equal.
+        values: value by metric of the registry.
     """
 
     identical: bool
-    max_difference: int
-    mean_difference: float
-    psnr: float | None
-    ssim: float
-    ms_ssim: float | None = None
-    lpips: float | None = None
-    clip_cosine: float | None = None
+    values: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Mean:
-    """Mean similarity of several pairs, with the fields of ``Similarity``. None: not available.
+class Mean(_Values):
+    """Similarity of several pairs. A metric is None where it is not available.
 
     Attributes:
         pairs: number of pairs.
         identical: number of pairs equal in every pixel.
-        max_difference: the largest of all pairs.
-        mean_difference, ssim, ms_ssim, lpips, clip_cosine: means over all pairs.
-        psnr: mean over the pairs that are not identical; None if all are.
+        values: by metric the mean over all pairs, or the largest value. The PSNR is a mean over the pairs that are not
+            identical, None if all are.
     """
 
     pairs: int
     identical: int
-    max_difference: int
-    mean_difference: float
-    psnr: float | None
-    ssim: float
-    ms_ssim: float | None
-    lpips: float | None
-    clip_cosine: float | None
+    values: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,21 +101,14 @@ def mean(found: Sequence[Similarity]) -> Mean | None:
     """Average similarities; None if there are none. A metric that any pair lacks is None in the mean."""
     if not found:
         return None
-    psnr = [pair.psnr for pair in found if pair.psnr is not None]
-
-    def over_all(name: str) -> float | None:
-        values = [getattr(pair, name) for pair in found]
-        return None if None in values else fmean(values)
-
-    return Mean(
-        len(found),
-        sum(pair.identical for pair in found),
-        max(pair.max_difference for pair in found),
-        fmean(pair.mean_difference for pair in found),
-        fmean(psnr) if psnr else None,
-        fmean(pair.ssim for pair in found),
-        **{name: over_all(name) for name in ("ms_ssim", "lpips", "clip_cosine")},
-    )
+    different = [pair for pair in found if not pair.identical]
+    values: dict[str, float | None] = {}
+    for name, metric in METRICS.items():
+        known = [pair.values.get(name) for pair in (found if metric.identical is not None else different)]
+        numbers = [value for value in known if value is not None]
+        whole = bool(numbers) and len(numbers) == len(known)
+        values[name] = (max if metric.largest else fmean)(numbers) if whole else None
+    return Mean(len(found), len(found) - len(different), values)
 
 
 def relative_distance(pair: Similarity | Mean, seeds: Mean | None, noise: Mean | None = None) -> RelativeDistance:

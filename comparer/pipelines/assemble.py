@@ -1,16 +1,12 @@
 """Assemble a pipeline from its components, each with its chosen weights; equal components are shared."""
 
 import json
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints import base_configs
-from comparer.checkpoints.files.components import head
-from comparer.checkpoints.files.layout import Layout
-from comparer.checkpoints.inspection.card import blob
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
@@ -158,71 +154,3 @@ def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> N
         )
     pipe.fuse_lora(lora_scale=weight, adapter_names=["added"])
     pipe.unload_lora_weights()
-
-
-def record(checkpoint: Checkpoint, built: Assembled, hashes: Any) -> dict[str, Any]:
-    """Return the weights card for ``run.json``: every file with its SHA-256, every component with its contents.
-
-    Args:
-        checkpoint: the loaded checkpoint.
-        built: its pipeline.
-        hashes: a ``fingerprint.Hashes``.
-    """
-    frame = checkpoint.base or checkpoint.folder
-    files: dict[str, dict[str, Any]] = {}
-    held, titles = {}, {}
-    for name, each in built.components.items():
-        source = each.source
-        instead = source.path not in (frame, checkpoint.folder)
-        held[name] = each.filled.to_json() | {
-            "present": [part.half for part in _layout(checkpoint, source.path).of(source.part.component)],
-            "of": source.path.name,
-            "instead_of": frame.name if instead else "",
-            "files": [],
-        }
-        for file in source.files:
-            if file not in titles:
-                titles[file] = _apart(file, _title(file, source.path), files)
-                files[titles[file]] = _file(file, hashes)
-            files[titles[file]]["fills"].append(name)
-            held[name]["files"].append(titles[file])
-    for file, weight in checkpoint.loras:
-        files[_apart(file, file.name, files)] = _file(file, hashes) | {"fills": ["LoRA"], "weight": weight}
-    layouts = [_layout(checkpoint, path) for path in dict.fromkeys(e.source.path for e in built.components.values())]
-    return checkpoint.record() | {
-        "weights": checkpoint.weights.to_json(),
-        "says": checkpoint.weights.text(),
-        "files": files,
-        "not_read": {file.name: file.why for layout in layouts for file in layout.files if file.format == "not read"},
-        "passed_over": [key for layout in layouts for key in layout.not_read],
-        "components": held,
-        "extra": dict(Counter(head(tensor.name) for layout in layouts for tensor in layout.extra)),
-        "configs": {
-            "scheduler": built.scheduler.get("_class_name", type(built.pipe.scheduler).__name__),
-            "prediction_type": built.scheduler.get("prediction_type", "epsilon"),
-            "prediction_reason": built.prediction_reason,
-            "vae_scaling_factor": built.components["vae"].module.config.get("scaling_factor"),
-            "configurations_of": frame.name,
-        },
-    }
-
-
-def _layout(checkpoint: Checkpoint, path: Path) -> Layout:
-    whole = path in (checkpoint.folder, checkpoint.base)
-    return seen(path, checkpoint.within, checkpoint.parts if whole else ())
-
-
-def _file(file: Path, hashes: Any) -> dict[str, Any]:
-    kind = "safetensors" if file.suffix == ".safetensors" else "torch"
-    return {"size": file.stat().st_size, "sha256": hashes.of(file), "blob": blob(file), "format": kind, "fills": []}
-
-
-def _title(file: Path, path: Path) -> str:
-    return file.relative_to(path).as_posix() if path.is_dir() and file.is_relative_to(path) else file.name
-
-
-def _apart(file: Path, title: str, others: Collection[str]) -> str:
-    """Put folders before a file's title until no other file has it."""
-    while title in others and title != str(file):
-        title = "/".join(file.parts[-len(Path(title).parts) - 1 :])
-    return title if title not in others else f"{title} ({len(others)})"

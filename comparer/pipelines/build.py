@@ -4,7 +4,7 @@ The loaders of diffusers and transformers fill missing tensors with random numbe
 of the module that is missing from the files or has another shape is counted, and is an error unless allowed.
 """
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from comparer.checkpoints import convert
@@ -60,10 +60,6 @@ class Filled:
     unexpected: tuple[str, ...] = ()
     misshaped: tuple[str, ...] = ()
     files: tuple[str, ...] = field(default=(), compare=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the entry for ``run.json``."""
-        return asdict(self) | {"health": asdict(self.health) | {"sound": self.health.sound}}
 
 
 def build(source: Source, class_name: str, dtype: str, incomplete: bool = False) -> tuple[Any, Filled]:

@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from comparer.atomic import write_text
+from comparer.metrics.registry import METRICS
 from comparer.reporting.exporter import Exporter
 from comparer.results import notes
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.figures import average
 from comparer.results.records import Call
-from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import optional, percent, signed
 
 HEAD = (
     "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",
     "CLIP difference", "CLIP loss", "SSIM", "peak GiB", "calls",
 )  # fmt: skip
-MEASURES = ("max_difference", "mean_difference", "psnr", "ssim", "ms_ssim", "lpips", "clip_cosine")
 COLUMNS = (
     "cell", "arm", "prompt_number", "prompt", "seed", "baseline_seconds", "arm_seconds", "speed_up", "baseline_clip",
-    "arm_clip", "clip_difference", "identical", *MEASURES, "baseline_file", "arm_file",
+    "arm_clip", "clip_difference", "identical", *METRICS, "baseline_file", "arm_file",
 )  # fmt: skip
 
 
@@ -40,7 +40,7 @@ def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
     pairs, summary = folder / "pairs.csv", folder / "summary.md"
     grid = "grid.png" if (folder / "grid.png").is_file() else ""
     write_text(pairs, rows([("", comparison)]))
-    lines = [f"# {line(folder.name)}", "", *card(about(comparison)), *body(comparison, grid)]
+    lines = [f"# {line(folder.name)}", "", *card(about(comparison)), *body(Analysis(comparison), grid)]
     write_text(summary, "\n".join(lines) + "\n")
     return pairs, summary
 
@@ -112,25 +112,22 @@ def about(comparison: Comparison) -> dict[str, str]:
     }
 
 
-def body(
-    comparison: Comparison, grid: str, plots: Iterable[str] = (), thresholds: Thresholds = DEFAULT, title: str = ""
-) -> list[str]:
+def body(analysis: Analysis, grid: str, plots: Iterable[str] = (), title: str = "") -> list[str]:
     """Render the results of a comparison: its figures, the verdicts in words, the grid, the notes.
 
     Args:
-        comparison: finished or not.
+        analysis: of a comparison, finished or not.
         grid: file of the grid, "" for none.
         plots: files that are shown before the grid.
-        thresholds: thresholds of the verdicts.
         title: title of this part.
     """
-    lines = ["", f"## {line(title or 'Figures')}", "", *_table(comparison, thresholds), ""]
-    for arm in range(1, len(comparison.request.arms)):
-        lines += [f"- {line(text)}" for text in notes.judged(comparison, arm, thresholds)[1:]]
+    lines = ["", f"## {line(title or 'Figures')}", "", *_table(analysis), ""]
+    for each in analysis.arms[1:]:
+        lines += [f"- {line(text)}" for text in notes.judged(each)[1:]]
     for path in plots:
         lines += ["", f"![{Path(path).stem.rpartition('-')[2]}]({path})"]
     lines += ["", f"![grid]({grid})"] if grid else []
-    return [*lines, "", *(f"- {line(text)}" for text in notes.notes(comparison))]
+    return [*lines, "", *(f"- {line(text)}" for text in notes.notes(analysis))]
 
 
 def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
@@ -153,7 +150,7 @@ def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
                 "arm_clip": _number(scores[1]),
                 "clip_difference": "" if None in scores else _number(scores[1] - scores[0]),  # type: ignore[operator]
                 "identical": "yes" if base.pixels and base.pixels == other.pixels else "no",
-                **{name: _number(getattr(other.similarity, name, None)) for name in MEASURES},
+                **{name: _number(other.similarity.values.get(name) if other.similarity else None) for name in METRICS},
                 "baseline_file": harmless(base.file),
                 "arm_file": harmless(other.file),
             }
@@ -171,27 +168,27 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _table(comparison: Comparison, thresholds: Thresholds) -> list[str]:
+def _table(analysis: Analysis) -> list[str]:
     lines = [f"| {' | '.join(HEAD)} |", f"| {' | '.join(['---'] * len(HEAD))} |"]
-    for number, arm in enumerate(comparison.request.arms):
-        figures, evidence = comparison.figures(number), comparison.evidence(number)
-        verdict = "" if number == 0 else comparison.verdict(number, thresholds).sentence
-        if why := comparison.skip_reason(number):
+    for each in analysis.arms:
+        number, figures = each.number, each.figures
+        verdict = "" if number == 0 else each.verdict.sentence
+        if why := analysis.comparison.skip_reason(number):
             verdict = f"Not run: {why}"
         cells = (
-            arm.name,
+            each.arm.name,
             verdict or "baseline",
-            "1" if number == 0 else notes.interval(evidence.speed_up(), notes.ratio),
+            "1" if number == 0 else notes.interval(each.speed_up, notes.ratio),
             optional(figures.seconds, "{:.3f}"),
-            percent(comparison.time_share(number)),
+            percent(each.time_share),
             " / ".join(optional(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
             optional(figures.steps_per_second, "{:.1f}"),
             optional(figures.clip_score, "{:.2f}"),
-            "" if number == 0 else notes.interval(evidence.clip_difference(), signed),
-            "" if number == 0 else notes.interval(evidence.clip_loss(), notes.loss),
-            optional(alike.ssim if (alike := comparison.similarity(number)) else None, "{:.3f}"),
-            optional((peak := comparison.peak(number)) and peak / 2**30, "{:.2f}"),
-            str(len({call.batch for call in comparison.calls if call.arm == number})),
+            "" if number == 0 else notes.interval(each.clip_difference, signed),
+            "" if number == 0 else notes.interval(each.clip_loss, notes.loss),
+            optional(alike.ssim if (alike := each.similarity) else None, "{:.3f}"),
+            optional((peak := each.peak) and peak / 2**30, "{:.2f}"),
+            str(len({call.batch for call in analysis.comparison.calls if call.arm == number})),
         )
         lines.append(f"| {' | '.join(map(cell, cells))} |")
     return lines

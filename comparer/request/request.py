@@ -20,7 +20,8 @@ from comparer.text import quote
 
 MAX_SEED = 2**32 - 1
 NOISE = ("cpu", "device")
-NAMES_ON_DISK = {"like": "matches_time_of"}  # field names of an arm in run.json
+REQUEST_NAMES = {"extras": "also"}  # names in run.json, by attribute
+ARM_NAMES = {"matches_time_of": "like"}
 EXTRA_MEASUREMENTS = {
     "equal-time": "for each accelerated arm one more: the baseline with so many fewer steps that it takes as long",
     "noise-floor": "how far the baseline differs from itself: one more untimed run of it, where it is not repeated",
@@ -102,12 +103,18 @@ def fewer(number: int, arm: Arm) -> Arm:
 
 @dataclass(frozen=True)
 class Request:
-    """Settings, arms (the first is the baseline) and measurement options.
+    """Settings, arms and measurement options.
 
-    Every arm makes ``warmups`` untimed calls, then each batch ``repeats`` times; the images of the first repeat are
-    kept. ``noise`` is "cpu" for one CPU generator per image (the same start on every device and in every batch) or
-    "device" for one draw per batch on the device, as a server would. ``extras`` lists the optional measurements of
-    ``EXTRA_MEASUREMENTS``, and ``scorer`` is the CLIP model as for ``scorers.choose``, "" for the checkpoint's own.
+    Attributes:
+        settings: settings shared by every arm.
+        arms: the columns; the first is the baseline.
+        warmups: untimed calls per arm and batch shape, before the timed ones.
+        noise: where the starting noise is drawn: "cpu", one generator per image (the same start on every device and in
+            every batch), or "device", one draw per batch on the device, as a server would.
+        repeats: timed calls per batch; the images of the first one are kept.
+        extras: optional measurements of ``EXTRA_MEASUREMENTS``.
+        scorer: the CLIP model, as for ``scorers.choose``; "" for the checkpoint's own.
+        limits: limits of the installation; not saved.
     """
 
     settings: Settings
@@ -241,7 +248,7 @@ class Request:
             "warmups": self.warmups,
             "noise": self.noise,
             "repeats": self.repeats,
-            "also": list(self.extras),
+            REQUEST_NAMES["extras"]: list(self.extras),
             "scorer": self.scorer,
         }
 
@@ -262,11 +269,21 @@ class Request:
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ComparerError(f"This is not a request of Comparer's: {quote(error)}.") from error
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(cls.from_json)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
+        return {"title": cls.__name__}
+
 
 def _arm(data: dict) -> Arm:
-    weights = data.get("weights")
+    weights, attribute = data.get("weights"), {name: each for each, name in ARM_NAMES.items()}
     return Arm(
-        **{NAMES_ON_DISK.get(name, name): value for name, value in data.items()}
+        **{attribute.get(name, name): value for name, value in data.items()}
         | {
             "accelerators": tuple(accelerator_from_json(a) for a in data["accelerators"]),
             "weights": None if weights is None else Weights.from_json(weights),

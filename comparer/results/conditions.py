@@ -19,11 +19,6 @@ class Conditions:
     sigmas: tuple[float, ...] = ()
 
     @classmethod
-    def from_json(cls, data: dict) -> "Conditions":
-        """Build conditions from the data of ``run.json``."""
-        return cls(**data | {name: tuple(data[name]) for name in ("timesteps", "sigmas")})
-
-    @classmethod
     def of(cls, pictures: list, scheduler: object) -> "Conditions":
         """Read a call's conditions from its images and its diffusers scheduler, after the call."""
         width, height = pictures[0].size

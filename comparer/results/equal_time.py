@@ -10,6 +10,7 @@ from statistics import fmean
 
 from comparer.models.samplers import evaluations
 from comparer.request.request import Settings
+from comparer.results.analysis import evidence
 from comparer.results.comparison import Comparison
 from comparer.stats.intervals import Estimate, difference
 from comparer.stats.power import level_at
@@ -98,18 +99,18 @@ def rivalry(comparison: Comparison, arm: int) -> Rival | None:
     other = comparison.request.fewer_steps(arm)
     if other is None or not comparison.pairs(arm, other):
         return None
-    level, evidence = level_at(comparison.interim_looks), comparison.evidence(arm, other)
+    level, found = level_at(comparison.interim_looks), evidence(comparison, arm, other)
     alike = [
         (one.similarity.ssim, two.similarity.ssim, one.prompt)
         for one, two in comparison.pairs(arm, other)
         if one.similarity and two.similarity
     ]
     theirs, mine, prompts = (list(column) for column in zip(*alike, strict=True)) if alike else ([], [], [])
-    clip, ssim = evidence.clip_difference(level), difference(theirs, mine, prompts, level)
+    clip, ssim = found.clip_difference(level), difference(theirs, mine, prompts, level)
     sides = {_sign(clip), _sign(ssim)} - {0}
     fewer, full = comparison.request.settings_of(other).steps, comparison.request.settings.steps
     kind = MIXED if len(sides) > 1 else {1: BETTER, -1: WORSE}[sides.pop()] if sides else OPEN
-    time = evidence.speed_up(level)
+    time = found.speed_up(level)
     if time.interval and ((kind == BETTER and time.interval.high < 1) or (kind == WORSE and time.interval.low > 1)):
         kind = OPEN  # the one that lost had less time
     kind = SLOW if fewer == full else kind

@@ -4,17 +4,21 @@ import math
 from dataclasses import dataclass
 from statistics import fmean, median
 
+from comparer.results.comparison import Comparison
+
 
 @dataclass(frozen=True)
 class Figures:
     """One arm's figures; None means unknown or undefined.
 
     Attributes:
-        calls, pictures: number of calls and images; ``scored`` counts the pairs with CLIP scores on both sides.
-        seconds: mean seconds per image, over calls; ``fastest``, ``median_seconds`` and ``slowest`` of them.
+        calls, pictures: number of timed calls, and of images.
+        seconds: mean seconds per image, over calls.
+        fastest, median_seconds, slowest: of the calls' seconds per image.
         steps_per_second: denoising steps per second (it/s), for any batch size; a step of Heun's is two evaluations.
         speed_up: geometric mean over calls of baseline time / arm time, of the whole call.
         denoising_speed_up: the same, of the denoising alone.
+        scored: number of pairs with CLIP scores on both sides.
         clip_score: mean of 100·max(cos, 0) over the scored pairs.
         clip_loss: (baseline's mean − mean) / baseline's mean; None below a baseline mean of 1.
         peak_bytes: largest peak of its calls, allocated on a GPU.
@@ -38,6 +42,45 @@ class Figures:
     peak_bytes: int | None
     reports: dict[str, dict[str, int]]
     mac_ratio: float | None = None
+
+
+def figures(comparison: Comparison, arm: int) -> Figures:
+    """Compute the figures of an arm from its calls and its pairs with the baseline."""
+    calls = [call for call in comparison.calls if call.arm == arm]
+    seconds, steps = [call.seconds / call.pictures for call in calls], comparison.request.settings_of(arm).steps
+    call_pairs = comparison.call_pairs(arm)
+    scored = [
+        (base.clip_score, other.clip_score)
+        for base, other in comparison.pairs(arm)
+        if base.clip_score is not None and other.clip_score is not None
+    ]
+    base_mean, own_mean = (average([scores[side] for scores in scored]) for side in (0, 1))
+    peaks = [call.peak_bytes for call in calls if call.peak_bytes is not None]
+    reports: dict[str, dict[str, int]] = {}
+    for call in calls:
+        for name, report in call.reports.items():
+            total = reports.setdefault(name, {})
+            for key, count in report["counts"].items():
+                total[key] = total.get(key, 0) + count
+    return Figures(
+        calls=len(calls),
+        pictures=len([shot for shot in comparison.shots if shot.arm == arm]),
+        seconds=average(seconds),
+        fastest=min(seconds, default=None),
+        median_seconds=middle(seconds),
+        slowest=max(seconds, default=None),
+        steps_per_second=average([steps / call.stages["denoising"] for call in calls]),
+        speed_up=geometric_mean([b.seconds / o.seconds for b, o in call_pairs]),
+        denoising_speed_up=geometric_mean([b.stages["denoising"] / o.stages["denoising"] for b, o in call_pairs]),
+        clip_score=own_mean,
+        clip_loss=(base_mean - own_mean) / base_mean
+        if base_mean is not None and own_mean is not None and base_mean >= 1
+        else None,
+        scored=len(scored),
+        peak_bytes=max(peaks, default=None),
+        reports=reports,
+        mac_ratio=comparison.macs[0] / comparison.macs[arm] if comparison.macs else None,
+    )
 
 
 def geometric_mean(ratios: list[float]) -> float | None:

@@ -4,28 +4,30 @@ import re
 from collections.abc import Callable
 
 from comparer.demo.scenes import unknown_words
+from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.loaded_weights import apart, incomplete
 from comparer.stats.intervals import Estimate
-from comparer.stats.verdict import DEFAULT, Thresholds
+from comparer.stats.verdict import DEFAULT
 from comparer.text import counted, decimals, gib, signed
 
 WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
 LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
 
 
-def notes(comparison: Comparison) -> list[str]:
+def notes(analysis: Analysis) -> list[str]:
     """List what the figures are based on: number of calls, CLIP model, truncated prompts."""
+    comparison = analysis.comparison
     request, scorer = comparison.request, comparison.scorer
-    arms = [figures for figures in comparison.all_figures() if figures.calls]
+    arms = [each.figures for each in analysis.arms if each.figures.calls]
     said = [f"{request.arms[failure.arm].name} was not run: {failure.reason}." for failure in comparison.not_run]
     if not arms:
         return said
     figures = arms[-1]
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
     what = "Times" if request.variants() else "Speed-up"
-    said.append(f"{what} of whole calls, n = {_calls(comparison, each)}, {counted(request.warmups, 'warm-up')}.")
+    said.append(f"{what} of whole calls, n = {_calls(analysis, each)}, {counted(request.warmups, 'warm-up')}.")
     if others := apart(comparison):
         said.append(
             f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
@@ -36,8 +38,8 @@ def notes(comparison: Comparison) -> list[str]:
             said.append(f"{column.name} is {text}. Its pictures are not the checkpoint's.")
     said += _parts(comparison)
     if len(request.arms) > 1 and comparison.state != "running":
-        said.append(comparison.verdict(1).note)
-    drift = comparison.drift()
+        said.append(analysis.arms[1].verdict.note)
+    drift = analysis.drift
     if drift.value and drift.interval and not drift.interval.holds(1):
         late, low, high = (ratio(x, 1) for x in (drift.value, drift.interval.low, drift.interval.high))
         said.append(
@@ -62,9 +64,8 @@ def notes(comparison: Comparison) -> list[str]:
         said.append(f"The demo model has never seen: {', '.join(strange)}.")
     if any(WEIGHTED.search(text) for text in (*request.settings.prompts, request.settings.negative_prompt)):
         said.append(LITERAL)
-    for arm in range(1, len(request.arms)):
-        said += [f"No effect: {reason}" for reason in comparison.no_effect_reasons(arm)]
-    said += _scale(comparison) + list(comparison.not_available)
+    said += [f"No effect: {reason}" for each in analysis.arms[1:] for reason in each.no_effect_reasons]
+    said += _scale(analysis) + list(comparison.not_available)
     for number in scorer.truncated:
         said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
     return said + comparison.remarks
@@ -100,22 +101,22 @@ def loss(share: float, limit: float = DEFAULT.clip_loss) -> str:
     return f"{round(100 * share, digits) + 0.0:.{digits}f} %".replace("-", "−")  # + 0.0: never −0.0
 
 
-def judged(comparison: Comparison, arm: int, thresholds: Thresholds = DEFAULT) -> list[str]:
+def judged(each: ArmAnalysis) -> list[str]:
     """List the conclusions on an arm: verdict, comparison with fewer steps, similarity of its images, and spread."""
-    name = comparison.request.arms[arm].name
-    if not comparison.call_pairs(arm):
+    comparison = each.whole.comparison
+    if not comparison.call_pairs(each.number):
         return []
-    found = rivalry(comparison, arm)
-    more = [found.sentence if found else "", likeness(comparison, arm), spread(comparison, arm)]
-    return [f"{name}: {text}" for text in (comparison.verdict(arm, thresholds).sentence, *more) if text]
+    found = rivalry(comparison, each.number)
+    more = [found.sentence if found else "", likeness(each), spread(each)]
+    return [f"{each.arm.name}: {text}" for text in (each.verdict.sentence, *more) if text]
 
 
-def spread(comparison: Comparison, arm: int) -> str:
+def spread(each: ArmAnalysis) -> str:
     """Describe the median and the worst of the arm's calls and pairs: "median call 1.90×, worst 1.71×"."""
-    evidence, said = comparison.evidence(arm), []
-    figures: list[tuple[str, Estimate, Callable[[float], str]]] = [("pair", evidence.clip_difference(), signed)]
-    if comparison.request.arms[arm].weights is None:
-        figures.insert(0, ("call", evidence.speed_up(), ratio))
+    said = []
+    figures: list[tuple[str, Estimate, Callable[[float], str]]] = [("pair", each.clip_difference, signed)]
+    if each.arm.weights is None:
+        figures.insert(0, ("call", each.speed_up, ratio))
     for noun, found, write in figures:
         if found.n > 1 and found.median is not None and found.worst is not None:
             what = " in CLIP score" if noun == "pair" else ""
@@ -132,10 +133,10 @@ def _sees(about: dict) -> str:
     return f" ({told})" if told else ""
 
 
-def _scale(comparison: Comparison) -> list[str]:
+def _scale(analysis: Analysis) -> list[str]:
     """Say what the likeness of two pictures is measured against."""
     said = []
-    if noise := comparison.noise_floor():
+    if noise := analysis.noise_floor:
         runs = f"{counted(noise.pairs, 'picture')} made again"
         said.append(
             f"Noise floor: two runs of the baseline are identical ({runs})."
@@ -144,15 +145,15 @@ def _scale(comparison: Comparison) -> list[str]:
             f"{noise.mean_difference:.2g} of 255 on average and by {noise.max_difference} at most; SSIM "
             f"{noise.ssim:.3f} ({runs})."
         )
-    if seeds := comparison.seed_distance:
+    if seeds := analysis.comparison.seed_distance:
         pairs = counted(seeds.pairs, "pair")
         said.append(f"Seed distance: the baseline's seeds of one prompt have SSIM {seeds.ssim:.3f} ({pairs}).")
     return said
 
 
-def likeness(comparison: Comparison, arm: int) -> str:
+def likeness(each: ArmAnalysis) -> str:
     """Describe an arm's image similarity to the baseline: "SSIM 0.914: 12 % of the way ..."; "" if unknown."""
-    found, place = comparison.similarity(arm), comparison.relative_distance(arm)
+    found, place = each.similarity, each.relative_distance
     if found is None or place is None:
         return ""
     if found.identical == found.pairs:
@@ -161,9 +162,10 @@ def likeness(comparison: Comparison, arm: int) -> str:
     return f"SSIM {found.ssim:.3f}" + ("" if place.ssim is None else f": {place.text}")
 
 
-def _calls(comparison: Comparison, each: str) -> str:
+def _calls(analysis: Analysis, each: str) -> str:
     """Count the calls that the speed-ups rest on: those that both the baseline and the arm have made."""
-    arms = [number for number, figures in enumerate(comparison.all_figures()) if number and figures.calls]
+    comparison = analysis.comparison
+    arms = [arm.number for arm in analysis.arms[1:] if arm.figures.calls]
     made = {(call.arm, call.batch, call.repeat) for call in comparison.calls}
     paired = {arm: {(call.batch, call.repeat) for call, _ in comparison.call_pairs(arm)} for arm in arms}
     kept = {(arm, *which) for arm, those in paired.items() for which in those}

@@ -10,13 +10,15 @@ class Call:
     """One timed pipeline call of one arm: a batch of one or more images.
 
     Attributes:
-        arm, batch: positions in ``request.arms`` and in the comparison's ``batches``.
+        arm: position of the arm in ``request.arms``.
+        batch: position of the batch in ``batches``.
         pictures: number of images of the call.
         seconds: wall time of the whole call, the device synchronised on both sides.
-        stages: seconds of "text" (everything before the first denoising step), "denoising" and "decoding".
+        stages: seconds of the parts of the call.
         steps: seconds of each denoising step.
         peak_bytes: peak memory allocated on a GPU during the call; None elsewhere.
-        reports: what each accelerator did: name -> {"counts": {...}, "schedule": "F.."}.
+        reports: what each accelerator did: by name its "counts", and its "schedule" with one letter per evaluation,
+            F for full, . for skipped in part.
         repeat: index of the repeat of its batch, from 0; only the first repeat's images are kept.
         process: index of the process that made the call, from 0; a resumed run has several.
         pixels: digest of each image's pixels.
@@ -39,10 +41,16 @@ class Call:
 class Shot:
     """One image of one arm for one (prompt, seed).
 
-    ``file`` is its PNG's name in the run folder, ``call`` the position of its call, ``clip_score`` None if the image
-    was not scored, ``pixels`` a digest of its pixels: equal digests mean equal images. ``similarity`` compares the
-    image with the baseline's shot, None for the baseline's own; ``again`` compares a baseline's shot with those of its
-    further runs.
+    Attributes:
+        arm: position of the arm in ``request.arms``.
+        prompt: number of the prompt, from 0.
+        seed: 0 to 2³² − 1.
+        file: name of its PNG in the run folder.
+        call: position of its call in ``calls``.
+        clip_score: 100·max(cos, 0); None if the image was not scored.
+        pixels: first 32 hexadecimal digits of the SHA-256 of its RGB bytes: equal digests mean equal images.
+        similarity: similarity to the baseline's shot; None for the baseline's own.
+        again: similarity of a baseline's shot to those of its further runs.
     """
 
     arm: int
@@ -77,7 +85,12 @@ class Scorer:
 
 @dataclass(frozen=True)
 class NotRun:
-    """An arm that could not be run, or not to its end, and why."""
+    """An arm that could not be run, or not to its end.
+
+    Attributes:
+        arm: position of the arm.
+        reason: why.
+    """
 
     arm: int
     reason: str

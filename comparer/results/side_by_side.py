@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.notes import interval, loss, ratio
 from comparer.stats.power import level_at
@@ -85,7 +86,8 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
         return {"Arm": "not in this run"}
     if why := seen.skip_reason(number):
         return {"Arm": f"not run: {why}"}
-    figures, alike, peak = seen.figures(number), seen.similarity(number), seen.peak(number)
+    each = Analysis(seen).arms[number]
+    figures, alike, peak = each.figures, each.similarity, each.peak
     said = {
         "Seconds a picture": optional(figures.seconds, "{:.3f}"),
         "CLIP score": optional(figures.clip_score, "{:.2f}"),
@@ -93,7 +95,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     }
     if not number or not seen.call_pairs(number):
         return said
-    verdict = seen.verdict(number)
+    verdict = each.verdict
     return {
         "Verdict": verdict.kind if seen.state != "running" else "",
         "Speed-up": interval(verdict.speed_up, ratio),

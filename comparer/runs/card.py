@@ -16,6 +16,7 @@ from typing import Any, get_args, get_origin
 
 from comparer.accelerators.base import Accelerator
 from comparer.atomic import write_text
+from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.sorting import LIKENESS, SCORE, distance
 
@@ -99,7 +100,7 @@ def made(comparison: Comparison) -> RunCard:
         device=str(comparison.environment.get("device_name", "")),
         prompts=tuple(filter(None, prompts)),
         accelerators=tuple(sorted(f"{kind.title} {kind.__name__}" for kind in kinds if issubclass(kind, Accelerator))),
-        arms=tuple(_arm(comparison, number) for number in range(len(request.arms))),
+        arms=tuple(map(_arm, Analysis(comparison).arms)),
         pictures=len(comparison.shots),
         width=request.settings.width,
         height=request.settings.height,
@@ -129,11 +130,11 @@ def _worst(comparison: Comparison) -> tuple[int, ...]:
     return next(iter(pairs + alone), ())
 
 
-def _arm(comparison: Comparison, number: int) -> ArmCard:
-    arm = comparison.request.arms[number]
+def _arm(each: ArmAnalysis) -> ArmCard:
+    comparison, number, arm = each.whole.comparison, each.number, each.arm
     if not number or not comparison.call_pairs(number):
         return ArmCard(arm.name, why_not=comparison.skip_reason(number), rival=arm.matches_time_of is not None)
-    verdict, clip = comparison.verdict(number), arm.weights is not None
+    verdict, clip = each.verdict, arm.weights is not None
     found = verdict.clip if clip else verdict.speed_up
     ended = comparison.state != "running"  # no verdict before the run has ended
     return ArmCard(

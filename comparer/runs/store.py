@@ -13,6 +13,7 @@ from typing import Any
 from comparer.atomic import write_text
 from comparer.errors import ComparerError
 from comparer.request import png_write
+from comparer.results import run_json
 from comparer.results.comparison import Comparison
 from comparer.runs import card as run_card
 from comparer.text import quote, slug
@@ -54,7 +55,7 @@ class RunFolder:
 
     def save(self, comparison: Comparison) -> None:
         """Write ``run.json`` atomically, and the run's card once the run has ended."""
-        text = json.dumps(comparison.to_json(), indent=1, ensure_ascii=False) + "\n"
+        text = json.dumps(run_json.to_json(comparison), indent=1, ensure_ascii=False) + "\n"
         with self._written():
             write_text(self.path / run_card.RECORD, text)
             if comparison.state != "running":
@@ -107,7 +108,7 @@ def load(path: Path) -> Comparison:
         ComparerError: the folder contains no run.
     """
     try:
-        seen = Comparison.from_json(json.loads((path / run_card.RECORD).read_text(encoding="utf-8")))
+        seen = run_json.from_json(json.loads((path / run_card.RECORD).read_text(encoding="utf-8")))
         _check(seen)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ComparerError(f"'{path.name}' holds no run: {error}.") from error

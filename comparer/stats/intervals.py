@@ -19,7 +19,12 @@ DRIFT_LEAST = 4  # times in each half
 
 @dataclass(frozen=True)
 class Interval:
-    """A confidence interval: ``low`` ≤ ``high``, and its ``level`` between 0 and 1."""
+    """A confidence interval.
+
+    Attributes:
+        low, high: its bounds, ``low`` ≤ ``high``.
+        level: between 0 and 1.
+    """
 
     low: float
     high: float

@@ -21,6 +21,7 @@ from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.request.build import build_request
+from comparer.results import run_json
 
 BEAT = 0.5  # seconds between two signs of life, at which gradio sees that a client left
 SHOWN = ("title", "family", "size", "steps", "guidance", "sampler")  # of a checkpoint
@@ -150,7 +151,7 @@ class Api:
             elif isinstance(event, Progress):
                 told |= {"state": "running", "text": event.text, "done": event.done, "total": event.total}
             elif isinstance(event, Finished):
-                record = event.comparison.to_json()
+                record = run_json.to_json(event.comparison)
                 record["shots"] = [
                     shot | {"picture": _file(event.folder / str(shot["file"]))} for shot in record["shots"]
                 ]

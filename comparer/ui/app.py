@@ -15,6 +15,7 @@ from comparer.engine.resume import continued, more_seeds
 from comparer.errors import ComparerError
 from comparer.request.extend import extended
 from comparer.request.request import Request
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.runs import index, store
 from comparer.runs.lock import being_made
@@ -139,7 +140,7 @@ class Page:
         """Handle "Run k more seeds": extend the displayed comparison."""
 
         def more() -> tuple[Request, Path]:
-            asked = extended(seen.request, more_seeds(seen, thresholds(*limits)))
+            asked = extended(seen.request, more_seeds(Analysis(seen, thresholds(*limits))))
             return replace(asked, limits=self.config.limits), self._own(owner, folder)
 
         yield from self._run(request, owner, more)

@@ -16,6 +16,7 @@ from comparer.engine.compare import compare
 from comparer.engine.events import Finished, Progress, Updated, Waiting
 from comparer.errors import ComparerError
 from comparer.request.png_write import read_request
+from comparer.results.analysis import Analysis
 from comparer.runs import store
 from helpers.runs import PROMPT, ROOT, THREADS, finish, pixels
 from helpers.small import NAME, SIZE, ask
@@ -55,12 +56,12 @@ def test_times_add_up_and_figures_are_drawn_from_them(first):
         assert min(call.stages.values()) > 0 and sum(call.stages.values()) <= call.seconds
         assert call.stages["denoising"] == pytest.approx(sum(call.steps))
         assert call.peak_bytes is None
-    base, arm = first.comparison.all_figures()
+    base, arm = (each.figures for each in Analysis(first.comparison).arms)
     ratios = [b.seconds / a.seconds for b, a in first.comparison.call_pairs(1)]
     assert len(ratios) == 2
     assert arm.speed_up == pytest.approx(np.exp(np.mean(np.log(ratios))))
     assert base.seconds == pytest.approx(np.mean([c.seconds for c in first.comparison.calls if c.arm == 0]))
-    assert first.comparison.describe_work(1) == "DeepCache: 4 full, 4 shallow"
+    assert Analysis(first.comparison).arms[1].work == "DeepCache: 4 full, 4 shallow"
 
 
 def test_arms_alternate(config):

@@ -18,7 +18,8 @@ from comparer.errors import ComparerError
 from comparer.metrics.similarity import similarity
 from comparer.request.build import build_request
 from comparer.request.png_write import read_request
-from comparer.results.comparison import Comparison
+from comparer.results import run_json
+from comparer.results.analysis import Analysis
 from comparer.results.notes import judged, likeness, notes
 from comparer.results.sorting import AS_ASKED, LIKENESS, SCORE, ordered
 from comparer.runs import store
@@ -54,12 +55,12 @@ def test_the_fewer_steps_are_chosen_measured_and_written_into_their_pictures(don
     calls = [call for call in seen.calls if call.arm == 2]
     assert len(calls) == 2 and all(len(call.steps) == fewer.steps for call in calls)
     assert {len(call.steps) for call in seen.calls if call.arm != 2} == {8}
-    assert seen.describe_work(2) == f"{fewer.steps} of 8 steps"
+    assert Analysis(seen).arms[2].work == f"{fewer.steps} of 8 steps"
     assert seen.macs[2] * 8 == seen.macs[0] * fewer.steps
     with Image.open(done.folder / seen.shot(2, 0, 1).file) as picture:
         assert f"Steps: {fewer.steps}, Sampler: DDIM" in picture.text["parameters"]
     assert read_request(done.grid).arms[2] == fewer
-    assert f"the baseline with {fewer.steps} of its 8 steps" in " ".join(judged(seen, 1))
+    assert f"the baseline with {fewer.steps} of its 8 steps" in " ".join(judged(Analysis(seen).arms[1]))
     # Fewer steps are fewer time steps by intent, and everything else is as the baseline's.
     assert len(seen.conditions[2].timesteps) == fewer.steps and len(seen.conditions[0].timesteps) == 8
     assert not seen.not_run
@@ -67,11 +68,11 @@ def test_the_fewer_steps_are_chosen_measured_and_written_into_their_pictures(don
 
 def test_what_was_found_survives_the_record(done):
     assert store.load(done.folder) == done.comparison
-    assert Comparison.from_json(done.comparison.to_json()) == done.comparison  # as the API hands it over, too
+    assert run_json.from_json(run_json.to_json(done.comparison)) == done.comparison  # as the API hands it over, too
     old = json.loads((done.folder / "run.json").read_text())
     for name in ("conditions", "divergence", "resident", "reserved", "not_available", "seed_distance"):
         old.pop(name)
-    assert Comparison.from_json(old).divergence == {}  # a run of an earlier version
+    assert run_json.from_json(old).divergence == {}  # a run of an earlier version
 
 
 def test_every_pair_is_measured_from_its_files(done):
@@ -84,21 +85,24 @@ def test_every_pair_is_measured_from_its_files(done):
             assert other.similarity.clip_cosine == 1.0 if fresh.identical else 0 < other.similarity.clip_cosine < 1
     two = [done.folder / seen.shot(0, 0, seed).file for seed in (1, 2)]
     assert seen.seed_distance.ssim == pytest.approx(similarity(*two).ssim) and seen.seed_distance.pairs == 1
-    assert likeness(seen, 1) == f"SSIM {seen.similarity(1).ssim:.3f}: {seen.relative_distance(1).text}"
-    assert "of the way from identical to another seed" in seen.relative_distance(1).text
+    arm = Analysis(seen).arms[1]
+    assert likeness(arm) == f"SSIM {arm.similarity.ssim:.3f}: {arm.relative_distance.text}"
+    assert "of the way from identical to another seed" in arm.relative_distance.text
 
 
 def test_the_baseline_made_again_is_the_noise_floor(done):
-    noise = done.comparison.noise_floor()  # on a CPU there is none
+    noise = Analysis(done.comparison).noise_floor  # on a CPU there is none
     assert (noise.pairs, noise.identical, noise.max_difference) == (2, 2, 0)
-    assert "Noise floor: two runs of the baseline are identical (2 pictures made again)." in notes(done.comparison)
+    assert "Noise floor: two runs of the baseline are identical (2 pictures made again)." in notes(
+        Analysis(done.comparison)
+    )
     assert sum(call.arm == 0 for call in done.comparison.calls) == 2  # and its times count for nothing
 
 
 def test_repeats_are_a_noise_floor_without_a_further_run(config):
     request = quickly(config, also=["noise-floor"], repeats=2, steps=2, seeds="1")
     assert not [call for call in plan(request) if call.kind == AGAIN]
-    noise = finish(request, config).comparison.noise_floor()
+    noise = Analysis(finish(request, config).comparison).noise_floor
     assert (noise.pairs, noise.identical) == (1, 1)
 
 
@@ -115,9 +119,9 @@ def test_noise_that_is_there_is_told(config, monkeypatch):
 
     monkeypatch.setattr(generate, "generate", trembling)
     seen = finish(quickly(config, also=["noise-floor"], steps=2, seeds="1"), config).comparison
-    noise = seen.noise_floor()
+    noise = Analysis(seen).noise_floor
     assert (noise.pairs, noise.identical, noise.max_difference) == (1, 0, 9)
-    assert any("colour values differ by" in note and "by 9 at most" in note for note in notes(seen))
+    assert any("colour values differ by" in note and "by 9 at most" in note for note in notes(Analysis(seen)))
 
 
 def test_latents_part_where_work_is_skipped(done):
@@ -131,10 +135,10 @@ def test_latents_part_where_work_is_skipped(done):
 
 def test_what_a_gpu_had_reserved_is_told(done):
     seen = replace(done.comparison, reserved={0: 3 * 2**30, 1: 2**29})
-    told = " ".join(notes(seen))
+    told = " ".join(notes(Analysis(seen)))
     assert "in each arm's first warm-up: Baseline 3.00 GiB; DeepCache(interval=2) 0.50 GiB." in told
-    assert Comparison.from_json(seen.to_json()).reserved == seen.reserved and "reserved" not in " ".join(
-        notes(done.comparison)
+    assert run_json.from_json(run_json.to_json(seen)).reserved == seen.reserved and "reserved" not in " ".join(
+        notes(Analysis(done.comparison))
     )
 
 
@@ -156,9 +160,9 @@ def test_a_run_stopped_on_the_way_goes_on_with_the_steps_it_chose(config):
     (*_, last) = compare(request, config, into=event.folder)
     seen = last.comparison
     assert isinstance(last, Finished) and seen.state == "finished" and seen.request.arms[2].steps == chosen
-    assert len(seen.shots) == 6 and seen.noise_floor().pairs == 2 and set(seen.divergence) == {1}
+    assert len(seen.shots) == 6 and Analysis(seen).noise_floor.pairs == 2 and set(seen.divergence) == {1}
     (*_, again) = compare(request, config, into=event.folder)  # nothing is left to be made
-    assert len(again.comparison.calls) == len(seen.calls) and again.comparison.noise_floor().pairs == 2
+    assert len(again.comparison.calls) == len(seen.calls) and Analysis(again.comparison).noise_floor.pairs == 2
 
 
 def test_an_arm_made_under_other_conditions_is_not_run(config, monkeypatch):
@@ -180,8 +184,8 @@ def test_an_arm_made_under_other_conditions_is_not_run(config, monkeypatch):
 def test_the_scorer_and_its_preprocessing_stand_beside_the_number(done):
     scorer = done.comparison.scorer
     assert scorer.about["preprocessing"]["size"] in (128, [128, 128])
-    assert any("CLIP score by comparer-demo-clip (128 px, bicubic" in note for note in notes(done.comparison))
-    assert any(note.startswith("MS-SSIM is not available") for note in notes(done.comparison))
+    assert any("CLIP score by comparer-demo-clip (128 px, bicubic" in note for note in notes(Analysis(done.comparison)))
+    assert any(note.startswith("MS-SSIM is not available") for note in notes(Analysis(done.comparison)))
 
 
 @pytest.mark.parametrize(

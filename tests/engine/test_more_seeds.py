@@ -8,9 +8,9 @@ import pytest
 from comparer.config import Limits
 from comparer.engine.resume import more_seeds
 from comparer.request.extend import extended
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot
-from comparer.stats.verdict import DEFAULT
 from helpers.runs import ask
 
 SEEDS, WAVE = tuple(range(8)), (-1.2, -0.8, -0.3, 0.0, 0.0, 0.3, 0.8, 1.2)
@@ -29,18 +29,18 @@ def seen(*ratios, **more):
 
 
 def test_the_arm_that_needs_fewest_is_asked_for():
-    few, many = (seen(ratio).verdict(1).more_seeds for ratio in (1.14, 1.12))
+    few, many = (Analysis(seen(ratio)).arms[1].verdict.more_seeds for ratio in (1.14, 1.12))
     assert 1 < few < many
-    assert more_seeds(seen(1.12, 1.14), DEFAULT) == few and more_seeds(seen(1.12), DEFAULT) == many
-    assert more_seeds(seen(2.0), DEFAULT) == 0, "what is settled needs none"
+    assert more_seeds(Analysis(seen(1.12, 1.14))) == few and more_seeds(Analysis(seen(1.12))) == many
+    assert more_seeds(Analysis(seen(2.0))) == 0, "what is settled needs none"
 
 
 @pytest.mark.parametrize("spare", [0, -1])
 def test_seeds_are_offered_as_far_as_the_whole_run_may_have_pictures(spare):
     found = seen(1.12)
-    needed = found.verdict(1).more_seeds
+    needed = Analysis(found).arms[1].verdict.more_seeds
     limits = Limits(pictures=2 * (len(SEEDS) + needed) + spare)
     limited = replace(found, request=replace(found.request, limits=limits))
-    assert more_seeds(limited, DEFAULT) == (needed if spare == 0 else 0)
+    assert more_seeds(Analysis(limited)) == (needed if spare == 0 else 0)
     if spare == 0:
         assert len(extended(limited.request, needed).items()) * 2 == limits.pictures

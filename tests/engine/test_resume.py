@@ -14,6 +14,7 @@ from comparer.engine.resume import continued, unmade, untraced
 from comparer.errors import ComparerError
 from comparer.request import build
 from comparer.request.request import Arm
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.notes import notes
@@ -53,9 +54,9 @@ def test_repeats_are_all_timed_and_pictures_kept_once(repeated):
     for arm, batch in ((0, 0), (0, 1), (1, 0), (1, 1)):  # a CPU makes the same picture again
         assert len({c.pixels for c in calls if (c.arm, c.batch) == (arm, batch)}) == 1
     assert {c.pixels[0] for c in calls} == {shot.pixels for shot in done.comparison.shots}
-    assert done.comparison.figures(1).pictures == 2
+    assert Analysis(done.comparison).arms[1].figures.pictures == 2
     assert len(done.comparison.call_pairs(1)) == 6
-    assert "n = 2 calls of 3 repeats an arm" in notes(done.comparison)[0]
+    assert "n = 2 calls of 3 repeats an arm" in notes(Analysis(done.comparison))[0]
     assert store.load(done.folder) == done.comparison
 
 
@@ -75,7 +76,8 @@ def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after,
     assert [c.seconds for c in last.comparison.calls[: len(pairs)]] == [c.seconds for c in pairs]
     assert {c.process for c in last.comparison.calls[len(pairs) :]} == {1}, "a half-made pair is timed again"
     assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
-    assert ("Made in 2 parts" in " ".join(notes(last.comparison))) == bool(pairs)  # else all of it in the second
+    said = " ".join(notes(Analysis(last.comparison)))
+    assert ("Made in 2 parts" in said) == bool(pairs)  # else all of it in the second
     assert last.comparison.interim_looks == 1 and store.load(last.folder) == last.comparison
 
 
@@ -215,11 +217,12 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
     for arm, process in ((1, 0), (2, 1)):
         pairs = last.call_pairs(arm)
         assert len(pairs) == 4 and {call.process for pair in pairs for call in pair} == {process}
-        assert last.evidence(arm).speed_up().n == 2
-    assert last.figures(1) == replace(first.comparison.figures(1), mac_ratio=last.figures(1).mac_ratio)
+        assert Analysis(last).arms[arm].evidence.speed_up().n == 2
+    before, now = (Analysis(one).arms[1].figures for one in (first.comparison, last))
+    assert now == replace(before, mac_ratio=now.mac_ratio)
     assert last.divergence[1] == first.comparison.divergence[1] and last.divergence[2]
-    assert last.interim_looks == 1 and last.figures(0).pictures == 2
-    said = " ".join(notes(last))
+    assert last.interim_looks == 1 and Analysis(last).arms[0].figures.pictures == 2
+    said = " ".join(notes(Analysis(last)))
     assert "ToMe(ratio=0.5) came later" in said and "DeepCache(interval=2) came later" not in said
     assert "ratios are pooled" not in said
     assert store.load(first.folder) == last

@@ -13,6 +13,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.evaluation import assertions
 from comparer.evaluation import batch as batches
+from comparer.results.analysis import Analysis
 from comparer.runs import store
 from comparer.stats.intervals import mean
 from comparer.stats.power import level_at
@@ -64,7 +65,7 @@ def test_the_summary_begins_with_a_card_and_has_every_verdict(done):
     for number, part in enumerate(text.split("\n## ")[1:]):
         one = store.load(sorted(done.glob("*/run.json"))[number].parent)
         assert part.startswith(f"Guidance {[1.0, 3.0][number]}") and "grid.png" in part
-        assert all(one.verdict(arm).sentence.replace("|", "\\|") in part for arm in (1, 2))
+        assert all(Analysis(one).arms[arm].verdict.sentence.replace("|", "\\|") in part for arm in (1, 2))
 
 
 def test_a_finished_evaluation_is_gone_on_with_at_once(done):
@@ -80,7 +81,7 @@ def test_assertions_test_the_interval(done, capsys):
     told = capsys.readouterr().err
     assert "guidance 1.0, DeepCache(interval=2): speedup>=1e+09 missed:" in told and told.count("missed") == 4
     one = store.load(sorted(done.glob("*/run.json"))[0].parent)
-    estimate = one.evidence(1).speed_up(level_at(1))
+    estimate = Analysis(one).arms[1].evidence.speed_up(level_at(1))
     between = (estimate.interval.low + estimate.value) / 2  # the point meets it, the interval does not
     assert assertions.parse(f"speedup>={between:.6f}").miss(one, 1)
     assert not assertions.parse(f"speedup>={estimate.interval.low - 0.001:.6f}").miss(one, 1)
@@ -88,14 +89,15 @@ def test_assertions_test_the_interval(done, capsys):
 
 def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
     one = store.load(sorted(done.glob("*/run.json"))[1].parent)
-    base, mine, prompts = one.evidence(1).scored()
-    assert len(set(prompts)) == 2 and one.evidence(1).clip_loss().interval is None  # too few for the bootstrap
+    found = Analysis(one).arms[1]
+    base, mine, prompts = found.evidence.scored()
+    assert len(set(prompts)) == 2 and found.clip_loss.interval is None  # too few for the bootstrap
     for share in (-5.0, -0.5, 0.5, 0.99):
         kept = mean([a - (1 - share) * b for b, a in zip(base, mine, strict=True)], prompts, level_at(1)).interval
         assert bool(assertions.parse(f"clip_loss<={share}").miss(one, 1)) == (kept.low < 0)
         assert bool(assertions.parse(f"clip_loss>={share}").miss(one, 1)) == (kept.high > 0)
     told = assertions.parse("clip_loss<=-5").miss(one, 1)
-    assert f"{one.figures(1).clip_loss:.3f}, and its interval holds -5 or lies beyond it" in told
+    assert f"{Analysis(one).arms[1].figures.clip_loss:.3f}, and its interval holds -5 or lies beyond it" in told
 
 
 def test_the_same_pictures_have_lost_nothing_however_much_prompts_differ(done):
@@ -105,7 +107,7 @@ def test_the_same_pictures_have_lost_nothing_however_much_prompts_differ(done):
     shots = [replace(s, pixels=bases[s.prompt, s.seed].pixels) for s in one.shots]
     shots = [replace(s, clip_score=scored[s.prompt, s.seed].clip_score) for s in shots]
     same = replace(one, shots=shots)
-    assert same.evidence(1).same_pictures and not assertions.parse("clip_loss<=0.02").miss(same, 1)
+    assert Analysis(same).arms[1].evidence.same_pictures and not assertions.parse("clip_loss<=0.02").miss(same, 1)
     assert "missed: 0.000, and" in assertions.parse("clip_loss>=0.02").miss(same, 1)
 
 
@@ -134,8 +136,8 @@ def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
     for number, path in enumerate(sorted(done.glob("*/run.json"))):
         one = store.load(path.parent)
         for arm in (1, 2):
-            assert one.verdict(arm).kind in rows[2 * number + arm - 1]
-            assert f"{one.evidence(arm).speed_up().value:.2f}×" in rows[2 * number + arm - 1]
+            assert Analysis(one).arms[arm].verdict.kind in rows[2 * number + arm - 1]
+            assert f"{Analysis(one).arms[arm].speed_up.value:.2f}×" in rows[2 * number + arm - 1]
     shown = re.findall(r"!\[.*?\]\((.*?)\)", summary)
     assert len(shown) == 2 + 2 * 2 and all((done / name).is_file() for name in shown)
     for name in ("speed-up.svg", "clip.svg", *(name for name in shown if name.endswith("times.svg"))):

@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from comparer.accelerators.registry import parse
-from comparer.metrics.similarity_data import Similarity
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Scorer, Shot
+from helpers.similar import alike
 
 SIZE, SPOT, STEP = 64, (41, 17), 3  # of the arm that differs: which pixel, and by how much in green
 NAMES = ("Baseline", "Same", "One pixel", "Brighter", "Mirrored", "Noise")
@@ -56,10 +56,10 @@ def comparison_in(folder, arms=6, prompts=PROMPTS, seeds=(3, 17)):
             name = f"{arm}-arm_p{prompt + 1:03}_s{seed}.png"
             Image.fromarray(of_arm(arm, prompt, seed)).save(folder / name)
             seen.calls.append(Call(arm, item, 1, 1.5 - arm / 10, {"text": 0.1, "denoising": 1.2, "decoding": 0.1}, ()))
-            alike = Similarity(arm == 1, arm, arm / 2, None if arm == 1 else 40.0, 1 - arm * item / 100)
+            similarity = alike(1 - arm * item / 100, arm == 1, arm, arm / 2, None if arm == 1 else 40.0)
             score = 25 - (arm and (3, 0, 5, 1)[item])
             seen.shots.append(
-                Shot(arm, prompt, seed, name, len(seen.calls) - 1, score, f"{arm}", alike if arm else None)
+                Shot(arm, prompt, seed, name, len(seen.calls) - 1, score, f"{arm}", similarity if arm else None)
             )
     return seen
 

@@ -14,6 +14,7 @@ from comparer.metrics import clip
 from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
+from comparer.results.analysis import Analysis
 from helpers.runs import PROMPT, ask, finish
 
 
@@ -115,7 +116,7 @@ def test_a_longer_prompt_is_cut_with_its_end_token_kept(scorer, config):
     assert done.comparison.scorer.truncated == (1,)
     from comparer.results.notes import notes
 
-    assert any("Prompt 2 is longer than the scorer's 32 tokens" in line for line in notes(done.comparison))
+    assert any("Prompt 2 is longer than the scorer's 32 tokens" in line for line in notes(Analysis(done.comparison)))
 
 
 @pytest.fixture
@@ -178,4 +179,5 @@ def test_a_real_checkpoint_is_not_scored_by_the_demo_scorer(config, tmp_path):
     done = finish(ask("DeepCache", checkpoint="models/mine", steps=1), replace(config, checkpoints=(root,)))
     assert all(shot.clip_score is None for shot in done.comparison.shots)
     assert "ViT-B-32-quickgelu/openai" in done.comparison.scorer.why_not
-    assert done.comparison.figures(1).clip_score is None and done.comparison.figures(1).clip_loss is None
+    figures = Analysis(done.comparison).arms[1].figures
+    assert figures.clip_score is None and figures.clip_loss is None

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from comparer.accelerators.registry import parse_stack
 from comparer.checkpoints.find import resolve
@@ -103,7 +104,8 @@ def test_each_picture_of_a_batch_has_its_own():
     assert [(d.prompt, d.seed) for d in found] == items
     assert len({d.steps[-1].distance for d in found}) == 3
     for position, one in enumerate(found):
-        assert Divergence.from_json(json.loads(json.dumps(asdict(one), allow_nan=False))) == one
+        data = json.loads(json.dumps(asdict(one), allow_nan=False))
+        assert TypeAdapter(Divergence).validate_python(data) == one
         alone = base.latents[-1][position], arm.latents[-1][position]
         assert one.steps[-1].distance == pytest.approx((alone[1] - alone[0]).norm().item() / alone[0].norm().item())
 

@@ -1,7 +1,7 @@
 """Noise floor, seed distance and the place between them: from known pictures, and on the demo checkpoint."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from statistics import fmean
 
 import pytest
@@ -9,10 +9,15 @@ from PIL import Image
 
 from comparer.metrics.reference_scale import noise_floor, seed_distance
 from comparer.metrics.similarity import similarity
-from comparer.metrics.similarity_data import Similarity, mean, relative_distance
+from comparer.metrics.similarity_data import mean, relative_distance
 from helpers.runs import ask, finish
+from helpers.similar import SAME, alike
 
-PAIR = Similarity(False, 40, 4.0, 30.0, 0.88, None, 0.1, 0.9)
+PAIR = {"ssim": 0.88, "max_difference": 40, "mean_difference": 4.0, "lpips": 0.1, "clip_cosine": 0.9}
+
+
+def pair(**values):
+    return alike(**PAIR | values)
 
 
 def flat(value, side=64):
@@ -20,12 +25,12 @@ def flat(value, side=64):
 
 
 def test_means_of_pairs():
-    same = Similarity(True, 0, 0.0, None, 1.0, None, 0.0, 1.0)
-    found = mean([PAIR, same, replace(PAIR, max_difference=60, psnr=20.0, lpips=0.5)])
+    same = alike(1.0, True, 0, 0.0, None, lpips=0.0, clip_cosine=1.0)
+    found = mean([pair(), same, pair(max_difference=60, psnr=20.0, lpips=0.5)])
     assert (found.pairs, found.identical, found.max_difference) == (3, 1, 60)
     assert found.mean_difference == pytest.approx(8 / 3) and found.psnr == 25.0
     assert found.ssim == pytest.approx((1 + 2 * 0.88) / 3) and found.lpips == pytest.approx(0.2)
-    assert found.ms_ssim is None and mean([PAIR, replace(PAIR, lpips=None)]).lpips is None
+    assert found.ms_ssim is None and mean([pair(), pair(lpips=None)]).lpips is None
     assert mean([same]).psnr is None and mean([]) is None
     assert json.loads(json.dumps(asdict(found), allow_nan=False)) == asdict(found)
 
@@ -54,30 +59,30 @@ def test_of_many_pairs_evenly_spread_ones_are_taken():
 
 
 @pytest.mark.parametrize(
-    ("pair", "text"),
+    ("found", "text"),
     [
-        (PAIR, "12 % of the way from identical to another seed"),
-        (replace(PAIR, ssim=0.9999), "less than 1 % of the way from identical to another seed"),
-        (replace(PAIR, ssim=-0.2), "further than another seed (120 % of the way there)"),
-        (replace(PAIR, max_difference=2), "no further from the baseline than the baseline from itself"),
-        (Similarity(True, 0, 0.0, None, 1.0), "identical"),
+        (pair(), "12 % of the way from identical to another seed"),
+        (pair(ssim=0.9999), "less than 1 % of the way from identical to another seed"),
+        (pair(ssim=-0.2), "further than another seed (120 % of the way there)"),
+        (pair(max_difference=2), "no further from the baseline than the baseline from itself"),
+        (SAME, "identical"),
     ],
 )
-def test_the_place_in_words(pair, text):
-    seeds = mean([replace(PAIR, ssim=0.0, mean_difference=50.0, lpips=0.4)])
-    noise = mean([replace(PAIR, max_difference=2, mean_difference=0.1)])
-    found = relative_distance(pair, seeds, noise)
-    assert found.text == text and found.within_noise is (pair.max_difference <= 2)
-    assert found.ssim == pytest.approx(1 - pair.ssim)
-    assert found.mean_difference == pytest.approx(pair.mean_difference / 50)
-    assert found.lpips == (None if pair.lpips is None else pytest.approx(pair.lpips / 0.4))
-    assert json.loads(json.dumps(asdict(found), allow_nan=False)) == asdict(found)
+def test_the_place_in_words(found, text):
+    seeds = mean([pair(ssim=0.0, mean_difference=50.0, lpips=0.4)])
+    noise = mean([pair(max_difference=2, mean_difference=0.1)])
+    place = relative_distance(found, seeds, noise)
+    assert place.text == text and place.within_noise is (found.max_difference <= 2)
+    assert place.ssim == pytest.approx(1 - found.ssim)
+    assert place.mean_difference == pytest.approx(found.mean_difference / 50)
+    assert place.lpips == (None if found.lpips is None else pytest.approx(found.lpips / 0.4))
+    assert json.loads(json.dumps(asdict(place), allow_nan=False)) == asdict(place)
 
 
 def test_without_another_seed_there_is_no_place():
-    assert relative_distance(PAIR, None).text == "no measure: it takes two seeds of the baseline that differ"
-    assert relative_distance(PAIR, None) == relative_distance(PAIR, mean([Similarity(True, 0, 0.0, None, 1.0)]))
-    assert relative_distance(PAIR, None).within_noise is None
+    assert relative_distance(pair(), None).text == "no measure: it takes two seeds of the baseline that differ"
+    assert relative_distance(pair(), None) == relative_distance(pair(), mean([SAME]))
+    assert relative_distance(pair(), None).within_noise is None
 
 
 def test_on_the_demo_a_mild_accelerator_is_nearer_than_another_seed(config):

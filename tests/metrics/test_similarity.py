@@ -14,10 +14,12 @@ from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.demo import scenes
 from comparer.errors import ComparerError
-from comparer.metrics import clip
-from comparer.metrics import similarity as module
-from comparer.metrics.similarity import MS_SSIM_SIDE, not_available, similarity
+from comparer.metrics import clip, lpips
+from comparer.metrics.ms_ssim import SIDE as MS_SSIM_SIDE
+from comparer.metrics.registry import METRICS
+from comparer.metrics.similarity import not_available, similarity
 from helpers.runs import ROOT
+from helpers.similar import alike
 
 
 def picture(values):
@@ -86,15 +88,16 @@ def test_identical_pictures_are_their_own_case(tmp_path):
     base, _ = noisy(MS_SSIM_SIDE, 1)
     base.save(tmp_path / "one.png")
     found = similarity(base, tmp_path / "one.png")
-    assert found == module.Similarity(True, 0, 0.0, None, 1.0, ms_ssim=1.0)
+    assert found == alike(1.0, True, 0, 0.0, None, ms_ssim=1.0)
     assert json.loads(json.dumps(asdict(found), allow_nan=False)) == asdict(found)
 
 
 def test_it_makes_no_difference_which_is_which():
     one, other = noisy(MS_SSIM_SIDE, 2)
     forth, back = similarity(one, other), similarity(other, one)
-    for name, value in asdict(forth).items():
-        assert getattr(back, name) == pytest.approx(value, abs=1e-6)
+    assert forth.values.keys() == back.values.keys() == METRICS.keys()
+    for name, value in forth.values.items():
+        assert back.values[name] == pytest.approx(value, abs=1e-6)
 
 
 def test_more_noise_is_less_alike():
@@ -132,7 +135,7 @@ def test_pictures_of_two_sizes_are_refused():
 def test_lpips_without_its_weights_is_said_and_nothing_is_fetched(torch_home, monkeypatch):
     monkeypatch.setattr("torch.hub.download_url_to_file", lambda *_, **__: pytest.fail("a download by surprise"))
     assert similarity(*noisy(64, 1)).lpips is None
-    assert module.ALEXNET in not_available(64, 64)["lpips"]
+    assert lpips.ALEXNET in not_available(64, 64)["lpips"]
     torch_home.mkdir(parents=True)
     (torch_home / "alexnet-owt-7be5be79.pth").write_bytes(b"half of it")
     assert similarity(*noisy(64, 1)).lpips is None
@@ -142,8 +145,8 @@ def test_lpips_without_its_weights_is_said_and_nothing_is_fetched(torch_home, mo
 def test_the_weights_are_those_that_torchvision_would_fetch():
     from torchvision.models import AlexNet_Weights
 
-    assert AlexNet_Weights.DEFAULT.url == module.ALEXNET
-    assert f"-{module.ALEXNET_DIGEST}.pth" in module.ALEXNET
+    assert AlexNet_Weights.DEFAULT.url == lpips.ALEXNET
+    assert f"-{lpips.ALEXNET_DIGEST}.pth" in lpips.ALEXNET
 
 
 def test_lpips_with_weights_is_torchmetrics(torch_home, monkeypatch):
@@ -156,7 +159,7 @@ def test_lpips_with_weights_is_torchmetrics(torch_home, monkeypatch):
     torch.manual_seed(1)
     torch.save(alexnet().state_dict(), file)
     with file.open("rb") as content:
-        monkeypatch.setattr(module, "ALEXNET_DIGEST", file_digest(content, "sha256").hexdigest()[:8])
+        monkeypatch.setattr(lpips, "ALEXNET_DIGEST", file_digest(content, "sha256").hexdigest()[:8])
     metric = LearnedPerceptualImagePatchSimilarity(net_type="alex", normalize=True)
     for seed in (1, 2):
         pair = noisy(64, seed, spread=40 * seed)
@@ -172,7 +175,7 @@ def test_the_cosine_is_the_scorers():
     pair = [scenes.random_scene(np.random.default_rng(seed)).draw() for seed in (1, 2)]
     found = similarity(*pair, scorer)
     assert found.clip_cosine == scorer.cosine(*pair)
-    assert similarity(*pair) == replace(found, clip_cosine=None)
+    assert similarity(*pair).values == {**found.values, "clip_cosine": None}
     assert similarity(pair[0], pair[0], scorer).clip_cosine == 1.0
     assert set(not_available(128, 128, scorer)) == {"ms_ssim", "lpips"} - (
         {"lpips"} if found.lpips is not None else set()
@@ -199,8 +202,8 @@ def test_the_document_lists_every_scorer_and_limit():
     for source in SCORERS.values():
         assert f"| `{source.name}`" in text
         assert not source.repository or f"{source.architecture}, " in text and f"{source.gigabytes:g} GB" in text
-    assert module.ALEXNET in text and f"below {module.LPIPS_SIDE} pixels" in text
-    assert f"below {MS_SSIM_SIDE} pixels" in text
+    assert lpips.ALEXNET in text and f"{lpips.SIDE} pixels per side" in text
+    assert f"{MS_SSIM_SIDE} pixels per side" in text
 
 
 def test_importing_it_brings_nothing_heavy():

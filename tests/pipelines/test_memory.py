@@ -16,6 +16,7 @@ from comparer.pipelines import loader
 from comparer.pipelines.device import empty
 from comparer.pipelines.memory import out_of_memory, peak, remedies, reserved, reset_peak
 from comparer.request.build import build_request as ask_at_door
+from comparer.results.analysis import Analysis
 from comparer.results.notes import notes
 from comparer.runs import store
 from helpers import small
@@ -81,8 +82,8 @@ def test_the_arm_is_marked_and_the_rest_goes_on(sound, config, monkeypatch, kind
     assert all(np.array_equal(picture, sound[key]) for key, picture in made.items())
     assert store.load(done.folder) == done.comparison
     name = request.arms[arm].name
-    assert any(f"{name} was not run: out of memory" in line for line in notes(done.comparison))
-    assert name in table(done.comparison)
+    assert any(f"{name} was not run: out of memory" in line for line in notes(Analysis(done.comparison)))
+    assert name in table(Analysis(done.comparison))
     again = pixels(finish(request, config))
     assert again.keys() == sound.keys() and all(np.array_equal(again[key], sound[key]) for key in sound)
 

@@ -15,7 +15,7 @@ from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
-from comparer.pipelines.assemble import record
+from comparer.pipelines.weights_card import weights_card
 from helpers.tiny_weights import load, save, unet
 
 LAYER = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
@@ -76,12 +76,12 @@ def test_files_of_one_name_are_all_in_the_record(home, config):
     (home / "alone" / "config.json").write_bytes((home / "base" / "unet" / "config.json").read_bytes())
     names = "lora=m/first/pytorch_lora_weights.safetensors; lora=m/second/pytorch_lora_weights.safetensors"
     loaded = load(f"m/alone; base=m/base; vae=m/other; {names}", config)
-    files = record(loaded.checkpoint, loaded.built, Hashes())["files"]
+    files = weights_card(loaded, Hashes())["files"]
     assert sorted(file["fills"] for file in files.values()) == [
         ["LoRA"], ["LoRA"], ["text_encoder"], ["unet"], ["vae"]
     ]  # fmt: skip
     assert {"pytorch_lora_weights.safetensors", "second/pytorch_lora_weights.safetensors"} < set(files)
-    held = record(loaded.checkpoint, loaded.built, Hashes())["components"]
+    held = weights_card(loaded, Hashes())["components"]
     assert files[held["unet"]["files"][0]]["sha256"] != files[held["vae"]["files"][0]]["sha256"]
 
 

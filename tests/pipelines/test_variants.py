@@ -17,6 +17,7 @@ from comparer.pipelines import loader, memory
 from comparer.request.build import build_request
 from comparer.request.extend import extended
 from comparer.request.request import Arm, Request
+from comparer.results.analysis import Analysis
 from comparer.runs import store
 from helpers import small
 from helpers.runs import PROMPT, finish, pixels
@@ -166,7 +167,7 @@ def test_an_accelerator_on_all_arms(config):
     )
     assert all(len(arm.accelerators) == 1 for arm in request.arms) and request.accelerated() == []
     seen = finish(request, config).comparison
-    assert [seen.describe_work(arm) for arm in (0, 1)] == ["DeepCache: 2 full, 2 shallow"] * 2
+    assert [Analysis(seen).arms[arm].work for arm in (0, 1)] == ["DeepCache: 2 full, 2 shallow"] * 2
 
 
 def test_a_run_goes_on_with_its_own_weights_only(config):

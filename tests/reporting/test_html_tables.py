@@ -2,11 +2,11 @@
 
 from comparer.accelerators.registry import parse
 from comparer.config import UNLIMITED
-from comparer.metrics.similarity_data import Similarity
 from comparer.reporting.html.tables import pairs_table
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot
+from helpers.similar import alike
 
 
 def large(prompts):
@@ -15,8 +15,8 @@ def large(prompts):
     request, calls, shots = Request(settings, arms, repeats=2, limits=UNLIMITED), [], []
     for batch, (prompt, seed) in enumerate(request.items()):
         for arm in range(2):
-            alike = Similarity(False, 9, 1.0, 30.0, 0.9) if arm else None
-            shots.append(Shot(arm, prompt, seed, "", len(calls), 25.0, similarity=alike))
+            similarity = alike(0.9) if arm else None
+            shots.append(Shot(arm, prompt, seed, "", len(calls), 25.0, similarity=similarity))
             calls += [Call(arm, batch, 1, 1 + batch + r / 2, {"denoising": 1.0}, (), repeat=r) for r in range(2)]
     return Comparison(request, calls=calls, shots=shots)
 

@@ -20,6 +20,7 @@ from comparer.reporting.report.sections import command
 from comparer.request.build import build_request as door
 from comparer.request.png_write import save_png
 from comparer.request.request import Arm, Request, Settings
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.records import NotRun, Scorer
 from comparer.stats.verdict import Thresholds
@@ -219,7 +220,7 @@ def test_a_whole_comparison_has_every_part(config, opened):
     assert parts == wanted.split()
     for plot in ("intervals", "times", "latents"):
         assert tab.locator(f"#{plot} svg.plot").bounding_box()["height"] > 100
-    assert done.comparison.verdict(1).kind in tab.locator(".card b").all_inner_texts()
+    assert Analysis(done.comparison).arms[1].verdict.kind in tab.locator(".card b").all_inner_texts()
     text = path.read_text(encoding="utf-8")
     for file in ("unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"):
         assert sha256((DEMO / file).read_bytes()).hexdigest() in text

@@ -25,6 +25,7 @@ from comparer.reporting.script.accelerators import recipe_of
 from comparer.reporting.script.script import CLIPPING, KARRAS, LEAST_PSNR, save_script, script
 from comparer.request import build
 from comparer.request.request import Arm, Settings
+from comparer.results.analysis import Analysis
 from helpers.runs import PROMPT, THREADS, ask, finish
 
 HOSTILE = 'a \'blue\' """ring""" \\ {} {0} %s @load@ \U0001f600 \u202e\n"""\nimport os; os._exit(7)  # \\N{DASH}\r\\'
@@ -150,8 +151,8 @@ def test_every_arm_is_made_again_bit_for_bit(done, ran):
     for number, (file, code, said) in enumerate(found):
         assert code == 0 and said.endswith("It reproduces.\n"), f"{file.name}: {said}"
         assert said.count("the recorded pixels, bit for bit") == (2 if number else 1)
-    assert "Speed-up" in found[1][2] and f"recorded {made.figures(1).speed_up:.2f}x" not in found[0][2]
-    assert f"{made.figures(1).speed_up:.2f}x of all calls" in found[1][2]
+    assert "Speed-up" in found[1][2] and f"recorded {Analysis(made).arms[1].figures.speed_up:.2f}x" not in found[0][2]
+    assert f"{Analysis(made).arms[1].figures.speed_up:.2f}x of all calls" in found[1][2]
     kept = next(file for file in made.shots if (file.arm, file.prompt) == (0, 1)).file
     assert np.array_equal(*(Image.open(home / kept).convert("RGB") for home in (done.folder, ran["kept"])))
 

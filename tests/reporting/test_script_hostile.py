@@ -7,7 +7,7 @@ import pytest
 
 from comparer.errors import ComparerError
 from comparer.reporting.script.script import script
-from comparer.results.comparison import Comparison
+from comparer.results import run_json
 from helpers.runs import ROOT
 
 RECORD = ROOT / "tests" / "data" / "earlier_runs" / "likeness.json"
@@ -54,7 +54,7 @@ def put(data, place, value):
 
 
 def written(data, tmp_path, arm=1):
-    return script(Comparison.from_json(data), tmp_path, arm, 0, 1)
+    return script(run_json.from_json(data), tmp_path, arm, 0, 1)
 
 
 def calls(text):

@@ -9,6 +9,7 @@ import pytest
 from comparer.config import Config
 from comparer.reporting.tables import COLUMNS, save_tables
 from comparer.request.request import Arm
+from comparer.results.analysis import Analysis
 from helpers.runs import PROMPT, ask, finish
 
 PROMPTS = (
@@ -54,5 +55,5 @@ def test_the_summary_is_not_broken_by_them(done, tables):
     table = [line for line in text.split("## Figures")[1].splitlines() if line.startswith("|")]
     assert {len(re.split(r"(?<!\\)\|", line)) for line in table} == {15} and len(table) == 2 + 3
     assert "=a\\|b\\`&lt;img src=x&gt; # c" in text and "![grid](grid.png)" in text
-    assert done.comparison.verdict(1).sentence in text
+    assert Analysis(done.comparison).arms[1].verdict.sentence in text
     assert "| state | finished |" in text and "9 prompts × 1 seeds × 1 repeats" in text

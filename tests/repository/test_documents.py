@@ -1,15 +1,17 @@
 """What the documents repeat from the code is what the code has."""
 
+import json
 import re
 import sys
 from dataclasses import fields
 
 import pytest
 from generate_docs import DOCUMENTS as GENERATED
-from generate_docs import PARTS, up_to_date
+from generate_docs import PARTS, SCHEMA, up_to_date
 
 from comparer.accelerators.registry import REGISTRY
 from comparer.request import compatibility
+from comparer.results import run_schema
 from helpers.runs import ROOT
 
 DOCUMENTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in GENERATED}
@@ -20,6 +22,10 @@ QUICK = [name for name in PARTS if name != "macs"]  # counting all of the real a
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_they_are_up_to_date(name):
     assert up_to_date(DOCUMENTS[name], QUICK) == DOCUMENTS[name], "run: make docs"
+
+
+def test_the_schema_is_that_of_the_types():
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == run_schema.schema(), "run: make docs"
 
 
 def test_every_part_has_its_place_and_the_models_two():

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.notes import notes
 from comparer.results.records import Call, Shot
@@ -21,18 +22,18 @@ def test_times_of_another_process_are_no_evidence_about_a_pair():
     first = [call(arm, batch, seconds) for batch in (0, 1) for arm, seconds in ((0, 2.0), (1, 1.0))]
     later = [call(arm, batch, seconds, process=1) for batch in (0, 1) for arm, seconds in ((0, 4.0), (2, 1.0))]
     seen = Comparison(request, calls=first + later, process=1)
-    assert seen.evidence(1).calls == [([2.0], [1.0])] * 2
-    assert seen.evidence(2).calls == [([4.0], [1.0])] * 2
-    assert [seen.figures(arm).speed_up for arm in (1, 2)] == pytest.approx([2.0, 4.0])
-    assert [seen.time_share(arm) for arm in (1, 2)] == pytest.approx([0.5, 0.25])
+    assert Analysis(seen).arms[1].evidence.calls == [([2.0], [1.0])] * 2
+    assert Analysis(seen).arms[2].evidence.calls == [([4.0], [1.0])] * 2
+    assert [Analysis(seen).arms[arm].figures.speed_up for arm in (1, 2)] == pytest.approx([2.0, 4.0])
+    assert [Analysis(seen).arms[arm].time_share for arm in (1, 2)] == pytest.approx([0.5, 0.25])
 
 
 def test_a_call_that_was_made_in_two_processes_is_two_calls():
     request = ask("DeepCache(interval=2)", seeds=(1,))
     times = ((0, 0, 2.0), (1, 0, 1.0), (0, 1, 9.0), (1, 1, 3.0))
     seen = Comparison(request, calls=[call(arm, 0, seconds, process=process) for arm, process, seconds in times])
-    assert seen.evidence(1).calls == [([2.0], [1.0]), ([9.0], [3.0])]
-    assert seen.evidence(1).speed_up().n == len(seen.call_pairs(1)) == 2
+    assert Analysis(seen).arms[1].evidence.calls == [([2.0], [1.0]), ([9.0], [3.0])]
+    assert Analysis(seen).arms[1].evidence.speed_up().n == len(seen.call_pairs(1)) == 2
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -43,9 +44,10 @@ def test_drift_is_of_calls_of_one_size(order):
     short = [call(0, next(number), 1.5 + k % 2 / 50, pictures=1) for k in range(8)]
     request = ask(seeds=tuple(range(40)), batch_size=4)
     seen = Comparison(request, calls=(full + short)[::order], batches=[[(0, n)] for n in range(16)])
-    assert seen.drift().n == 8 and seen.drift().interval.holds(1) and seen.drift().value == pytest.approx(1, rel=0.01)
+    found = Analysis(seen).drift
+    assert found.n == 8 and found.interval.holds(1) and found.value == pytest.approx(1, rel=0.01)
     slower = [replace(one, seconds=one.seconds * (1.3 if k >= 4 else 1)) for k, one in enumerate(seen.calls[:8])]
-    found = replace(seen, calls=slower + seen.calls[8:]).drift()
+    found = Analysis(replace(seen, calls=slower + seen.calls[8:])).drift
     assert found.value == pytest.approx(1.3, rel=0.01) and not found.interval.holds(1)
 
 
@@ -53,7 +55,7 @@ def test_drift_is_of_calls_of_one_size(order):
 def test_a_machine_that_changed_is_noted(slower, said):
     times = [(1 + k % 2 / 50) * (slower if k >= 4 else 1) for k in range(8)]
     seen = Comparison(ask(seeds=tuple(range(8))), calls=[call(0, k, seconds) for k, seconds in enumerate(times)])
-    told = [note for note in notes(seen) if "machine changed" in note]
+    told = [note for note in notes(Analysis(seen)) if "machine changed" in note]
     assert len(told) == bool(said) and all(said in note for note in told)
 
 
@@ -78,7 +80,7 @@ def scored(base, arm):
     ],
 )
 def test_a_loss_of_next_to_nothing_is_no_figure(base, arm, loss):
-    figures = scored(base, arm).figures(1)
+    figures = Analysis(scored(base, arm)).arms[1].figures
     assert figures.clip_score == pytest.approx(sum(arm) / 2)
     assert figures.clip_loss is None if loss is None else figures.clip_loss == pytest.approx(loss)
 
@@ -87,15 +89,15 @@ def test_seconds_are_a_pictures_and_a_ratio_is_of_whole_calls():
     request = ask("DeepCache(interval=2)", seeds=(1, 2, 3), batch_size=2)
     calls = [call(0, 0, 4.0, pictures=2), call(1, 0, 2.0, pictures=2), call(0, 1, 3.0), call(1, 1, 3.0)]
     seen = Comparison(request, calls=calls)
-    base, arm = seen.figures(0), seen.figures(1)
+    base, arm = Analysis(seen).arms[0].figures, Analysis(seen).arms[1].figures
     assert (base.seconds, base.fastest, base.median_seconds, base.slowest) == (2.5, 2.0, 2.5, 3.0)
     assert (arm.seconds, arm.fastest, arm.slowest, arm.calls) == (2.0, 1.0, 3.0, 2)
-    assert arm.speed_up == pytest.approx(2**0.5) and seen.time_share(1) == pytest.approx(0.8)
-    assert seen.times() == [("Baseline", [2.0, 3.0]), ("DeepCache(interval=2)", [1.0, 3.0])]
+    assert arm.speed_up == pytest.approx(2**0.5) and Analysis(seen).arms[1].time_share == pytest.approx(0.8)
+    assert Analysis(seen).times == [("Baseline", [2.0, 3.0]), ("DeepCache(interval=2)", [1.0, 3.0])]
 
 
 @pytest.mark.parametrize(("pixels", "same"), [("aabb", True), ("aabc", False), ("abcd", False)])
 def test_pictures_are_the_same_when_all_of_them_are(pixels, same):
     request = ask("DeepCache(interval=2)", seeds=(1, 2))
     shots = [Shot(n % 2, 0, 1 + n // 2, "", 0, None, each) for n, each in enumerate(pixels)]
-    assert Comparison(request, shots=shots).evidence(1).same_pictures == same
+    assert Analysis(Comparison(request, shots=shots)).arms[1].evidence.same_pictures == same

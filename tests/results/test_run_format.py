@@ -15,8 +15,10 @@ from comparer.errors import ComparerError
 from comparer.pipelines import loader
 from comparer.request import build
 from comparer.request.extend import extended
-from comparer.results.comparison import SCHEMA, Comparison
+from comparer.results import run_json
+from comparer.results.analysis import Analysis
 from comparer.results.records import NotRun
+from comparer.results.run_json import SCHEMA
 from comparer.runs import store
 from helpers.runs import PROMPT, ROOT, ask, finish
 
@@ -86,7 +88,7 @@ def test_runs_of_other_kinds_keep_to_it(config):
     unscored = replace(last.comparison, scorer=replace(last.comparison.scorer, name="", why_not="none", about={}))
     unscored.not_run.append(NotRun(1, "out of memory"))
     unscored.state, unscored.message = "failed", "OSError: x"
-    assert faults(json.loads(json.dumps(unscored.to_json()))) == []
+    assert faults(json.loads(json.dumps(run_json.to_json(unscored)))) == []
 
 
 def test_a_run_that_is_stopped_keeps_to_it_at_every_moment(config):
@@ -140,9 +142,10 @@ def test_an_earlier_run_opens_and_has_figures(path, tmp_path):
     (tmp_path / "run.json").write_bytes(path.read_bytes())
     data, one = json.loads(path.read_text(encoding="utf-8")), store.load(tmp_path)
     assert one.request.arms[1].accelerators and len(one.pairs(1)) == len(one.request.items()) == 2
-    assert one.figures(1).speed_up == pytest.approx(data["figures"][1]["speed_up"])
-    assert one.figures(1).clip_loss == pytest.approx(data["figures"][1]["clip_loss"])
-    assert one.verdict(1).sentence and Comparison.from_json(json.loads(json.dumps(one.to_json()))) == one
+    assert Analysis(one).arms[1].figures.speed_up == pytest.approx(data["figures"][1]["speed_up"])
+    assert Analysis(one).arms[1].figures.clip_loss == pytest.approx(data["figures"][1]["clip_loss"])
+    assert Analysis(one).arms[1].verdict.sentence
+    assert run_json.from_json(json.loads(json.dumps(run_json.to_json(one)))) == one
 
 
 def test_a_later_run_is_refused_by_both_numbers_and_more_fields_are_not(full, tmp_path):
@@ -155,4 +158,4 @@ def test_a_later_run_is_refused_by_both_numbers_and_more_fields_are_not(full, tm
     more = deepcopy(saved(full.folder)) | {"votes": []}
     for inside in (more["calls"][0], more["shots"][0], more["shots"][1]["similarity"] or {}, more["scorer"]):
         inside["surprise"] = [1]
-    assert Comparison.from_json(more) == store.load(full.folder)
+    assert run_json.from_json(more) == store.load(full.folder)

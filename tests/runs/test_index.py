@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from comparer.errors import ComparerError
-from comparer.metrics.similarity_data import Similarity
 from comparer.results import side_by_side
+from comparer.results.analysis import Analysis
 from comparer.results.sorting import LIKENESS, SCORE
 from comparer.runs import card as run_card
 from comparer.runs import index, store
@@ -20,6 +20,7 @@ from comparer.ui import permalink
 from comparer.ui.history import entry as entries_html
 from helpers.run_folders import NAME, kept, spoil
 from helpers.runs import ROOT
+from helpers.similar import alike
 from helpers.viewer_runs import HOSTILE, comparison_in
 
 
@@ -35,7 +36,7 @@ def test_runs_are_listed_newest_first_with_what_is_said_of_each(tmp_path):
     card, seen = first.card, store.load(tmp_path / first.name)
     assert (card.state, card.pictures, card.prompts) == ("finished", 24, seen.request.settings.prompts)
     for number, arm in enumerate(card.arms[1:], 1):
-        verdict = seen.verdict(number)
+        verdict = Analysis(seen).arms[number].verdict
         assert (arm.kind, arm.sentence, arm.value) == (verdict.kind, verdict.sentence, verdict.speed_up.value)
         assert (arm.low, arm.high) == (verdict.speed_up.interval.low, verdict.speed_up.interval.high)
     assert first.title == "Demo: coloured shapes (runs anywhere)"
@@ -48,8 +49,8 @@ def test_the_worst_pair_is_the_one_that_lost_most(order, tmp_path):
     seen = comparison_in(folder.path)
     shots = [replace(shot, clip_score=25.0 if order == SCORE else None, similarity=None) for shot in seen.shots]
     at = next(n for n, s in enumerate(shots) if (s.arm, s.prompt, s.seed) == (3, 1, 17))
-    alike = Similarity(False, 9, 1.0, 30.0, 0.5)
-    shots[at] = replace(shots[at], **{"clip_score": 24.0} if order == SCORE else {"similarity": alike})
+    similarity = alike(0.5)
+    shots[at] = replace(shots[at], **{"clip_score": 24.0} if order == SCORE else {"similarity": similarity})
     folder.save(replace(seen, created="2026-11-01T12:00:00+00:00", shots=shots))
     (entry,) = index.entries(tmp_path)
     assert entry.card.worst == (3, 1, 17)
@@ -387,7 +388,7 @@ def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, 
 
     code, text = said()
     assert code == 0 and text.index(other) < text.index(one) and "damaged: Its run.json holds no run" in text
-    assert f"Same: {store.load(tmp_path / one).verdict(1).sentence}" in text
+    assert f"Same: {Analysis(store.load(tmp_path / one)).arms[1].verdict.sentence}" in text
     code, text = said("--search", "damaged")
     assert NAME.format(day=3) in text and one not in text
     code, text = said("--two", one, other)

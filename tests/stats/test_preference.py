@@ -12,6 +12,7 @@ from comparer.reporting.html.verdict_cards import headline
 from comparer.reporting.plots.curves import curve
 from comparer.request.build import build_request
 from comparer.request.extend import extended
+from comparer.results.analysis import Analysis
 from comparer.results.loaded_weights import as_baseline, incomplete
 from comparer.results.notes import judged, notes
 from comparer.runs import store
@@ -19,7 +20,7 @@ from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import t_quantile
 from comparer.stats.power import level_at, more_values
 from comparer.stats.preference import HIGHER, LOWER, OPEN, prefer
-from comparer.stats.verdict import DEFAULT, NO_DIFFERENCE
+from comparer.stats.verdict import NO_DIFFERENCE
 from comparer.ui.request.checkpoints import Which
 from comparer.ui.results.details import details
 from helpers.runs import PROMPT, finish
@@ -90,20 +91,23 @@ def seen(tmp_path_factory):
 
 def test_a_run_of_checkpoints_is_judged_by_its_scores(seen):
     found = seen.comparison
-    arm = found.verdict(1)
-    assert arm.kind in (HIGHER, LOWER, OPEN) and judged(found, 1)[0] == f"demo, raw: {arm.sentence}"
-    assert all("Speed-up" not in line and "Worth it" not in line for line in (*notes(found), *judged(found, 1)))
-    wanted = [found.verdict(number).more_seeds for number in (1, 2)]
-    assert more_seeds(found, DEFAULT) == min(number for number in wanted if number)
+    arm = Analysis(found).arms[1].verdict
+    assert arm.kind in (HIGHER, LOWER, OPEN) and judged(Analysis(found).arms[1])[0] == f"demo, raw: {arm.sentence}"
+    assert all(
+        "Speed-up" not in line and "Worth it" not in line
+        for line in (*notes(Analysis(found)), *judged(Analysis(found).arms[1]))
+    )
+    wanted = [Analysis(found).arms[number].verdict.more_seeds for number in (1, 2)]
+    assert more_seeds(Analysis(found)) == min(number for number in wanted if number)
     assert extended(found.request, 2).arms == found.request.arms
-    assert "CLIP" in headline(found) and "worth" not in headline(found).lower()
+    assert "CLIP" in headline(Analysis(found)) and "worth" not in headline(Analysis(found)).lower()
 
 
 def test_what_the_arms_held_is_laid_beside_each_other(seen):
     found = seen.comparison
     assert as_baseline(found, 1, "vae") and not as_baseline(found, 1, "unet")
     assert not as_baseline(found, 2, "vae"), "in another number format it is another"
-    drawn = details(found)
+    drawn = details(Analysis(found))
     assert all(each["fingerprint"] in drawn for each in found.variants[1]["components"].values())
     assert drawn.count("the same as the baseline&#x27;s") + drawn.count("the same as the baseline's") == 1
 
@@ -112,23 +116,24 @@ def test_tensors_that_are_missing_mark_every_arm_that_has_these_weights(seen):
     found = store.load(seen.folder)
     found.variants[1]["components"]["unet"] |= {"missing": ["a", "b"], "misshaped": ["<c>"]}
     assert [incomplete(found, arm) for arm in range(3)] == ["", "incomplete: 3 tensors random", ""]
-    assert any(line.startswith("demo, raw is incomplete: 3 tensors random.") for line in notes(found))
-    assert headline(found).count("incomplete: 3 tensors random") == 1
+    assert any(line.startswith("demo, raw is incomplete: 3 tensors random.") for line in notes(Analysis(found)))
+    assert headline(Analysis(found)).count("incomplete: 3 tensors random") == 1
     found.checkpoint["components"]["vae"]["missing"] = ["a"]
     assert incomplete(found, 0) == "incomplete: 1 tensor random"
 
 
 def test_arms_that_had_the_machine_alone_are_named(seen):
     found = store.load(seen.folder)
-    assert not any("interleaved" in line for line in notes(replace(found, blocks=[[0, 1, 2]])))
+    assert not any("interleaved" in line for line in notes(Analysis(replace(found, blocks=[[0, 1, 2]]))))
     said = "The times of demo, bfloat16 were not interleaved with the baseline's: their weights did not fit in memory"
-    assert any(line.startswith(said) for line in notes(replace(found, blocks=[[0, 1], [2]])))
+    assert any(line.startswith(said) for line in notes(Analysis(replace(found, blocks=[[0, 1], [2]]))))
 
 
 def test_records_of_before_components_were_counted_still_open(seen):
     found = store.load(seen.folder)
     old = replace(found, checkpoint={"name": "demo", "title": "Demo", "files": {"a": {"sha256": "1"}}}, variants={})
-    assert incomplete(old, 0) == "" and "Which weights" not in details(old) and "Times" in details(old)
+    drawn = details(Analysis(old))
+    assert incomplete(old, 0) == "" and "Which weights" not in drawn and "Times" in drawn
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
 from comparer.request.request import Arm, Request, Settings
+from comparer.results import run_json
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.records import Call, Shot
 from comparer.stats.evidence import Evidence
@@ -235,28 +237,28 @@ def comparison(times, scores, pixels=("a", "b"), batch_size=1, **more):
 def test_a_comparison_gathers_its_evidence():
     times = {(0, 0): [2.0, 8.0], (1, 0): [1.0, 4.0], (0, 1): [3.0], (1, 1): [1.0], (0, 2): [9.0]}
     scores = {(0, 0): 20.0, (1, 0): 21.0, (0, 1): 20.0, (1, 1): 24.0, (0, 2): 30.0}
-    found = comparison(times, scores, interim_looks=2).evidence(1)
+    found = Analysis(comparison(times, scores, interim_looks=2)).arms[1].evidence
     assert found.calls == [([2.0, 8.0], [1.0, 4.0]), ([3.0], [1.0])]
     assert found.speed_up().value == pytest.approx(6**0.5)
     assert found.clip_difference().value == pytest.approx(2.5) and found.clip_difference().n == 2
     assert found.clip_loss().value == pytest.approx(-0.125)
     assert (found.prompt_count, found.seed_count, found.batch_size, found.interim_looks) == (1, 3, 1, 2)
-    assert not found.same_pictures and comparison(times, scores, pixels="aa").evidence(1).same_pictures
-    assert not comparison(times, scores, pixels=("", "")).evidence(1).same_pictures
+    assert not found.same_pictures and Analysis(comparison(times, scores, pixels="aa")).arms[1].evidence.same_pictures
+    assert not Analysis(comparison(times, scores, pixels=("", ""))).arms[1].evidence.same_pictures
 
 
 def test_a_comparison_judges_and_keeps_its_looks():
     times = {(arm, seed): [(1 + seed / 1000) / (1 + arm)] for arm in (0, 1) for seed in range(8)}
     scores = {(arm, seed): 25 + seed / 10 + arm * (seed % 3) / 100 for arm in (0, 1) for seed in range(8)}
     done = comparison(times, scores, interim_looks=3)
-    verdict = done.verdict(1)
+    verdict = Analysis(done).arms[1].verdict
     assert verdict.sentence.startswith("Worth it: 2.00×") and verdict.sentence.endswith("8 calls of one prompt")
     assert "look 3" in verdict.note
-    assert done.verdict(1, Thresholds(speed_up=3)).kind == "Not worth it"
-    again = Comparison.from_json(done.to_json())
-    assert again.interim_looks == 3 and again.verdict(1) == verdict
-    old = {key: value for key, value in done.to_json().items() if key != "looks"}
-    assert Comparison.from_json(old).interim_looks == 1
+    assert Analysis(done, Thresholds(speed_up=3)).arms[1].verdict.kind == "Not worth it"
+    again = run_json.from_json(run_json.to_json(done))
+    assert again.interim_looks == 3 and Analysis(again).arms[1].verdict == verdict
+    old = {key: value for key, value in run_json.to_json(done).items() if key != "looks"}
+    assert run_json.from_json(old).interim_looks == 1
 
 
 def test_a_comparison_that_was_not_scored_says_why():
@@ -264,14 +266,15 @@ def test_a_comparison_that_was_not_scored_says_why():
 
     times = {(arm, seed): [(1 + seed / 1000) / (1 + arm)] for arm in (0, 1) for seed in range(8)}
     done = comparison(times, dict.fromkeys(times), scorer=Scorer(why_not="no scorer is there"))
-    assert "the CLIP loss is not known: no scorer is there." in done.verdict(1).sentence
+    assert "the CLIP loss is not known: no scorer is there." in Analysis(done).arms[1].verdict.sentence
 
 
 def test_drift_is_the_baselines():
     times = {(arm, n): [1.0 + n % 2 / 100 + 0.3 * (arm == 0 and n > 4)] for arm in (0, 1) for n in range(10)}
-    found = comparison(times, {(0, 0): None}).drift()
+    found = Analysis(comparison(times, {(0, 0): None})).drift
     assert found.value == pytest.approx(1.3, rel=0.01) and not found.interval.holds(1)
-    assert Comparison(ask()).drift().interval is None
+    assert Analysis(Comparison(ask())).drift.interval is None
     done = comparison({(0, n): [1.0 + n % 2 / 100] for n in range(8)}, {(0, 0): None})
     done.calls[7:] = [replace(done.calls[7], pictures=2, seconds=9.0), done.calls[7]]
-    assert done.drift().n == 8 and done.drift().interval.holds(1)  # a batch of another size is other work
+    found = Analysis(done).drift
+    assert found.n == 8 and found.interval.holds(1)  # a batch of another size is other work

@@ -8,6 +8,7 @@ from gradio_client.exceptions import AppError
 
 from comparer.reporting.html.tables import notes_list
 from comparer.reporting.html.verdict_cards import headline
+from comparer.results.analysis import Analysis
 from comparer.ui.app import Page
 from helpers.hub_server import Hub
 from helpers.hub_server import serving as serving_hub
@@ -120,10 +121,10 @@ def test_the_settings_of_a_run_come_back(five, server):
 
 def test_an_accelerator_without_effect_gets_a_badge(config):
     seen = finish(ask("DeepCache(interval=1)", steps=2), config).comparison
-    card = headline(seen)
+    card = headline(Analysis(seen))
     assert '<span class="badge">had no effect</span>' in card
     assert "interval 1 makes every evaluation a full one" in card
-    assert "No effect: DeepCache: interval 1" in notes_list(seen)
+    assert "No effect: DeepCache: interval 1" in notes_list(Analysis(seen))
 
 
 def test_chosen_accelerators_are_arms_or_a_stack_or_both(page):

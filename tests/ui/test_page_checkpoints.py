@@ -11,6 +11,7 @@ from comparer.config import Config
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
 from comparer.request.build import build_request
+from comparer.results.analysis import Analysis
 from comparer.runs import store
 from comparer.text import signed
 from helpers.pages import serving
@@ -112,9 +113,10 @@ def test_ema_beside_raw_in_one_press(page, served_runs):
     assert seen.request.arms[1].weights.text() == "demo; weights=raw" and not seen.request.arms[1].accelerators
     card = page.locator(".card")
     assert card.locator("h2").all_inner_texts() == ["demo, raw"]
-    found = seen.evidence(1).clip_difference().value
+    arm = Analysis(seen).arms[1]
+    found = arm.clip_difference.value
     assert card.locator("strong").inner_text() == f"{signed(found)}CLIP" and abs(found) > 0.01
-    assert seen.verdict(1).kind in card.inner_text() and "SSIM" in card.inner_text() and "×" not in card.inner_text()
+    assert arm.verdict.kind in card.inner_text() and "SSIM" in card.inner_text() and "×" not in card.inner_text()
     assert not page.get_by_role("button", name=re.compile("What is worthwhile")).is_visible()
     base, raw = cells(page, "unet").all_inner_texts()
     assert seen.checkpoint["components"]["unet"]["fingerprint"] in base and "EMA" in base

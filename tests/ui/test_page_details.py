@@ -7,6 +7,7 @@ import pytest
 
 from comparer.config import Config
 from comparer.request.request import fewer
+from comparer.results.analysis import Analysis
 from comparer.runs import store
 from helpers.pages import opened, watched
 from helpers.runs import ask, finish
@@ -46,7 +47,7 @@ def test_every_time_is_shown_with_the_stages(seen):
     table = tab.get_by_role("table", name="Seconds a picture")
     assert table.locator("tbody tr").count() == 3
     for arm, row in enumerate(table.locator("tbody tr").all()):
-        f, cells = comparison.figures(arm), row.locator("td").all_inner_texts()
+        f, cells = Analysis(comparison).arms[arm].figures, row.locator("td").all_inner_texts()
         assert cells[:5] == [str(f.calls), *(f"{x:.3f}" for x in (f.fastest, f.median_seconds, f.seconds, f.slowest))]
     plot = tab.locator("#figures details", has_text="Times").locator("svg[role=img]")
     assert plot.is_visible() and plot.locator("circle").count() >= len(comparison.calls)
@@ -54,7 +55,7 @@ def test_every_time_is_shown_with_the_stages(seen):
 
 def test_every_figure_has_its_interval_its_median_and_its_worst(seen):
     tab, folder = seen
-    evidence = store.load(folder).evidence(1)
+    evidence = Analysis(store.load(folder)).arms[1].evidence
     tab.locator("summary", has_text="How sure the figures are").click()
     table = tab.get_by_role("table", name="95 % intervals")
     table.wait_for()
@@ -87,7 +88,8 @@ def test_likeness_and_what_it_is_measured_against(seen):
     table = tab.get_by_role("table", name="How alike, on average").locator("tbody tr")
     table.first.wait_for()
     rows = table.all_inner_texts()
-    assert f"{comparison.similarity(1).ssim:.3f}" in rows[0] and comparison.relative_distance(1).text in rows[0]
+    arm = Analysis(comparison).arms[1]
+    assert f"{arm.similarity.ssim:.3f}" in rows[0] and arm.relative_distance.text in rows[0]
     assert "identical" in rows[2] and "noise floor" in rows[2]
     assert f"{comparison.seed_distance.ssim:.3f}" in rows[3]
 

@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 from comparer.config import Config
 from comparer.engine.resume import more_seeds
-from comparer.results.comparison import Comparison
+from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.runs import store
-from comparer.stats.verdict import DEFAULT
 from helpers.equal_time_runs import pairs, seen
 from helpers.pages import opened
 from helpers.runs import ask, finish
@@ -23,5 +22,5 @@ def test_a_press_runs_the_seeds_that_would_settle_it(blank, server, served_runs)
 
 def test_an_arm_with_fewer_steps_asks_for_no_seeds(monkeypatch):
     offers = {1: SimpleNamespace(more_seeds=7), 2: SimpleNamespace(more_seeds=3)}
-    monkeypatch.setattr(Comparison, "verdict", lambda comparison, arm, thresholds: offers[arm])
-    assert more_seeds(seen(pairs(25, 24), pairs(0.9, 0.8)), DEFAULT) == 7  # what the arm's card says
+    monkeypatch.setattr(ArmAnalysis, "verdict", property(lambda each: offers[each.number]))
+    assert more_seeds(Analysis(seen(pairs(25, 24), pairs(0.9, 0.8)))) == 7  # what the arm's card says

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comparer.reporting.grid.text import Style
+from comparer.results.analysis import ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import loss
@@ -85,42 +86,42 @@ def name(comparison: Comparison, arm: int) -> list[Line]:
     return [*lines, Line(random, Style(14, RED, bold=True))] if random else lines
 
 
-def seen(comparison: Comparison, arm: int) -> list[Line]:
+def seen(each: ArmAnalysis) -> list[Line]:
     """Return an arm's measurements against the baseline; [] for the baseline itself."""
-    if not arm:
+    if not each.number:
         return []
-    figures, small = comparison.figures(arm), Style(14, GREY)
+    figures, small = each.figures, Style(14, GREY)
     if figures.speed_up is None:
         return [Line("not measured", small)]
-    if comparison.request.arms[arm].weights:
-        return _score(comparison, arm)
-    calls = len({call.batch for call, _ in comparison.call_pairs(arm)})
+    if each.arm.weights:
+        return _score(each)
+    calls = len({call.batch for call, _ in each.whole.comparison.call_pairs(each.number)})
     colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
     lines = [Line(format_speed_up(figures.speed_up), Style(18, colour, bold=True))]
     lines.append(Line(f"n = {counted(calls, 'call')}", small))
     if figures.clip_loss is not None:
         said = f"CLIP loss {loss(figures.clip_loss)}, n = {counted(figures.scored, 'pair')}"
         lines.append(Line(said, small))
-    said = " ".join(comparison.no_effect_reasons(arm))
-    if did := f"No effect: {said}" if said else comparison.describe_work(arm):
+    said = " ".join(each.no_effect_reasons)
+    if did := f"No effect: {said}" if said else each.work:
         lines.append(Line(did, Style(12, INK if said else GREY), 4))
     return lines
 
 
-def _score(comparison: Comparison, arm: int) -> list[Line]:
+def _score(each: ArmAnalysis) -> list[Line]:
     """Say of an arm with other weights how its CLIP score differs; its time is no question."""
-    found = comparison.evidence(arm).clip_difference()
+    found = each.clip_difference
     if found.value is None:
         return [Line("not scored", Style(14, GREY))]
-    said = f"{comparison.verdict(arm).kind}, n = {counted(found.n, 'pair')}"
+    said = f"{each.verdict.kind}, n = {counted(found.n, 'pair')}"
     return [Line(f"CLIP {signed(found.value)}", Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
 
 
-def beside(comparison: Comparison, arm: int) -> list[Line]:
+def beside(each: ArmAnalysis) -> list[Line]:
     """Return the name and measurements of an arm shown as a row, joined into long lines."""
-    measured = seen(comparison, arm)
+    measured = seen(each)
     rest = [Line(" · ".join(line.text for line in measured[1:]), Style(14, GREY))] if measured[1:] else []
-    return [*name(comparison, arm), *measured[:1], *rest]
+    return [*name(each.whole.comparison, each.number), *measured[:1], *rest]
 
 
 def caption(comparison: Comparison, shot: Shot) -> str:

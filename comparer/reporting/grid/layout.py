@@ -10,6 +10,7 @@ from comparer.reporting.grid import text as lettering
 from comparer.reporting.grid.labels import GREY, INK, Line
 from comparer.reporting.grid.options import GridOptions
 from comparer.reporting.grid.text import Style
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
 
@@ -65,7 +66,8 @@ class Layout:
         self.total = 1
         self.wrapped: dict[tuple[str, Style, float], list[str]] = {}
         self.told = {arm: labels.name(comparison, arm) for arm in self.arms}
-        self.seen = {arm: (labels.beside if options.transpose else labels.seen)(comparison, arm)
+        analysis = Analysis(comparison)
+        self.seen = {arm: (labels.beside if options.transpose else labels.seen)(analysis.arms[arm])
                      for arm in self.arms} if options.labels else {}  # fmt: skip
 
     def px(self, size: float) -> int:

@@ -3,10 +3,12 @@
 from statistics import fmean
 
 from comparer.markup import Markup, join, markup
+from comparer.metrics.registry import METRICS
 from comparer.metrics.similarity_data import Mean
 from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import name
 from comparer.reporting.plots import charts
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import HALVES, as_baseline, card, components
 from comparer.results.notes import interval, loss, ratio
@@ -53,22 +55,21 @@ def _dtype(found: dict) -> str:
     return found.get("dtype", "") + (markup('<small class="line">{}</small>', why) if why else "")
 
 
-def uncertainty(comparison: Comparison) -> str:
+def uncertainty(analysis: Analysis) -> str:
     """Plot the main figure of every arm with its interval, and list all figures with intervals, median and worst.
 
     The main figure is the speed-up, or the difference in CLIP score if the arms have weights other than the baseline's.
     """
     head = ["Arm", "Figure", "95 % interval", "Median", "Worst", "n"]
-    rows, drawn, about_scores = [], [], bool(comparison.request.variants())
-    for number, arm in enumerate(comparison.request.arms):
-        if not number or not comparison.call_pairs(number):
+    rows, drawn, about_scores = [], [], bool(analysis.comparison.request.variants())
+    for each in analysis.arms[1:]:
+        if not analysis.comparison.call_pairs(each.number):
             continue
-        evidence = comparison.evidence(number)
-        drawn.append((arm.name, evidence.clip_difference() if about_scores else evidence.speed_up()))
+        drawn.append((each.arm.name, each.clip_difference if about_scores else each.speed_up))
         for title, found, write, noun in (
-            ("Speed-up", evidence.speed_up(), ratio, "call"),
-            ("CLIP difference", evidence.clip_difference(), signed, "pair"),
-            ("CLIP loss", evidence.clip_loss(), loss, "pair"),
+            ("Speed-up", each.speed_up, ratio, "call"),
+            ("CLIP difference", each.clip_difference, signed, "pair"),
+            ("CLIP loss", each.clip_loss, loss, "pair"),
         ):
             if found.value is None:
                 continue
@@ -77,7 +78,7 @@ def uncertainty(comparison: Comparison) -> str:
             middle, worst = ("" if value is None else write(value) for value in (found.median, found.worst))
             rows.append(
                 [
-                    name(arm.name),
+                    name(each.arm.name),
                     title,
                     _wide(interval(found, write)),
                     middle,
@@ -91,43 +92,49 @@ def uncertainty(comparison: Comparison) -> str:
     return charts.intervals(drawn, *plot) + table("95 % intervals", head, rows)
 
 
-def times(comparison: Comparison) -> str:
+def times(analysis: Analysis) -> str:
     """Plot every time, and list minimum, median, mean and maximum, with the mean time of each stage."""
     head = ["Arm", "Calls timed", "Least", "Median", "Mean", "Most", "Of baseline", *STAGES.values()]
     rows = []
-    for number in range(len(comparison.request.arms)):
-        f, part = comparison.figures(number), comparison.time_share(number)
+    for arm in analysis.arms:
+        f, part = arm.figures, arm.time_share
         each = [f.fastest, f.median_seconds, f.seconds, f.slowest]
-        calls = [call for call in comparison.calls if call.arm == number]
+        calls = [call for call in analysis.comparison.calls if call.arm == arm.number]
         if not calls:
             continue
         stages = [fmean(call.stages[stage] / call.pictures for call in calls) for stage in STAGES]
         rows.append(
             [
-                name(comparison.request.arms[number].name),
+                name(arm.arm.name),
                 str(f.calls),
                 *(optional(value, "{:.3f}") for value in each),
                 percent(part).replace(" ", "\u00a0"),
                 *(f"{value:.3f}" for value in stages),
             ]
         )
-    return charts.times(comparison.times()) + table("Seconds a picture", head, rows)
+    return charts.times(analysis.times) + table("Seconds a picture", head, rows)
 
 
-def likeness(comparison: Comparison) -> str:
+def likeness(analysis: Analysis) -> str:
     """List all similarity metrics between an arm's images and the baseline's, with their reference values."""
-    head = ["Compared with the baseline", "PSNR", "SSIM", "MS-SSIM", "LPIPS", "CLIP cosine", "Mean difference"]
-    head += ["Largest", "Pairs", "From identical to another seed"]
+    titles = (metric.title for metric in METRICS.values())
+    head = ["Compared with the baseline", *titles, "Pairs", "From identical to another seed"]
     rows = []
-    for number, arm in enumerate(comparison.request.arms):
-        if number and (found := comparison.similarity(number)):
-            place = comparison.relative_distance(number)
-            rows.append([name(arm.name), *_measures(found), _wide(place.text) if place else ""])
+    for each in analysis.arms[1:]:
+        if found := each.similarity:
+            place = each.relative_distance
+            rows.append(
+                [
+                    name(each.arm.name),
+                    *_measures(found),
+                    _wide(place.text) if place else "",
+                ]
+            )
     if not rows:
         return ""
     for title, found in (
-        ("The baseline made again: the noise floor", comparison.noise_floor()),
-        (Markup("The baseline's other seeds: the seed distance"), comparison.seed_distance),
+        ("The baseline made again: the noise floor", analysis.noise_floor),
+        (Markup("The baseline's other seeds: the seed distance"), analysis.comparison.seed_distance),
     ):
         if found:
             rows.append([title, *_measures(found), "–"])
@@ -140,17 +147,11 @@ def _wide(text: str) -> Markup:
 
 
 def _measures(found: Mean) -> list[str]:
-    psnr = "identical" if found.identical == found.pairs else optional(found.psnr, "{:.1f}\u00a0dB")
-    return [
-        psnr,
-        f"{found.ssim:.3f}",
-        optional(found.ms_ssim, "{:.3f}"),
-        optional(found.lpips, "{:.3f}"),
-        optional(found.clip_cosine, "{:.3f}"),
-        f"{found.mean_difference:.2f}",
-        str(found.max_difference),
-        str(found.pairs),
+    shown = [
+        "identical" if metric.identical is None and found.identical == found.pairs else metric.show(found.values[name])
+        for name, metric in METRICS.items()
     ]
+    return [*shown, str(found.pairs)]
 
 
 def latents(comparison: Comparison) -> str:

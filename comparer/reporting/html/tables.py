@@ -3,7 +3,9 @@
 from collections import defaultdict
 
 from comparer.markup import Markup, join, markup
+from comparer.metrics.ssim import SSIM
 from comparer.reporting.html.verdict_cards import name, unbroken
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.figures import share
 from comparer.results.loaded_weights import incomplete
@@ -15,35 +17,27 @@ from comparer.text import gib, optional, percent
 FEW = 8  # rows that are not folded away
 
 
-def arms_table(comparison: Comparison) -> str:
+def arms_table(analysis: Analysis) -> str:
     """Render the figures of every arm as a table; time and memory also as a share of the baseline's."""
-    head = [
-        "Arm",
-        "Seconds a picture",
-        "it/s",
-        Markup("<bdi>Speed-up</bdi>"),
-        "CLIP",
-        "CLIP loss",
-        "SSIM",
-        "Peak memory",
-    ]
+    speed_up = Markup("<bdi>Speed-up</bdi>")
+    head = ["Arm", "Seconds a picture", "it/s", speed_up, "CLIP", "CLIP loss", "SSIM", "Peak memory"]
     rows = []
-    for number, arm in enumerate(comparison.request.arms):
-        f, why, alike = comparison.figures(number), comparison.skip_reason(number), comparison.similarity(number)
+    for each in analysis.arms:
+        f, why, alike = each.figures, analysis.comparison.skip_reason(each.number), each.similarity
         if not f.calls and not why:
             continue
-        peak, first, random = comparison.peak(number), number == 0, incomplete(comparison, number)
-        said = "; ".join(comparison.no_effect_reasons(number)) or comparison.describe_work(number)
+        peak, first, random = each.peak, each.number == 0, incomplete(analysis.comparison, each.number)
+        said = "; ".join(each.no_effect_reasons) or each.work
         rows.append(
             [
-                name(arm.name),
-                optional(f.seconds, "{:.3f}") + _of(comparison.time_share(number), first),
+                name(each.arm.name),
+                optional(f.seconds, "{:.3f}") + _of(each.time_share, first),
                 optional(f.steps_per_second, "{:.1f}"),
                 "baseline" if first else optional(f.speed_up, "{:.2f}×"),
                 optional(f.clip_score, "{:.2f}"),
                 "" if first or f.clip_loss is None else loss(f.clip_loss),
                 optional(alike.ssim if alike else None, "{:.3f}"),
-                gib(peak) + _of(share(peak, comparison.peak(0)), first),
+                gib(peak) + _of(share(peak, analysis.arms[0].peak), first),
                 (markup('<span class="badge random">{}</span> ', random) if random else "")
                 + (unbroken(f"not run: {why}" if why else said) or ("" if random else "–")),
             ]
@@ -76,11 +70,11 @@ def pairs_table(comparison: Comparison) -> str:
     return markup("<details{}><summary>Every picture</summary>{}</details>", open_, drawn) if drawn else ""
 
 
-def notes_list(comparison: Comparison) -> str:
+def notes_list(analysis: Analysis) -> str:
     """List what the figures are based on, once there are any."""
-    if not comparison.shots:
+    if not analysis.comparison.shots:
         return ""
-    items = join(markup("<li>{}</li>", text) for text in notes(comparison))
+    items = join(markup("<li>{}</li>", text) for text in notes(analysis))
     return markup('<ul class="notes">{}</ul>', items)
 
 
@@ -88,7 +82,7 @@ def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
     """Render a shot's seconds in these calls, its CLIP score and, if ``whole``, its SSIM."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
     score = "" if shot.clip_score is None else markup(" · <span>CLIP {:.2f}</span>", shot.clip_score)
-    alike = markup(" · <span>SSIM {:.3f}</span>", shot.similarity.ssim) if whole and shot.similarity else ""
+    alike = markup(" · <span>SSIM {}</span>", SSIM.show(shot.similarity.ssim)) if whole and shot.similarity else ""
     return markup("<span>{} s</span>{}{}", seconds, score, alike)
 
 

@@ -3,11 +3,12 @@
 import re
 
 from comparer.markup import Markup, join, markup
+from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.loaded_weights import incomplete
 from comparer.results.notes import likeness, ratio
-from comparer.stats.verdict import DEFAULT, Thresholds, Verdict
+from comparer.stats.verdict import Verdict
 from comparer.text import counted, signed
 
 
@@ -21,48 +22,47 @@ def unbroken(text: str) -> str:
     return Markup.escape(text).replace("T-GATE", Markup("<bdi>T-GATE</bdi>"))
 
 
-def headline(comparison: Comparison, thresholds: Thresholds = DEFAULT) -> str:
+def headline(analysis: Analysis) -> str:
     """Render a card per arm: its main figure in large type and, after the run has ended, the verdict with figures."""
     cards = []
-    for number, arm in enumerate(comparison.request.arms):
-        if number and arm.matches_time_of is None and comparison.call_pairs(number):
-            cards.append(_scores(comparison, number) if arm.weights else _speed(comparison, number, thresholds))
+    for each in analysis.arms[1:]:
+        if each.arm.matches_time_of is None and analysis.comparison.call_pairs(each.number):
+            cards.append(_scores(each) if each.arm.weights else _speed(each))
     return markup('<div class="cards">{}</div>', join(cards)) if cards else ""
 
 
-def _speed(comparison: Comparison, number: int, thresholds: Thresholds) -> str:
+def _speed(each: ArmAnalysis) -> str:
     """Draw the card of an accelerated arm: its speed-up, and whether that is worth its loss."""
-    figures = comparison.figures(number)
+    comparison, figures = each.whole.comparison, each.figures
     assert figures.speed_up is not None  # it has pairs
-    calls = len({c.batch for c, _ in comparison.call_pairs(number)})
+    calls = len({c.batch for c, _ in comparison.call_pairs(each.number)})
     slower = Markup("<em>slower</em>") if round(figures.speed_up, 2) < 1 else ""
     work = markup("<small>MAC ratio {:.2f}×</small>", figures.mac_ratio) if figures.mac_ratio else ""
-    rival = rivalry(comparison, number) if comparison.state != "running" else None
+    rival = rivalry(comparison, each.number) if comparison.state != "running" else None
     fewer = markup('<p class="fewer">{}</p>', _whole(rival.sentence)) if rival else ""
     facts = markup("<small>{:.2f}× the denoising</small>{}", figures.denoising_speed_up, work)
-    verdict = comparison.verdict(number, thresholds) if comparison.state != "running" else None
+    verdict = each.verdict if comparison.state != "running" else None
     seen = f"after {counted(calls, 'call')}"
-    large = ratio(figures.speed_up, thresholds.speed_up) + slower
-    return _card(comparison, number, large, verdict, seen, calls == 1, facts, fewer)
+    large = ratio(figures.speed_up, each.whole.thresholds.speed_up) + slower
+    return _card(each, large, verdict, seen, calls == 1, facts, fewer)
 
 
-def _scores(comparison: Comparison, number: int) -> str:
+def _scores(each: ArmAnalysis) -> str:
     """Draw the card of an arm with other weights: its CLIP score beside the baseline's, and which is higher."""
-    found = comparison.evidence(number).clip_difference()
+    found = each.clip_difference
     large = "not scored" if found.value is None else markup("{}<em>CLIP</em>", signed(found.value))
-    verdict = comparison.verdict(number) if comparison.state != "running" else None
-    return _card(comparison, number, large, verdict, f"after {counted(found.n, 'pair')}", found.n < 2)
+    verdict = each.verdict if each.whole.comparison.state != "running" else None
+    return _card(each, large, verdict, f"after {counted(found.n, 'pair')}", found.n < 2)
 
 
 def _card(
-    comparison: Comparison, number: int, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "",
-    more: str = "",
+    each: ArmAnalysis, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "", more: str = ""
 ) -> str:  # fmt: skip
     kind = verdict.kind if verdict else ""
     said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
     early = " early" if few and not verdict else ""
-    alike = markup("<small>{}</small>", _whole(text)) if (text := likeness(comparison, number)) else ""
-    why = comparison.no_effect_reasons(number)
+    alike = markup("<small>{}</small>", _whole(text)) if (text := likeness(each)) else ""
+    why = each.no_effect_reasons
     badge = markup('<span class="badge">had no effect</span><small>{}</small>', " ".join(why)) if why else ""
     return markup(
         '<div class="card {}{}"><h2>{}'
@@ -70,14 +70,14 @@ def _card(
         '<div class="facts">{}{}{}{}</div>{}</div>',
         kind.lower().replace(" ", "-"),
         early,
-        name(comparison.request.arms[number].name),
+        name(each.arm.name),
         large,
         markup("<b>{}</b>", kind) if kind else "",
         _whole(said),
         facts,
         alike,
         badge,
-        random_badge(comparison, number),
+        random_badge(each.whole.comparison, each.number),
         more,
     )
 

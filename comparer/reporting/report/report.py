@@ -16,7 +16,9 @@ from comparer.reporting.report import sections as report_sections
 from comparer.reporting.report.embed import FULL, KINDS, QUALITY, WIDEST
 from comparer.reporting.report.image_sheet import sheet
 from comparer.reporting.viewer import viewer
-from comparer.results.comparison import SCHEMA, Comparison
+from comparer.results.analysis import Analysis
+from comparer.results.comparison import Comparison
+from comparer.results.run_json import SCHEMA
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import counted
 
@@ -63,7 +65,8 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
     _known(pictures)
     files = embed.different(comparison, folder)
     code, look = f"{viewer.script()};\n{_beside('js')}", f"{viewer.style()}\n{_beside('css')}"
-    sections, folds = _sections(comparison), _folds(comparison, thresholds)
+    analysis = Analysis(comparison, thresholds)
+    sections, folds = _sections(analysis), _folds(comparison, thresholds)
     parts: dict[str, Iterable[str]] = {
         "policy": [
             f"default-src 'none'; script-src {viewer.digest(code)}; style-src {viewer.digest(look)}; "
@@ -72,7 +75,7 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
         "style": [look],
         "title": [Markup.escape(f"{_title(comparison)}, {comparison.created[:10]}")],
         "head": [_head(comparison)],
-        "cards": [headline(comparison, thresholds), _not_run(comparison)],
+        "cards": [headline(analysis), _not_run(comparison)],
         "viewer": [_viewer(comparison, files, pictures), _which(comparison, files, pictures)],
         "contents": [markup('<a href="#{}">{}</a>', key, title) for key, title, _ in (*sections, SHEET, *folds)],
         "sections": [
@@ -95,15 +98,15 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
         yield after
 
 
-def _sections(comparison: Comparison) -> list[tuple[str, str, str]]:
+def _sections(analysis: Analysis) -> list[tuple[str, str, str]]:
     """List (id, title, HTML) of what lies open, as far as there is any."""
     found = [
-        ("figures", "Figures", arms_table(comparison)),
-        ("intervals", "How sure the figures are", uncertainty(comparison)),
-        ("times", "Times", times(comparison)),
-        ("likeness", "How alike the pictures are", likeness(comparison)),
-        ("latents", "How the latents part", latents(comparison)),
-        ("notes", "What the figures rest on", notes_list(comparison)),
+        ("figures", "Figures", arms_table(analysis)),
+        ("intervals", "How sure the figures are", uncertainty(analysis)),
+        ("times", "Times", times(analysis)),
+        ("likeness", "How alike the pictures are", likeness(analysis)),
+        ("latents", "How the latents part", latents(analysis.comparison)),
+        ("notes", "What the figures rest on", notes_list(analysis)),
     ]
     return [each for each in found if each[2]]
 

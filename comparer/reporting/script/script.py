@@ -14,6 +14,7 @@ from comparer.reporting.script.accelerators import recipe_of
 from comparer.reporting.script.weights import Loading, loading, plain
 from comparer.request.request import Settings
 from comparer.results.comparison import Comparison
+from comparer.results.figures import figures
 from comparer.results.records import Shot
 from comparer.text import quote, slug
 
@@ -107,7 +108,7 @@ def _values(comparison: Comparison, shots: list[Shot], ways: list[Recipe], loads
         "paths": _listed(paths),
         "on_the_hub": repr([name for load in loads for name in load.hub]),
         "arms": _listed([_arm(comparison, shot, each) for shot, each in zip(shots, ways, strict=True)]),
-        "speed_up": repr(round(comparison.figures(shots[-1].arm).speed_up or 1, 4)),
+        "speed_up": repr(round(figures(comparison, shots[-1].arm).speed_up or 1, 4)),
         "made_with": _listed(_made_with(environment, packages)),
         "least_psnr": repr(LEAST_PSNR),
         "distances": _distances(comparison),

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from comparer.markup import Markup, markup
+from comparer.metrics.registry import METRICS
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
 from comparer.results.records import Shot
@@ -177,11 +178,10 @@ def _shot(comparison: Comparison, shot: Shot, settings: list[tuple[str, str]], f
     if shot.clip_score is not None:
         seen.append(("CLIP score", f"{shot.clip_score:.2f}"))
     if alike := shot.similarity:
-        seen.append(("SSIM with the baseline", f"{alike.ssim:.3f}"))
-        psnr = "identical" if alike.identical else "" if alike.psnr is None else f"{alike.psnr:.1f} dB"
-        seen += [("PSNR", psnr)] if psnr else []
-        seen += [("LPIPS", f"{alike.lpips:.3f}")] if alike.lpips is not None else []
-        seen.append(("Largest difference", f"{alike.max_difference} of 255"))
+        for name, metric in METRICS.items():
+            same = "identical" if alike.identical and metric.identical is None else ""
+            if said := same or metric.show(alike.values.get(name)):
+                seen.append((f"{metric.title}, to the baseline", said))
     score = shot.clip_score
     return {
         "url": f"{folder_url}/{quote(shot.file)}",

@@ -2,19 +2,19 @@
 
 from comparer.markup import join, markup
 from comparer.reporting.html.details import held, latents, likeness, times, uncertainty
-from comparer.results.comparison import Comparison
+from comparer.results.analysis import Analysis
 
 
-def details(comparison: Comparison) -> str:
+def details(analysis: Analysis) -> str:
     """Render all details as folds, once a run has ended; empty ones are left out."""
-    if comparison.state == "running":
+    if analysis.comparison.state == "running":
         return ""
     folds = (
-        ("Which weights", held(comparison)),
-        ("How sure the figures are", uncertainty(comparison)),
-        ("Times", times(comparison)),
-        ("How alike the pictures are", likeness(comparison)),
-        ("How the latents part", latents(comparison)),
+        ("Which weights", held(analysis.comparison)),
+        ("How sure the figures are", uncertainty(analysis)),
+        ("Times", times(analysis)),
+        ("How alike the pictures are", likeness(analysis)),
+        ("How the latents part", latents(analysis.comparison)),
     )
     return join(
         markup("<details><summary>{}</summary>{}</details>", title, inside) for title, inside in folds if inside

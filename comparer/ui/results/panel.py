@@ -9,6 +9,7 @@ from comparer.engine.events import Finished, Updated
 from comparer.engine.resume import more_seeds
 from comparer.reporting.html import tables
 from comparer.reporting.html.verdict_cards import headline
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.runs import store
 from comparer.stats.verdict import DEFAULT, Thresholds
@@ -80,14 +81,14 @@ class Outcome:
             offered: whether the run can be resumed, once it has ended.
         """
         comparison, folder = event.comparison, event.folder
-        ended = isinstance(event, Finished)
+        ended, analysis = isinstance(event, Finished), Analysis(comparison)
         update: dict = {
-            **self.judged(comparison, DEFAULT.speed_up, 100 * DEFAULT.clip_loss),
+            **self._headline(analysis),
             self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
             # A comparison of checkpoints asks which is better, not what a speed-up is worth.
             self.worthwhile: gr.update(visible=not comparison.request.variants()),
-            self.figures: tables.arms_table(comparison) + details(comparison),
-            self.notes: tables.notes_list(comparison),
+            self.figures: tables.arms_table(analysis) + details(analysis),
+            self.notes: tables.notes_list(analysis),
             self.comparison: comparison,
             self.folder: str(folder),
             self.last: store.name(folder),
@@ -103,12 +104,12 @@ class Outcome:
 
     def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
         """Render the headline, and offer more seeds if they would probably settle an undecided verdict."""
-        if seen is None:
-            return gr.skip()
-        limits = thresholds(speed_up, clip_loss)
-        more = more_seeds(seen, limits) if seen.state != "running" else 0
+        return gr.skip() if seen is None else self._headline(Analysis(seen, thresholds(speed_up, clip_loss)))
+
+    def _headline(self, analysis: Analysis) -> dict:
+        more = more_seeds(analysis) if analysis.comparison.state != "running" else 0
         return {
-            self.headline: headline(seen, limits),
+            self.headline: headline(analysis),
             self.more: gr.update(visible=more > 0, value=f"Run {counted(more, 'more seed')}"),
         }
 

@@ -1,0 +1,22 @@
+"""Peak signal-to-noise ratio, as computed by torchmetrics."""
+
+from comparer.metrics.base import Pair, PairMetric
+
+
+def _psnr(pair: Pair) -> float:
+    from torchmetrics.functional import image
+
+    return float(image.peak_signal_noise_ratio(*pair.tensors, data_range=1.0))
+
+
+PSNR = PairMetric(
+    name="psnr",
+    title="PSNR",
+    about="10 · log₁₀(1 / mean squared error), colour values from 0 to 1; infinite for identical images",
+    digits=1,
+    higher_is_closer=True,
+    identical=None,
+    compute=_psnr,
+    unit=" dB",
+    low=0,
+)
