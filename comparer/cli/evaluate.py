@@ -84,7 +84,7 @@ def add(commands: Any) -> None:
         default=[],
         metavar="A",
         help=f"such as speedup>=1.5 or clip_loss<=0.02: the whole interval must lie there; "
-        f"{', '.join(assertions.KNOWN)}",
+        f"{', '.join(assertions.known())}",
     )
     for name in ("title", "purpose", "notes", "conclusion"):
         parser.add_argument(f"--{name}", default="", help=f"{name} on the experiment card")

@@ -19,8 +19,11 @@ FIGURES: dict[str, Callable[[Evidence, float], Estimate]] = {
     "clip_loss": Evidence.clip_loss,
     "clip_difference": Evidence.clip_difference,
 }
-KNOWN = (*FIGURES, *METRICS)
-"""What can be asserted: these figures, and the mean over pairs of every similarity metric."""
+
+
+def known() -> list[str]:
+    """List what can be asserted: the figures above, and the mean over pairs of every similarity metric."""
+    return [*FIGURES, *METRICS]
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,8 @@ def _mean(comparison: Comparison, arm: int, metric: str, level: float) -> Estima
     values = [shot.similarity.values.get(metric) if shot.similarity else None for shot in pairs]
     numbers = [value for value in values if value is not None]
     if len(numbers) < len(values) or not numbers:
-        return Estimate(
-            why_not=f"{METRICS[metric].title} is missing or infinite for {len(values) - len(numbers)} pairs"
-        )
+        missing = f"{len(values) - len(numbers)} of {len(values)} pairs"
+        return Estimate(why_not=f"{METRICS[metric].title} is not available, or infinite, for {missing}")
     return mean(numbers, [shot.prompt for shot in pairs], level)
 
 
@@ -87,7 +89,8 @@ def parse(text: str) -> Assertion:
         ComparerError: invalid syntax.
     """
     match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?)\s*", text)
-    if not match or match[1] not in KNOWN:
-        known = ", ".join(KNOWN)
-        raise ComparerError(f"'{quote(text)}' is no assertion: write it as speedup>=1.5; the figures are {known}.")
+    if not match or match[1] not in known():
+        raise ComparerError(
+            f"'{quote(text)}' is no assertion: write it as speedup>=1.5; the figures are {', '.join(known())}."
+        )
     return Assertion(match[1], match[2], float(match[3]))

@@ -6,28 +6,16 @@ Prompts and names are visitor input: a spreadsheet must not evaluate them, and M
 import csv
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from comparer.atomic import write_text
-from comparer.metrics.registry import METRICS
 from comparer.reporting.exporter import Exporter
 from comparer.results import notes
 from comparer.results.analysis import Analysis
+from comparer.results.columns import MARKDOWN, Pair, pair_columns, pairs, result_table
 from comparer.results.comparison import Comparison
-from comparer.results.figures import average
-from comparer.results.records import Call
-from comparer.text import optional, percent, signed
-
-HEAD = (
-    "arm", "verdict", "speed-up", "s/picture", "of baseline", "least / median / most", "it/s", "CLIP",
-    "CLIP difference", "CLIP loss", "SSIM", "peak GiB", "calls",
-)  # fmt: skip
-COLUMNS = (
-    "cell", "arm", "prompt_number", "prompt", "seed", "baseline_seconds", "arm_seconds", "speed_up", "baseline_clip",
-    "arm_clip", "clip_difference", "identical", *METRICS, "baseline_file", "arm_file",
-)  # fmt: skip
 
 
 def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
@@ -37,12 +25,12 @@ def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
         comparison: finished or not.
         folder: the run's folder; the summary shows its grid if there is one.
     """
-    pairs, summary = folder / "pairs.csv", folder / "summary.md"
+    every_pair, summary = folder / "pairs.csv", folder / "summary.md"
     grid = "grid.png" if (folder / "grid.png").is_file() else ""
-    write_text(pairs, rows([("", comparison)]))
+    write_text(every_pair, rows([("", comparison)]))
     lines = [f"# {line(folder.name)}", "", *card(about(comparison)), *body(Analysis(comparison), grid)]
     write_text(summary, "\n".join(lines) + "\n")
-    return pairs, summary
+    return every_pair, summary
 
 
 def rows(made: Iterable[tuple[str, Comparison]]) -> str:
@@ -55,11 +43,13 @@ def rows(made: Iterable[tuple[str, Comparison]]) -> str:
         made: (cell's name, comparison), in order.
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, ("cell", *pair_columns()), lineterminator="\n")
     writer.writeheader()
     for cell, comparison in made:
-        for arm in range(1, len(comparison.request.arms)):
-            writer.writerows(_pairs(cell, comparison, arm))
+        for pair in pairs(comparison):
+            writer.writerow(
+                {"cell": harmless(cell)} | {name: _cell(pair, *each) for name, each in pair_columns().items()}
+            )
     return text.getvalue()
 
 
@@ -130,68 +120,14 @@ def body(analysis: Analysis, grid: str, plots: Iterable[str] = (), title: str = 
     return [*lines, "", *(f"- {line(text)}" for text in notes.notes(analysis))]
 
 
-def _pairs(name: str, comparison: Comparison, arm: int) -> list[dict[str, Any]]:
-    found = []
-    for base, other in comparison.pairs(arm):
-        mine = _seconds(comparison, arm, comparison.calls[other.call])
-        theirs = _seconds(comparison, 0, comparison.calls[other.call])
-        scores = (base.clip_score, other.clip_score)
-        found.append(
-            {
-                "cell": harmless(name),
-                "arm": harmless(comparison.request.arms[arm].name),
-                "prompt_number": base.prompt + 1,
-                "prompt": harmless(comparison.request.settings.prompts[base.prompt]),
-                "seed": base.seed,
-                "baseline_seconds": "" if theirs is None else f"{theirs:.6f}",
-                "arm_seconds": "" if mine is None else f"{mine:.6f}",
-                "speed_up": "" if theirs is None or mine is None else f"{theirs / mine:.6f}",
-                "baseline_clip": _number(scores[0]),
-                "arm_clip": _number(scores[1]),
-                "clip_difference": "" if None in scores else _number(scores[1] - scores[0]),  # type: ignore[operator]
-                "identical": "yes" if base.pixels and base.pixels == other.pixels else "no",
-                **{name: _number(other.similarity.values.get(name) if other.similarity else None) for name in METRICS},
-                "baseline_file": harmless(base.file),
-                "arm_file": harmless(other.file),
-            }
-        )
-    return found
-
-
-def _seconds(comparison: Comparison, arm: int, beside: Call) -> float | None:
-    """Average the arm's calls of a call's batch in the same process; None where it was stopped before."""
-    which = arm, beside.batch, beside.process
-    return average([c.seconds / c.pictures for c in comparison.calls if (c.arm, c.batch, c.process) == which])
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _cell(pair: Pair, value: Callable[[Pair], Any], write: Callable[[Any], str]) -> str:
+    found = value(pair)
+    return "" if found is None else harmless(found) if isinstance(found, str) else write(found)
 
 
 def _table(analysis: Analysis) -> list[str]:
-    lines = [f"| {' | '.join(HEAD)} |", f"| {' | '.join(['---'] * len(HEAD))} |"]
-    for each in analysis.arms:
-        number, figures = each.number, each.figures
-        verdict = "" if number == 0 else each.verdict.sentence
-        if why := analysis.comparison.skip_reason(number):
-            verdict = f"Not run: {why}"
-        cells = (
-            each.arm.name,
-            verdict or "baseline",
-            "1" if number == 0 else notes.interval(each.speed_up, notes.ratio),
-            optional(figures.seconds, "{:.3f}"),
-            percent(each.time_share),
-            " / ".join(optional(x, "{:.3f}") for x in (figures.fastest, figures.median_seconds, figures.slowest)),
-            optional(figures.steps_per_second, "{:.1f}"),
-            optional(figures.clip_score, "{:.2f}"),
-            "" if number == 0 else notes.interval(each.clip_difference, signed),
-            "" if number == 0 else notes.interval(each.clip_loss, notes.loss),
-            optional(alike.ssim if (alike := each.similarity) else None, "{:.3f}"),
-            optional((peak := each.peak) and peak / 2**30, "{:.2f}"),
-            str(len({call.batch for call in analysis.comparison.calls if call.arm == number})),
-        )
-        lines.append(f"| {' | '.join(map(cell, cells))} |")
-    return lines
+    head, *rows = result_table(analysis, MARKDOWN)
+    return [f"| {' | '.join(map(cell, row))} |" for row in (head, ["---"] * len(head), *rows)]
 
 
 def _export(comparison: Comparison, folder: Path, options: Mapping[str, Any]) -> list[Path]:

@@ -7,6 +7,7 @@ from comparer.metrics.similarity_data import Mean, RelativeDistance, mean, relat
 from comparer.request.request import Arm
 from comparer.results.comparison import Comparison
 from comparer.results.figures import Figures, average, figures, share
+from comparer.results.records import Call
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift
 from comparer.stats.preference import prefer
@@ -58,6 +59,11 @@ class ArmAnalysis:
     def arm(self) -> Arm:
         """The arm as requested."""
         return self.whole.comparison.request.arms[self.number]
+
+    @cached_property
+    def calls(self) -> list[Call]:
+        """The arm's timed calls, in order."""
+        return [call for call in self.whole.comparison.calls if call.arm == self.number]
 
     @cached_property
     def figures(self) -> Figures:

@@ -89,7 +89,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     each = Analysis(seen).arms[number]
     figures, alike, peak = each.figures, each.similarity, each.peak
     said = {
-        "Seconds a picture": optional(figures.seconds, "{:.3f}"),
+        "Seconds per image": optional(figures.seconds, "{:.3f}"),
         "CLIP score": optional(figures.clip_score, "{:.2f}"),
         "Peak memory": gib(peak),
     }

@@ -210,7 +210,7 @@ def test_the_table_says_what_differs_and_dims_what_is_equal(opened):
     tab = opened("#pair=0:3&arm=1&mode=slider")
     rows = {row.locator("th").inner_text(): row for row in tab.locator(".facts tbody tr").all()}
     assert rows["Accelerators"].locator("td").all_inner_texts() == ["none", "ToMe(ratio=0.5)"]
-    assert rows["Seconds a picture"].locator("td").all_inner_texts() == ["1.500", "1.400"]
+    assert rows["Seconds per image"].locator("td").all_inner_texts() == ["1.500", "1.400"]
     assert rows["CLIP score"].locator("td").all_inner_texts() == ["25.00", "22.00"]
     assert rows["PSNR"].locator("td").all_inner_texts() == ["–", "identical"]
     same = {title for title, row in rows.items() if row.get_attribute("class") == "same"}

@@ -42,9 +42,9 @@ def test_the_card_says_whether_fewer_steps_would_do(seen):
 def test_every_time_is_shown_with_the_stages(seen):
     tab, folder = seen
     comparison = store.load(folder)
-    assert not tab.get_by_role("table", name="Seconds a picture").is_visible()  # folded away
+    assert not tab.get_by_role("table", name="Seconds per image").is_visible()  # folded away
     tab.locator("summary", has_text="Times").click()
-    table = tab.get_by_role("table", name="Seconds a picture")
+    table = tab.get_by_role("table", name="Seconds per image")
     assert table.locator("tbody tr").count() == 3
     for arm, row in enumerate(table.locator("tbody tr").all()):
         f, cells = Analysis(comparison).arms[arm].figures, row.locator("td").all_inner_texts()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from comparer.reporting.grid.text import Style
 from comparer.results.analysis import ArmAnalysis
+from comparer.results.columns import COLUMNS, GRID
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import incomplete
-from comparer.results.notes import loss
 from comparer.results.records import Shot
 from comparer.text import counted, signed
 
@@ -99,9 +99,8 @@ def seen(each: ArmAnalysis) -> list[Line]:
     colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
     lines = [Line(format_speed_up(figures.speed_up), Style(18, colour, bold=True))]
     lines.append(Line(f"n = {counted(calls, 'call')}", small))
-    if figures.clip_loss is not None:
-        said = f"CLIP loss {loss(figures.clip_loss)}, n = {counted(figures.scored, 'pair')}"
-        lines.append(Line(said, small))
+    shown = ((column.title, column.text(each, GRID)) for column in COLUMNS if GRID in column.where)
+    lines += [Line(f"{title} {text}", small) for title, text in shown if text]
     said = " ".join(each.no_effect_reasons)
     if did := f"No effect: {said}" if said else each.work:
         lines.append(Line(did, Style(12, INK if said else GREY), 4))

@@ -112,7 +112,7 @@ def times(analysis: Analysis) -> str:
                 *(f"{value:.3f}" for value in stages),
             ]
         )
-    return charts.times(analysis.times) + table("Seconds a picture", head, rows)
+    return charts.times(analysis.times) + table("Seconds per image", head, rows)
 
 
 def likeness(analysis: Analysis) -> str:

@@ -4,51 +4,31 @@ from collections import defaultdict
 
 from comparer.markup import Markup, join, markup
 from comparer.metrics.ssim import SSIM
-from comparer.reporting.html.verdict_cards import name, unbroken
-from comparer.results.analysis import Analysis
+from comparer.reporting.html.verdict_cards import name, random_badge, unbroken
+from comparer.results.analysis import Analysis, ArmAnalysis
+from comparer.results.columns import PAGE, Column, shown
 from comparer.results.comparison import Comparison
-from comparer.results.figures import share
 from comparer.results.loaded_weights import incomplete
-from comparer.results.notes import loss, notes
+from comparer.results.notes import notes
 from comparer.results.records import Call, Shot
 from comparer.results.sorting import ordered
-from comparer.text import gib, optional, percent
 
 FEW = 8  # rows that are not folded away
 
 
 def arms_table(analysis: Analysis) -> str:
     """Render the figures of every arm as a table; time and memory also as a share of the baseline's."""
-    speed_up = Markup("<bdi>Speed-up</bdi>")
-    head = ["Arm", "Seconds a picture", "it/s", speed_up, "CLIP", "CLIP loss", "SSIM", "Peak memory"]
-    rows = []
-    for each in analysis.arms:
-        f, why, alike = each.figures, analysis.comparison.skip_reason(each.number), each.similarity
-        if not f.calls and not why:
-            continue
-        peak, first, random = each.peak, each.number == 0, incomplete(analysis.comparison, each.number)
-        said = "; ".join(each.no_effect_reasons) or each.work
-        rows.append(
-            [
-                name(each.arm.name),
-                optional(f.seconds, "{:.3f}") + _of(each.time_share, first),
-                optional(f.steps_per_second, "{:.1f}"),
-                "baseline" if first else optional(f.speed_up, "{:.2f}×"),
-                optional(f.clip_score, "{:.2f}"),
-                "" if first or f.clip_loss is None else loss(f.clip_loss),
-                optional(alike.ssim if alike else None, "{:.3f}"),
-                gib(peak) + _of(share(peak, analysis.arms[0].peak), first),
-                (markup('<span class="badge random">{}</span> ', random) if random else "")
-                + (unbroken(f"not run: {why}" if why else said) or ("" if random else "–")),
-            ]
-        )
-    head.append("What it did")
-    kept = [column for column in range(len(head)) if column not in (6, 7) or any(row[column] for row in rows)]
-    return table("Figures by arm", [head[c] for c in kept], [[row[c] for c in kept] for row in rows])
+    arms, columns = shown(analysis, PAGE)
+    rows = [[name(each.arm.name), *(_cell(column, each) for column in columns[1:])] for each in arms]
+    return table("Figures by arm", [unbroken(column.title) for column in columns], rows)
 
 
-def _of(part: float | None, first: bool) -> str:
-    return "" if part is None or first else markup(" <small>{}</small>", percent(part)).replace(" %", "\u00a0%")
+def _cell(column: Column, each: ArmAnalysis) -> str:
+    part, text = column.part(each).replace(" ", "\u00a0"), column.text(each, PAGE)
+    random = incomplete(each.whole.comparison, each.number)
+    badge = random_badge(each.whole.comparison, each.number) if random and text.startswith(random) else ""
+    said = unbroken(text.removeprefix(random).removeprefix("; ") if badge else text)
+    return markup("{} {}", badge, said).strip() + (markup(" <small>{}</small>", part) if part else "")
 
 
 def pairs_table(comparison: Comparison) -> str:

@@ -170,7 +170,7 @@ def _sorted(comparison: Comparison, arm: int, order: str, positions: dict[tuple[
 def _shot(comparison: Comparison, shot: Shot, settings: list[tuple[str, str]], folder_url: str) -> dict[str, Any]:
     call = comparison.calls[shot.call]
     seconds = call.seconds / call.pictures
-    seen = [("Seconds a picture", f"{seconds:.3f}")]
+    seen = [("Seconds per image", f"{seconds:.3f}")]
     seen += [(title, f"{call.stages[key] / call.pictures:.3f}") for key, title in STAGES.items() if key in call.stages]
     if call.peak_bytes is not None:
         seen.append(("Peak memory", gib(call.peak_bytes)))
