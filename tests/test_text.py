@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from comparer.evaluation.assertions import parse
-from comparer.results.comparison import Comparison
+from comparer.evaluation import assertions
 from comparer.results.notes import loss, ratio
 from comparer.sanity.image_measures import RULES
 from comparer.stats.evidence import Evidence
 from comparer.stats.preference import HIGHER, prefer
 from comparer.stats.verdict import judge
 from comparer.text import decimals, signed
+from helpers.viewer_runs import comparison_in
 
 LIMITS = (1.05, 1, 2, 0.02, 0, -0.5, 1.2, 25.3125, 90)
 
@@ -91,27 +91,13 @@ def test_a_preference_says_on_which_side_of_0_the_whole_interval_lies():
     assert verdict.kind == HIGHER and "CLIP +0.003 (+0.003 to +0.003)" in verdict.sentence
 
 
-class Seen(Comparison):
-    """A run of which only the evidence counts."""
-
-    def __init__(self, evidence):
-        self.found = evidence
-        self.looks = 1
-
-    interim_looks = 1
-
-    def skip_reason(self, arm):
-        return ""
-
-    def evidence(self, arm, base=0):
-        return self.found
-
-
-def test_an_assertion_tells_the_figure_apart_from_its_bound():
+def test_an_assertion_tells_the_figure_apart_from_its_bound(tmp_path, monkeypatch):
     scores = [(prompt, 25.0, 24.4999) for prompt in range(8)]
-    seen = Seen(Evidence([((1.0,), (1 / 1.49999,))] * 8, scores, prompt_count=8))
-    assert parse("speedup>=1.5").miss(seen, 1) == "speedup>=1.5 missed: 1.49999 (1.49999 to 1.49999)"
-    assert parse("clip_loss<=0.02").miss(seen, 1).startswith("clip_loss<=0.02 missed: 0.020004, and")
+    found = Evidence([((1.0,), (1 / 1.49999,))] * 8, scores, prompt_count=8)
+    monkeypatch.setattr(assertions, "evidence", lambda *_: found)
+    seen = comparison_in(tmp_path, arms=2)
+    assert assertions.parse("speedup>=1.5").miss(seen, 1) == "speedup>=1.5 missed: 1.49999 (1.49999 to 1.49999)"
+    assert assertions.parse("clip_loss<=0.02").miss(seen, 1).startswith("clip_loss<=0.02 missed: 0.020004, and")
 
 
 def test_a_sanity_rule_tells_the_value_apart_from_its_limit():

@@ -1,6 +1,7 @@
 """Render the votes of a blind test as SVG text."""
 
 from comparer.blind.votes import Preference
+from comparer.reporting.markup import Markup, markup
 from comparer.reporting.plots.svg import EDGE, NAME, WIDTH, svg, text, wrapped
 from comparer.text import counted, percent
 
@@ -17,13 +18,13 @@ def ballots(found: Preference) -> str:
     if not found.votes:
         return ""
     kinds = (
-        (found.names[1], found.wins, f'fill="{ACCENT}"'),
-        (found.names[0], found.losses, 'fill="currentColor" fill-opacity="0.55"'),
-        ("Tie", found.ties, 'fill="currentColor" fill-opacity="0.25"'),
-        ("Both bad", found.bad, 'fill="currentColor" fill-opacity="0.25"'),
+        (found.names[1], found.wins, markup('fill="{}"', ACCENT)),
+        (found.names[0], found.losses, Markup('fill="currentColor" fill-opacity="0.55"')),
+        ("Tie", found.ties, Markup('fill="currentColor" fill-opacity="0.25"')),
+        ("Both bad", found.bad, Markup('fill="currentColor" fill-opacity="0.25"')),
     )
     scale = (WIDTH - 2 * EDGE) / max(count for _, count, _ in kinds)
-    body, told, y = "", [], 0.0
+    body, told, y = Markup(), [], 0.0
     for name, count, look in kinds:
         said = f"{counted(count, 'vote')} · {percent(count / found.votes)}"
         told.append((name, said))
@@ -32,6 +33,8 @@ def ballots(found: Preference) -> str:
         body += title + text(EDGE, y - 4, said)
         y += 4
         if count:
-            body += f'<rect x="{EDGE}" y="{y:g}" width="{count * scale:.2f}" height="{HIGH}" rx="3" {look}/>'
+            body += markup(
+                '<rect x="{}" y="{:g}" width="{:.2f}" height="{}" rx="3" {}/>', EDGE, y, count * scale, HIGH, look
+            )
         y += HIGH + GAP
     return svg("Votes", told, y, body)

@@ -31,7 +31,7 @@ def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:
             f"Pictures of {pair.one.width}×{pair.one.height} and {pair.other.width}×{pair.other.height} pixels cannot "
             "be compared: one evaluation has one size."
         )
-    lacking = not_available(*pair.one.size, scorer)
+    lacking = not_available(pair.one.width, pair.one.height, scorer)
     available = {name: metric for name, metric in METRICS.items() if name not in lacking}
     if identical := not pair.distances.any():
         values = {name: metric.identical for name, metric in available.items()}

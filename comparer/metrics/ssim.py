@@ -6,7 +6,7 @@ from comparer.metrics.base import Pair, PairMetric
 def _ssim(pair: Pair) -> float:
     from torchmetrics.functional import image
 
-    return float(image.structural_similarity_index_measure(*pair.tensors, data_range=1.0))
+    return float(image.structural_similarity_index_measure(*pair.tensors, data_range=1.0))  # type: ignore[arg-type]
 
 
 SSIM = PairMetric(

@@ -1,12 +1,12 @@
 """Details of the figures as HTML: their intervals, all times, image similarity, and divergence of latents."""
 
-from html import escape
 from statistics import fmean
 
 from comparer.metrics.registry import METRICS
 from comparer.metrics.similarity_data import Mean
 from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.plots import charts
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
@@ -23,8 +23,8 @@ def held(comparison: Comparison) -> str:
     if not arms:
         return ""
     names = dict.fromkeys(component for arm in arms for component in components(comparison, arm))
-    rows = [[escape(each), *(_held(comparison, arm, each) for arm in arms)] for each in names]
-    rows.append(["Asked for", *(f"<code>{escape(card(comparison, arm).get('says', ''))}</code>" for arm in arms)])
+    rows = [[each, *(_held(comparison, arm, each) for arm in arms)] for each in names]
+    rows.append(["Asked for", *(markup("<code>{}</code>", card(comparison, arm).get("says", "")) for arm in arms)])
     rows.append(["Dtype", *(_dtype(card(comparison, arm)) for arm in arms)])
     return table("Components by arm", ["Component", *(name(comparison.request.arms[arm].name) for arm in arms)], rows)
 
@@ -35,24 +35,24 @@ def _held(comparison: Comparison, arm: int, component: str) -> str:
     if not found:
         return "–"
     half = HALVES.get(found["half"], "")
-    said = f'<code title="with names {found["named"]}">{found["fingerprint"]}</code>'
-    said += f' <b title="{escape(found["how"])}">{half}</b>' if half else ""
-    lines = ["the same as the baseline's"] if arm and as_baseline(comparison, arm, component) else []
+    said = markup('<code title="with names {}">{}</code>', found["named"], found["fingerprint"])
+    said += markup(' <b title="{}">{}</b>', found["how"], half) if half else ""
+    lines: list[str] = [Markup("the same as the baseline's")] if arm and as_baseline(comparison, arm, component) else []
     counts = {key: len(found.get(key, ())) for key in ("missing", "misshaped", "unexpected")}
     wrong = {"missing": "missing, random", "misshaped": "of another shape, random", "unexpected": "not used"}
     lines += [f"{count:,} {wrong[key]}" for key, count in counts.items() if count]
     red = " wrong" if counts["missing"] or counts["misshaped"] else ""
-    said += "".join(f'<small class="line{red}">{line}</small>' for line in lines)
+    said += join(markup('<small class="line{}">{}</small>', red, line) for line in lines)
     files = card(comparison, arm).get("files", {})
     for file in found.get("files", ()):
         digest = files.get(file, {}).get("sha256", "")
-        said += f'<small class="line path" title="SHA-256 {digest}">{escape(file)}</small>'
+        said += markup('<small class="line path" title="SHA-256 {}">{}</small>', digest, file)
     return said
 
 
 def _dtype(found: dict) -> str:
-    why = escape(found.get("dtype_reason", ""))
-    return escape(found.get("dtype", "")) + (f'<small class="line">{why}</small>' if why else "")
+    why = found.get("dtype_reason", "")
+    return found.get("dtype", "") + (markup('<small class="line">{}</small>', why) if why else "")
 
 
 def uncertainty(analysis: Analysis) -> str:
@@ -80,7 +80,7 @@ def uncertainty(analysis: Analysis) -> str:
                 [
                     name(each.arm.name),
                     title,
-                    f'<span class="wide">{escape(interval(found, write))}</span>',
+                    _wide(interval(found, write)),
                     middle,
                     worst,
                     n,
@@ -127,19 +127,23 @@ def likeness(analysis: Analysis) -> str:
                 [
                     name(each.arm.name),
                     *_measures(found),
-                    f'<span class="wide">{escape(place.text)}</span>' if place else "",
+                    _wide(place.text) if place else "",
                 ]
             )
     if not rows:
         return ""
     for title, found in (
         ("The baseline made again: the noise floor", analysis.noise_floor),
-        ("The baseline's other seeds: the seed distance", analysis.comparison.seed_distance),
+        (Markup("The baseline's other seeds: the seed distance"), analysis.comparison.seed_distance),
     ):
         if found:
             rows.append([title, *_measures(found), "–"])
     kept = [column for column in range(len(head)) if any(row[column] for row in rows)]
     return table("How alike, on average", [head[c] for c in kept], [[row[c] for c in kept] for row in rows])
+
+
+def _wide(text: str) -> Markup:
+    return markup('<span class="wide">{}</span>', text)
 
 
 def _measures(found: Mean) -> list[str]:
@@ -160,9 +164,10 @@ def latents(comparison: Comparison) -> str:
     if not arms:
         return ""
     first = comparison.divergence[min(comparison.divergence)][0]
-    prompt = escape(comparison.request.settings.prompts[first.prompt])
-    about = (
-        "<p>Distance from the baseline's latents, relative to their length: "
-        f'<span dir="auto">{prompt}</span>, seed {first.seed}.</p>'
+    prompt = comparison.request.settings.prompts[first.prompt]
+    about = markup(
+        '<p>Distance from the baseline\'s latents, relative to their length: <span dir="auto">{}</span>, seed {}.</p>',
+        prompt,
+        first.seed,
     )
     return about + charts.divergence(arms)

@@ -1,10 +1,10 @@
 """Tables as HTML: figures per arm, all images, notes. All visitor input is escaped."""
 
 from collections import defaultdict
-from html import escape
 
 from comparer.metrics.ssim import SSIM
 from comparer.reporting.html.verdict_cards import name, random_badge, unbroken
+from comparer.reporting.markup import Markup, join, markup
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.columns import PAGE, Column, shown
 from comparer.results.comparison import Comparison
@@ -28,7 +28,7 @@ def _cell(column: Column, each: ArmAnalysis) -> str:
     random = incomplete(each.whole.comparison, each.number)
     badge = random_badge(each.whole.comparison, each.number) if random and text.startswith(random) else ""
     said = unbroken(text.removeprefix(random).removeprefix("; ") if badge else text)
-    return f"{badge} {said}".strip() + (f" <small>{part}</small>" if part else "")
+    return markup("{} {}", badge, said).strip() + (markup(" <small>{}</small>", part) if part else "")
 
 
 def pairs_table(comparison: Comparison) -> str:
@@ -40,30 +40,30 @@ def pairs_table(comparison: Comparison) -> str:
     for call in comparison.calls:
         calls[call.arm, call.batch].append(call)
     for prompt, seed in ordered(comparison, 0):
-        cells = [escape(comparison.request.settings.prompts[prompt]), str(seed)]
+        cells = [comparison.request.settings.prompts[prompt], str(seed)]
         for number in range(len(arms)):
             shot = made.get((number, prompt, seed))
             cells.append(seen(shot, calls[number, comparison.calls[shot.call].batch], whole=True) if shot else "–")
         rows.append(cells)
     open_ = " open" if len(rows) <= FEW else ""
     drawn = table("Every picture", head, rows, wide_first=True)
-    return f"<details{open_}><summary>Every picture</summary>{drawn}</details>" if drawn else ""
+    return markup("<details{}><summary>Every picture</summary>{}</details>", open_, drawn) if drawn else ""
 
 
 def notes_list(analysis: Analysis) -> str:
     """List what the figures are based on, once there are any."""
     if not analysis.comparison.shots:
         return ""
-    items = "".join(f"<li>{escape(text)}</li>" for text in notes(analysis))
-    return f'<ul class="notes">{items}</ul>'
+    items = join(markup("<li>{}</li>", text) for text in notes(analysis))
+    return markup('<ul class="notes">{}</ul>', items)
 
 
 def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
     """Render a shot's seconds in these calls, its CLIP score and, if ``whole``, its SSIM."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
-    score = "" if shot.clip_score is None else f" · <span>CLIP {shot.clip_score:.2f}</span>"
-    alike = f" · <span>SSIM {SSIM.show(shot.similarity.ssim)}</span>" if whole and shot.similarity else ""
-    return f"<span>{seconds} s</span>{score}{alike}"
+    score = "" if shot.clip_score is None else markup(" · <span>CLIP {:.2f}</span>", shot.clip_score)
+    alike = markup(" · <span>SSIM {}</span>", SSIM.show(shot.similarity.ssim)) if whole and shot.similarity else ""
+    return markup("<span>{} s</span>{}{}", seconds, score, alike)
 
 
 def table(title: str, head: tuple | list, rows: list[list[str]], wide_first: bool = False) -> str:
@@ -71,18 +71,24 @@ def table(title: str, head: tuple | list, rows: list[list[str]], wide_first: boo
 
     Args:
         title: title of the table, as text.
-        head: titles of the columns, as HTML.
-        rows: cells as HTML; the first of each row is its heading.
+        head: titles of the columns.
+        rows: cells; the first of each row is its heading.
         wide_first: whether the first two columns stay fixed while the table scrolls.
     """
     if not rows:
         return ""
-    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
+    top = join(markup('<th scope="col">{}</th>', cell) for cell in head)
+    body = join(
+        markup('<tr><th scope="row">{}</th>{}</tr>', row[0], join(markup("<td>{}</td>", cell) for cell in row[1:]))
+        for row in rows
     )
-    kind = ' class="pairs"' if wide_first else ""
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table{kind}><caption>{title}</caption>'
-        f"<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+    kind = Markup(' class="pairs"') if wide_first else ""
+    return markup(
+        '<div class="scroll" tabindex="0" role="region" aria-label="{}"><table{}><caption>{}</caption>'
+        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>",
+        title,
+        kind,
+        title,
+        top,
+        body,
     )

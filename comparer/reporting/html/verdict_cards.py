@@ -1,8 +1,8 @@
 """Verdict cards and names of arms as HTML. All visitor input is escaped."""
 
 import re
-from html import escape
 
+from comparer.reporting.markup import Markup, join, markup
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
@@ -14,12 +14,12 @@ from comparer.text import counted, signed
 
 def name(arm: str) -> str:
     """Render an arm's name so that lines break between its parts, and never inside T-GATE."""
-    return re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", unbroken(arm))
+    return Markup(re.sub(r"\([^()]*\)", r"<bdi>\g<0></bdi>", str(unbroken(arm))))
 
 
 def unbroken(text: str) -> str:
     """Prevent a line break at the hyphen of T-GATE, and nowhere else."""
-    return escape(text).replace("T-GATE", "<bdi>T-GATE</bdi>")
+    return Markup.escape(text).replace("T-GATE", Markup("<bdi>T-GATE</bdi>"))
 
 
 def headline(analysis: Analysis) -> str:
@@ -28,7 +28,7 @@ def headline(analysis: Analysis) -> str:
     for each in analysis.arms[1:]:
         if each.arm.matches_time_of is None and analysis.comparison.call_pairs(each.number):
             cards.append(_scores(each) if each.arm.weights else _speed(each))
-    return f'<div class="cards">{"".join(cards)}</div>' if cards else ""
+    return markup('<div class="cards">{}</div>', join(cards)) if cards else ""
 
 
 def _speed(each: ArmAnalysis) -> str:
@@ -36,11 +36,11 @@ def _speed(each: ArmAnalysis) -> str:
     comparison, figures = each.whole.comparison, each.figures
     assert figures.speed_up is not None  # it has pairs
     calls = len({c.batch for c, _ in comparison.call_pairs(each.number)})
-    slower = "<em>slower</em>" if round(figures.speed_up, 2) < 1 else ""
-    work = f"<small>MAC ratio {figures.mac_ratio:.2f}×</small>" if figures.mac_ratio else ""
+    slower = Markup("<em>slower</em>") if round(figures.speed_up, 2) < 1 else ""
+    work = markup("<small>MAC ratio {:.2f}×</small>", figures.mac_ratio) if figures.mac_ratio else ""
     rival = rivalry(comparison, each.number) if comparison.state != "running" else None
-    fewer = f'<p class="fewer">{_whole(rival.sentence)}</p>' if rival else ""
-    facts = f"<small>{figures.denoising_speed_up:.2f}× the denoising</small>{work}"
+    fewer = markup('<p class="fewer">{}</p>', _whole(rival.sentence)) if rival else ""
+    facts = markup("<small>{:.2f}× the denoising</small>{}", figures.denoising_speed_up, work)
     verdict = each.verdict if comparison.state != "running" else None
     seen = f"after {counted(calls, 'call')}"
     large = ratio(figures.speed_up, each.whole.thresholds.speed_up) + slower
@@ -50,7 +50,7 @@ def _speed(each: ArmAnalysis) -> str:
 def _scores(each: ArmAnalysis) -> str:
     """Draw the card of an arm with other weights: its CLIP score beside the baseline's, and which is higher."""
     found = each.clip_difference
-    large = "not scored" if found.value is None else f"{signed(found.value)}<em>CLIP</em>"
+    large = "not scored" if found.value is None else markup("{}<em>CLIP</em>", signed(found.value))
     verdict = each.verdict if each.whole.comparison.state != "running" else None
     return _card(each, large, verdict, f"after {counted(found.n, 'pair')}", found.n < 2)
 
@@ -61,22 +61,33 @@ def _card(
     kind = verdict.kind if verdict else ""
     said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
     early = " early" if few and not verdict else ""
-    alike = f"<small>{_whole(text)}</small>" if (text := likeness(each)) else ""
+    alike = markup("<small>{}</small>", _whole(text)) if (text := likeness(each)) else ""
     why = each.no_effect_reasons
-    badge = f'<span class="badge">had no effect</span><small>{escape(" ".join(why))}</small>' if why else ""
-    return (
-        f'<div class="card {kind.lower().replace(" ", "-")}{early}"><h2>{name(each.arm.name)}'
-        f"</h2><strong>{large}</strong>{f'<b>{kind}</b>' if kind else ''}<span>{_whole(said)}</span>"
-        f'<div class="facts">{facts}{alike}{badge}{random_badge(each.whole.comparison, each.number)}</div>{more}</div>'
+    badge = markup('<span class="badge">had no effect</span><small>{}</small>', " ".join(why)) if why else ""
+    return markup(
+        '<div class="card {}{}"><h2>{}'
+        "</h2><strong>{}</strong>{}<span>{}</span>"
+        '<div class="facts">{}{}{}{}</div>{}</div>',
+        kind.lower().replace(" ", "-"),
+        early,
+        name(each.arm.name),
+        large,
+        markup("<b>{}</b>", kind) if kind else "",
+        _whole(said),
+        facts,
+        alike,
+        badge,
+        random_badge(each.whole.comparison, each.number),
+        more,
     )
 
 
 def random_badge(comparison: Comparison, arm: int) -> str:
     """Render a badge for an arm that has random tensors; "" if it has none."""
     text = incomplete(comparison, arm)
-    return f'<span class="badge random">{escape(text)}</span>' if text else ""
+    return markup('<span class="badge random">{}</span>', text) if text else ""
 
 
 def _whole(text: str) -> str:
     """Keep "n = 2 calls" and a figure with its unit in one piece."""
-    return re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", escape(text))
+    return Markup(re.sub(r"(?<=[=\d]) (?=[\d%]|calls?\b|pairs?\b)|(?<=\bn) (?==)", "\u00a0", str(Markup.escape(text))))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median, median_low
 
 from comparer.metrics.latents import Step
+from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.plots.svg import (
     EDGE,
     GRID,
@@ -41,7 +42,7 @@ SHAPES = (
 )
 ASIDE = 24  # units between an axis of intervals and the edge: room for labels and arrows
 TALL = 220  # units of the divergence's axis
-ALONE = (
+ALONE = Markup(
     "<style>:root{color:#1f2937;background:#ffffff;font-family:system-ui,sans-serif;font-variant-numeric:tabular-nums}"
     "@media(prefers-color-scheme:dark){:root{color:#e5e7eb;background:#0b0f19}"
     '[fill="#ffffff"]{fill:#0b0f19}}</style>'
@@ -82,11 +83,13 @@ def times(arms: Sequence[tuple[str, Sequence[float]]]) -> str:
         said = f"median {middle:.3f} s" + (f" · {percent(middle / base)} of the baseline" if number and base else "")
         count = counted(len(seconds), "time")
         told = f"{said}; {count}, {min(seconds):.3f} to {max(seconds):.3f} s"
-        look = f'fill="{ACCENT}"' if number else 'fill="currentColor" fill-opacity="0.55"'
-        dots = "".join(f'<circle cx="{dot:.2f}" cy="{y:.2f}" r="{radius}"/>' for dot, y in stack)
-        bar = f'<path d="M{x(middle):.2f} {-reach:.2f}v9M{x(middle):.2f} {reach:.2f}v-9" stroke="currentColor"'
-        bar += ' stroke-width="2.5"/>'
-        rows.append(Row(name, said, told, f"<g {look}>{dots}</g>{bar}", 2 * reach))
+        look = markup('fill="{}"', ACCENT) if number else Markup('fill="currentColor" fill-opacity="0.55"')
+        dots = join(markup('<circle cx="{:.2f}" cy="{:.2f}" r="{}"/>', dot, y, radius) for dot, y in stack)
+        bar = markup(
+            '<path d="M{:.2f} {:.2f}v9M{:.2f} {:.2f}v-9" stroke="currentColor"', x(middle), -reach, x(middle), reach
+        )
+        bar += Markup(' stroke-width="2.5"/>')
+        rows.append(Row(name, said, told, markup("<g {}>{}</g>{}", look, dots, bar), 2 * reach))
     labels = [(x(tick), f"{tick:g}") for tick in ticks]
     return chart("Seconds per picture", "Seconds per picture; the strokes mark the median", rows, labels, [])
 
@@ -111,14 +114,17 @@ def divergence(arms: Sequence[tuple[str, Sequence[Step]]]) -> str:
     left = 2 * EDGE + 4 + max(width(f"{height:g} %", SMALL) for height in heights)
     x, whole = scale(1, last, left, WIDTH - EDGE)
     radius = min(4.0, max(1.5, (WIDTH - left) / last / 3))
-    key, lines, down = "", "", 0.0
+    key, lines, down = Markup(), Markup(), 0.0
     for number, (name, steps) in enumerate(arms):
-        style = (
-            f'stroke="{COLOURS[number % len(COLOURS)]}" stroke-dasharray="{DASHES[number % len(DASHES)]}" '
-            'stroke-width="2" fill="none"'
+        style = markup(
+            'stroke="{}" stroke-dasharray="{}" stroke-width="2" fill="none"',
+            COLOURS[number % len(COLOURS)],
+            DASHES[number % len(DASHES)],
         )
         words, height = wrapped(name, 58, down, SMALL)
-        key += f'<path d="M{EDGE} {down + 13:g}h36" {style}/>{_mark(number, 30, down + 13, 4, True)}{words}'
+        key += markup(
+            '<path d="M{} {:g}h36" {}/>{}{}', EDGE, down + 13, style, _mark(number, 30, down + 13, 4, True), words
+        )
         down += height
         path, marks, pen = "", "", "M"
         for step in steps:
@@ -127,14 +133,14 @@ def divergence(arms: Sequence[tuple[str, Sequence[Step]]]) -> str:
                 continue
             path, pen = f"{path}{pen}{x(step.step):.2f} {y(distance):.2f}", "L"
             marks += _mark(number, x(step.step), y(distance), radius, bool(step.skipped))
-        lines += f'<g class="line"><path d="{path}" {style}/>{marks}</g>'
+        lines += markup('<g class="line"><path d="{}" {}/>{}</g>', path, style, marks)
     key += _mark(0, EDGE + 5, down + 17, 4, True, "currentColor") + text(
         EDGE + 16, down + 22, "work skipped in the step"
     )
     key += _mark(0, 225, down + 17, 4, False, "currentColor") + text(236, down + 22, "full step")
     key += text(EDGE, down + 52, "Relative L2 distance from the baseline's latents")
-    axes = "".join(
-        f'<path d="M{left:.2f} {y(height):.2f}H{WIDTH - EDGE}" stroke="currentColor" {GRID}/>'
+    axes = join(
+        markup('<path d="M{:.2f} {:.2f}H{}" stroke="currentColor" {}/>', left, y(height), WIDTH - EDGE, GRID)
         + text(left - 12, y(height) + 5, f"{height:g} %", "end")
         for height in heights
     )
@@ -142,7 +148,7 @@ def divergence(arms: Sequence[tuple[str, Sequence[Step]]]) -> str:
         axes += text(x(step_number), TALL + 24, str(step_number), "middle")
     axes += text(WIDTH - EDGE, TALL + 44, "sampler step", "end")
     told = [(name, _course(steps)) for name, steps in arms]
-    body = f'{key}<g transform="translate(0 {down + 68:g})">{axes}{lines}</g>'
+    body = markup('{}<g transform="translate(0 {:g})">{}{}</g>', key, down + 68, axes, lines)
     return svg("Divergence from the baseline, step by step", told, down + 68 + TALL + 50, body)
 
 
@@ -193,8 +199,8 @@ def intervals(
             line = _whisker(x(low), x(high))
         elif estimate.why_not:
             told = f"{said}; no interval: {estimate.why_not}"
-        point = f'<circle cx="{x(estimate.value):.2f}" cy="0" r="5" stroke="none"/>'
-        marks = f'<g fill="{ACCENT}" stroke="{ACCENT}" stroke-width="2.5">{line}{point}</g>'
+        point = markup('<circle cx="{:.2f}" cy="0" r="5" stroke="none"/>', x(estimate.value))
+        marks = markup('<g fill="{}" stroke="{}" stroke-width="2.5">{}{}</g>', ACCENT, ACCENT, line, point)
         drawn.append(Row(name, said, told, marks, 16))
     levels = {span.level for span in spans}
     caption, rules = label, []
@@ -203,16 +209,16 @@ def intervals(
         caption += f", {100 * levels.pop():.4g} % {interval}"
     if neutral is not None:
         caption += f" · line: {say(neutral)}"
-        rules.append((x(neutral), 'stroke-opacity="0.6"'))
+        rules.append((x(neutral), Markup('stroke-opacity="0.6"')))
     if threshold is not None:
         caption += f" · dashed: {say(threshold)}"
-        rules.append((x(threshold), 'stroke-width="1.5" stroke-dasharray="5 4"'))
+        rules.append((x(threshold), Markup('stroke-width="1.5" stroke-dasharray="5 4"')))
     return chart(label, caption, drawn, [(x(tick), say(tick)) for tick in ticks] if values else [], rules)
 
 
 def standalone(svg: str) -> str:
     """Convert a plot of the functions above to a file, for light and dark; "" stays ""."""
-    plain = re.sub(r'="var\(--[a-z-]+, (#[0-9a-f]{6})\)"', r'="\1"', svg)  # a quote is never a user's
+    plain = re.sub(r'="var\(--[a-z-]+, (#[0-9a-f]{6})\)"', r'="\1"', str(svg))  # a quote is never a user's
     return plain.replace(f"{PAGE}>", f'xmlns="http://www.w3.org/2000/svg">{ALONE}', 1)
 
 
@@ -239,12 +245,12 @@ def _stacked(places: Sequence[float], apart: float) -> list[tuple[float, float]]
 
 def _whisker(low: float, high: float) -> str:
     """Draw a line between two places, with a stroke at each end, or an arrow at the edge that it goes beyond."""
-    line = f'<path class="interval" d="M{max(low, ASIDE):.2f} 0H{min(high, WIDTH - ASIDE):.2f}"/>'
+    line = markup('<path class="interval" d="M{:.2f} 0H{:.2f}"/>', max(low, ASIDE), min(high, WIDTH - ASIDE))
     for at, edge, side in ((low, ASIDE, -1), (high, WIDTH - ASIDE, 1)):
         if (at - edge) * side > 0.01:
-            line += f'<path class="beyond" stroke="none" d="M{edge + 10 * side} 0l{-10 * side} -6v12z"/>'
+            line += markup('<path class="beyond" stroke="none" d="M{} 0l{} -6v12z"/>', edge + 10 * side, -10 * side)
         else:
-            line += f'<path d="M{at:.2f} -5V5"/>'
+            line += markup('<path d="M{:.2f} -5V5"/>', at)
     return line
 
 
@@ -268,10 +274,18 @@ def _course(steps: Sequence[Step]) -> str:
 def _mark(number: int, x: float, y: float, radius: float, filled: bool, colour: str = "") -> str:
     """Draw the mark of an arm by its number."""
     colour = colour or COLOURS[number % len(COLOURS)]
-    return (
-        f'<path class="{"skipped" if filled else "full"}" transform="translate({x:.2f} {y:.2f}) scale({radius:.3g})" '
-        f'd="{SHAPES[number % len(SHAPES)]}" fill="{colour if filled else GROUND}" stroke="{colour}" '
-        f'stroke-width="{1.5 / radius:.3g}"/>'
+    return markup(
+        '<path class="{}" transform="translate({:.2f} {:.2f}) scale({:.3g})" '
+        'd="{}" fill="{}" stroke="{}" '
+        'stroke-width="{:.3g}"/>',
+        "skipped" if filled else "full",
+        x,
+        y,
+        radius,
+        SHAPES[number % len(SHAPES)],
+        colour if filled else GROUND,
+        colour,
+        1.5 / radius,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from comparer.reporting.markup import join, markup
 from comparer.reporting.plots.svg import EDGE, GRID, SMALL, WIDTH, scale, svg, text, width, wrapped
 
 ACCENT = "var(--color-accent, #0d9488)"
@@ -36,15 +37,15 @@ def curve(name: str, values: Sequence[float]) -> str:
             pen = "M"
             continue
         path, pen = f"{path}{pen}{x(place):.1f} {y(values[place]):.1f}", "L"
-    axes = "".join(
-        f'<path d="M{left:.2f} {y(height):.2f}H{WIDTH - EDGE}" stroke="currentColor" {GRID}/>'
+    axes = join(
+        markup('<path d="M{:.2f} {:.2f}H{}" stroke="currentColor" {}/>', left, y(height), WIDTH - EDGE, GRID)
         + text(left - 12, y(height) + 5, f"{height:g}", "end")
         for height in heights
     )
-    axes += "".join(text(x(tick), TALL + 24, f"{tick:g}", "middle") for tick in ticks[:-1])
+    axes += join(text(x(tick), TALL + 24, f"{tick:g}", "middle") for tick in ticks[:-1])
     axes += text(WIDTH - EDGE, TALL + 24, "timestep", "end")
     title, down = wrapped(name, EDGE, 0, SMALL)
-    line = f'<path d="{path}" fill="none" stroke="{ACCENT}" stroke-width="2"/>'
+    line = markup('<path d="{}" fill="none" stroke="{}" stroke-width="2"/>', path, ACCENT)
     told = f"{len(values)} timesteps, from {values[0]:g} to {values[-1]:g}, {low:g} to {high:g}"
-    body = f'{title}<g transform="translate(0 {down + 12:g})">{axes}{line}</g>'
+    body = markup('{}<g transform="translate(0 {:g})">{}{}</g>', title, down + 12, axes, line)
     return svg(f"{name} over the timesteps", [(name, told)], down + TALL + 46, body)

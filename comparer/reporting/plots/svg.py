@@ -9,14 +9,15 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
+
+from comparer.reporting.markup import Markup, join, markup
 
 WIDTH, EDGE = 480, 12
 NAME, SMALL = 16, 14  # sizes of letters
 WIDE, NARROW = 1.05, 0.6  # widths of letters, in their size: few fonts have wider ones
 GROUND = "var(--body-background-fill, #ffffff)"
-GRID = 'stroke-opacity="0.16"'
-PAGE = 'style="width:100%;max-width:36rem;height:auto;font-variant-numeric:tabular-nums"'
+GRID = Markup('stroke-opacity="0.16"')
+PAGE = Markup('style="width:100%;max-width:36rem;height:auto;font-variant-numeric:tabular-nums"')
 
 BREAK = re.compile(r"[ +](?!%)")  # where a line may end: a number keeps its unit
 
@@ -41,10 +42,18 @@ def svg(title: str, told: Sequence[tuple[str, str]], height: float, body: str) -
         height: in units.
         body: the drawing as SVG.
     """
-    words = " ".join(f"{_safe(name)}: {_safe(figures)}." for name, figures in told)
-    return (
-        f'<svg role="img" direction="ltr" viewBox="0 0 {WIDTH} {height:.0f}" width="{WIDTH}" height="{height:.0f}" '
-        f"{PAGE}><title>{_safe(title)}</title><desc>{words}</desc>{body}</svg>"
+    words = " ".join(f"{_clean(name)}: {_clean(figures)}." for name, figures in told)
+    return markup(
+        '<svg role="img" direction="ltr" viewBox="0 0 {} {:.0f}" width="{}" height="{:.0f}" '
+        "{}><title>{}</title><desc>{}</desc>{}</svg>",
+        WIDTH,
+        height,
+        WIDTH,
+        height,
+        PAGE,
+        _clean(title),
+        words,
+        body,
     )
 
 
@@ -67,18 +76,22 @@ def chart(
     many = len(rows) > 10
     beside = all(width(row.name, NAME) + width(row.figures, SMALL) + 20 <= WIDTH - 2 * EDGE for row in rows)
     y = 24.0 if many else 4.0
-    body, bands = "", []
+    body, bands = Markup(), []
     for row in rows:
         words, height = wrapped(row.name, EDGE, y, NAME)
         y += height if beside else height + 18
         words += text(WIDTH - EDGE, y - 6, row.figures, "end") if beside else text(EDGE, y - 6, row.figures)
         bands.append((y + 1, y + row.height + 14))
         y += row.height / 2 + 3
-        told = f"<title>{_safe(row.name)}: {_safe(row.told)}</title>"
-        body += f'<g>{told}{words}<g transform="translate(0 {y:.2f})">{row.marks}</g></g>'
+        told = markup("<title>{}: {}</title>", _clean(row.name), _clean(row.told))
+        body += markup('<g>{}{}<g transform="translate(0 {:.2f})">{}</g></g>', told, words, y, row.marks)
         y += row.height / 2 + 16
-    lines = "".join(
-        f'<path d="{"".join(f"M{x:.2f} {start:.2f}V{end:.2f}" for start, end in bands)}" stroke="currentColor" {look}/>'
+    lines = join(
+        markup(
+            '<path d="{}" stroke="currentColor" {}/>',
+            join(f"M{x:.2f} {start:.2f}V{end:.2f}" for start, end in bands),
+            look,
+        )
         for x, look in [*((x, GRID) for x, _ in ticks), *rules]
     )
     for at in (y + 16, 16)[: 2 if many else 1]:
@@ -100,9 +113,9 @@ def scale(low: float, high: float, start: float, end: float) -> tuple[Callable[[
 
 def text(x: float, y: float, words: str, anchor: str = "start", size: int = SMALL) -> str:
     """Render a line of text; small letters are slightly paler."""
-    paler = ' fill-opacity="0.75"' if size == SMALL else ""
-    looks = f'font-size="{size}" text-anchor="{anchor}" fill="currentColor"{paler}'
-    return f'<text x="{x:.2f}" y="{y:.2f}" {looks}>{_safe(words)}</text>'
+    paler = Markup(' fill-opacity="0.75"') if size == SMALL else ""
+    looks = markup('font-size="{}" text-anchor="{}" fill="currentColor"{}', size, anchor, paler)
+    return markup('<text x="{:.2f}" y="{:.2f}" {}>{}</text>', x, y, looks, _clean(words))
 
 
 def wrapped(words: str, x: float, y: float, size: int) -> tuple[str, float]:
@@ -116,7 +129,7 @@ def wrapped(words: str, x: float, y: float, size: int) -> tuple[str, float]:
             rest = rest[: _fitting(rest, size, room - size)] + "…"
     lines.append(rest)
     leading = size + 4
-    written = "".join(text(x, y + leading * number, line, size=size) for number, line in enumerate(lines, 1))
+    written = join(text(x, y + leading * number, line, size=size) for number, line in enumerate(lines, 1))
     return written, leading * len(lines) + 6
 
 
@@ -133,7 +146,3 @@ def _fitting(words: str, size: int, room: float) -> int:
 def _clean(words: str) -> str:
     """Leave out what XML cannot hold, and make one line of it."""
     return " ".join(re.sub(r"[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", words).split())
-
-
-def _safe(words: str) -> str:
-    return escape(_clean(words))

@@ -5,11 +5,11 @@ first.
 """
 
 from collections.abc import Iterator
-from html import escape
 from pathlib import Path
 
 from comparer.reporting.html.tables import seen
 from comparer.reporting.html.verdict_cards import name, random_badge
+from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.report import embed
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
@@ -28,32 +28,39 @@ def sheet(comparison: Comparison, files: dict[str, Path], kind: str) -> Iterator
     arms, settings = comparison.request.arms, comparison.request.settings
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
     numbers, held = embed.numbers(files), set[str]()
-    head = "".join(
-        f'<th scope="col">{name(arm.name)}{random_badge(comparison, number)}</th>' for number, arm in enumerate(arms)
+    head = join(
+        markup('<th scope="col">{}{}</th>', name(arm.name), random_badge(comparison, number))
+        for number, arm in enumerate(arms)
     )
     if not shots:
-        yield "<p>There is no picture yet.</p>"
+        yield Markup("<p>There is no picture yet.</p>")
     look = "sheet small" if settings.width < SMALL else "sheet"
     for prompt, text in enumerate(settings.prompts):
         seeds = [seed for seed in settings.seeds if any((arm, prompt, seed) in shots for arm in range(len(arms)))]
         if not seeds:
             continue
         yield (
-            f'<h3 class="prompt" dir="auto">{escape(text)}</h3>'
-            f'<div class="scroll" tabindex="0" role="region" aria-label="Pictures of prompt {prompt + 1}">'
-            f'<table class="{look}"><thead><tr><td></td>{head}</tr></thead>'
+            markup(
+                '<h3 class="prompt" dir="auto">{}</h3>'
+                '<div class="scroll" tabindex="0" role="region" aria-label="Pictures of prompt {}">'
+                '<table class="{}"><thead><tr><td></td>{}</tr></thead>',
+                text,
+                prompt + 1,
+                look,
+                head,
+            )
         )
         for seed in seeds:
-            yield f'<tr><th scope="row">Seed {seed}</th>'
+            yield markup('<tr><th scope="row">Seed {}</th>', seed)
             for arm in range(len(arms)):
                 shot = shots.get((arm, prompt, seed))
                 if shot is None:
-                    yield '<td class="none">not made</td>'
+                    yield Markup('<td class="none">not made</td>')
                     continue
                 base = shots.get((0, prompt, seed))
                 yield from _cell(comparison, shot, base, numbers, files, held, kind)
-            yield "</tr>"
-        yield "</table></div>"
+            yield Markup("</tr>")
+        yield Markup("</table></div>")
 
 
 def _cell(
@@ -61,9 +68,9 @@ def _cell(
     held: set[str], kind: str,
 ) -> Iterator[str]:  # fmt: skip
     number, settings = numbers[shot.file], comparison.request.settings
-    beside = f"&amp;arm={shot.arm}" if shot.arm else ""
-    title = escape(f"{comparison.request.arms[shot.arm].name}, seed {shot.seed}")
-    yield f'<td><a href="#pair={shot.prompt}:{shot.seed}{beside}"><img alt="{title}" '
+    beside = markup("&amp;arm={}", shot.arm) if shot.arm else ""
+    title = f"{comparison.request.arms[shot.arm].name}, seed {shot.seed}"
+    yield markup('<td><a href="#pair={}:{}{}"><img alt="{}" ', shot.prompt, shot.seed, beside, title)
     yield f'width="{settings.width}" height="{settings.height}" decoding="async" '
     if number in held:
         yield f'data-same="{number}">'
@@ -71,4 +78,4 @@ def _cell(
         held.add(number)
         yield f'id="{number}" src="{embed.data_uri(files[shot.file], kind)}">'
     same = " · identical" if base and shot.arm and numbers[base.file] == number else ""
-    yield f"</a><p>{seen(shot, [comparison.calls[shot.call]], whole=not same)}{same}</p></td>"
+    yield markup("</a><p>{}{}</p></td>", seen(shot, [comparison.calls[shot.call]], whole=not same), same)

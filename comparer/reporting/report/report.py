@@ -1,7 +1,6 @@
 """The report: one HTML file with everything of a comparison, readable with nothing but a browser."""
 
 from collections.abc import Iterable, Iterator
-from html import escape
 from pathlib import Path
 
 from comparer import __version__
@@ -10,6 +9,7 @@ from comparer.errors import ComparerError
 from comparer.reporting.html.details import latents, likeness, times, uncertainty
 from comparer.reporting.html.tables import arms_table, notes_list
 from comparer.reporting.html.verdict_cards import headline, name
+from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.plots.svg import PAGE
 from comparer.reporting.report import embed
 from comparer.reporting.report import sections as report_sections
@@ -73,17 +73,18 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thr
             "img-src data: blob:; base-uri 'none'; form-action 'none'"
         ],
         "style": [look],
-        "title": [escape(f"{_title(comparison)}, {comparison.created[:10]}")],
+        "title": [Markup.escape(f"{_title(comparison)}, {comparison.created[:10]}")],
         "head": [_head(comparison)],
         "cards": [headline(analysis), _not_run(comparison)],
         "viewer": [_viewer(comparison, files, pictures), _which(comparison, files, pictures)],
-        "contents": [f'<a href="#{key}">{title}</a>' for key, title, _ in (*sections, SHEET, *folds)],
+        "contents": [markup('<a href="#{}">{}</a>', key, title) for key, title, _ in (*sections, SHEET, *folds)],
         "sections": [
-            f'<section id="{key}"><h2>{title}</h2>{_classed(text)}</section>' for key, title, text in sections
+            markup('<section id="{}"><h2>{}</h2>{}</section>', key, title, _classed(text))
+            for key, title, text in sections
         ],
         "pictures": sheet(comparison, files, pictures),
         "folds": [
-            f'<details id="{key}"><summary><h2>{title}</h2></summary>{_classed(text)}</details>'
+            markup('<details id="{}"><summary><h2>{}</h2></summary>{}</details>', key, title, _classed(text))
             for key, title, text in folds
         ],
         "version": [f"Comparer {__version__}", _commit(comparison), f"; run format {SCHEMA}"],
@@ -128,38 +129,43 @@ def _title(comparison: Comparison) -> str:
 def _head(comparison: Comparison) -> str:
     """Write the title, what is compared with what, and how far it came."""
     request, s, machine = comparison.request, comparison.request.settings, comparison.environment
-    others = [f'<b dir="auto">{name(arm.name)}</b>' for arm in request.arms[1:] if arm.matches_time_of is None]
-    others += ["fewer steps"] if any(arm.matches_time_of is not None for arm in request.arms) else []
-    listed = others[0] if len(others) == 1 else f"{', '.join(others[:-1])} and {others[-1]}" if others else ""
-    first = f'<b dir="auto">{name(request.arms[0].name)}</b>'
-    against = f"{first} against {listed}" if listed else f"{first} alone"
+    accelerated = [arm for arm in request.arms[1:] if arm.matches_time_of is None]
+    others: list[str] = [markup('<b dir="auto">{}</b>', name(arm.name)) for arm in accelerated]
+    others += ["fewer steps"] if len(accelerated) < len(request.arms) - 1 else []
+    listed = markup("{} and {}", join(others[:-1], ", "), others[-1]) if len(others) > 1 else join(others)
+    first = markup('<b dir="auto">{}</b>', name(request.arms[0].name))
+    against = markup("{} against {}", first, listed) if listed else markup("{} alone", first)
     facts = [
         f"{counted(len(s.prompts), 'prompt')} × {counted(len(s.seeds), 'seed')}",
-        f"{escape(s.sampler)}, {counted(s.steps, 'step')}",
+        f"{s.sampler}, {counted(s.steps, 'step')}",
         f"guidance {s.guidance:g}",
         f"{s.width} × {s.height}",
         f"batches of {s.batch_size}" if s.batch_size > 1 else "",
-        escape(" ".join(filter(None, (machine.get("device_name"), machine.get("dtype"))))),
+        " ".join(filter(None, (machine.get("device_name"), machine.get("dtype")))),
     ]
     asked = len(request.items()) * len(request.arms)
     state = {"finished": "", "running": "Not finished", "stopped": "Stopped"}.get(comparison.state, "Failed")
-    why = escape(comparison.message) if state == "Failed" else ""
-    told = f"<b>{state}.</b> {len(comparison.shots)} of {asked} pictures are here. {why}"
-    early = f'<p class="state">{told}</p>' if state else ""
-    day = f" · {escape(comparison.created[:10])}" if comparison.created else ""
-    return (
-        f'<p class="kicker">Comparer report{day}</p><h1 dir="auto">{escape(_title(comparison))}</h1>'
-        f'<p class="lead">{against}</p><p class="under">{" · ".join(filter(None, facts))}</p>{early}'
+    why = comparison.message if state == "Failed" else ""
+    told = markup("<b>{}.</b> {} of {} pictures are here. {}", state, len(comparison.shots), asked, why)
+    early = markup('<p class="state">{}</p>', told) if state else ""
+    day = f" · {comparison.created[:10]}" if comparison.created else ""
+    return markup(
+        '<p class="kicker">Comparer report{}</p><h1 dir="auto">{}</h1><p class="lead">{}</p><p class="under">{}</p>{}',
+        day,
+        _title(comparison),
+        against,
+        " · ".join(filter(None, facts)),
+        early,
     )
 
 
 def _not_run(comparison: Comparison) -> str:
     """List the arms that were not run, with the reasons."""
-    items = "".join(
-        f"<li><b>{name(comparison.request.arms[each.arm].name)}</b> was not run: {escape(each.reason)}.</li>"
+    items = join(
+        markup("<li><b>{}</b> was not run: {}.</li>", name(comparison.request.arms[each.arm].name), each.reason)
         for each in comparison.not_run
     )
-    return f'<ul class="not-run">{items}</ul>' if items else ""
+    return markup('<ul class="not-run">{}</ul>', items) if items else ""
 
 
 def _viewer(comparison: Comparison, files: dict[str, Path], pictures: str) -> str:
@@ -181,21 +187,27 @@ def _which(comparison: Comparison, files: dict[str, Path], pictures: str) -> str
     said = (
         f"This file holds {counted(made, 'picture')}{once} as full PNGs, pixel for pixel."
         if pictures == FULL
-        else f"This file holds {counted(made, 'picture')}{once} <b>reduced</b>: lossy WebP (quality {QUALITY}) of at "
-        f"most {WIDEST} pixels a side. What you see of differences is of the reduced pictures, and there is no "
-        "difference map. All figures are of the full ones."
+        else markup(
+            "This file holds {}{} <b>reduced</b>: lossy WebP (quality {}) of at "
+            "most {} pixels a side. What you see of differences is of the reduced pictures, and there is no "
+            "difference map. All figures are of the full ones.",
+            counted(made, "picture"),
+            once,
+            QUALITY,
+            WIDEST,
+        )
     )
-    return f'<p class="held">{said}</p>'
+    return markup('<p class="held">{}</p>', said)
 
 
 def _commit(comparison: Comparison) -> str:
     found = comparison.environment.get("comparer", "")
-    return f"; the run itself with commit {escape(str(found))}" if found else ""
+    return markup("; the run itself with commit {}", found) if found else ""
 
 
 def _classed(text: str) -> str:
     """Take the plots' style attribute off, which the policy forbids; a quote in it is never a user's."""
-    return text.replace(PAGE, 'class="plot"')
+    return text.replace(PAGE, Markup('class="plot"'))
 
 
 def _beside(ending: str) -> str:

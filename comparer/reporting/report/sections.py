@@ -1,13 +1,13 @@
 """The report's folded cards as HTML: experiment, environment, weights, reproduction. All texts are escaped."""
 
 import shlex
-from html import escape
 from typing import Any
 
 from comparer.checkpoints.inspection.describe import HALVES, few
 from comparer.reporting.html.details import held
 from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.markup import Markup, join, markup
 from comparer.request.request import EXTRA_MEASUREMENTS, Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
@@ -63,12 +63,18 @@ def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
         "Time steps": ", ".join(f"{t:g}" for t in comparison.conditions[0].timesteps) if comparison.conditions else "",
         "Seeds": ", ".join(map(str, s.seeds)),
     }  # fmt: skip
-    arms = "".join(f"<li>{name(arm.name)}{_asked(request, number)}</li>" for number, arm in enumerate(request.arms))
-    prompts = "".join(f'<li dir="auto">{escape(prompt)}</li>' for prompt in s.prompts)
-    return (
-        f"{_facts(rows)}<h3>Arms</h3><ol>{arms}</ol><h3>Prompts</h3>"
-        f'<div class="long" tabindex="0" role="region" aria-label="Prompts"><ol>{prompts}</ol></div>'
-        f"<h3>How it was measured</h3><ul>{''.join(f'<li>{escape(text)}</li>' for text in MEASURED)}</ul>"
+    arms = join(
+        markup("<li>{}{}</li>", name(arm.name), _asked(request, number)) for number, arm in enumerate(request.arms)
+    )
+    prompts = join(markup('<li dir="auto">{}</li>', prompt) for prompt in s.prompts)
+    return markup(
+        "{}<h3>Arms</h3><ol>{}</ol><h3>Prompts</h3>"
+        '<div class="long" tabindex="0" role="region" aria-label="Prompts"><ol>{}</ol></div>'
+        "<h3>How it was measured</h3><ul>{}</ul>",
+        _facts(rows),
+        arms,
+        prompts,
+        join(markup("<li>{}</li>", text) for text in MEASURED),
     )
 
 
@@ -78,7 +84,7 @@ def _asked(request: Request, number: int) -> str:
     said += [str(accelerator) for accelerator in arm.accelerators]
     said += [f"{arm.steps} of {request.settings.steps} steps"] if arm.steps is not None else []
     said += [arm.weights.text()] if arm.weights else []
-    return f"<small>{escape('; '.join(said) or 'the settings above, nothing else')}</small>"
+    return markup("<small>{}</small>", "; ".join(said) or "the settings above, nothing else")
 
 
 def environment(comparison: Comparison) -> str:
@@ -98,10 +104,10 @@ def environment(comparison: Comparison) -> str:
 def weights(comparison: Comparison) -> str:
     """Render the weights card of the baseline and of every arm with other weights."""
     arms = [arm for arm in (0, *comparison.request.variants()) if card(comparison, arm)]
-    drawn = held(comparison) if len(arms) > 1 else ""
+    drawn = held(comparison) if len(arms) > 1 else Markup()
     for arm in arms:
         seen, random = card(comparison, arm), incomplete(comparison, arm)
-        badge = f' <span class="badge random">{escape(random)}</span>' if random else ""
+        badge = markup(' <span class="badge random">{}</span>', random) if random else ""
         configs = {
             CONFIGS.get(key, key.replace("_", " ").capitalize()): quote(value)
             for key, value in seen.get("configs", {}).items()
@@ -109,7 +115,7 @@ def weights(comparison: Comparison) -> str:
         asked = {"Asked for": seen.get("says", ""), "Family": seen.get("family", ""), **configs}
         asked |= {"Dtype": f"{seen.get('dtype', '')} {_why(seen.get('dtype_reason', ''))}".strip()}
         rows = {"Commit": str(seen.get("revision", "")), **asked}
-        drawn += f"<h3>{name(comparison.request.arms[arm].name)}: {escape(seen.get('title', ''))}{badge}</h3>"
+        drawn += markup("<h3>{}: {}{}</h3>", name(comparison.request.arms[arm].name), seen.get("title", ""), badge)
         drawn += _facts(rows) + _components(components(comparison, arm)) + _files(seen.get("files", {}))
     return drawn
 
@@ -120,7 +126,7 @@ def _why(reason: str) -> str:
 
 def _components(found: dict[str, dict[str, Any]]) -> str:
     """List what every component holds, and whether it is sound."""
-    rows = []
+    rows: list[list[str]] = []
     for title, each in found.items():
         half = f"{HALVES[each['half']]}: {each['how']}" if each.get("half") else "nothing says which"
         dtypes = ", ".join(each.get("stored", {}))
@@ -129,12 +135,15 @@ def _components(found: dict[str, dict[str, Any]]) -> str:
         sound = each.get("health", {}).get("sound", True) and not random
         rows.append(
             [
-                f"{escape(title)}<small class='line'>{escape(each.get('class_name', ''))}</small>",
-                f'<span class="wide">{escape(half)}</span>',
-                f"<code>{escape(each['fingerprint'])}</code><small class='line'>with names "
-                f"<code>{escape(each['named'])}</code></small>",
-                f"{each.get('parameters', 0):,}<small class='line'>{escape(dtypes)}</small>",
-                f'<span class="wide{"" if sound else " wrong"}">{escape(health)}</span>',
+                markup("{}<small class='line'>{}</small>", title, each.get("class_name", "")),
+                markup('<span class="wide">{}</span>', half),
+                markup(
+                    "<code>{}</code><small class='line'>with names <code>{}</code></small>",
+                    each["fingerprint"],
+                    each["named"],
+                ),
+                markup("{:,}<small class='line'>{}</small>", each.get("parameters", 0), dtypes),
+                markup('<span class="wide{}">{}</span>', "" if sound else " wrong", health),
             ]
         )
     return table("Components", ["Component", "EMA or raw", "Fingerprint", "Parameters", "Health"], rows)
@@ -149,10 +158,10 @@ def _health(found: dict[str, Any]) -> str:
 def _files(files: dict[str, Any]) -> str:
     rows = [
         [
-            f'<span class="path">{escape(title)}</span>',
+            markup('<span class="path">{}</span>', title),
             f"{file['size']:,}\u00a0B",
-            f'<code class="path">{escape(file["sha256"])}</code>',
-            escape(", ".join(file["fills"]) or "nothing"),
+            markup('<code class="path">{}</code>', file["sha256"]),
+            ", ".join(file["fills"]) or "nothing",
         ]
         for title, file in files.items()
         if isinstance(file, dict)  # as records of before had no hashes
@@ -163,13 +172,14 @@ def _files(files: dict[str, Any]) -> str:
 def reproduce(comparison: Comparison) -> str:
     """Describe how to reproduce the comparison, with its command line."""
     if len(comparison.request.arms) == 1:
-        return "<p>The same request again, with the settings of the experiment card and no accelerator.</p>"
-    return (
+        return Markup("<p>The same request again, with the settings of the experiment card and no accelerator.</p>")
+    return markup(
         "<p>This command makes the same comparison again, where the checkpoint and the accelerators' packages are "
         "installed; the environment above says in which versions they were:</p>"
-        f'<pre tabindex="0" aria-label="Command line"><code>{escape(command(comparison.request))}</code></pre>'
+        '<pre tabindex="0" aria-label="Command line"><code>{}</code></pre>'
         "<p>The same CPU, threads and versions in float32 give the same pixels; another device gives others, and "
-        "other times. <code>run.json</code> and every PNG of the run folder carry the whole request.</p>"
+        "other times. <code>run.json</code> and every PNG of the run folder carry the whole request.</p>",
+        command(comparison.request),
     )
 
 
@@ -195,7 +205,5 @@ def command(request: Request) -> str:
 
 
 def _facts(rows: dict[str, str]) -> str:
-    said = "".join(
-        f'<div><dt>{escape(key)}</dt><dd dir="auto">{escape(text)}</dd></div>' for key, text in rows.items() if text
-    )
-    return f'<dl class="facts">{said}</dl>' if said else ""
+    said = join(markup('<div><dt>{}</dt><dd dir="auto">{}</dd></div>', key, text) for key, text in rows.items() if text)
+    return markup('<dl class="facts">{}</dl>', said) if said else ""

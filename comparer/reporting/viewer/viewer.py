@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from comparer.metrics.registry import METRICS
+from comparer.reporting.markup import Markup, markup
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
 from comparer.results.records import Shot
@@ -118,7 +119,7 @@ def html(shown: dict[str, Any], title: str = "Comparer") -> str:
     }
     head, *rest = (HERE / "viewer.html").read_text(encoding="utf-8").split("{{")
     # Fill each placeholder once: inserted text may itself look like a placeholder.
-    return head + "".join(parts["{{" + key + "}}"] + tail for key, tail in (part.split("}}", 1) for part in rest))
+    return head + "".join(f"{parts['{{' + key + '}}']}{tail}" for key, tail in (part.split("}}", 1) for part in rest))
 
 
 def fragment(shown: dict[str, Any], whole: bool = False) -> str:
@@ -130,10 +131,12 @@ def fragment(shown: dict[str, Any], whole: bool = False) -> str:
         whole: whether the viewer fills the whole page.
     """
     # Not a script element, though it could hold JSON: gradio warns of every one.
-    text = escape(json.dumps(shown, allow_nan=False, separators=(",", ":")), quote=False)
+    text = Markup(escape(json.dumps(shown, allow_nan=False, separators=(",", ":")), quote=False))
     alone = " alone" if whole else ""
-    return (
-        f'<div class="viewer{alone}"><noscript>The viewer needs JavaScript.</noscript><template>{text}</template></div>'
+    return markup(
+        '<div class="viewer{}"><noscript>The viewer needs JavaScript.</noscript><template>{}</template></div>',
+        alone,
+        text,
     )
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from html import escape
 from itertools import groupby
 from json import dumps
 from pathlib import Path
 from urllib.parse import quote
 
+from comparer.reporting.markup import Markup, join, markup
 from comparer.runs import index
 from comparer.runs.card import ArmCard
 from comparer.runs.index import Entry
@@ -25,7 +25,7 @@ STATES = {
     "failed": "failed",
     "damaged": "damaged",
 }
-DIALOG = (
+DIALOG = Markup(
     '<dialog aria-labelledby="ask-title"><h2 id="ask-title">Delete this run?</h2><p></p><div>'
     '<button type="button" data-do="answer" value="" autofocus>Keep it</button>'
     '<button type="button" data-do="answer" value="delete" class="danger">Delete</button></div></dialog>'
@@ -42,10 +42,14 @@ def draw(shown: Sequence[Entry], runs: Path, chosen: Sequence[str], busy: set[st
         busy: names of the runs in progress.
     """
     days = [
-        f"<section><h2>{_day(day)}</h2><ul>{''.join(_entry(each, runs, chosen, busy) for each in found)}</ul></section>"
+        markup(
+            "<section><h2>{}</h2><ul>{}</ul></section>",
+            _day(day),
+            join(_entry(each, runs, chosen, busy) for each in found),
+        )
         for day, found in groupby(shown, key=lambda entry: entry.card.created[:10])
     ]
-    return f'<div class="past" data-chosen="{escape(dumps(list(chosen)))}">{"".join(days)}{DIALOG}</div>'
+    return markup('<div class="past" data-chosen="{}">{}{}</div>', dumps(list(chosen)), join(days), DIALOG)
 
 
 def when(created: str) -> str:
@@ -61,19 +65,24 @@ def _day(created: str) -> str:
 def _entry(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> str:
     card, folder = entry.card, runs / entry.name
     state = (
-        "" if card.state == "finished" else f'<span class="badge">{STATES.get(card.state, escape(card.state))}</span>'
+        "" if card.state == "finished" else markup('<span class="badge">{}</span>', STATES.get(card.state, card.state))
     )
-    facts = [f'<time datetime="{escape(card.created)}">{escape(card.created[11:16])}</time>']
+    facts = [markup('<time datetime="{}">{}</time>', card.created, card.created[11:16])]
     if card.damaged:
-        said = f"<h3>{escape(entry.name)}{state}</h3><p>{escape(card.damaged)}</p>"
+        said = markup("<h3>{}{}</h3><p>{}</p>", entry.name, state, card.damaged)
     else:
-        said = f"<h3>{escape(entry.title)}{state}</h3>{_prompts(card.prompts)}{_arms(card.arms)}"
+        said = markup("<h3>{}{}</h3>{}{}", entry.title, state, _prompts(card.prompts), _arms(card.arms))
         facts.append(counted(card.pictures, "picture"))
     facts.append(file_size(index.size(folder)))
-    return (
-        f'<li class="run{" damaged" if card.damaged else ""}">{_pictures(entry, folder)}<div class="what">{said}</div>'
-        f'<div class="side"><p>{"".join(f"<span>{fact}</span>" for fact in facts)}</p>'
-        f'<div class="acts">{_acts(entry, runs, chosen, busy)}</div></div></li>'
+    return markup(
+        '<li class="run{}">{}<div class="what">{}</div>'
+        '<div class="side"><p>{}</p>'
+        '<div class="acts">{}</div></div></li>',
+        " damaged" if card.damaged else "",
+        _pictures(entry, folder),
+        said,
+        join(markup("<span>{}</span>", fact) for fact in facts),
+        _acts(entry, runs, chosen, busy),
     )
 
 
@@ -81,47 +90,51 @@ def _pictures(entry: Entry, folder: Path) -> str:
     """Draw the worst pair small; a press on it opens it."""
     card = entry.card
     found = [file for file in card.thumbs or card.files if (folder / file).is_file()]
-    images = "".join(
+    images = join(
         # Relative: the page may be served below a path of its own.
-        f'<img src="gradio_api/file={quote(str((folder / file).resolve()))}" loading="lazy" alt="" '
-        'width="72" height="72">'
+        markup(
+            '<img src="gradio_api/file={}" loading="lazy" alt="" width="72" height="72">',
+            quote(str((folder / file).resolve())),
+        )
         for file in found
     )
     if not images:
-        return '<div class="worst none"></div>'
+        return Markup('<div class="worst none"></div>')
     arm, prompt, seed = card.worst
     arms = card.arms
     what = f"{arms[arm].name} beside {arms[0].name}" if arm and arm < len(arms) else "the baseline"
     label = f"Open the worst pair: {what}, prompt {prompt + 1}, seed {seed}"
-    data = f'data-do="open" data-name="{escape(entry.name)}" data-pair="{prompt}:{seed}" data-arm="{arm or 1}"'
-    return (
-        f'<button type="button" class="worst" {data} aria-label="{escape(label)}" title="{escape(label)}">'
-        f"{images}</button>"
+    data = markup('data-do="open" data-name="{}" data-pair="{}:{}" data-arm="{}"', entry.name, prompt, seed, arm or 1)
+    return markup(
+        '<button type="button" class="worst" {} aria-label="{}" title="{}">{}</button>', data, label, label, images
     )
 
 
 def _prompts(prompts: Sequence[str]) -> str:
     first = prompts[0] if prompts else ""
-    more = f" <small>and {len(prompts) - 1} more</small>" if len(prompts) > 1 else ""
-    return f'<p class="prompt"><bdi>{escape(first[:WORDS])}{"…" if len(first) > WORDS else ""}</bdi>{more}</p>'
+    more = markup(" <small>and {} more</small>", len(prompts) - 1) if len(prompts) > 1 else ""
+    return markup('<p class="prompt"><bdi>{}{}</bdi>{}</p>', first[:WORDS], "…" if len(first) > WORDS else "", more)
 
 
 def _arms(arms: Sequence[ArmCard]) -> str:
     own = [arm for arm in arms[1:] if not arm.rival]
     drawn = [_arm(arm) for arm in own[:CHIPS]]
     if len(own) > CHIPS:
-        drawn.append(f"<li>and {len(own) - CHIPS} more</li>")
-    return f'<ul class="chips">{"".join(drawn)}</ul>' if drawn else ""
+        drawn.append(markup("<li>and {} more</li>", len(own) - CHIPS))
+    return markup('<ul class="chips">{}</ul>', join(drawn)) if drawn else ""
 
 
 def _arm(arm: ArmCard) -> str:
     kind = arm.kind.lower().replace(" ", "-")
-    said = f"<b>{figure(arm)}</b> <i>{escape(arm.kind)}</i>" if arm.value is not None else ""
+    said = markup("<b>{}</b> <i>{}</i>", figure(arm), arm.kind) if arm.value is not None else ""
     if arm.why_not:
-        said, kind = "<i>not run</i>", "not-run"
-    return (
-        f'<li class="{escape(kind)}" title="{escape(arm.why_not or arm.sentence)}"><span>{broken(arm.name)}</span>'
-        f"<span>{said}</span></li>"
+        said, kind = Markup("<i>not run</i>"), "not-run"
+    return markup(
+        '<li class="{}" title="{}"><span>{}</span><span>{}</span></li>',
+        kind,
+        arm.why_not or arm.sentence,
+        broken(arm.name),
+        said,
     )
 
 
@@ -137,24 +150,40 @@ def figure(arm: ArmCard) -> str:
 
 
 def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> str:
-    name, damaged = escape(entry.name), entry.card.damaged
+    name, damaged = entry.name, entry.card.damaged
     about = f"the run of {when(entry.card.created)}" + (f", {entry.title}" if entry.title else "")
     acts = []
     if not damaged:
         pressed = str(entry.name in chosen).lower()
         acts = [
-            f'<button type="button" data-do="open" data-name="{name}" aria-label="Open {escape(about)}">Open</button>',
-            f'<button type="button" data-do="choose" data-name="{name}" aria-pressed="{pressed}" '
-            f'aria-label="Lay {escape(about)} beside another">Side by side</button>',
-            f'<a href="{escape(permalink.query(entry.name))}" data-do="link" '
-            f'aria-label="Copy a link to {escape(about)}">Link</a>',
+            markup(
+                '<button type="button" data-do="open" data-name="{}" aria-label="Open {}">Open</button>', name, about
+            ),
+            markup(
+                '<button type="button" data-do="choose" data-name="{}" aria-pressed="{}" '
+                'aria-label="Lay {} beside another">Side by side</button>',
+                name,
+                pressed,
+                about,
+            ),
+            markup(
+                '<a href="{}" data-do="link" aria-label="Copy a link to {}">Link</a>',
+                permalink.query(entry.name),
+                about,
+            ),
         ]
     made = f"Its {counted(entry.card.pictures, 'picture')} and its record" if not damaged else "Its folder"
     ask = f"{about[0].upper()}{about[1:]} ({entry.name}). {made} will be gone for good."
     why = index.why_not_deleted(runs, entry, busy)
-    off = f' disabled title="{escape(f"Not deleted from here: {why}")}"' if why else ""
+    off = markup(' disabled title="Not deleted from here: {}"', why) if why else ""
     acts.append(
-        f'<button type="button" data-do="delete" data-name="{name}" data-ask="{escape(ask)}" class="danger"{off} '
-        f'aria-label="Delete {escape(about)}">Delete</button>'
+        markup(
+            '<button type="button" data-do="delete" data-name="{}" data-ask="{}" class="danger"{} '
+            'aria-label="Delete {}">Delete</button>',
+            name,
+            ask,
+            off,
+            about,
+        )
     )
-    return "".join(acts)
+    return join(acts)

@@ -1,7 +1,6 @@
 """The History tab: search, open, compare, link and delete earlier runs."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import gradio as gr
 
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.reporting.markup import Markup, join, markup
 from comparer.results import side_by_side as two_runs
 from comparer.runs import index, store
 from comparer.runs.index import Entry
@@ -19,11 +19,11 @@ from comparer.ui.results import status
 
 SCRIPT = Path(__file__).parents[1] / "static" / "history.js"
 STEP = 50  # runs that are shown at first, and with every "Show more"
-NONE = (
+NONE = Markup(
     '<div class="empty"><p class="lead">No runs yet.</p><p>Every comparison is kept here until it is deleted: press '
     "<b>Generate</b> on the first tab to make one.</p></div>"
 )
-ONE = '<p class="note" role="status">One run is chosen: press <b>Side by side</b> on another.</p>'
+ONE = Markup('<p class="note" role="status">One run is chosen: press <b>Side by side</b> on another.</p>')
 
 
 class History:
@@ -111,37 +111,44 @@ class History:
 def side_by_side(chosen: Sequence[Entry], runs: Path) -> str:
     """Render two runs' figures in one table, equal rows dimmed, with remarks on what may be concluded."""
     one, other = (store.load(store.find(runs, each.name)) for each in chosen)
-    head = "".join(
-        f'<th scope="col">{escape(each.title)}<small>{escape(entry.when(each.card.created))}</small></th>'
-        for each in chosen
+    head = join(
+        markup('<th scope="col">{}<small>{}</small></th>', each.title, entry.when(each.card.created)) for each in chosen
     )
-    body = "".join(
-        f'<tbody><tr><th scope="rowgroup" colspan="3">{status.name(part.title)}</th></tr>'
-        + "".join(
-            f'<tr{" class=same" if row.same else ""}><th scope="row">{escape(row.title)}</th>'
-            f"<td>{_cell(row.one)}</td><td>{_cell(row.other)}</td></tr>"
+    body = join(
+        markup('<tbody><tr><th scope="rowgroup" colspan="3">{}</th></tr>', status.name(part.title))
+        + join(
+            markup(
+                '<tr{}><th scope="row">{}</th><td>{}</td><td>{}</td></tr>',
+                " class=same" if row.same else "",
+                row.title,
+                _cell(row.one),
+                _cell(row.other),
+            )
             for row in part.rows
         )
-        + "</tbody>"
+        + Markup("</tbody>")
         for part in two_runs.parts(one, other)
     )
-    said = "".join(f"<li>{escape(text)}</li>" for text in two_runs.remarks(one, other))
-    return (
+    said = join(markup("<li>{}</li>", text) for text in two_runs.remarks(one, other))
+    return markup(
         '<section class="two" aria-label="Two runs side by side"><div><h2>Two runs side by side</h2>'
-        f'<button type="button" data-do="close">Close</button></div><ul class="notes">{said}</ul>'
+        '<button type="button" data-do="close">Close</button></div><ul class="notes">{}</ul>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Figures of two runs"><table>'
-        f"<thead><tr><td></td>{head}</tr></thead>{body}</table></div></section>"
+        "<thead><tr><td></td>{}</tr></thead>{}</table></div></section>",
+        said,
+        head,
+        body,
     )
 
 
 def _cell(text: str) -> str:
-    return escape(text).replace("\n", "<br>") or "–"
+    return Markup.escape(text).replace("\n", Markup("<br>")) or "–"
 
 
 def _counted(found: int, every: int) -> str:
     runs = counted(every, "run")
     said = runs if found == every else f"{found:,} of {runs}" if found else f"None of {runs} has all these words."
-    return f'<p class="note" role="status">{said if every else ""}</p>'
+    return markup('<p class="note" role="status">{}</p>', said if every else "")
 
 
 _CLOSE = """element.addEventListener('click', event => {

@@ -8,6 +8,7 @@ import gradio as gr
 from comparer.accelerators.registry import REGISTRY, Accelerator, build, build_stack
 from comparer.models.catalog import CATALOG
 from comparer.models.families.registry import FAMILIES
+from comparer.reporting.markup import markup
 from comparer.request.build import FIVE
 from comparer.request.request import Request
 from comparer.ui.gradio_options import PRIVATE
@@ -168,7 +169,7 @@ class Arms:
 
 def _about_arms(missing: list[str] | None = None) -> str:
     five = f"All five: not here, without {' and '.join(missing)}." if missing else f"All five: {ALL_FIVE}."
-    return f'<p class="about">An arm is one column of the comparison. {five}</p>'
+    return markup('<p class="about">An arm is one column of the comparison. {}</p>', five)
 
 
 def _default(name: str, parameter: str) -> Any:

@@ -1,6 +1,5 @@
 """Estimate a request before anything runs, as HTML."""
 
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -9,6 +8,7 @@ from comparer.config import Config
 from comparer.engine import eta, queue
 from comparer.engine.macs import count
 from comparer.errors import Stopped
+from comparer.reporting.markup import markup
 from comparer.request.request import Request
 from comparer.request.validate import validate
 from comparer.text import duration
@@ -19,7 +19,7 @@ def plan(request: Request, config: Config) -> str:
     """Describe what Generate would make and estimate how long it would take."""
     seconds = eta.estimate(request, config)
     took = "the first run tells how long it takes" if seconds is None else f"about {duration(seconds)}"
-    return f'<p class="plan">{escape(status.announce(request))}; {took}.</p>'
+    return markup('<p class="plan">{}; {}.</p>', status.announce(request), took)
 
 
 def work(request: Request, config: Config) -> Any:

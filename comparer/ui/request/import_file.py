@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import gradio as gr
 
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.reporting.markup import join, markup
 from comparer.request.request import Arm, Request
 from comparer.request.restore import FOREIGN, GRID, PICTURE, RECORD, Restored, restore
 from comparer.text import quote
@@ -145,16 +145,18 @@ def _not_held(part: Any, new: dict) -> str:
 
 
 def _report(found: Restored, said: Sequence[str]) -> str:
-    request, listed = found.request, "".join(f"<li>{escape(each)}</li>" for each in dict.fromkeys(said))
+    request, listed = found.request, join(markup("<li>{}</li>", each) for each in dict.fromkeys(said))
     about = MADE[found.kind]
     if found.shot and len(request.items()) > 1:
         arm, _, seed = found.shot
         about += f" (it is {quote(request.arms[arm].name)}, seed {seed})"
     if found.kind == FOREIGN and len(request.arms) == 1:
         about += "; the arms stay as they are"
-    head = f"<p><b>{escape(about)}.</b></p>"
-    return f'<div class="dropped" role="status">{head}{f"<ul>{listed}</ul>" if listed else ""}</div>'
+    head = markup("<p><b>{}.</b></p>", about)
+    return markup(
+        '<div class="dropped" role="status">{}{}</div>', head, markup("<ul>{}</ul>", listed) if listed else ""
+    )
 
 
 def _alert(text: str) -> str:
-    return f'<div class="dropped wrong" role="alert"><p>{escape(text)}</p></div>'
+    return markup('<div class="dropped wrong" role="alert"><p>{}</p></div>', text)

@@ -1,6 +1,5 @@
 """The left column: controls of the request, in the order that people know from other tools."""
 
-from html import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from comparer.models.catalog import CATALOG
 from comparer.models.families.base import Model
 from comparer.models.samplers import SAMPLERS
 from comparer.models.tiny import native_config
+from comparer.reporting.markup import markup
 from comparer.request.build import build_request
 from comparer.request.parse import parse_prompts, read_prompts
 from comparer.request.request import NOISE, Request, Settings
@@ -191,7 +191,7 @@ class Controls:
         try:
             text = read_prompts(Path(file)).strip()
         except ComparerError as error:
-            return gr.skip(), note(escape(self.config.redact(error))), ""
+            return gr.skip(), note(self.config.redact(error)), ""
         return text, "", note(f"{counted(len(parse_prompts(text)), 'prompt')} read")
 
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
@@ -276,7 +276,7 @@ class Controls:
         try:
             return estimate.plan(self.asked(values), self.config)
         except ComparerError as error:
-            return f'<p class="plan wrong" role="status">{escape(self.config.redact(error))}</p>'
+            return markup('<p class="plan wrong" role="status">{}</p>', self.config.redact(error))
 
     def expected(self, *values: Any) -> Any:
         """Render the expected compute of every arm's denoiser."""

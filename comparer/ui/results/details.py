@@ -1,6 +1,7 @@
 """Folded details below the figures: all times, image similarity, divergence of latents."""
 
 from comparer.reporting.html.details import held, latents, likeness, times, uncertainty
+from comparer.reporting.markup import join, markup
 from comparer.results.analysis import Analysis
 
 
@@ -15,4 +16,6 @@ def details(analysis: Analysis) -> str:
         ("How alike the pictures are", likeness(analysis)),
         ("How the latents part", latents(analysis.comparison)),
     )
-    return "".join(f"<details><summary>{title}</summary>{inside}</details>" for title, inside in folds if inside)
+    return join(
+        markup("<details><summary>{}</summary>{}</details>", title, inside) for title, inside in folds if inside
+    )

@@ -1,7 +1,6 @@
 """Exports of the displayed run: grid, report, tables, script and record, generated on request."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -14,6 +13,7 @@ from comparer.engine import queue
 from comparer.errors import ComparerError
 from comparer.reporting.exporters import EXPORTERS
 from comparer.reporting.grid.options import MAX_PIXELS
+from comparer.reporting.markup import join, markup
 from comparer.reporting.report.embed import FULL, REDUCED
 from comparer.results.comparison import Comparison
 from comparer.text import file_size
@@ -124,19 +124,29 @@ class Take:
 
 
 def _buttons() -> str:
-    buttons = "".join(
-        f'<button type="button" data-take="{name}" title="{escape(exporter.summary)}">{exporter.title} '
-        f"<small>{exporter.formats}</small></button>"
+    buttons = join(
+        markup(
+            '<button type="button" data-take="{}" title="{}">{} <small>{}</small></button>',
+            name,
+            exporter.summary,
+            exporter.title,
+            exporter.formats,
+        )
         for name, exporter in EXPORTERS.items()
     )
-    return f'<h2>Take it with you</h2><div class="kinds">{buttons}</div>'
+    return markup('<h2>Take it with you</h2><div class="kinds">{}</div>', buttons)
 
 
 def _links(paths: Sequence[Path]) -> str:
-    items = "".join(
+    items = join(
         # Relative: the page may be served below a path of its own.
-        f'<li><a href="gradio_api/file={quote(str(path.resolve()))}" download="{escape(path.name)}">'
-        f"{escape(path.name)}</a> {file_size(path.stat().st_size)}</li>"
+        markup(
+            '<li><a href="gradio_api/file={}" download="{}">{}</a> {}</li>',
+            quote(str(path.resolve())),
+            path.name,
+            path.name,
+            file_size(path.stat().st_size),
+        )
         for path in paths
     )
-    return f'<ul role="status" data-made="{token_hex(4)}">{items}</ul>'
+    return markup('<ul role="status" data-made="{}">{}</ul>', token_hex(4), items)

@@ -1,6 +1,5 @@
 """Images of the right column: all of them by prompt and arm, and the compare viewer for a closer look."""
 
-from html import escape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +8,7 @@ import gradio as gr
 
 from comparer.reporting.html import tables
 from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.viewer import viewer
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
@@ -114,30 +114,42 @@ def all_pictures(comparison: Comparison, folder: Path) -> str:
     rows: dict[int, list[str]] = {}
     for prompt, seed in ordered(comparison, 0):
         cells = (_cell(comparison, folder, made.get((n, prompt, seed)), n, prompt, seed) for n in range(len(arms)))
-        row = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.setdefault(prompt, []).append(f'<tr><th scope="row">Seed {seed}</th>{row}</tr>')
-    head = "".join(f'<th scope="col">{name(each.name)}</th>' for each in arms)
-    bodies = "".join(
-        f'<tbody><tr class="prompt"><th scope="rowgroup" colspan="{len(arms) + 1}">'
-        f"<bdi>{escape(settings.prompts[prompt])}</bdi></th></tr>{''.join(its)}</tbody>"
+        row = join(markup("<td>{}</td>", cell) for cell in cells)
+        rows.setdefault(prompt, []).append(markup('<tr><th scope="row">Seed {}</th>{}</tr>', seed, row))
+    head = join(markup('<th scope="col">{}</th>', name(each.name)) for each in arms)
+    bodies = join(
+        markup(
+            '<tbody><tr class="prompt"><th scope="rowgroup" colspan="{}"><bdi>{}</bdi></th></tr>{}</tbody>',
+            len(arms) + 1,
+            settings.prompts[prompt],
+            join(its),
+        )
         for prompt, its in rows.items()
     )
     kind = "all small" if settings.width < 256 else "all"
-    return (
+    return markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="All pictures">'
-        f'<table class="{kind}" style="--arms:{len(arms)}"><thead><tr><td></td>{head}</tr></thead>'
-        f"{bodies}</table></div>"
+        '<table class="{}" style="--arms:{}"><thead><tr><td></td>{}</tr></thead>'
+        "{}</table></div>",
+        kind,
+        len(arms),
+        head,
+        bodies,
     )
 
 
 def _cell(comparison: Comparison, folder: Path, shot: Shot | None, arm: int, prompt: int, seed: int) -> str:
     if shot is None:
-        return '<span class="none">not made</span>'
-    title, settings = escape(comparison.request.arms[arm].name), comparison.request.settings
+        return Markup('<span class="none">not made</span>')
+    title, settings = comparison.request.arms[arm].name, comparison.request.settings
     # Relative: the page may be served below a path of its own.
-    image = (
-        f'<img src="gradio_api/file={quote(str(folder.resolve() / shot.file))}" loading="lazy" '
-        f'width="{settings.width}" height="{settings.height}" alt="{title}, seed {seed}">'
+    image = markup(
+        '<img src="gradio_api/file={}" loading="lazy" width="{}" height="{}" alt="{}, seed {}">',
+        quote(str(folder.resolve() / shot.file)),
+        settings.width,
+        settings.height,
+        title,
+        seed,
     )
-    button = f'<button type="button" data-pair="{prompt}:{seed}" data-arm="{arm}">{image}</button>'
-    return f"{button}<p>{tables.seen(shot, [comparison.calls[shot.call]])}</p>"
+    button = markup('<button type="button" data-pair="{}:{}" data-arm="{}">{}</button>', prompt, seed, arm, image)
+    return markup("{}<p>{}</p>", button, tables.seen(shot, [comparison.calls[shot.call]]))

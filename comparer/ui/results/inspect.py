@@ -1,7 +1,6 @@
 """The Inspect button: show the contents of the chosen checkpoint's files before anything runs."""
 
 from collections.abc import Iterator
-from html import escape
 from typing import Any
 
 import gradio as gr
@@ -12,6 +11,7 @@ from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.config import Config
 from comparer.engine import queue
 from comparer.errors import ComparerError, Stopped
+from comparer.reporting.markup import markup
 from comparer.ui.gradio_options import PLAIN
 from comparer.ui.results import checkpoint_card as drawing
 from comparer.ui.results import status
@@ -39,7 +39,7 @@ class Inspect:
 
     def inspect(self, name: Any) -> Iterator[str]:
         """Read the files and render their contents."""
-        yield f'<div class="status" role="status"><p>Reading {escape(str(name))}</p></div>'
+        yield markup('<div class="status" role="status"><p>Reading {}</p></div>', str(name))
         try:
             yield drawing.draw(self.card(str(name)), str(name))
         except Stopped:
