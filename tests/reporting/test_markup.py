@@ -43,9 +43,7 @@ def tagged(node):
 )
 def test_no_text_with_tags_is_filled_without_escaping(path):
     found = list(filled(ast.parse((ROOT / path).read_text(encoding="utf-8"))))
-    assert bool(found) == (path in ALLOWED), (
-        f"{path}, lines {found}: use markup(), which escapes"
-    )
+    assert bool(found) == (path in ALLOWED), f"{path}, lines {found}: use markup(), which escapes"
 
 
 @pytest.mark.parametrize(
