@@ -1,8 +1,9 @@
 """Base of the similarity metrics: what a metric states about itself, and the pair of images that it compares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Any
 
 
@@ -57,7 +58,7 @@ class PairMetric:
         needs: what it needs, in a phrase for the documentation; "" for nothing.
         why_not: returns in one sentence why it is not available for images of this width and height in pixels with
             this scorer (or None), and how to enable it; "" if it is available.
-        largest: whether several pairs are summarized by their largest value instead of their mean.
+        average: summarizes the values of several pairs, ``math.inf`` for identical ones if their value is infinite.
     """
 
     name: str
@@ -72,7 +73,7 @@ class PairMetric:
     high: float | None = None
     needs: str = ""
     why_not: Callable[[int, int, Any], str] = _always
-    largest: bool = False
+    average: Callable[[Sequence[float]], float] = fmean
 
     def show(self, value: float | None, unit: bool = True) -> str:
         """Format a value; "" for None."""

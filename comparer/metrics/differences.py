@@ -13,7 +13,7 @@ LARGEST = PairMetric(
     unit=" of 255",
     low=0,
     high=255,
-    largest=True,
+    average=max,
 )
 MEAN = PairMetric(
     name="mean_difference",

@@ -11,7 +11,8 @@ SIDE = 176
 def _ms_ssim(pair: Pair) -> float:
     from torchmetrics.functional import image
 
-    return float(image.multiscale_structural_similarity_index_measure(*pair.tensors, data_range=1.0))
+    one, other = (tensor.double() for tensor in pair.tensors)
+    return float(image.multiscale_structural_similarity_index_measure(one, other, data_range=1.0))
 
 
 def _why_not(width: int, height: int, _scorer: Any) -> str:

@@ -5,9 +5,9 @@ images of the same prompt with other seeds. Differences as large as those betwee
 caused by an accelerator.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from statistics import fmean
 from typing import Any
 
 from comparer.metrics.registry import METRICS
@@ -69,8 +69,7 @@ class Mean(_Values):
     Attributes:
         pairs: number of pairs.
         identical: number of pairs equal in every pixel.
-        values: by metric the mean over all pairs, or the largest value. The PSNR is a mean over the pairs that are not
-            identical, None if all are.
+        values: by metric the mean over all pairs, the largest value, or the PSNR of the mean squared error.
     """
 
     pairs: int
@@ -101,14 +100,14 @@ def mean(found: Sequence[Similarity]) -> Mean | None:
     """Average similarities; None if there are none. A metric that any pair lacks is None in the mean."""
     if not found:
         return None
-    different = [pair for pair in found if not pair.identical]
     values: dict[str, float | None] = {}
     for name, metric in METRICS.items():
-        known = [pair.values.get(name) for pair in (found if metric.identical is not None else different)]
+        infinite = metric.identical is None
+        known = [math.inf if infinite and pair.identical else pair.values.get(name) for pair in found]
         numbers = [value for value in known if value is not None]
-        whole = bool(numbers) and len(numbers) == len(known)
-        values[name] = (max if metric.largest else fmean)(numbers) if whole else None
-    return Mean(len(found), len(found) - len(different), values)
+        average = metric.average(numbers) if len(numbers) == len(known) else math.inf
+        values[name] = average if math.isfinite(average) else None
+    return Mean(len(found), sum(pair.identical for pair in found), values)
 
 
 def relative_distance(pair: Similarity | Mean, seeds: Mean | None, noise: Mean | None = None) -> RelativeDistance:

@@ -6,7 +6,7 @@ from comparer.accelerators.registry import Report
 from comparer.metrics.similarity_data import Mean, RelativeDistance, mean, relative_distance
 from comparer.request.request import Arm
 from comparer.results.comparison import Comparison
-from comparer.results.figures import Figures, average, figures, share
+from comparer.results.figures import Figures, figures, share
 from comparer.results.records import Call
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift
@@ -109,10 +109,8 @@ class ArmAnalysis:
 
     @cached_property
     def time_share(self) -> float | None:
-        """The arm's mean seconds per image / the baseline's, over the calls of both; None without any."""
-        pairs = self.whole.comparison.call_pairs(self.number)
-        mine, base = (average([pair[side].seconds / pair[side].pictures for pair in pairs]) for side in (1, 0))
-        return share(mine, base)
+        """The arm's time / the baseline's, the inverse of the speed-up; None without paired calls."""
+        return share(1.0, self.figures.speed_up)
 
     @property
     def peak(self) -> int | None:

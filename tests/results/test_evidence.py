@@ -92,7 +92,7 @@ def test_seconds_are_a_pictures_and_a_ratio_is_of_whole_calls():
     base, arm = Analysis(seen).arms[0].figures, Analysis(seen).arms[1].figures
     assert (base.seconds, base.fastest, base.median_seconds, base.slowest) == (2.5, 2.0, 2.5, 3.0)
     assert (arm.seconds, arm.fastest, arm.slowest, arm.calls) == (2.0, 1.0, 3.0, 2)
-    assert arm.speed_up == pytest.approx(2**0.5) and Analysis(seen).arms[1].time_share == pytest.approx(0.8)
+    assert arm.speed_up == pytest.approx(2**0.5) and Analysis(seen).arms[1].time_share == pytest.approx(2**-0.5)
     assert Analysis(seen).times == [("Baseline", [2.0, 3.0]), ("DeepCache(interval=2)", [1.0, 3.0])]
 
 
