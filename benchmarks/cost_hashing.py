@@ -63,7 +63,7 @@ def forget(path: Path) -> None:
 
 
 def timed(work: Callable[[], Any], path: Path, cold: bool) -> float:
-    """Return the GB a second at which work goes through a file."""
+    """Return the GB per second at which work goes through a file."""
     if cold:
         forget(path)
     began = time.perf_counter()
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--cold", action="store_true", help="from the disk")
     options = parser.parse_args()
     where = "from the disk" if options.cold else "from memory"
-    print(f"{options.rounds} rounds; {machine('cpu')}; {load_average()}\n\nGB a second, {where}:\n")
+    print(f"{options.rounds} rounds; {machine('cpu')}; {load_average()}\n\nGB per second, {where}:\n")
     rows: list[tuple[str, ...]] = []
     head: tuple[str, ...] = ()
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""Make the demo checkpoint: ``python -m comparer.demo.train``.
+"""Train the demo checkpoint: ``python -m comparer.demo.train``.
 
-Four trainings, each saved every two minutes under ``--work`` and resumed from there: the scorer; the
-autoencoder; then, on its fixed latents, the denoiser together with its text encoder, and the decoder further.
+Four trainings: the scorer; the autoencoder; then, on its fixed latents, the denoiser together with its text encoder;
+and more training of the decoder. Each is saved every two minutes under ``--work`` and resumed from there.
 ``--only`` runs one of them, so that two can share a machine. When all are done, the checkpoint is written to ``--out``.
 """
 

@@ -1,4 +1,4 @@
-"""The sanity check: four prompts × two seeds of every half, measured, scored and judged. Events, then a report."""
+"""Sanity check: generate four prompts × two seeds per weight set, then measure, score and judge the images."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Judge measures in one line: healthy, suspicious: why, or broken: why. Plain data in and out, no torch.
+"""Judge a checkpoint by its measures: healthy, suspicious or broken, with the reasons. Does not use torch.
 
 A cause is named only where a tensor or a config shows it; otherwise the line reports what was measured.
 """

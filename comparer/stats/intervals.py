@@ -1,6 +1,6 @@
 """Estimates with confidence intervals: plain arithmetic on times and scores. docs/statistics.md explains each.
 
-This module knows nothing of arms or images. Undefined values are None with a reason, never NaN; NaN inputs are
+This module does not depend on arms or images. Undefined values are None with a reason, never NaN; NaN inputs are
 rejected.
 """
 

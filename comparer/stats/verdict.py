@@ -1,4 +1,4 @@
-"""Is it worth it? One of four verdicts on an arm, from intervals and thresholds, as a sentence with its figures.
+"""Judge whether an arm is worth it: one of four verdicts, from intervals and thresholds, with its figures.
 
 Every verdict is a conjunction or an alternative of claims of one form, "the mean of these values lies above 0". A
 claim is shown when its whole interval lies above 0, at the level of the current look (``power.level_at``):
