@@ -91,6 +91,7 @@ def _compare(options: argparse.Namespace) -> int:
         options.runs = options.out
     config = replace(from_arguments(options), trusted=True)
     request = from_file.ask(options, config) if options.source else _asked(options, config)
+    request = replace(request, thresholds=evaluate.thresholds(options, request.thresholds))
     return run(request, config, options)
 
 

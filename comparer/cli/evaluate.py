@@ -3,7 +3,7 @@
 import argparse
 import sys
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,16 +41,24 @@ def add_measured(parser: argparse.ArgumentParser) -> None:
         help=f"the CLIP that scores: {', '.join(SCORERS)}, or ARCHITECTURE=FILE for weights on this machine (the "
         "checkpoint's own)",
     )
+    add_thresholds(parser, f"{DEFAULT.speed_up:g}", f"{DEFAULT.clip_loss:g}")
+
+
+def add_thresholds(parser: argparse.ArgumentParser, speed_up: str, clip_loss: str) -> None:
+    """Add the verdict thresholds; the texts say what they are if left out."""
     parser.add_argument(
-        "--worthwhile", type=float, default=DEFAULT.speed_up, metavar="X", help="a speed-up from here (%(default)s)"
+        "--worthwhile", type=float, metavar="X", help=f"smallest speed-up that is worth it ({speed_up})"
     )
     parser.add_argument(
-        "--bearable",
-        type=float,
-        default=DEFAULT.clip_loss,
-        metavar="SHARE",
-        help="a CLIP loss below this; 0.02 is 2 %% (%(default)s)",
-    )
+        "--bearable", type=float, metavar="SHARE",
+        help=f"CLIP loss that is too much; 0.02 is 2 %% ({clip_loss})",
+    )  # fmt: skip
+
+
+def thresholds(options: argparse.Namespace, usual: Thresholds = DEFAULT) -> Thresholds:
+    """Return the thresholds of the command line; those that it leaves out are the usual ones."""
+    given = options.worthwhile, options.bearable
+    return Thresholds(*(one if one is not None else other for one, other in zip(given, astuple(usual), strict=True)))
 
 
 def add(commands: Any) -> None:
@@ -146,18 +154,13 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
     cells = sweep.cells(config, given)
     card = ExperimentCard(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
     folder = Path(options.out) if options.out else batch.new_folder(config.runs)
-    return batch.begin(Evaluation(folder, cells, card, Thresholds(options.worthwhile, options.bearable)))
+    return batch.begin(Evaluation(folder, cells, card, thresholds(options)))
 
 
 def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
     names = ("request", "prompts", "num_samples", "arm", "seeds", "batch_size", "repeats", "warmups", "negative_prompt")
-    names += ("noise", "also", "scorer", *SEVERAL, "title", "purpose", "notes", "conclusion", "tag")
-    given = [name for name in names if getattr(options, name) not in (None, "", [])]
-    given += [
-        name
-        for name, usual in (("worthwhile", DEFAULT.speed_up), ("bearable", DEFAULT.clip_loss))
-        if getattr(options, name) != usual
-    ]
+    names += ("noise", "also", "scorer", *SEVERAL, "title", "purpose", "notes", "conclusion", "tag", "worthwhile")
+    given = [name for name in (*names, "bearable") if getattr(options, name) not in (None, "", [])]
     if given:
         raise ComparerError(f"--resume goes on with what was asked: leave {given[0].replace('_', '-')} out.")
     return batch.load(Path(options.resume), config)

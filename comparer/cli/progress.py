@@ -14,7 +14,6 @@ from comparer.engine.events import Finished, Progress, Waiting
 from comparer.request.request import Request
 from comparer.results.analysis import Analysis
 from comparer.results.notes import judged, notes
-from comparer.stats.verdict import Thresholds
 from comparer.text import duration
 
 STEPS = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
@@ -52,7 +51,7 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
     Args:
         request: the request to run.
         config: folders and device.
-        options: with ``quiet``, ``worthwhile`` and ``bearable``.
+        options: with ``quiet``.
         into: the folder of a run to be resumed.
     """
     done: Finished | None = None
@@ -68,7 +67,7 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
         print("Stopped; finished pictures are in the run folder.", file=sys.stderr)
         return 130
     assert done is not None
-    analysis = Analysis(done.comparison, Thresholds(options.worthwhile, options.bearable))
+    analysis = Analysis(done.comparison)
     print(table(analysis))
     for line in (*(line for each in analysis.arms[1:] for line in judged(each)), *notes(analysis)):
         print(line)

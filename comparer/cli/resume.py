@@ -4,13 +4,13 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
+from comparer.cli import evaluate
 from comparer.cli.progress import run
 from comparer.errors import ComparerError
 from comparer.options import add_arguments, from_arguments
 from comparer.request.build import with_arm
 from comparer.request.extend import extended
 from comparer.runs import store
-from comparer.stats.verdict import DEFAULT
 
 
 def add(commands: Any) -> None:
@@ -28,8 +28,7 @@ def add(commands: Any) -> None:
         "--arm", action="append", default=[], metavar="A",
         help="one more arm, as --accelerator of compare; of a comparison of checkpoints as --variant; may be repeated",
     )  # fmt: skip
-    for name, default in (("worthwhile", DEFAULT.speed_up), ("bearable", DEFAULT.clip_loss)):
-        parser.add_argument(f"--{name}", type=float, default=default, metavar="X", help="as for compare (%(default)s)")
+    evaluate.add_thresholds(parser, "the run's", "the run's")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(parser)
 
@@ -42,6 +41,7 @@ def _continue(options: argparse.Namespace) -> int:
             f"{options.more_seeds} more seeds are out of range: 0 to {config.limits.pictures} is allowed."
         )
     request = replace(store.load(folder).request, limits=config.limits)
+    request = replace(request, thresholds=evaluate.thresholds(options, request.thresholds))
     if options.more_seeds:
         request = extended(request, options.more_seeds)
     for arm in options.arm:

@@ -6,7 +6,7 @@ The folder holds ``evaluation.json`` (the request), a run folder for every cell,
 import json
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -75,7 +75,9 @@ def begin(evaluation: Evaluation) -> Evaluation:
     Raises:
         ComparerError: the folder is not empty or cannot be written.
     """
-    folder = evaluation.folder
+    folder, by = evaluation.folder, evaluation.thresholds
+    cells = [replace(cell, request=replace(cell.request, thresholds=by)) for cell in evaluation.cells]
+    evaluation = replace(evaluation, cells=cells)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ComparerError(f"'{folder}' is not empty: choose another --out, or go on with it by --resume.")
     asked = {

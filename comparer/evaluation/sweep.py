@@ -43,7 +43,7 @@ def cells(config: Config, given: dict[str, Any]) -> list[Cell]:
     Raises:
         ComparerError: an argument is unknown, a list is empty, or a request is not allowed.
     """
-    known = set(inspect.signature(build_request).parameters) - {"config"}
+    known = set(inspect.signature(build_request).parameters) - {"config", "thresholds"}
     for name in given:
         if name not in known:
             raise ComparerError(f"There is no setting '{quote(name)}': choose among {', '.join(sorted(known))}.")

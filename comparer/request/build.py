@@ -16,6 +16,7 @@ from comparer.request.extend import append_arm
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size
 from comparer.request.request import EQUAL_TIME, EXTRA_MEASUREMENTS, Arm, Request, Settings, fewer
 from comparer.request.validate import validate
+from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import quote
 
 FIVE = ("DeepCache", "ToMe", "T-GATE", "DeepCache+T-GATE")
@@ -41,6 +42,7 @@ def build_request(
     also: Sequence[str] = (),
     scorer: str | None = "",
     variants: Sequence[str] = (),
+    thresholds: Thresholds = DEFAULT,
 ) -> Request:
     """Build and validate a request; None selects the checkpoint's own default.
 
@@ -66,6 +68,7 @@ def build_request(
         scorer: as for ``scorers.choose``; None and "" select the checkpoint's own.
         variants: one arm each, with other weights than the baseline's: another checkpoint, or changes to the
             baseline's, as parsed by ``spec.parse``.
+        thresholds: from which speed-up and below which CLIP loss an arm is worth it.
 
     Raises:
         ComparerError: a value is not allowed; one sentence names the value and what is allowed.
@@ -125,7 +128,15 @@ def build_request(
         arms += [fewer(number, arm) for number, arm in enumerate(arms) if arm.accelerators]
     measured = tuple(name for name in wanted if name != EQUAL_TIME)
     request = Request(
-        settings, tuple(arms), _whole(warmups), noise, _whole(repeats), measured, (scorer or "").strip(), config.limits
+        settings,
+        tuple(arms),
+        _whole(warmups),
+        noise,
+        _whole(repeats),
+        measured,
+        (scorer or "").strip(),
+        thresholds,
+        config.limits,
     )
     validate(request, config)
     return request

@@ -16,6 +16,7 @@ from comparer.checkpoints.spec import NAMES, Weights
 from comparer.config import UNLIMITED, Limits
 from comparer.errors import ComparerError
 from comparer.models import samplers
+from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import quote
 
 MAX_SEED = 2**32 - 1
@@ -114,6 +115,7 @@ class Request:
         repeats: timed calls per batch; the images of the first one are kept.
         extras: optional measurements of ``EXTRA_MEASUREMENTS``.
         scorer: the CLIP model, as for ``scorers.choose``; "" for the checkpoint's own.
+        thresholds: from which speed-up and below which CLIP loss an arm is worth it.
         limits: limits of the installation; not saved.
     """
 
@@ -124,6 +126,7 @@ class Request:
     repeats: int = 1
     extras: tuple[str, ...] = ()
     scorer: str = ""
+    thresholds: Thresholds = DEFAULT
     limits: Limits = field(default=Limits(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -250,6 +253,7 @@ class Request:
             "repeats": self.repeats,
             REQUEST_NAMES["extras"]: list(self.extras),
             "scorer": self.scorer,
+            "thresholds": asdict(self.thresholds),
         }
 
     @classmethod
@@ -265,7 +269,8 @@ class Request:
             settings |= {"loras": tuple((file, weight) for file, weight in settings.get("loras", ()))}
             arms = tuple(_arm(arm) for arm in data["arms"])
             measured = data["warmups"], data["noise"], data.get("repeats", 1), tuple(data.get("also", ()))
-            return cls(Settings(**settings), arms, *measured, data.get("scorer", ""), limits)
+            thresholds = Thresholds(**data.get("thresholds", {}))
+            return cls(Settings(**settings), arms, *measured, data.get("scorer", ""), thresholds, limits)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ComparerError(f"This is not a request of Comparer's: {quote(error)}.") from error
 

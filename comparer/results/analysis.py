@@ -11,7 +11,7 @@ from comparer.results.records import Call
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift
 from comparer.stats.preference import prefer
-from comparer.stats.verdict import DEFAULT, Thresholds, Verdict, judge
+from comparer.stats.verdict import Thresholds, Verdict, judge
 
 
 class Analysis:
@@ -19,12 +19,12 @@ class Analysis:
 
     Attributes:
         comparison: the record, finished or not; it must not change afterwards.
-        thresholds: thresholds of the verdicts.
+        thresholds: thresholds of the verdicts; the request's by default.
         arms: the analysis of every arm, the baseline first.
     """
 
-    def __init__(self, comparison: Comparison, thresholds: Thresholds = DEFAULT) -> None:
-        self.comparison, self.thresholds = comparison, thresholds
+    def __init__(self, comparison: Comparison, thresholds: Thresholds | None = None) -> None:
+        self.comparison, self.thresholds = comparison, thresholds or comparison.request.thresholds
         self.arms = [ArmAnalysis(self, number) for number in range(len(comparison.request.arms))]
 
     @cached_property

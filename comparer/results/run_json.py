@@ -15,9 +15,8 @@ BY_ARM = ("conditions", "divergence", "resident", "reserved", "variants")
 
 
 def to_json(comparison: Comparison) -> dict:
-    """Return plain data for ``run.json``, with every arm's figures; after the run has ended, with its verdict.
-
-    Verdicts are by the default thresholds.
+    """Return plain data for ``run.json``, with every arm's figures; after the run has ended, with its verdict by the
+    thresholds of the request.
     """
     seen = Analysis(comparison)
     plain = asdict(comparison, dict_factory=_flat)

@@ -24,14 +24,16 @@ from comparer.results.figures import Figures
 from comparer.results.records import Call, NotRun, Scorer, Shot
 from comparer.results.run_json import BY_ARM, NAMES_ON_DISK, SCHEMA
 from comparer.stats.intervals import Estimate, Interval
-from comparer.stats.verdict import Verdict
+from comparer.stats.verdict import Thresholds, Verdict
 
 TYPES = (
-    Request, Settings, Arm, Weights, Environment, WeightsCard, WeightFile, ComponentCard, Health, PipelineConfigs,
-    Scorer, Call, Shot, Similarity, Mean, NotRun, Conditions, Divergence, Step, Figures, Estimate, Interval, Verdict,
+    Request, Settings, Thresholds, Arm, Weights, Environment, WeightsCard, WeightFile, ComponentCard, Health,
+    PipelineConfigs, Scorer, Call, Shot, Similarity, Mean, NotRun, Conditions, Divergence, Step, Figures, Estimate,
+    Interval, Verdict,
 )  # fmt: skip
 """The types of the record, in the order of docs/run-format.md."""
-GENERATED = (Comparison, Settings, Weights, Environment, WeightsCard, Figures, Verdict)  # with what they contain
+GENERATED = (Comparison, Settings, Thresholds, Weights, Environment, WeightsCard, Figures, Verdict)
+"""The types that pydantic describes, with those that they contain."""
 MAY_BE_MISSING = {"Comparison": ("verdicts",), "Arm": ("steps", "like", "weights"), "WeightFile": ("weight",)}
 COUNT, TEXT, SECONDS = {"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "number", "minimum": 0}
 STAGES = ("text", "denoising", "decoding")
@@ -82,6 +84,7 @@ def _others() -> dict[str, dict[str, Any]]:
             "repeats": COUNT,
             "extras": {"type": "array", "items": TEXT},
             "scorer": TEXT,
+            "thresholds": _ref(Thresholds),
         },
         "Arm": {
             "name": TEXT,

@@ -80,7 +80,7 @@ class Page:
 
     def _wire(self, demo: gr.Blocks) -> None:
         inputs, out, outputs = self.controls.inputs(), self.out, [*self.told(), *self.out.outputs()[2:]]
-        running = self.generate.click(self.run, [self.owner, *inputs], outputs, **LONG)
+        running = self.generate.click(self.run, [self.owner, *out.thresholds, *inputs], outputs, **LONG)
         gr.on(
             [slider.change for slider in out.thresholds], out.judged, [out.comparison, *out.thresholds],
             [out.headline, out.more], trigger_mode="always_last", **PRIVATE,
@@ -132,9 +132,13 @@ class Page:
             **PRIVATE,
         )
 
-    def run(self, request: gr.Request, owner: str, *values: Any) -> Iterator[dict]:
+    def run(self, request: gr.Request, owner: str, speed_up: float, clip_loss: float, *values: Any) -> Iterator[dict]:
         """Handle Generate: read the controls, run the comparison, and update the page as events arrive."""
-        yield from self._run(request, owner, lambda: (self.controls.asked(values), None), status_html.PREVIOUS)
+
+        def asked() -> tuple[Request, None]:
+            return replace(self.controls.asked(values), thresholds=thresholds(speed_up, clip_loss)), None
+
+        yield from self._run(request, owner, asked, status_html.PREVIOUS)
 
     def run_more(self, request: gr.Request, owner: str, seen: Comparison, folder: str, *limits: Any) -> Iterator[dict]:
         """Handle "Run k more seeds": extend the displayed comparison."""

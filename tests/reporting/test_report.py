@@ -269,10 +269,14 @@ def test_unusual_runs_have_a_report(opened, tmp_path, case):
         assert "not made" in tab.locator(".sheet").last.inner_text()
 
 
-def test_verdicts_are_by_the_thresholds_that_are_given(folder):
-    text = report(comparison_in(folder), folder, thresholds=Thresholds(2, 0.5))
+def by(comparison, *limits):
+    return replace(comparison, request=replace(comparison.request, thresholds=Thresholds(*limits)))
+
+
+def test_verdicts_are_by_the_thresholds_of_the_request(folder):
+    text = report(by(comparison_in(folder), 2, 0.5), folder)
     assert text.count("<b>Not worth it</b>") == len(NAMES) - 1 and "from 2× with a CLIP loss below 50 %" in text
-    assert "<b>Not worth it</b>" not in report(comparison_in(folder), folder, thresholds=Thresholds(1.01, 0.9))
+    assert "<b>Not worth it</b>" not in report(by(comparison_in(folder), 1.01, 0.9), folder)
 
 
 def test_what_cannot_be_written_leaves_the_report_that_was_there(tmp_path):

@@ -19,7 +19,6 @@ from comparer.reporting.viewer import viewer
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.run_json import SCHEMA
-from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import counted
 
 HERE = Path(__file__).parent / "static"
@@ -27,7 +26,7 @@ NO_MAP = "No difference map: the pictures in this report are reduced, and it wou
 SHEET = "pictures", "Every picture", ""
 
 
-def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> Path:
+def save_report(comparison: Comparison, folder: Path, pictures: str = FULL) -> Path:
     """Save the report atomically as ``report.html`` in the run folder and return its path.
 
     Args:
@@ -35,7 +34,6 @@ def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thre
         folder: its run folder, with the images.
         pictures: "full" for the PNGs as they are, "reduced" for lossy WebP of at most 512 pixels per side, without
             the difference map.
-        thresholds: thresholds of the verdicts.
 
     Raises:
         ComparerError: an image is not in the folder or cannot be read, ``pictures`` is neither of the two, or the
@@ -44,15 +42,15 @@ def save_report(comparison: Comparison, folder: Path, pictures: str = FULL, thre
     path = folder / "report.html"
     try:
         with replacing(path) as partial, partial.open("w", encoding="utf-8", errors="replace") as file:
-            file.writelines(_pieces(comparison, folder, pictures, thresholds))
+            file.writelines(_pieces(comparison, folder, pictures))
     except OSError as error:
         raise ComparerError(f"The report cannot be written: {error.strerror or error}.") from error
     return path
 
 
-def report(comparison: Comparison, folder: Path, pictures: str = FULL, thresholds: Thresholds = DEFAULT) -> str:
+def report(comparison: Comparison, folder: Path, pictures: str = FULL) -> str:
     """Return the content that ``save_report`` saves; arguments and errors are the same."""
-    return "".join(_pieces(comparison, folder, pictures, thresholds))
+    return "".join(_pieces(comparison, folder, pictures))
 
 
 def _known(pictures: str) -> None:
@@ -60,13 +58,13 @@ def _known(pictures: str) -> None:
         raise ComparerError(f"A report has no '{pictures}' pictures: choose {' or '.join(KINDS)}.")
 
 
-def _pieces(comparison: Comparison, folder: Path, pictures: str, thresholds: Thresholds) -> Iterator[str]:
+def _pieces(comparison: Comparison, folder: Path, pictures: str) -> Iterator[str]:
     """Write the report piece by piece, for all pictures at once may not fit into memory."""
     _known(pictures)
     files = embed.different(comparison, folder)
     code, look = f"{viewer.script()};\n{_beside('js')}", f"{viewer.style()}\n{_beside('css')}"
-    analysis = Analysis(comparison, thresholds)
-    sections, folds = _sections(analysis), _folds(comparison, thresholds)
+    analysis = Analysis(comparison)
+    sections, folds = _sections(analysis), _folds(comparison)
     parts: dict[str, Iterable[str]] = {
         "policy": [
             f"default-src 'none'; script-src {viewer.digest(code)}; style-src {viewer.digest(look)}; "
@@ -111,10 +109,10 @@ def _sections(analysis: Analysis) -> list[tuple[str, str, str]]:
     return [each for each in found if each[2]]
 
 
-def _folds(comparison: Comparison, thresholds: Thresholds) -> list[tuple[str, str, str]]:
+def _folds(comparison: Comparison) -> list[tuple[str, str, str]]:
     """List (id, title, HTML) of what is folded away, as far as it is known."""
     found = [
-        ("experiment", "Experiment card", report_sections.experiment(comparison, thresholds)),
+        ("experiment", "Experiment card", report_sections.experiment(comparison)),
         ("environment", "Environment", report_sections.environment(comparison)),
         ("weights", "Weights card", report_sections.weights(comparison)),
         ("reproduce", "How to make it again", report_sections.reproduce(comparison)),

@@ -11,7 +11,6 @@ from comparer.reporting.markup import Markup, join, markup
 from comparer.request.request import EXTRA_MEASUREMENTS, Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
-from comparer.stats.verdict import Thresholds
 from comparer.text import counted, quote
 
 NOISE = {
@@ -32,13 +31,14 @@ CONFIGS = {"vae_scaling_factor": "VAE scaling factor"}
 WRONG = {"not_finite": "NaN or infinite", "zero": "all zero", "constant": "constant"}
 
 
-def experiment(comparison: Comparison, thresholds: Thresholds) -> str:
+def experiment(comparison: Comparison) -> str:
     """List every setting, every arm with all its parameters, the measurement method, seeds and prompts."""
     request, s = comparison.request, comparison.request.settings
     guided = f"{s.guidance:g}" + (" (off)" if s.guidance <= 1 else "")
     made = f"{counted(len(comparison.shots), 'picture')} in {counted(len(comparison.calls), 'timed call')}"
     scorer = comparison.scorer
     blocks = [", ".join(request.arms[arm].name for arm in block) for block in comparison.blocks]
+    thresholds = request.thresholds
     worth = f"from {thresholds.speed_up:g}× with a CLIP loss below {100 * thresholds.clip_loss:g} %"
     rows = {
         "Made": f"{comparison.created[:19].replace('T', ' ')} UTC, {comparison.state}",

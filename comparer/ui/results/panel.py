@@ -63,7 +63,7 @@ class Outcome:
     def outputs(self) -> list[Any]:
         """List the components that ``seen`` and ``cleared`` update."""
         shown = [self.status, self.previous, self.again, self.headline, self.judge, self.worthwhile, self.more]
-        shown += [self.figures, self.notes, self.comparison, self.folder, self.last]
+        shown += [*self.thresholds, self.figures, self.notes, self.comparison, self.folder, self.last]
         return [*shown, *self.goon.outputs(), *self.take.outputs(), *self.pictures.outputs()]
 
     def seen(
@@ -84,6 +84,7 @@ class Outcome:
         ended, analysis = isinstance(event, Finished), Analysis(comparison)
         update: dict = {
             **self._headline(analysis),
+            **self._limits(comparison.request.thresholds, first),
             self.judge: gr.update(visible=comparison.state != "running" and len(comparison.request.arms) > 1),
             # A comparison of checkpoints asks which is better, not what a speed-up is worth.
             self.worthwhile: gr.update(visible=not comparison.request.variants()),
@@ -105,6 +106,10 @@ class Outcome:
     def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
         """Render the headline, and offer more seeds if they would probably settle an undecided verdict."""
         return gr.skip() if seen is None else self._headline(Analysis(seen, thresholds(speed_up, clip_loss)))
+
+    def _limits(self, by: Thresholds, first: bool) -> dict:
+        """Set the sliders to a run's thresholds when it is first shown; afterwards they are the visitor's."""
+        return dict(zip(self.thresholds, (by.speed_up, 100 * by.clip_loss), strict=True)) if first else {}
 
     def _headline(self, analysis: Analysis) -> dict:
         more = more_seeds(analysis) if analysis.comparison.state != "running" else 0
