@@ -9,10 +9,11 @@ from comparer.accelerators.registry import REGISTRY
 from comparer.cli import evaluate, from_file
 from comparer.cli.progress import run
 from comparer.config import Config
+from comparer.evaluation.sweep import prompts_of
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
 from comparer.request.build import FIVE, build_request
-from comparer.request.parse import read_prompts
+from comparer.request.prompt_files import HELP as PROMPTS_HELP
 from comparer.request.request import NOISE, NOISE_HELP, Request
 
 
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(command=_compare)
     parser.add_argument("prompt", nargs="*", help="what the pictures should show; several prompts, several rows")
-    parser.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
+    parser.add_argument("--prompts", metavar="FILE", help=PROMPTS_HELP)
     parser.add_argument(
         "--accelerator",
         action="append",
@@ -97,7 +98,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _asked(options: argparse.Namespace, config: Config) -> Request:
     return build_request(
         config,
-        "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
+        "\n".join([*options.prompt, *([prompts_of(Path(options.prompts), tell=print)] if options.prompts else [])]),
         options.checkpoint,
         [*(FIVE if options.all_five else ()), *options.accelerator] or None,
         options.negative_prompt,

@@ -18,9 +18,8 @@ from comparer.models.catalog import CATALOG, Model
 from comparer.models.samplers import SAMPLERS
 from comparer.models.tiny import native_config
 from comparer.request.build import build_request
-from comparer.request.parse import parse_prompts, read_prompts
+from comparer.request.prompt_files import TYPES, read_prompt_file
 from comparer.request.request import NOISE, Request, Settings
-from comparer.text import counted
 from comparer.ui.gradio_options import PRIVATE
 from comparer.ui.request import estimate
 from comparer.ui.request.accelerators import Arms
@@ -108,7 +107,7 @@ class Controls:
         parts["prompt"] = gr.Textbox(EXAMPLES[0], label="Prompt", info="One prompt per line.", lines=2, max_lines=8)
         with gr.Row(equal_height=True, elem_id="from-file"):
             self.file = gr.UploadButton(
-                "Prompts from a file", file_types=[".txt"], size="sm", elem_id="file", scale=0, min_width=170
+                "Prompts from a file", file_types=list(TYPES), size="sm", elem_id="file", scale=0, min_width=170
             )
             self.counted = gr.HTML(elem_id="counted", padding=False)
         self.told = gr.HTML(elem_id="told", padding=False)
@@ -188,10 +187,10 @@ class Controls:
 
     def _from_file(self, file: str) -> tuple:
         try:
-            text = read_prompts(Path(file)).strip()
+            found = read_prompt_file(Path(file))
         except ComparerError as error:
             return gr.skip(), note(escape(self.config.redact(error))), ""
-        return text, "", note(f"{counted(len(parse_prompts(text)), 'prompt')} read")
+        return "\n".join(found.prompts), "", note(found.sentence)
 
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""
