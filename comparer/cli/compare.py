@@ -1,6 +1,7 @@
 """``python -m comparer compare``: run a comparison."""
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
 from comparer.request.build import FIVE, build_request
 from comparer.request.prompt_files import HELP as PROMPTS_HELP
+from comparer.request.prompt_syntax import lora_hints
 from comparer.request.request import NOISE, NOISE_HELP, Request
+from comparer.text import printable
 
 
 def add(commands: Any) -> None:
@@ -92,6 +95,8 @@ def _compare(options: argparse.Namespace) -> int:
         options.runs = options.out
     config = replace(from_arguments(options), trusted=True)
     request = from_file.ask(options, config) if options.source else _asked(options, config)
+    for line in lora_hints(request.settings.prompts, request.settings.weights, config):
+        print(f"comparer: {printable(line)}", file=sys.stderr)
     return run(request, config, options)
 
 

@@ -20,6 +20,7 @@ from comparer.options import add_arguments, from_arguments
 from comparer.request.parse import parse_prompts
 from comparer.request.prompt_files import HELP as PROMPTS_HELP
 from comparer.request.prompt_files import first_two
+from comparer.request.prompt_syntax import lora_hints
 from comparer.request.request import EXTRA_MEASUREMENTS, NOISE, NOISE_HELP
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import counted, printable, quote
@@ -153,6 +154,9 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
         file = Path(options.request)
         print(f"{printable(quote(file.name))}: {counted(len(prompts), 'prompt')} read. First: {first_two(prompts)}")
     cells = sweep.cells(config, given)
+    settings = cells[0].request.settings
+    for line in lora_hints(settings.prompts, settings.weights, config):
+        print(f"comparer: {printable(line)}", file=sys.stderr)
     card = ExperimentCard(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
     folder = Path(options.out) if options.out else batch.new_folder(config.runs)
     return batch.begin(Evaluation(folder, cells, card, Thresholds(options.worthwhile, options.bearable)))
