@@ -17,13 +17,12 @@ from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.samplers import SAMPLERS, canonical
 from comparer.request.parse import one_line, parse_size
 from comparer.request.prompt_syntax import LORA, find_lora, lora_offer, stem
-from comparer.request.readers.base import Parameters
+from comparer.request.readers.base import DEFAULT, Parameters
 from comparer.request.request import Arm, Request, Settings
 from comparer.text import quote
 
 # Common file names of catalogue models.
 PUBLISHED = {"v1-5-pruned-emaonly": "sd-1.5", "v2-1_768-ema-pruned": "sd-2.1", "sd_xl_base_1.0": "sdxl"}
-PLAIN = ("", "automatic", "normal", "uniform")  # noise schedules that are the sampler's default
 READ = (
     "Steps", "Sampler", "Schedule type", "CFG scale", "Guidance rescale", "Seed", "Size", "Model", "Model hash", "VAE",
     "Accelerator", "Weights",
@@ -132,7 +131,7 @@ def sampler(name: str, schedule: str = "") -> str:
     if schedule == "automatic" and name.lower() == "dpm++ 2m":
         schedule = "karras"  # A1111's automatic choice for this sampler
     full = {"PLMS": "PNDM"}.get(name, name)
-    if schedule not in PLAIN and not full.lower().endswith(f" {schedule}"):
+    if schedule not in DEFAULT and not full.lower().endswith(f" {schedule}"):
         full = f"{full} {schedule.capitalize()}"
     try:
         return canonical(full)

@@ -12,7 +12,7 @@ from comparer.checkpoints.spec import Weights
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.request.parse import one_line, split_lines
-from comparer.text import quote
+from comparer.text import printable, quote
 
 MOST = 200_000  # characters that are searched: 100 prompts of 2,000
 NAMED = 6
@@ -66,7 +66,7 @@ def syntax_note(texts: Iterable[str]) -> str:
     if not found:
         return ""
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
-    return f"Taken as plain words: {', '.join(quote(each, 40) for each in found[:NAMED])}{more}. {LITERAL}"
+    return f"Taken as plain words: {', '.join(printable(quote(each, 40)) for each in found[:NAMED])}{more}. {LITERAL}"
 
 
 def lora_tags(text: str) -> list[LoraTag]:

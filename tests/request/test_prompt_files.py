@@ -4,9 +4,12 @@ import json
 
 import pytest
 
+from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.evaluation.sweep import prompts_of
 from comparer.request.parse import parse_prompts
-from comparer.request.prompt_files import read_prompt_file
+from comparer.request.prompt_files import TYPES, read_prompt_file
+from comparer.ui.app import Page
 
 STAR, RING = "a red star on a blue background", "a green ring"
 READ = {
@@ -93,3 +96,22 @@ def test_other_shapes_are_refused_with_those_that_are_read(tmp_path, name, text,
 
 def test_only_line_feeds_and_carriage_returns_end_a_typed_prompt():
     assert parse_prompts("a\u2028b\r\nc\x85d\re\x1cf\n\n") == ("a\u2028b", "c\x85d", "e\x1cf")
+
+
+def test_the_page_reads_the_same_files(tmp_path):
+    page = Page(Config(runs=tmp_path))
+    page.build()
+    (tmp_path / "a.csv").write_text(READ["semicolons.csv"] + f"3;{RING}\r\n")
+    text, _, told = page.controls._from_file(str(tmp_path / "a.csv"))
+    assert text == f"{STAR}\n{RING}" and "2 prompts read; left out: 1 duplicate" in told
+    (tmp_path / "b.json").write_text('{"<b>": 1}')
+    assert "holds an object with &lt;b&gt;: a list" in page.controls._from_file(str(tmp_path / "b.json"))[1]
+    assert set(page.controls.file.file_types) == set(TYPES)
+
+
+def test_a_large_file_is_for_the_command_line(tmp_path):
+    rows = [{"caption": f"a star {number} {'x' * 100}"} for number in range(12_000)]
+    (tmp_path / "coco.json").write_text(json.dumps({"annotations": rows}))
+    with pytest.raises(ComparerError, match="too large for a file of prompts: at most 1048576 bytes are allowed."):
+        read_prompt_file(tmp_path / "coco.json")
+    assert prompts_of(tmp_path / "coco.json", 2).count("\n") == 1

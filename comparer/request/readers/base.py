@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from comparer.errors import ComparerError
+from comparer.models.samplers import SAMPLERS
 from comparer.request.parse import one_line
 from comparer.text import quote
 
@@ -65,15 +65,17 @@ def as_object(text: str | None) -> dict[str, Any]:
 
 
 def as_text(value: Any) -> str:
-    """Return a scalar as text, a float without trailing zeros; "" for anything else.
+    """Return a scalar as text, a float without trailing zeros; "" for anything else, and for true and false.
 
-    >>> as_text(7.0), as_text("a"), as_text(None), as_text([1])
-    ('7', 'a', '', '')
+    >>> as_text(3021412345.0), as_text(7.5), as_text("a"), as_text(None), as_text([1])
+    ('3021412345', '7.5', 'a', '', '')
     """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     try:
-        return f"{value:g}" if isinstance(value, float) else one_line(str(value))
+        if isinstance(value, float):
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:g}"
+        return one_line(str(value))
     except ValueError:  # an integer of more digits than Python converts
         return ""
 
@@ -109,6 +111,9 @@ def without_equivalent(data: Mapping[str, Any], known: Iterable[str]) -> dict[st
     }
 
 
+DEFAULT = ("", "automatic", "normal", "uniform")
+"""Noise schedules that are the sampler's default."""
+_LISTED = {name.lower() for name in SAMPLERS}
 # Samplers of k-diffusion and diffusers, by the names that A1111 gives them.
 _SAMPLERS = {
     "ddim": "DDIM", "plms": "PLMS", "pndm": "PNDM", "lcm": "LCM", "euler": "Euler", "euler_a": "Euler a",
@@ -126,6 +131,11 @@ def sampler_pairs(name: Any, schedule: Any = "") -> dict[str, str]:
 'Schedule type': 'karras'})
     >>> sampler_pairs("ddim", "ddim_uniform"), sampler_pairs("magic", "beta")
     ({'Sampler': 'DDIM'}, {'Sampler': 'magic', 'Schedule type': 'beta'})
+
+    A schedule that Comparer does not have for the sampler is a setting of its own, to be named.
+
+    >>> sampler_pairs("k_euler_ancestral", "karras")
+    {'Sampler': 'Euler a', 'Noise schedule': 'karras'}
     """
     name, schedule = as_text(name), as_text(schedule)
     plain = re.sub(r"^(k|sample_k)_|_gpu$|_cfg_pp$", "", name.lower().replace("-", "_").replace(" ", "_"))
@@ -135,9 +145,7 @@ def sampler_pairs(name: Any, schedule: Any = "") -> dict[str, str]:
         plain, schedule = plain.rsplit("_", 1)[0], "karras"
     if plain == "ddim" and schedule == "ddim_uniform":
         schedule = ""
-    return pairs_of(Sampler=_SAMPLERS.get(plain, name), Schedule_type=schedule)
-
-
-def nothing_plain(what: str) -> ComparerError:
-    """Return the error of a file whose program is known and whose prompt does not stand plainly in it."""
-    return ComparerError(what)
+    named = _SAMPLERS.get(plain, name)
+    if named in SAMPLERS and schedule.lower() not in DEFAULT and f"{named} {schedule}".lower() not in _LISTED:
+        return pairs_of(Sampler=named, Noise_schedule=schedule)
+    return pairs_of(Sampler=named, Schedule_type=schedule)

@@ -7,6 +7,7 @@ the same text in EXIF, as ``prompt:{…}``.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from comparer.errors import ComparerError
 from comparer.request.readers.base import (
     MOST_NOTES,
     Parameters,
@@ -14,7 +15,6 @@ from comparer.request.readers.base import (
     as_object,
     as_text,
     as_weight,
-    nothing_plain,
     pairs_of,
     sampler_pairs,
 )
@@ -82,14 +82,14 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
     if not any("class_type" in node for node in graph.nodes.values()):
         editor = as_object(texts.get("workflow"))
         if isinstance(editor.get("nodes"), list) and "links" in editor:
-            raise nothing_plain("only its editor's workflow is there, which does not say which value is which")
+            raise ComparerError("only its editor's workflow is there, which does not say which value is which")
         return None
     samplers = {key for key in graph.nodes if _is_sampler(graph.inputs(key))}
     if not samplers:
-        raise nothing_plain("no sampler of its graph says steps or a seed with a prompt")
+        raise ComparerError("no sampler of its graph says steps or a seed with a prompt")
     first = [key for key in samplers if not any(each in samplers for each in _latents(graph, key))]
     if len(first) != 1:
-        raise nothing_plain(f"its graph has {len(samplers)} samplers, and which one made the picture is not plain")
+        raise ComparerError(f"its graph has {len(samplers)} samplers, and which one made the picture is not plain")
     return _Reading(graph, first[0], len(samplers)).parameters()
 
 
@@ -129,7 +129,7 @@ class _Reading:
     def parameters(self) -> Parameters:
         prompt = self.text("positive" if "positive" in self.inputs else "conditioning")
         if not prompt:
-            raise nothing_plain("its prompt does not stand plainly in its graph")
+            raise ComparerError("its prompt does not stand plainly in its graph")
         negative = self.text("negative") if "negative" in self.inputs else ""
         if negative is None:
             self.unread.append("The negative prompt does not stand plainly in the graph.")

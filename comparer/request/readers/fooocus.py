@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from comparer.errors import ComparerError
 from comparer.request.readers.base import (
     Parameters,
     Reader,
     as_object,
     as_text,
     as_weight,
-    nothing_plain,
     pairs_of,
     sampler_pairs,
     without_equivalent,
@@ -24,6 +24,8 @@ KNOWN = (
     "software", "refiner_model_hash",
 )  # fmt: skip
 
+OWN = ("performance", "sharpness", "adm_guidance", "styles", "base_model", "base_model_name", "real_prompt")
+
 
 def read(texts: Mapping[str, str]) -> Parameters | None:
     """Read the settings; None if Fooocus did not write them."""
@@ -33,7 +35,7 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
         return None
     prompt = as_text(data.get("prompt"))
     if not prompt:
-        raise nothing_plain("its prompt is empty")
+        raise ComparerError("its prompt is empty")
     size = re.fullmatch(r"\(?\s*(\d{1,6})\s*[,x×]\s*(\d{1,6})\s*\)?", _resolution(data.get("resolution")))
     pairs = pairs_of(
         Steps=data.get("steps"),
@@ -56,8 +58,11 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
 def _settings(texts: Mapping[str, str], key: str) -> dict[str, Any]:
     """Return the object under a key, with names as the scheme writes them; {} if it is not Fooocus'."""
     data = {name.lower().replace(" ", "_"): value for name, value in as_object(texts.get(key)).items()}
-    said = " ".join(as_text(data.get(name)) for name in ("version", "software", "metadata_scheme")).lower()
-    own = "fooocus" in said or "fooocus_scheme" in texts or any(name in data for name in ("performance", "sharpness"))
+    said = [
+        texts.get("Software", ""),
+        *(as_text(data.get(name)) for name in ("version", "software", "metadata_scheme")),
+    ]
+    own = "fooocus_scheme" in texts or "fooocus" in " ".join(said).lower() or any(name in data for name in OWN)
     return data if "prompt" in data and own else {}
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from comparer.errors import ComparerError
 from comparer.request.parse import one_line
 from comparer.request.readers.base import (
     LONGEST,
@@ -12,7 +13,6 @@ from comparer.request.readers.base import (
     as_object,
     as_text,
     as_weight,
-    nothing_plain,
     pairs_of,
     sampler_pairs,
     without_equivalent,
@@ -36,20 +36,20 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
         image = data.get("image")
         image = image[0] if isinstance(image, list) and image else image
         if not isinstance(image, dict):
-            raise nothing_plain("its metadata has no image")
+            raise ComparerError("its metadata has no image")
         return _parameters(image | {"model": data.get("model_weights")}, *_bracketed(_first(image.get("prompt"))))
     dream = texts.get("Dream", "").strip()[:LONGEST]
     if dream.startswith('"') and (end := dream.rfind('"')):
         flags = FLAG.findall(dream[end + 1 :][:2000])
         return _parameters({FLAGS[flag]: value for flag, value in flags if flag in FLAGS}, *_bracketed(dream[1:end]))
     if any(key in texts for key in READER.keys):
-        raise nothing_plain("its prompt does not stand in its metadata")
+        raise ComparerError("its prompt does not stand in its metadata")
     return None
 
 
 def _parameters(data: dict[str, Any], prompt: str, negative: str) -> Parameters:
     if not prompt:
-        raise nothing_plain("its prompt does not stand in its metadata")
+        raise ComparerError("its prompt does not stand in its metadata")
     pairs = pairs_of(
         Steps=data.get("steps"), CFG_scale=data.get("cfg_scale"), Seed=data.get("seed"),
         Size=(data.get("width"), data.get("height")), Model=_name(data.get("model")), VAE=_name(data.get("vae")),

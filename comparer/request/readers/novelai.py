@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from comparer.errors import ComparerError
 from comparer.request.parse import one_line
 from comparer.request.readers.base import (
     Parameters,
     Reader,
     as_object,
     as_text,
-    nothing_plain,
     pairs_of,
     sampler_pairs,
     without_equivalent,
@@ -31,7 +31,7 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
     new = _captions(data.get("v4_prompt"))
     prompt = as_text(data.get("prompt")) or new[0] or one_line(texts.get("Description", ""))
     if not prompt:
-        raise nothing_plain("its prompt does not stand in its texts")
+        raise ComparerError("its prompt does not stand in its texts")
     negative = as_text(data.get("uc")) or _captions(data.get("v4_negative_prompt"))[0]
     pairs = pairs_of(
         Steps=data.get("steps"), CFG_scale=data.get("scale"), Seed=data.get("seed"),

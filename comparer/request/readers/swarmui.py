@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from itertools import zip_longest
 
+from comparer.errors import ComparerError
 from comparer.request.readers.base import (
     Parameters,
     Reader,
     as_object,
     as_text,
     as_weight,
-    nothing_plain,
     pairs_of,
     sampler_pairs,
     without_equivalent,
@@ -36,7 +36,7 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
         return None
     prompt = as_text(data.get("prompt"))
     if not prompt:
-        raise nothing_plain("its prompt is empty")
+        raise ComparerError("its prompt is empty")
     vae = as_text(data.get("vae"))
     pairs = pairs_of(
         Steps=data.get("steps"), CFG_scale=data.get("cfgscale"), Seed=data.get("seed"),

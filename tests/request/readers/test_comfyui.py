@@ -91,7 +91,7 @@ def test_the_sampler_in_parts_of_its_own():
     assert made.pairs == PAIRS | {"Seed": "5", "CFG scale": "3", "Steps": "9", "Sampler": "Euler",
                                   "Schedule type": "normal"}  # fmt: skip
     graph["33"] = {"class_type": "AlignYourStepsScheduler", "inputs": {"model_type": "SD1", "steps": 9}}
-    assert found(graph).pairs["Schedule type"] == "AlignYourStepsScheduler"
+    assert found(graph).pairs["Noise schedule"] == "AlignYourStepsScheduler"
 
 
 @pytest.mark.parametrize(

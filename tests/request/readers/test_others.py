@@ -54,6 +54,7 @@ FILES = {
     "InvokeAI 2": ("InvokeAI", {"sd__metadata": json.dumps(INVOKE_2)}),
     "InvokeAI 1": ("InvokeAI", {"Dream": DREAM}),
     "NovelAI": ("NovelAI", novel(NOVEL)),
+    "NovelAI with fractions": ("NovelAI", novel(NOVEL | {"seed": 77.0, "steps": 12.0})),
     "SwarmUI": ("SwarmUI", {"parameters": json.dumps(SWARM)}),
     "Fooocus": ("Fooocus", {"parameters": json.dumps(FOOOCUS), "fooocus_scheme": "fooocus"}),
     "Fooocus before": ("Fooocus", {"Comment": json.dumps(LOG)}),
@@ -110,6 +111,13 @@ def test_a_value_that_is_absent_or_odd_is_not_a_default_without_a_word(tmp_path)
     assert "The sampler k_dpm_fast Karras is not here" in found.missing[1]
     assert found.missing[0].startswith("Seed 1099511627776 is out of range")
     assert found.notes[0].endswith("so these are set: sampler DDIM, seed 0.")
+
+
+def test_a_noise_schedule_that_is_not_here_is_named_and_the_sampler_is_taken(tmp_path):
+    odd = novel(NOVEL | {"sampler": "k_euler_ancestral"})
+    found = restore(png(tmp_path / "x.png", **odd), Config(runs=tmp_path))
+    assert found.request.settings.sampler == "Euler a"
+    assert found.missing == ("Comparer has no control for Noise schedule karras.",)
 
 
 @pytest.mark.parametrize(
