@@ -13,7 +13,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.request.build import build_request
 from comparer.request.parse import one_line, parse_prompts
-from comparer.request.prompt_files import LARGE, first_two, read_prompt_file
+from comparer.request.prompt_files import LARGE, SMALL, TABLES, first_two, read_prompt_file
 from comparer.request.request import Request
 from comparer.text import printable, quote
 
@@ -114,14 +114,14 @@ def prompts_of(path: Path, number: int | None = None, tell: Callable[[str], obje
     """Read the first ``number`` prompts of a file, as ``read_prompt_file`` reads it, on a line each.
 
     Args:
-        path: the file.
+        path: the file, of 1 MiB at most; CSV and JSON of 64 MiB at most.
         number: how many; None for all.
         tell: is told how many prompts were read, what was left out, and the first two.
 
     Raises:
         ComparerError: the file cannot be read, holds no prompt, or fewer than ``number``.
     """
-    found = read_prompt_file(path, LARGE)
+    found = read_prompt_file(path, LARGE if path.suffix.lower() in TABLES else SMALL)
     tell(f"{printable(quote(path.name))}: {found.sentence}. First: {first_two(found.prompts)}")
     prompts = "\n".join(found.prompts)
     return prompts if number is None else first(prompts, number)

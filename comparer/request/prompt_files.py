@@ -15,8 +15,9 @@ from comparer.text import counted, printable, quote
 
 COLUMNS = ("prompt", "caption", "text")
 """Names of the column or key with the prompts, the first one that is there; upper and lower case are the same."""
-LARGE = 64 << 20  # bytes; COCO's captions of 2014 have 32 MB
-TYPES = (".txt", ".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+SMALL, LARGE = 1 << 20, 64 << 20  # bytes; COCO's captions of 2014 have 32 MB
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
+TYPES = (".txt", *TABLES)
 SHAPES = (
     'a list of texts, a list of objects with "prompt", "caption" or "text", {"prompts": […]}, and COCO\'s '
     '{"annotations": [{"caption": …}]} are read'
@@ -63,7 +64,7 @@ def first_two(prompts: Sequence[str]) -> str:
     return told + (", …" if len(prompts) > 2 else "")
 
 
-def read_prompt_file(path: Path, limit: int = 2**20) -> PromptFile:
+def read_prompt_file(path: Path, limit: int = SMALL) -> PromptFile:
     """Read a file of prompts, in UTF-8, or UTF-16 with a byte order mark.
 
     The format is told by the file's ending: .csv, .tsv, .json, .jsonl, .ndjson, in upper or lower case. A file with
