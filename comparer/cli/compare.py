@@ -1,6 +1,7 @@
 """``python -m comparer compare``: run a comparison."""
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from comparer.accelerators.registry import REGISTRY
 from comparer.cli import evaluate, from_file
 from comparer.cli.progress import run
 from comparer.config import Config
+from comparer.evaluation.sweep import prompts_of
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
 from comparer.request.build import FIVE, build_request
-from comparer.request.parse import read_prompts
+from comparer.request.prompt_files import HELP as PROMPTS_HELP
+from comparer.request.prompt_syntax import lora_hints
 from comparer.request.request import NOISE, NOISE_HELP, Request
+from comparer.text import printable
 
 
 def add(commands: Any) -> None:
@@ -25,7 +29,7 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(command=_compare)
     parser.add_argument("prompt", nargs="*", help="what the images show; each prompt is one row")
-    parser.add_argument("--prompts", metavar="FILE", help="a text file with one prompt per line")
+    parser.add_argument("--prompts", metavar="FILE", help=PROMPTS_HELP)
     parser.add_argument(
         "--accelerator",
         action="append",
@@ -92,13 +96,15 @@ def _compare(options: argparse.Namespace) -> int:
     config = replace(from_arguments(options), trusted=True)
     request = from_file.ask(options, config) if options.source else _asked(options, config)
     request = replace(request, thresholds=evaluate.thresholds(options, request.thresholds))
+    for line in lora_hints(request.settings.prompts, request.settings.weights, config):
+        print(f"comparer: {printable(line)}", file=sys.stderr)
     return run(request, config, options)
 
 
 def _asked(options: argparse.Namespace, config: Config) -> Request:
     return build_request(
         config,
-        "\n".join([*options.prompt, *([read_prompts(Path(options.prompts))] if options.prompts else [])]),
+        "\n".join([*options.prompt, *([prompts_of(Path(options.prompts), tell=print)] if options.prompts else [])]),
         options.checkpoint,
         [*(FIVE if options.all_five else ()), *options.accelerator] or None,
         options.negative_prompt,

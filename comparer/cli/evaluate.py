@@ -17,8 +17,13 @@ from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
+from comparer.request.parse import parse_prompts
+from comparer.request.prompt_files import HELP as PROMPTS_HELP
+from comparer.request.prompt_files import first_two
+from comparer.request.prompt_syntax import lora_hints
 from comparer.request.request import EXTRA_MEASUREMENTS, NOISE, NOISE_HELP
 from comparer.stats.verdict import DEFAULT, Thresholds
+from comparer.text import counted, printable, quote
 
 PROMPTS = DEMO.parent / "prompts"
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
@@ -72,7 +77,7 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(command=run)
     parser.add_argument("request", nargs="?", metavar="FILE", help="a request as .toml or .json, or a run.json")
-    parser.add_argument("--prompts", metavar="FILE", help="one a line, or CSV or JSON with a prompt column")
+    parser.add_argument("--prompts", metavar="FILE", help=PROMPTS_HELP)
     parser.add_argument("--num-samples", type=int, metavar="N", help="take the first N prompts (all)")
     parser.add_argument("--arm", "--accelerator", action="append", metavar="A", help="as for compare; may be repeated")
     parser.add_argument("--seeds", help="as for compare (0)")
@@ -150,10 +155,18 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
     if options.prompts or "prompt" not in given:
         checkpoint = given.get("checkpoint", "demo")
         ours = PROMPTS / ("demo.txt" if checkpoint == "demo" else "photos.txt")
-        given["prompt"] = sweep.prompts_of(Path(options.prompts) if options.prompts else ours, options.num_samples)
-    elif options.num_samples is not None:
-        given["prompt"] = sweep.first(given["prompt"], options.num_samples)
+        file = Path(options.prompts) if options.prompts else ours
+        given["prompt"] = sweep.prompts_of(file, options.num_samples, print)
+    elif isinstance(given["prompt"], str):
+        if options.num_samples is not None:
+            given["prompt"] = sweep.first(given["prompt"], options.num_samples)
+        prompts = parse_prompts(given["prompt"])
+        file = Path(options.request)
+        print(f"{printable(quote(file.name))}: {counted(len(prompts), 'prompt')} read. First: {first_two(prompts)}")
     cells = sweep.cells(config, given)
+    settings = cells[0].request.settings
+    for line in lora_hints(settings.prompts, settings.weights, config):
+        print(f"comparer: {printable(line)}", file=sys.stderr)
     card = ExperimentCard(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
     folder = Path(options.out) if options.out else batch.new_folder(config.runs)
     return batch.begin(Evaluation(folder, cells, card, thresholds(options)))

@@ -1,14 +1,16 @@
 """``python -m comparer compare --from FILE``: run the request of an image, a grid or a run.json."""
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 from comparer.config import Config
 from comparer.errors import ComparerError
+from comparer.request.readers.registry import PROGRAMS
 from comparer.request.request import Request
 from comparer.request.restore import restore
-from comparer.text import quote
+from comparer.text import printable, quote
 
 EXCLUDED = (
     "prompt", "prompts", "accelerator", "all_five", "checkpoint", "variant", "negative_prompt", "sampler", "steps",
@@ -23,8 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         dest="source",
         metavar="FILE",
         help="use the request in this file: an image, a grid page or a run.json of Comparer, or a "
-        "PNG with the settings of another program; excludes the prompt and every option of the settings, arms and "
-        "measuring",
+        f"PNG, JPEG or WebP with the settings of {', '.join(PROGRAMS)}; excludes the prompt and every option of the "
+        "settings, arms and measuring",
     )
     parser.set_defaults(usual={name: parser.get_default(name) for name in EXCLUDED})
 
@@ -44,4 +46,6 @@ def ask(options: argparse.Namespace, config: Config) -> Request:
     found = restore(path, config)
     if found.missing:
         raise ComparerError(f"'{quote(path.name)}' asks for what cannot be had here: {' '.join(found.missing)}")
+    for note in found.notes:
+        print(f"comparer: {printable(note)}", file=sys.stderr)
     return replace(found.request, limits=config.limits)

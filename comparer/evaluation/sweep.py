@@ -1,10 +1,10 @@
 """Settings of a batch evaluation: a request file or flags, with lists expanded to their product."""
 
-import csv
 import inspect
 import itertools
 import json
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ from typing import Any
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.request.build import build_request
-from comparer.request.parse import read_prompts
+from comparer.request.parse import one_line, parse_prompts
+from comparer.request.prompt_files import LARGE, SMALL, TABLES, first_two, read_prompt_file
 from comparer.request.request import Request
-from comparer.text import quote
+from comparer.text import printable, quote
 
 SWEPT = ("checkpoint", "sampler", "steps", "guidance", "size", "batch_size", "guidance_rescale")
 """Arguments of ``build_request`` that may be lists."""
@@ -77,8 +78,10 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ComparerError(f"'{path.name}' is no request file: it holds no settings.")
     if "request" in data:
         return _arguments(Request.from_json(data["request"]))
-    if isinstance(data.get("prompt"), list):
-        data["prompt"] = "\n".join(map(str, data["prompt"]))
+    if isinstance(prompts := data.get("prompt"), list):
+        if not all(isinstance(prompt, str) for prompt in prompts):
+            raise ComparerError(f"'{quote(path.name)}' has a prompt that is no text: write a text, or a list of texts.")
+        data["prompt"] = "\n".join(map(one_line, prompts))
     return data
 
 
@@ -107,26 +110,21 @@ def _arguments(request: Request) -> dict[str, Any]:
     }
 
 
-def prompts_of(path: Path, number: int | None = None) -> str:
-    """Read the first ``number`` prompts of a file: one per line, a CSV with a column "prompt", or JSON.
+def prompts_of(path: Path, number: int | None = None, tell: Callable[[str], object] = lambda said: None) -> str:
+    """Read the first ``number`` prompts of a file, as ``read_prompt_file`` reads it, on a line each.
 
-    JSON is a list of texts, or of objects with a "prompt". Duplicate prompts are dropped.
+    Args:
+        path: the file, of 1 MiB at most; CSV and JSON of 64 MiB at most.
+        number: how many; None for all.
+        tell: is told how many prompts were read, what was left out, and the first two.
 
     Raises:
         ComparerError: the file cannot be read, holds no prompt, or fewer than ``number``.
     """
-    text = read_prompts(path)
-    prompts = text.splitlines()
-    if path.suffix in (".json", ".csv"):
-        try:
-            rows = json.loads(text) if path.suffix == ".json" else list(csv.DictReader(text.splitlines()))
-            prompts = [row if isinstance(row, str) else row["prompt"] for row in rows]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ComparerError(f"'{quote(path.name)}' has no prompts under 'prompt': {quote(error)}.") from error
-    found = list(dict.fromkeys(" ".join(prompt.split()) for prompt in prompts if prompt.strip()))
-    if not found:
-        raise ComparerError(f"'{path.name}' holds no prompt.")
-    return "\n".join(found) if number is None else first("\n".join(found), number)
+    found = read_prompt_file(path, LARGE if path.suffix.lower() in TABLES else SMALL)
+    tell(f"{printable(quote(path.name))}: {found.sentence}. First: {first_two(found.prompts)}")
+    prompts = "\n".join(found.prompts)
+    return prompts if number is None else first(prompts, number)
 
 
 def first(prompts: str, number: int) -> str:
@@ -135,7 +133,7 @@ def first(prompts: str, number: int) -> str:
     Raises:
         ComparerError: there are fewer prompts.
     """
-    lines = prompts.splitlines()
+    lines = parse_prompts(prompts)
     if not 1 <= number <= len(lines):
         raise ComparerError(f"There are {len(lines)} prompts, not {number}: use more seeds instead.")
     return "\n".join(lines[:number])

@@ -1,4 +1,4 @@
-"""Map A1111 settings, with A1111's sampler and model names, onto a Request. No torch."""
+"""Map another program's settings, with A1111's names of samplers and settings, onto a Request. No torch."""
 
 import re
 from collections.abc import Callable
@@ -8,27 +8,28 @@ from typing import Any
 
 from comparer.accelerators import stack
 from comparer.accelerators.registry import parse_stack
-from comparer.checkpoints.find import FILES, loose_names, names, resolve
+from comparer.checkpoints.find import loose_names, names, resolve
 from comparer.checkpoints.inspection.fingerprint import Hashes
 from comparer.checkpoints.spec import parse as parse_weights
 from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.samplers import SAMPLERS, canonical
-from comparer.request.a1111_text import Parameters
-from comparer.request.parse import parse_size
+from comparer.request.parse import one_line, parse_size
+from comparer.request.prompt_syntax import LORA, find_lora, lora_offer, stem
+from comparer.request.readers.base import DEFAULT, Parameters
 from comparer.request.request import Arm, Request, Settings
 from comparer.text import quote
 
-LORA = re.compile(r"<lora:([^:<>]+):(-?\d+(?:\.\d+)?)[^<>]*>", re.IGNORECASE)
-PLAIN = ("", "automatic", "normal", "uniform")  # noise schedules that are the sampler's default
-READ = ("Steps", "Sampler", "Schedule type", "CFG scale", "Seed", "Size", "Model", "Model hash", "VAE", "Accelerator",
-        "Weights")  # fmt: skip
+READ = (
+    "Steps", "Sampler", "Schedule type", "CFG scale", "Guidance rescale", "Seed", "Size", "Model", "Model hash", "VAE",
+    "Accelerator", "Weights",
+)  # fmt: skip
 # Pairs that do not describe how the image was made, or repeat another pair.
-SILENT = re.compile(r".*\bhash(es)?|Version|User|Created Date|Civitai .*", re.IGNORECASE)
+SILENT = re.compile(r".*\bhash(es)?|Version|User|Created Date|Civitai .*|(Negative )?Template", re.IGNORECASE)
 
 
-def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
+def ask(found: Parameters, config: Config) -> tuple[Request, list[str], list[str]]:
     """Build a request with only a baseline; list settings that have no equivalent.
 
     Args:
@@ -36,14 +37,16 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
         config: the available checkpoints.
 
     Returns:
-        the request, without limits, and one sentence per setting that is left out.
+        the request, without limits; one sentence per setting that is left out; and one per thing that is known to be
+        otherwise: LoRAs taken from tags, defaults in the place of what the file does not say.
 
     Raises:
         ComparerError: there is no prompt.
     """
-    missing: list[str] = []
-    pairs, loras = found.pairs, LORA.findall(found.prompt)
-    prompt = " ".join(LORA.sub(" ", found.prompt).split())
+    missing: list[str] = list(found.unread)
+    notes: list[str] = list(found.notes)
+    pairs, offer = found.pairs, lora_offer(found.prompt, config)
+    prompt = one_line(LORA.sub(" ", found.prompt))
     checkpoint = _checkpoint(pairs, config, missing)
     try:
         model = resolve(checkpoint, config).model
@@ -51,13 +54,14 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
         model = CATALOG.get(checkpoint, CATALOG["demo"])
     settings = Settings((prompt,), checkpoint, found.negative_prompt, model.sampler, model.steps, model.guidance,
                         model.size, model.size)  # fmt: skip
-    request = Request(settings, limits=UNLIMITED)
+    request, taken = Request(settings, limits=UNLIMITED), set()
 
     def take(name: str, read: Callable[[str], dict[str, Any]]) -> None:
         nonlocal request
         if name in pairs:
             try:
                 request = replace(request, settings=replace(request.settings, **read(pairs[name])))
+                taken.add(name)
             except ComparerError as error:
                 missing.append(str(error))
             except ValueError:
@@ -66,17 +70,23 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
     take("Weights", lambda text: {**vars(parse_weights(text))})
     take("Steps", lambda text: {"steps": int(text)})
     take("CFG scale", lambda text: {"guidance": float(text)})
+    take("Guidance rescale", lambda text: {"guidance_rescale": float(text)})
     take("Seed", lambda text: {"seeds": (int(text),)})
     take("Size", lambda text: dict(zip(("width", "height"), parse_size(text), strict=True)))
     take("Sampler", lambda text: {"sampler": sampler(text, pairs.get("Schedule type", ""))})
     take("VAE", lambda text: {"vae": _here(text, config, "VAE")})
-    added = []
-    for name, weight in loras:
+    added = [(file, tag.weight) for tag, file in offer.found]
+    notes += offer.sentences[: len(offer.found)]
+    missing += offer.missing
+    for name, weight in found.loras:
         try:
-            added.append((_here(name, config, "LoRA"), float(weight)))
+            added.append((find_lora(name, config), weight))
         except ComparerError as error:
             missing.append(str(error))
-    request = replace(request, settings=replace(request.settings, loras=request.settings.loras + tuple(added)))
+    try:
+        request = replace(request, settings=replace(request.settings, loras=request.settings.loras + tuple(added)))
+    except ComparerError as error:
+        missing.append(str(error))
     try:
         if "Accelerator" in pairs:
             built = parse_stack(pairs["Accelerator"])
@@ -89,7 +99,21 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str]]:
     ]  # fmt: skip
     if others:
         missing.append(f"Comparer has no control for {', '.join(others[:12])}.")
-    return request, missing
+    if usual := _usual(request.settings, taken):
+        notes.append(f"The file does not say, or not in a way that is read, so these are set: {', '.join(usual)}.")
+    return request, missing, notes
+
+
+def _usual(settings: Settings, taken: set[str]) -> list[str]:
+    """List the settings that are defaults because the file's were not taken."""
+    said = {
+        "Steps": f"steps {settings.steps}",
+        "Sampler": f"sampler {settings.sampler}",
+        "CFG scale": f"guidance {settings.guidance:g}",
+        "Seed": f"seed {settings.seeds[0]}",
+        "Size": f"size {settings.width}x{settings.height}",
+    }
+    return [text for name, text in said.items() if name not in taken]
 
 
 def sampler(name: str, schedule: str = "") -> str:
@@ -105,7 +129,7 @@ def sampler(name: str, schedule: str = "") -> str:
     if schedule == "automatic" and name.lower() == "dpm++ 2m":
         schedule = "karras"  # A1111's automatic choice for this sampler
     full = {"PLMS": "PNDM"}.get(name, name)
-    if schedule not in PLAIN and not full.lower().endswith(f" {schedule}"):
+    if schedule not in DEFAULT and not full.lower().endswith(f" {schedule}"):
         full = f"{full} {schedule.capitalize()}"
     try:
         return canonical(full)
@@ -129,17 +153,13 @@ def _here(name: str, config: Config, what: str) -> str:
     """Return what is called so here: by its name, or its file's without its ending, upper and lower case alike."""
     name = PurePath(name.strip().replace("\\", "/")).name
     known = {**{n: n for n in loose_names(config)}, **{n: n for n in names(config)}}
-    plain = _stem(name)
-    listed = [n for n in known if n.lower() == name.lower() or _stem(PurePath(n).name) == plain]
+    plain = stem(name)
+    listed = [n for n in known if n.lower() == name.lower() or stem(PurePath(n).name) == plain]
     if what == "checkpoint":
         listed += [n for n, model in CATALOG.items() if n in known and model.single_file == plain]
     if not plain or not listed:
         raise ComparerError(f"There is no {what} '{quote(name)}' here.")
     return listed[0]
-
-
-def _stem(name: str) -> str:
-    return (PurePath(name).stem if name.endswith(FILES) else name).lower()
 
 
 def _by_hash(digits: str, config: Config) -> str:

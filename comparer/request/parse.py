@@ -1,5 +1,6 @@
 """Parse typed prompts, seeds and sizes."""
 
+import codecs
 import random
 import re
 from pathlib import Path
@@ -8,13 +9,27 @@ from comparer.errors import ComparerError
 from comparer.text import quote
 
 
+def split_lines(text: str) -> list[str]:
+    """Split at line feeds and carriage returns alone: U+2028, form feeds and the like are characters of a line.
+
+    >>> split_lines("a\\r\\nb\\u2028c\\rd")
+    ['a', 'b\\u2028c', 'd']
+    """
+    return re.split(r"\r\n|\r|\n", text)
+
+
+def one_line(text: str) -> str:
+    """Put a prompt on one line: white space of any length and kind becomes a space."""
+    return " ".join(text.split())
+
+
 def parse_prompts(text: str) -> tuple[str, ...]:
     """Parse one prompt per line; blank lines are skipped."""
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    return tuple(line.strip() for line in split_lines(text) if line.strip())
 
 
 def read_prompts(path: Path, limit: int = 2**20) -> str:
-    """Read a file of prompts, one per line, in UTF-8.
+    """Return the text of a file of prompts, in UTF-8, or UTF-16 with a byte order mark.
 
     Args:
         path: the file.
@@ -29,7 +44,8 @@ def read_prompts(path: Path, limit: int = 2**20) -> str:
             content = file.read(limit + 1)  # a device or a pipe has no size
         if len(content) > limit:
             raise ComparerError(f"{name} is too large for a file of prompts: at most {limit} bytes are allowed.")
-        text = content.decode("utf-8-sig")
+        marked = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        text = content.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise ComparerError(f"{name} is not a text file in UTF-8.") from error
     except OSError as error:

@@ -13,6 +13,8 @@ from comparer.text import quote
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST = 8 << 20  # total decompressed bytes of all wanted texts of a file
+TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+EXIF = "\0EXIF"  # no text has this name
 CHUNKS = 100_000  # a grid page of 64 million noise pixels has 3,000 chunks of 64 KiB
 
 
@@ -24,6 +26,9 @@ def is_png(path: Path) -> bool:
 
 def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
     """Return the wanted texts of a PNG by name (Latin-1, case-sensitive); the first one if a name is repeated.
+
+    A text is UTF-8 where it is valid UTF-8, whatever its chunk: many programs write UTF-8 where the specification has
+    Latin-1. The chunk of EXIF has the name ``EXIF``, and its bytes are characters of Latin-1.
 
     Raises:
         ComparerError: the file is not a PNG, damaged or truncated, or its texts are larger than 8 MiB.
@@ -39,10 +44,14 @@ def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
                 kind, data = _chunk(file, name)
                 if kind == b"IEND":
                     return found
-                key = data.split(b"\0", 1)[0].decode("latin-1")
+                if kind == b"eXIf" and EXIF in wanted and EXIF not in found:
+                    found[EXIF] = data.decode("latin-1")
+                    left -= len(data)
+                    continue
+                key = data.split(b"\0", 1)[0].decode("latin-1") if kind in TEXTS else ""
                 if key in wanted and key not in found:
-                    body, coding = _text(kind, data, name, left)
-                    found[key] = body.decode(coding, "replace")
+                    body = _text(kind, data, name, left)
+                    found[key] = decoded(body) if kind != b"iTXt" else body.decode("utf-8", "replace")
                     left -= len(body)
     except OSError as error:
         raise ComparerError(f"{name} cannot be read: {error.strerror or error}.") from error
@@ -55,7 +64,7 @@ def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
     length, kind = int.from_bytes(head[:4], "big"), head[4:]
     if len(head) < 8:
         raise ComparerError(f"{name} is cut short: it has no end.")
-    if kind not in (b"tEXt", b"zTXt", b"iTXt"):
+    if kind not in (*TEXTS, b"eXIf"):
         file.seek(length + 4, 1)
         return kind, b""
     if length > MOST:
@@ -68,14 +77,22 @@ def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
     return kind, data
 
 
-def _text(kind: bytes, data: bytes, name: str, most: int) -> tuple[bytes, str]:
-    """Return a text's bytes, unpacked, and their coding."""
-    rest, packed, coding = data.split(b"\0", 1)[1:], kind == b"zTXt", "latin-1"
+def decoded(body: bytes) -> str:
+    """Decode UTF-8, or Latin-1 if it is none."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body.decode("latin-1")
+
+
+def _text(kind: bytes, data: bytes, name: str, most: int) -> bytes:
+    """Return a text's bytes, unpacked."""
+    rest, packed = data.split(b"\0", 1)[1:], kind == b"zTXt"
     body = rest[0] if rest else b""
     if kind == b"zTXt":
         body = body[1:]  # skip the compression method, which is always deflate
     elif kind == b"iTXt":
-        packed, coding = body[:1] == b"\1", "utf-8"
+        packed = body[:1] == b"\1"
         body = body[2:].split(b"\0", 2)[-1]  # after the method, the language and the translated name
     if packed:
         try:
@@ -84,4 +101,4 @@ def _text(kind: bytes, data: bytes, name: str, most: int) -> tuple[bytes, str]:
             raise ComparerError(f"{name} is damaged: a text cannot be unpacked.") from error
     if len(body) > most:
         raise ComparerError(f"{name} has texts that unpack to more than {MOST:,} bytes: they are not read.")
-    return body, coding
+    return body

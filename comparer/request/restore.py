@@ -17,13 +17,16 @@ from comparer.config import UNLIMITED, Config
 from comparer.errors import ComparerError
 from comparer.models.catalog import CATALOG
 from comparer.request import a1111 as other_programs
-from comparer.request import a1111_text, png_read
+from comparer.request import image_texts
 from comparer.request.png_write import CHUNK
+from comparer.request.readers import a1111 as a1111_text
+from comparer.request.readers import registry
 from comparer.request.request import EXTRA_MEASUREMENTS, Arm, Request, Settings
 from comparer.request.validate import validate
 from comparer.text import quote
 
 LARGEST = 64 << 20  # bytes of a run.json; a run of 10,000 images has about 20 MB
+LONGEST_OF_OTHERS = 8 << 20  # characters of another program's JSON
 MOST_PICTURES, MOST_ARMS = 1_000_000, 1_000
 SAID = 20
 PICTURE, GRID, RECORD, FOREIGN = "picture", "grid", "record", "foreign"
@@ -39,19 +42,24 @@ class Restored:
         kind: ``PICTURE`` or ``GRID`` of Comparer, ``RECORD`` for a run.json, ``FOREIGN`` for another program's.
         missing: what is unavailable here or could not be read, one sentence each; () if nothing.
         shot: the (arm, prompt number, seed) of a single image; None otherwise.
+        notes: what was taken in another form or set to a default because the file does not say it, one sentence each.
+        program: the name of the other program; "" for a file of Comparer.
     """
 
     request: Request
     kind: str
     missing: tuple[str, ...] = ()
     shot: tuple[int, int, int] | None = None
+    notes: tuple[str, ...] = ()
+    program: str = ""
 
 
 def restore(path: Path, config: Config) -> Restored:
     """Restore the request of a file; a single image of Comparer restores the whole comparison it belongs to.
 
     Args:
-        path: a PNG of Comparer, a run.json, a PNG with A1111's ``parameters``, or such a text in a file.
+        path: a PNG of Comparer, a run.json, a PNG, JPEG or WebP of another program (``readers.registry``), or its
+            settings in a file of their own.
         config: what this installation has and allows.
 
     Raises:
@@ -59,11 +67,12 @@ def restore(path: Path, config: Config) -> Restored:
     """
     name = f"'{quote(path.name)}'"
     try:
-        if png_read.is_png(path):
-            texts = png_read.texts(path, (CHUNK, "parameters"))
+        if kind := image_texts.kind(path):
+            texts = image_texts.texts(path, (CHUNK, *registry.KEYS))
             if CHUNK in texts:
                 return _ours(_parsed(texts[CHUNK], name), config, name, GRID)
-            return _foreign(texts.get("parameters", ""), config, f"{name} carries no settings that can be read")
+            why = registry.unknown(texts)
+            return _foreign(texts, config, name, f"{name} is a {kind} and carries no settings that can be read", why)
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
@@ -71,9 +80,16 @@ def restore(path: Path, config: Config) -> Restored:
     if len(content) > LARGEST:
         raise ComparerError(f"{name} is too large: at most {LARGEST >> 20} MiB are read.")
     text = content.decode("utf-8-sig", "replace")
-    if text.lstrip().startswith("{"):
-        return _ours(_parsed(text, name), config, name, RECORD)
-    return _foreign(text, config, f"{name} is neither a PNG nor a run.json")
+    if a1111_text.parse(text) is None and text.lstrip().startswith("{"):
+        data = _parsed(text, name)
+        if "request" in data or "settings" in data or len(text) > LONGEST_OF_OTHERS:
+            return _ours(data, config, name, RECORD)
+        # The same JSON lies in pictures under these names.
+        texts = {"parameters": text, "prompt": text, "workflow": text, "invokeai_metadata": text}
+        if not {"positive_prompt", "app_version"} & set(data):
+            del texts["invokeai_metadata"]
+        return _foreign(texts, config, name, f"{name} carries no request of Comparer's")
+    return _foreign({"UserComment": text}, config, name, f"{name} is neither a PNG nor a run.json, JPEG or WebP")
 
 
 def _parsed(text: str, name: str) -> dict:
@@ -118,13 +134,17 @@ def _shot(data: dict, request: Request) -> tuple[int, int, int] | None:
     return found if known else None  # type: ignore[return-value]
 
 
-def _foreign(text: str, config: Config, otherwise: str) -> Restored:
-    found = a1111_text.read(text)
+def _foreign(texts: dict[str, str], config: Config, name: str, otherwise: str, why: str = "") -> Restored:
+    """Restore another program's settings; ``otherwise`` begins the error if no reader knows them, ``why`` ends it."""
+    found = registry.read(texts, name)
     if found is None:
-        raise ComparerError(f"{otherwise}: choose a picture, a grid or a run.json that Comparer made.")
-    request, missing = other_programs.ask(found, config)
+        what = "choose a picture, a grid or a run.json that Comparer made, or a picture of "
+        because = f", for {why}" if why else ""
+        raise ComparerError(f"{otherwise}{because}: {what}{', '.join(registry.PROGRAMS)}.")
+    request, missing, notes = other_programs.ask(found, config)
     told = [config.redact(ComparerError(each)) for each in missing]
-    return Restored(request, FOREIGN, _few(told + unserved(request, config)))
+    missed = _few(told + unserved(request, config))
+    return Restored(request, FOREIGN, missed, None, _few(notes), found.program)
 
 
 def _few(said: list[str]) -> tuple[str, ...]:

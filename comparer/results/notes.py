@@ -1,9 +1,9 @@
 """Notes beside the figures, and figures as text."""
 
-import re
 from collections.abc import Callable
 
 from comparer.demo.scenes import unknown_words
+from comparer.request.prompt_syntax import SYNTAX, syntax_note
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
@@ -12,8 +12,7 @@ from comparer.stats.intervals import Estimate
 from comparer.stats.verdict import DEFAULT
 from comparer.text import counted, decimals, gib, signed
 
-WEIGHTED = re.compile(r"\([^()]+:\s*\d*\.?\d+\s*\)")
-LITERAL = "Weights such as (word:1.3) are read as they are written: diffusers has no prompt weighting."
+WEIGHTED = SYNTAX  # a name of earlier versions
 
 
 def notes(analysis: Analysis) -> list[str]:
@@ -62,8 +61,8 @@ def notes(analysis: Analysis) -> list[str]:
         said.append(f"Not scored: {scorer.why_not}.")
     if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
         said.append(f"The demo model has never seen: {', '.join(strange)}.")
-    if any(WEIGHTED.search(text) for text in (*request.settings.prompts, request.settings.negative_prompt)):
-        said.append(LITERAL)
+    if syntax := syntax_note((*request.settings.prompts, request.settings.negative_prompt)):
+        said.append(syntax)
     said += [f"No effect: {reason}" for each in analysis.arms[1:] for reason in each.no_effect_reasons]
     said += _scale(analysis) + list(comparison.not_available)
     for number in scorer.truncated:

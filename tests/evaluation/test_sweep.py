@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from comparer.cli.main import main
 from comparer.config import Config
 from comparer.demo.scenes import unknown_words
 from comparer.errors import ComparerError
@@ -56,6 +57,14 @@ def test_a_toml_a_json_and_a_record_ask_the_same(tmp_path, config):
     ]
 
 
+def test_a_prompt_of_a_list_is_one_prompt(tmp_path):
+    (tmp_path / "a.toml").write_text('prompt = ["""a red\nstar""", "a ring"]')
+    assert read_file(tmp_path / "a.toml")["prompt"] == "a red star\na ring"
+    (tmp_path / "a.json").write_text('{"prompt": [{"text": "a ring"}]}')
+    with pytest.raises(ComparerError, match="a prompt that is no text"):
+        read_file(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
@@ -84,9 +93,20 @@ def test_prompts_from_lines_csv_and_json(tmp_path):
         assert prompts_of(tmp_path / name, 2) == "one\ntwo"
     with pytest.raises(ComparerError, match="There are 3 prompts, not 4"):
         prompts_of(tmp_path / "a.txt", 4)
-    (tmp_path / "b.csv").write_text("text\none\n")
-    with pytest.raises(ComparerError, match="no prompts under 'prompt'"):
-        prompts_of(tmp_path / "b.csv")
+    told = []
+    prompts_of(tmp_path / "a.csv", 2, told.append)
+    assert told == ["a.csv: 3 prompts read; left out: 1 duplicate. First: 'one', 'two', …"]
+
+
+def test_the_command_says_which_prompts_it_read(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text('id;Prompt\n1;"a red\nstar"\n2;a ring\n3;a disc\n4;a ring\n')
+    assert main(["evaluate", "--prompts", str(tmp_path / "a.csv"), "--steps", "0"]) == 2  # refused behind that
+    assert capsys.readouterr().out == (
+        "a.csv: 3 prompts read; left out: 1 duplicate. First: 'a red star', 'a ring', …\n"
+    )
+    (tmp_path / "a.toml").write_text('prompt = ["a star", "a ring"]\nsteps = 0')
+    assert main(["evaluate", str(tmp_path / "a.toml")]) == 2
+    assert capsys.readouterr().out == "a.toml: 2 prompts read. First: 'a star', 'a ring'\n"
 
 
 def test_the_sets_that_come_along():

@@ -334,6 +334,14 @@ def test_a_text_behind_the_pixels_is_found(tmp_path, config):
     assert found.request.settings.steps == 5 and found.missing == ()
 
 
+def test_the_command_line_says_what_another_programs_file_does_not(tmp_path, capsys):
+    (tmp_path / "p.txt").write_text("a red star BREAK\nSteps: 2, CFG scale: 3, Seed: 5, Size: 64x64, Model: demo")
+    assert main(["compare", "--from", str(tmp_path / "p.txt"), "--quiet", "--out", str(tmp_path / "runs")]) == 0
+    told = capsys.readouterr()
+    assert "in a way that is read, so these are set: sampler DDIM." in told.err
+    assert "Taken as plain words: BREAK." in told.out
+
+
 def test_the_command_line_asks_for_what_the_file_asked_for(tmp_path, capsys):
     asked = ask("DeepCache(interval=2)", seeds=(5,), negative_prompt="a hexagon")
     (tmp_path / "run.json").write_text(json.dumps({"request": asked.to_json()}))

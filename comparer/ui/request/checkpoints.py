@@ -1,6 +1,7 @@
 """Controls of the compared checkpoints: the weights of every arm, as rows."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -68,24 +69,26 @@ class Which:
             ComparerError: a value is not allowed.
         """
         half, base, vae, loras, scale, dtype = values
-        weight = 1.0 if scale is None else float(scale)
-        # A file name may include its weight, as in a line of weights.
-        added = tuple((_file(name), _weight(name, weight)) for name in loras or [])
+        added = tuple(self.chosen_loras(loras, scale))
         return Weights(checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete).text()
 
     def filled(self, weights: Weights) -> dict:
         """Return updates of the components that select these weights."""
-        scales = {weight for _, weight in weights.loras}
+        named = {self.half: weights.half, self.base: weights.base, self.vae: weights.vae, self.dtype: weights.dtype}
+        return named | self.with_loras(weights.loras)
+
+    def with_loras(self, loras: Sequence[tuple[str, float]]) -> dict:
+        """Return updates that select these LoRAs, (file, weight) each."""
+        scales = {weight for _, weight in loras}
         alike = len(scales) == 1
-        files = [file if alike else f"{file}:{weight:g}" for file, weight in weights.loras]
-        return {
-            self.half: weights.half,
-            self.base: weights.base,
-            self.vae: weights.vae,
-            self.loras: gr.update(value=files, choices=list(dict.fromkeys([*lora_files(self.config), *files]))),
-            self.scale: scales.pop() if alike else 1,
-            self.dtype: weights.dtype,
-        }
+        files = [file if alike else f"{file}:{weight:g}" for file, weight in loras]
+        choices = list(dict.fromkeys([*lora_files(self.config), *files]))
+        return {self.loras: gr.update(value=files, choices=choices), self.scale: scales.pop() if alike else 1}
+
+    def chosen_loras(self, names: Sequence[str] | None, scale: Any) -> list[tuple[str, float]]:
+        """Return the selected LoRAs, (file, weight) each; a file's name may include its weight."""
+        weight = 1.0 if scale is None else float(scale)
+        return [(_file(name), _weight(name, weight)) for name in names or []]
 
     def refreshed(self) -> dict:
         """Return updates with the checkpoints and files that are available now."""

@@ -20,7 +20,7 @@ MADE = {
     PICTURE: "Filled from a picture: the whole comparison that it was made in",
     GRID: "Filled from a grid",
     RECORD: "Filled from the record of a run",
-    FOREIGN: "Filled from the settings of another program, whose starting noise is another",
+    FOREIGN: "Filled from the settings of {}, whose starting noise is another",
 }
 FIELDS = {
     "warmups": "warm-ups", "noise": "starting noise", "repeats": "repeats", "extras": "what is measured also",
@@ -55,7 +55,7 @@ class Drop:
             with suppress(OSError):  # another file of the same name and content
                 path.parent.rmdir()
         updates, said = self.updates(found, away, values)
-        return updates | {self.file: None, self.told: _report(found, [*found.missing, *said])}
+        return updates | {self.file: None, self.told: _report(found, [*found.missing, *said, *found.notes])}
 
     def updates(self, found: Restored, away: dict, values: Sequence[Any]) -> tuple[dict, list[str]]:
         """Return updates that restore a request, and a list of what the controls cannot represent.
@@ -146,7 +146,7 @@ def _not_held(part: Any, new: dict) -> str:
 
 def _report(found: Restored, said: Sequence[str]) -> str:
     request, listed = found.request, join(markup("<li>{}</li>", each) for each in dict.fromkeys(said))
-    about = MADE[found.kind]
+    about = MADE[found.kind].format(found.program)
     if found.shot and len(request.items()) > 1:
         arm, _, seed = found.shot
         about += f" (it is {quote(request.arms[arm].name)}, seed {seed})"

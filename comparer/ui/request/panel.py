@@ -19,9 +19,9 @@ from comparer.models.samplers import SAMPLERS
 from comparer.models.tiny import native_config
 from comparer.reporting.markup import markup
 from comparer.request.build import build_request
-from comparer.request.parse import parse_prompts, read_prompts
+from comparer.request.prompt_files import TYPES, read_prompt_file
+from comparer.request.prompt_syntax import lora_offer
 from comparer.request.request import NOISE, Request, Settings
-from comparer.text import counted
 from comparer.ui.gradio_options import PRIVATE
 from comparer.ui.request import estimate
 from comparer.ui.request.accelerators import Arms
@@ -109,10 +109,11 @@ class Controls:
         parts["prompt"] = gr.Textbox(EXAMPLES[0], label="Prompt", info="One prompt per line.", lines=2, max_lines=8)
         with gr.Row(equal_height=True, elem_id="from-file"):
             self.file = gr.UploadButton(
-                "Prompts from a file", file_types=[".txt"], size="sm", elem_id="file", scale=0, min_width=170
+                "Prompts from a file", file_types=list(TYPES), size="sm", elem_id="file", scale=0, min_width=170
             )
             self.counted = gr.HTML(elem_id="counted", padding=False)
         self.told = gr.HTML(elem_id="told", padding=False)
+        self.use_loras = gr.Button("Use as LoRA", visible=False, size="sm", elem_id="use-loras")
         with gr.Accordion("What the demo model knows", open=False) as self.knows:
             gr.HTML(words())
             gr.Examples(
@@ -185,14 +186,29 @@ class Controls:
         )  # fmt: skip
         prompts = [parts[name] for name in ("prompt", "negative_prompt", "checkpoint")]
         for component in prompts:
-            component.change(remarks, prompts, self.told, **PRIVATE)
+            component.change(self._hints, prompts, [self.told, self.use_loras], **PRIVATE)
+        loras = [self.which.loras, self.which.scale]
+        self.use_loras.click(
+            self._use_loras, [parts["prompt"], *loras], [parts["prompt"], *loras, self.fold], **PRIVATE
+        )
+
+    def _hints(self, prompt: str, negative: str, checkpoint: str) -> tuple:
+        offer = lora_offer(prompt or "", self.config)
+        return remarks(prompt, negative, checkpoint, offer), gr.update(visible=bool(offer.found))
+
+    def _use_loras(self, prompt: str, names: list[str], scale: Any) -> dict:
+        """Move the LoRA tags of the prompts into the control of LoRAs."""
+        offer = lora_offer(prompt or "", self.config)
+        added = dict(self.which.chosen_loras(names, scale)) | {file: tag.weight for tag, file in offer.found}
+        updates = {self.parts["prompt"]: offer.without_tags(prompt or ""), self.fold: gr.update(open=True)}
+        return updates | self.which.with_loras(list(added.items()))
 
     def _from_file(self, file: str) -> tuple:
         try:
-            text = read_prompts(Path(file)).strip()
+            found = read_prompt_file(Path(file))
         except ComparerError as error:
             return gr.skip(), note(self.config.redact(error)), ""
-        return text, "", note(f"{counted(len(parse_prompts(text)), 'prompt')} read")
+        return "\n".join(found.prompts), "", note(found.sentence)
 
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""

@@ -2,17 +2,24 @@
 
 from comparer.demo.scenes import COLOURS, KINDS, PLACES, RADII, unknown_words
 from comparer.reporting.markup import join, markup
-from comparer.results.notes import LITERAL, WEIGHTED
+from comparer.request.prompt_syntax import LoraOffer, syntax_note
 
 
-def remarks(prompt: str, negative: str, checkpoint: str) -> str:
-    """Describe what is not understood in a prompt: words the demo never saw, weights; as HTML."""
+def remarks(prompt: str, negative: str, checkpoint: str, offer: LoraOffer | None = None) -> str:
+    """Describe what is not understood in a prompt: words the demo never saw, syntax of other programs; as HTML.
+
+    Args:
+        prompt: the prompts as typed.
+        negative: the negative prompt.
+        checkpoint: the selected checkpoint.
+        offer: the LoRAs that tags of the prompts name.
+    """
     said: list[str] = []
     if checkpoint == "demo" and (words := unknown_words(prompt or "")):
         listed = join((markup("<b>{}</b>", word) for word in words[:12]), ", ")
         said.append(markup("The demo model has never seen: {}.", listed))
-    if WEIGHTED.search(f"{prompt} {negative}"):
-        said.append(LITERAL)
+    found = [syntax_note([prompt or "", negative or ""]), *(offer.sentences if offer else [])]
+    said += [each for each in found if each]
     return note(join(said, " ")) if said else ""
 
 
