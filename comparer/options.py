@@ -147,13 +147,13 @@ OPTIONS: tuple[Option, ...] = (
         "A folder of checkpoints: diffusers folders, files, training outputs; several are allowed.", "DIR",
         split=os.pathsep,
     ),
-    Option("runs", _folder, "runs", "Where run folders are written.", "DIR"),
+    Option("runs", _folder, "runs", "Folder for run folders.", "DIR"),
     Option(
-        "hub", _yes, "yes", "Whether the hub's models may be used and fetched; no leaves the demo and local ones.",
+        "hub", _yes, "yes", "Whether models of the Hub may be used and downloaded.",
         choices=_YES_NO,
     ),
     Option(
-        "device", _device, "auto", "auto (the GPU where there is one), cpu, mps, cuda, or cuda:1 for the second GPU.",
+        "device", _device, "auto", "auto (the GPU if there is one), cpu, mps, cuda, or cuda:1 for the second GPU.",
         "DEVICE",
     ),
     Option(
@@ -161,18 +161,18 @@ OPTIONS: tuple[Option, ...] = (
         choices=("auto", "float32", "float16", "bfloat16"),
     ),
     Option(
-        "offload", str, "none", "Weights wait in main memory: model by component, sequential by layer (slow).",
+        "offload", str, "none", "Keep weights in main memory: model by component, sequential by layer (slow).",
         choices=("none", "model", "sequential"),
     ),
     Option(
-        "vae", str, "whole", "Decode whole batches, picture by picture (slicing) or in tiles (tiling): less memory.",
+        "vae", str, "whole", "Decode whole batches, single images (slicing) or tiles (tiling, the least memory).",
         choices=("whole", "slicing", "tiling"),
     ),
-    Option("keep", _whole(1, 100), "1", "How many loaded models are kept in memory.", "N"),
-    Option("max-pictures", _whole(1), str(_LIMITS.pictures), "Pictures a run, of all arms together.", "N"),
-    Option("max-size", _whole(64, 16384), str(_LIMITS.size), "Longest side of a picture, in pixels.", "N"),
+    Option("keep", _whole(1, 100), "1", "Number of loaded models that stay in memory.", "N"),
+    Option("max-pictures", _whole(1), str(_LIMITS.pictures), "Images per run, all arms together.", "N"),
+    Option("max-size", _whole(64, 16384), str(_LIMITS.size), "Longest side of an image, in pixels.", "N"),
     Option("max-steps", _whole(1, 10000), str(_LIMITS.steps), "Denoising steps.", "N"),
-    Option("max-prompts", _whole(1), str(_LIMITS.prompts), "Prompts a run.", "N"),
+    Option("max-prompts", _whole(1), str(_LIMITS.prompts), "Prompts per run.", "N"),
     Option(
         "max-queue", _whole(0, 1000), str(_LIMITS.queue), "Comparisons that may wait for their turn.", "N",
         serving=True,
@@ -186,15 +186,17 @@ OPTIONS: tuple[Option, ...] = (
         also="GRADIO_SERVER_PORT", serving=True,
     ),
     Option(
-        "auth", _user, "everybody", "Who may open the page; several are allowed, one a line in the variable.",
+        "auth", _user, "everybody", "Who may open the page; several are allowed, one per line in the variable.",
         "USER:PASSWORD", split="\n", serving=True,
     ),
-    Option("auth-file", _users, "none", "A file with one user:password a line.", "FILE", serving=True),
+    Option("auth-file", _users, "none", "A file with one user:password per line.", "FILE", serving=True),
     Option(
-        "public", _yes, "no", "Visitors are strangers: each sees only the runs of their own session.", choices=_YES_NO,
+        "public", _yes, "no", "Visitors are strangers: each sees only their own runs.", choices=_YES_NO,
         serving=True,
     ),
-    Option("mcp", _mcp, "no", "Serve the API to agents, too, at /gradio_api/mcp/.", choices=_YES_NO, serving=True),
+    Option(
+        "mcp", _mcp, "no", "Also serve the API to agents (MCP), at /gradio_api/mcp/.", choices=_YES_NO, serving=True
+    ),
 )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class DeepCache(Accelerator):
     summary: ClassVar[str] = "Keeps the U-Net's deep features for a few steps and recomputes only the shallow ones."
     order: ClassVar[int] = 20
 
-    interval: int = parameter(3, "One full evaluation every so many; 1 skips nothing.", 1, 20, 1)
+    interval: int = parameter(3, "Run the full U-Net every N evaluations; 1 skips nothing.", 1, 20, 1)
     branch: int = parameter(0, "How deep the part that is always computed reaches; 0 is the fastest.", 0, 20, 1)
 
     @classmethod

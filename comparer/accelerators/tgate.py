@@ -64,7 +64,7 @@ class TGATE(Accelerator):
     gate_step: int = parameter(10, "Steps before cross-attention is kept and guidance dropped.", 1, 149, 1)
     sp_interval: int = parameter(
         5,
-        "Before the gate, self-attention every so many steps; 1 reuses none.",
+        "Before the gate, compute self-attention every N steps; 1 reuses none.",
         1,
         50,
         1,
@@ -72,7 +72,7 @@ class TGATE(Accelerator):
     )
     fi_interval: int = parameter(
         1,
-        "After the gate, self-attention every so many steps; 1 reuses none.",
+        "After the gate, compute self-attention every N steps; 1 reuses none.",
         1,
         50,
         1,

@@ -22,9 +22,9 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "check",
-        help="say in under a minute whether a fresh checkpoint is healthy",
-        description="Make four fixed prompts with two seeds, EMA beside raw where both are there; measure, score and "
-        "judge them. Exit code 0: healthy; 4: suspicious; 5: broken; 2: nothing there that can be run.",
+        help="check in under a minute whether a new checkpoint is healthy",
+        description="Generate four fixed prompts with two seeds, from EMA and raw weights if both exist, then measure, "
+        "score and judge the images. Exit code 0: healthy; 4: suspicious; 5: broken; 2: nothing to run.",
     )
     parser.set_defaults(command=run)
     parser.add_argument("path", metavar="PATH", help="a folder, or a model of the catalogue")

@@ -20,18 +20,18 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "compare",
-        help="make the baseline's and the other arms' pictures",
+        help="generate and measure the images of the baseline and the other arms",
         description="Compare accelerators, or checkpoints.",
     )
     parser.set_defaults(command=_compare)
-    parser.add_argument("prompt", nargs="*", help="what the pictures should show; several prompts, several rows")
-    parser.add_argument("--prompts", metavar="FILE", help="a text file with one prompt a line")
+    parser.add_argument("prompt", nargs="*", help="what the images show; each prompt is one row")
+    parser.add_argument("--prompts", metavar="FILE", help="a text file with one prompt per line")
     parser.add_argument(
         "--accelerator",
         action="append",
         default=[],
         metavar="A",
-        help=f"one arm: {', '.join(REGISTRY)} with parameters, as 'DeepCache(interval=3)', or several on one "
+        help=f"an arm: {', '.join(REGISTRY)} with parameters, such as 'DeepCache(interval=3)', or several on one "
         "pipeline, as 'DeepCache+T-GATE(gate_step=8)'; may be given more than once",
     )
     parser.add_argument("--all-five", action="store_true", help=f"baseline and {', '.join(FIVE)}")
@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
         help="one arm with other weights: another checkpoint, or what changes, as 'weights=raw', "
         "'lora=style.safetensors:0.8', 'vae=other', 'dtype=float16'; may be given more than once",
     )
-    parser.add_argument("--negative-prompt", default="", help="what the pictures should not show")
+    parser.add_argument("--negative-prompt", default="", help="what the images must not show")
     parser.add_argument("--sampler", help=f"one of {', '.join(SAMPLERS)} (the checkpoint's)")
     parser.add_argument("--steps", type=_whole, help="denoising steps (the checkpoint's)")
     parser.add_argument("--guidance", type=_number, help="classifier-free guidance (the checkpoint's)")
@@ -59,15 +59,15 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--seeds", default="0", help="7, a list 1,2,3, a range 1-8, or -1 for a random one (%(default)s)"
     )
-    parser.add_argument("--batch-size", type=_whole, default=1, help="pictures a call (%(default)s)")
-    parser.add_argument("--warmups", type=_whole, default=1, help="untimed calls an arm (%(default)s)")
+    parser.add_argument("--batch-size", type=_whole, default=1, help="images per call (%(default)s)")
+    parser.add_argument("--warmups", type=_whole, default=1, help="untimed calls per arm (%(default)s)")
     parser.add_argument(
-        "--repeats", type=_whole, default=1, help="timed calls of every batch, arms alternating (%(default)s)"
+        "--repeats", type=_whole, default=1, help="timed calls per batch; the arms alternate (%(default)s)"
     )
     parser.add_argument("--noise", default="cpu", metavar="|".join(NOISE), help=f"{NOISE_HELP} (%(default)s)")
     evaluate.add_measured(parser)
     from_file.add(parser)
-    parser.add_argument("--out", metavar="DIR", help="where the run folder is made (as --runs)")
+    parser.add_argument("--out", metavar="DIR", help="folder for the run folder (as --runs)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(parser)
 

@@ -32,13 +32,13 @@ def add_measured(parser: argparse.ArgumentParser) -> None:
     """Add the optional measurements and verdict thresholds shared by ``compare`` and ``evaluate``."""
     told = "; ".join(f"{name}: {what}" for name, what in EXTRA_MEASUREMENTS.items())
     parser.add_argument(
-        "--also", action="append", default=[], metavar="X", help=f"measure besides; may be repeated. {told}"
+        "--also", action="append", default=[], metavar="X", help=f"an additional measurement; may be repeated. {told}"
     )
     parser.add_argument(
         "--scorer",
         default="",
         metavar="NAME",
-        help=f"the CLIP that scores: {', '.join(SCORERS)}, or ARCHITECTURE=FILE for weights on this machine (the "
+        help=f"CLIP model for scoring: {', '.join(SCORERS)}, or ARCHITECTURE=FILE for weights on this machine (the "
         "checkpoint's own)",
     )
     add_thresholds(parser, f"{DEFAULT.speed_up:g}", f"{DEFAULT.clip_loss:g}")
@@ -65,8 +65,8 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "evaluate",
-        help="run many prompts and seeds, with a summary, and assertions for a script",
-        description="Evaluate accelerators over many prompts and seeds. Flags go before what the file says. Settings "
+        help="compare over many prompts and seeds, with a summary and assertions",
+        description="Evaluate accelerators over many prompts and seeds. Flags override the file. Settings "
         "with several values are run as a product. Exit code 0: finished; 1: an assertion missed; 2: a bad request; "
         "3: an arm was not run; 130: interrupted, and --resume goes on.",
     )
@@ -76,9 +76,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--num-samples", type=int, metavar="N", help="take the first N prompts (all)")
     parser.add_argument("--arm", "--accelerator", action="append", metavar="A", help="as for compare; may be repeated")
     parser.add_argument("--seeds", help="as for compare (0)")
-    parser.add_argument("--batch-size", type=int, help="pictures a call (1)")
-    parser.add_argument("--repeats", type=int, help="timed calls of every batch, arms alternating (3)")
-    parser.add_argument("--warmups", type=int, help="untimed calls an arm (1)")
+    parser.add_argument("--batch-size", type=int, help="images per call (1)")
+    parser.add_argument("--repeats", type=int, help="timed calls per batch; the arms alternate (3)")
+    parser.add_argument("--warmups", type=int, help="untimed calls per arm (1)")
     parser.add_argument("--negative-prompt")
     parser.add_argument("--noise", metavar="|".join(NOISE), help=f"{NOISE_HELP} (cpu)")
     for name, kind in SEVERAL.items():
@@ -98,8 +98,10 @@ def add(commands: Any) -> None:
         parser.add_argument(f"--{name}", default="", help=f"{name} on the experiment card")
     parser.add_argument("--tag", action="append", default=[], help="a tag on the card; may be repeated")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--out", metavar="DIR", help="a new folder for it (in the runs folder, named by time)")
-    where.add_argument("--resume", metavar="DIR", help="go on with the evaluation in this folder")
+    where.add_argument(
+        "--out", metavar="DIR", help="a new folder for the evaluation (default: in the runs folder, named by time)"
+    )
+    where.add_argument("--resume", metavar="DIR", help="resume the evaluation in this folder")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(parser)
 
@@ -117,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
     print((paths[0]).read_text(encoding="utf-8"))
     print(f"Summary: {paths[0]}\nPairs:   {paths[1]}")
     if not ended:
-        print(f"Stopped; go on with: python -m comparer evaluate --resume {evaluation.folder}", file=sys.stderr)
+        print(f"Stopped; resume with: python -m comparer evaluate --resume {evaluation.folder}", file=sys.stderr)
         return 130
     if any(comparison.not_run for comparison in made):
         return 3

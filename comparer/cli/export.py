@@ -14,8 +14,8 @@ def add(commands: Any) -> None:
     usual = [name for name, exporter in EXPORTERS.items() if exporter.default]
     parser = commands.add_parser(
         "export",
-        help=f"take a run with you: {', '.join(EXPORTERS)}",
-        description=f"Write files of a run into its folder. Without any of {', '.join(flags[:-1])} and {flags[-1]}: "
+        help=f"export a run: {', '.join(EXPORTERS)}",
+        description=f"Export a run into its folder. Without any of {', '.join(flags[:-1])} and {flags[-1]}: "
         f"{', '.join(usual[:-1])} and {usual[-1]}.",
     )
     parser.set_defaults(command=_export)

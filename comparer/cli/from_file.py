@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--from",
         dest="source",
         metavar="FILE",
-        help="ask for exactly what this file asked for: a picture, a page of a grid or a run.json of Comparer's, or a "
+        help="use the request in this file: an image, a grid page or a run.json of Comparer, or a "
         "PNG with the settings of another program; excludes the prompt and every option of the settings, arms and "
         "measuring",
     )

@@ -17,13 +17,13 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "history",
-        help="list earlier runs, search them, lay two side by side, delete one",
-        description="List earlier runs, newest first, or do one of the following with them.",
+        help="list, search, compare and delete earlier runs",
+        description="List earlier runs, newest first; or search, compare or delete them.",
     )
     parser.set_defaults(command=run)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--search", default="", metavar="WORDS", help="list those in which all these words stand")
-    what.add_argument("--two", nargs=2, metavar="NAME", help="lay the figures of two runs side by side")
+    what.add_argument("--search", default="", metavar="WORDS", help="list the runs that contain all these words")
+    what.add_argument("--two", nargs=2, metavar="NAME", help="show the figures of two runs side by side")
     what.add_argument("--delete", metavar="NAME", help="delete a run")
     parser.add_argument("--yes", action="store_true", help="with --delete: do not ask")
     add_arguments(parser, matter=("runs",))

@@ -29,14 +29,18 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "inspect",
-        help="say what is in the files of a checkpoint, without a GPU",
-        description="Say what is in the files of a checkpoint: components, EMA or raw, fingerprints, health. No device "
-        "is used, and no pickle is run. Exit code 0: said; 2: refused.",
+        help="show what the files of a checkpoint contain, without a GPU",
+        description="Show what the files of a checkpoint contain: components, EMA or raw, fingerprints, health. "
+        "Needs no device and runs no pickle. Exit code 0: done; 2: refused.",
     )
     parser.set_defaults(command=run)
     parser.add_argument("path", metavar="PATH", help="a file, a folder, or a model of the catalogue")
-    parser.add_argument("other", nargs="?", metavar="B", help="another one, to compare with")
-    parser.add_argument("--against", metavar="STEP", help="say which half of this training output PATH equals")
+    parser.add_argument("other", nargs="?", metavar="B", help="another checkpoint to compare with")
+    parser.add_argument(
+        "--against",
+        metavar="STEP",
+        help="report whether PATH equals the EMA or the raw weights of this training output",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
     add_arguments(parser, matter=("runs",))
 

@@ -17,16 +17,18 @@ def add(commands: Any) -> None:
     """Add the command."""
     parser = commands.add_parser(
         "continue",
-        help="go on with a run: to its end, with more seeds, with one more arm",
-        description="Go on with a run. What is finished stays. A later arm is timed beside the baseline once more, "
+        help="resume a run: to its end, with more seeds, or with one more arm",
+        description="Resume a run. Finished images stay. A later arm is timed beside the baseline once more, "
         "whose pictures must be the kept ones, bit for bit.",
     )
     parser.set_defaults(command=_continue)
     parser.add_argument("run", metavar="RUN", help="a run folder, or the name of one in the runs folder")
-    parser.add_argument("--more-seeds", type=int, default=0, metavar="N", help="so many seeds more (%(default)s)")
+    parser.add_argument(
+        "--more-seeds", type=int, default=0, metavar="N", help="number of additional seeds (%(default)s)"
+    )
     parser.add_argument(
         "--arm", action="append", default=[], metavar="A",
-        help="one more arm, as --accelerator of compare; of a comparison of checkpoints as --variant; may be repeated",
+        help="one more arm, as --accelerator of compare, or --variant if the run compares checkpoints; may be repeated",
     )  # fmt: skip
     evaluate.add_thresholds(parser, "the run's", "the run's")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -79,7 +79,7 @@ def begin(evaluation: Evaluation) -> Evaluation:
     cells = [replace(cell, request=replace(cell.request, thresholds=by)) for cell in evaluation.cells]
     evaluation = replace(evaluation, cells=cells)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ComparerError(f"'{folder}' is not empty: choose another --out, or go on with it by --resume.")
+        raise ComparerError(f"'{folder}' is not empty: choose another --out, or resume it with --resume.")
     asked = {
         "schema": 1,
         "card": asdict(evaluation.card),

@@ -24,14 +24,14 @@ NOISE = ("cpu", "device")
 REQUEST_NAMES = {"extras": "also"}  # names in run.json, by attribute
 ARM_NAMES = {"matches_time_of": "like"}
 EXTRA_MEASUREMENTS = {
-    "equal-time": "for each accelerated arm one more: the baseline with so many fewer steps that it takes as long",
-    "noise-floor": "how far the baseline differs from itself: one more untimed run of it, where it is not repeated",
-    "divergence": "how far the latents move from the baseline's, step by step: the first call of every arm once more",
-    "memory": "on a CPU the peak memory of every arm, in a process of its own; on a GPU it is always counted",
+    "equal-time": "one more arm for each accelerated one: the baseline with fewer steps, matched to its time",
+    "noise-floor": "how much the baseline differs from itself: one more untimed run of it, unless it is repeated",
+    "divergence": "distance of the latents from the baseline's, step by step: the first call of every arm once more",
+    "memory": "peak memory of every arm on a CPU, in a process of its own; on a GPU it is always measured",
 }
 """What can be measured on request, and what it takes."""
 EQUAL_TIME = next(iter(EXTRA_MEASUREMENTS))
-NOISE_HELP = "where the starting noise is drawn: cpu, the same on every device and in every batch, or device"
+NOISE_HELP = "where the starting noise is drawn: cpu (the same on every device and in every batch) or device"
 
 
 @dataclass(frozen=True)
