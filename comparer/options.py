@@ -101,6 +101,12 @@ def _named_folder(text: str) -> Path:
     folder = _folder(text).resolve()
     if not folder.name:
         raise ValueError(f"'{text}' has no name: give a folder inside it")
+    try:
+        there = folder.is_dir()
+    except OSError:  # one above it may not be read
+        there = False
+    if not there:
+        raise ValueError(f"'{text}' is not a folder")
     return folder
 
 

@@ -22,7 +22,7 @@ from helpers.pages import serving
 from helpers.runs import PROMPT, ROOT
 
 GIVEN = {
-    "checkpoints": ("/a", lambda c: c.checkpoints == (Path("/a"),)),
+    "checkpoints": ("/usr", lambda c: c.checkpoints == (Path("/usr"),)),
     "runs": ("/b", lambda c: c.runs == Path("/b")),
     "hub": ("no", lambda c: c.hub is False),
     "device": ("cuda:1", lambda c: c.device == "cuda:1"),
@@ -68,7 +68,10 @@ def test_a_flag_goes_before_its_variable():
     assert read("--public").public is True
 
 
-def test_several_values():
+def test_several_values(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in "ab":
+        (tmp_path / name).mkdir()
     assert read("--checkpoints", "a", "--checkpoints", "b").checkpoints == (Path("a").resolve(), Path("b").resolve())
     assert read(COMPARER_CHECKPOINTS=os.pathsep.join("ab")).checkpoints == (Path("a").resolve(), Path("b").resolve())
     assert (
@@ -93,6 +96,7 @@ def test_several_values():
         ("auth", ":secret", "is not written as user:password"),
         ("checkpoints", "/", "'/' has no name: give a folder inside it"),
         ("checkpoints", "~nosuchuser/models", "'~nosuchuser/models' is not a folder"),
+        ("checkpoints", "nowhere", "'nowhere' is not a folder"),
         ("runs", "~nosuchuser/runs", "'~nosuchuser/runs' is not a folder"),
         ("auth-file", "~nosuchuser/users", "'~nosuchuser/users' is not a folder"),
         ("auth-file", "no such file", "'no such file' cannot be read: No such file"),

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from comparer.checkpoints import base_configs
 from comparer.checkpoints.files import layout as kinds
-from comparer.checkpoints.files.folders import inside, never
+from comparer.checkpoints.files.folders import inside
+from comparer.checkpoints.files.tensors import ENDINGS
+from comparer.checkpoints.listing import YOURS, labelled, listing, unusable
+from comparer.checkpoints.peek import FILE, LORA, PIPELINE, WEIGHTS
 from comparer.checkpoints.read import Checkpoint, read_folder, with_config
 from comparer.checkpoints.sources import seen, sources
 from comparer.checkpoints.spec import Weights
+from comparer.checkpoints.walk import nested
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.models import hub
@@ -19,49 +23,22 @@ from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.families.base import Model
 from comparer.text import quote
 
-FILES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin")
+FILES = ENDINGS
+MOST_NAMED = 20  # in a sentence
 
 
 def local_names(config: Config) -> list[str]:
-    """List the diffusers folders under the checkpoint folders, newest first, as ``folder/name``."""
-    found: dict[str, float] = {}
-    for root in config.checkpoints:
-        for pattern in ("model_index.json", "*/model_index.json", "*/*/model_index.json"):
-            for index in root.glob(pattern):
-                inside = index.parent.relative_to(root).as_posix()
-                # A folder named like a catalogue model is not that model.
-                whole = f"{root.name}/." if root.name in CATALOG else root.name
-                found[whole if inside == "." else f"{root.name}/{inside}"] = index.stat().st_mtime
-    return sorted(filter(_sayable, found), key=lambda name: -found[name])
+    """List the pipelines in the checkpoint folders, as ``folder/name``, in the order of ``listing``."""
+    return [entry.name for entry in listing(config).of((PIPELINE,), (YOURS,))]
 
 
 def loose_names(config: Config) -> list[str]:
-    """List weights that are not diffusers folders, newest first: files, and folders such as ``step_024000``."""
-    found: dict[str, float] = {}
-    for root in config.checkpoints:
-        for path in (path for pattern in ("*", "*/*") for path in root.glob(pattern)):
-            if (
-                path.suffix not in FILES
-                or never(path.name)
-                or not path.is_file()
-                or (path.parent / "model_index.json").is_file()
-            ):
-                continue
-            # A folder's own weights are one checkpoint; each loose file in a checkpoint folder is one, too.
-            whole = path if path.parent == root or (path.parent / "config.json").is_file() else path.parent
-            for each in {path, whole}:
-                name = f"{root.name}/{each.relative_to(root).as_posix()}"
-                found[name] = max(found.get(name, 0), path.stat().st_mtime)
-    return sorted(filter(_sayable, found), key=lambda name: -found[name])
-
-
-def _sayable(name: str) -> bool:
-    """Say whether a name can be shown, and read back from the line that chooses it: those of any bytes cannot."""
-    return name.isprintable() and ";" not in name and name == name.strip()
+    """List single files, training outputs and LoRAs in the checkpoint folders, in the order of ``listing``."""
+    return [entry.name for entry in listing(config).of((FILE, WEIGHTS, LORA), (YOURS,))]
 
 
 def names(config: Config) -> list[str]:
-    """List all available checkpoints: the catalogue (only its demo if the Hub is off), then the local ones."""
+    """List all available pipelines: the catalogue (only its demo if the Hub is off), then the local ones."""
     return [*(name for name in CATALOG if config.hub or name == "demo"), *local_names(config)]
 
 
@@ -74,7 +51,7 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     """
     weights = Weights(asked) if isinstance(asked, str) else asked
     name, roots = weights.checkpoint, tuple(root.resolve() for root in config.checkpoints)
-    path = None if name in CATALOG else resolve_path(name, config)
+    path = None if name in CATALOG else nested(resolve_path(name, config))
     over = path if path and (weights.base or not (path / "model_index.json").is_file()) else None
     if path and over is None:
         found = read_folder(path, name)
@@ -87,7 +64,7 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     vae = _vae(weights.vae, config) if weights.vae else None
     homes = [_home(folder) for folder in (found.folder, found.base, vae) if folder]
     within = (*roots, *homes)
-    loras = tuple((_lora(resolve_path(file, config, "LoRA"), within), weight) for file, weight in weights.loras)
+    loras = tuple((_lora(nested(resolve_path(file, config, "LoRA")), within), weight) for file, weight in weights.loras)
     found = replace(found, weights=weights, overlay=over, vae=vae, loras=loras, within=within)
     for file in (file for sub in (found.base or found.folder).glob("tokenizer*") for file in (sub, *sub.glob("*"))):
         inside(file, within)  # diffusers reads them by itself
@@ -103,7 +80,10 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
 
 def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]) -> Checkpoint:
     """Find what has the configurations, and the components that the weights at a path lack."""
-    name, layout = weights.checkpoint, seen(path, roots)
+    name = weights.checkpoint
+    if what := unusable(path, roots):
+        raise ComparerError(f"'{quote(name)}' is {what}.")
+    layout = seen(path, roots)
     if layout.kind == kinds.LORA:
         raise ComparerError(f"'{quote(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={quote(name)}'.")
     if layout.kind == kinds.ORIGINAL and not weights.base:
@@ -163,22 +143,28 @@ def resolve_path(name: str, config: Config, what: str = "checkpoint") -> Path:
     Raises:
         ComparerError: the path does not exist or is outside.
     """
-    known = f"choose one of {', '.join(names(config))}"
-    candidates = [root / Path(name).relative_to(root.name) for root in config.checkpoints if _under(name, root.name)]
+    roots = [*labelled(config).items(), *((root.name, root) for root in config.checkpoints)]
+    candidates = [root / Path(name).relative_to(label) for label, root in roots if _under(name, label)]
     try:
         if Path(name).is_absolute() or name.startswith((".", "~")):
             candidates.append(Path(name).expanduser())
         candidates = [path.resolve() for path in candidates]
         found = next((path for path in candidates if path.exists()), None)
     except (OSError, ValueError, RuntimeError):  # path too long, null character, or unknown user
-        raise ComparerError(f"There is no {what} '{quote(name)}': {known}.") from None
-    roots = [root.resolve() for root in config.checkpoints]
-    if found and any(found.is_relative_to(root) for root in roots):
+        raise ComparerError(f"There is no {what} '{quote(name)}': {_known(config)}.") from None
+    allowed = [root.resolve() for root in config.checkpoints]
+    if found and any(found.is_relative_to(root) for root in allowed):
         return found
-    if candidates and not any(path.is_relative_to(root) for path in candidates for root in roots):
+    if candidates and not any(path.is_relative_to(root) for path in candidates for root in allowed):
         where = ", ".join(map(str, config.checkpoints)) or "none is set: start with --checkpoints DIR"
         raise ComparerError(f"'{quote(name)}' is outside the checkpoint folders ({where}).")
-    raise ComparerError(f"There is no {what} '{quote(name)}': {known}.")
+    raise ComparerError(f"There is no {what} '{quote(name)}': {_known(config)}.")
+
+
+def _known(config: Config) -> str:
+    known = names(config)
+    more = f" and {len(known) - MOST_NAMED} more, which 'checkpoints' lists" if len(known) > MOST_NAMED else ""
+    return f"choose one of {', '.join(known[:MOST_NAMED])}{more}"
 
 
 def locate(name: str, config: Config) -> tuple[Path, tuple[Path, ...]]:
@@ -190,7 +176,7 @@ def locate(name: str, config: Config) -> tuple[Path, tuple[Path, ...]]:
     if name in CATALOG:
         found = resolve(name, config)
         return found.folder, found.within
-    return resolve_path(name, config), tuple(root.resolve() for root in config.checkpoints)
+    return nested(resolve_path(name, config)), tuple(root.resolve() for root in config.checkpoints)
 
 
 def _under(name: str, root: str) -> bool:

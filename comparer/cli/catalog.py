@@ -4,12 +4,13 @@ import argparse
 import sys
 from typing import Any
 
-from comparer.checkpoints.find import loose_names, names, resolve, weight
+from comparer.checkpoints.find import resolve, weight
+from comparer.checkpoints.listing import DOWNLOAD, INSTALLED, YOURS, Entry, listing
+from comparer.checkpoints.peek import PIPELINE
 from comparer.cli.progress import BYTES, progress_bar
 from comparer.config import Config
 from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
-from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.options import add_arguments, from_arguments
 from comparer.request import compatibility
@@ -46,24 +47,29 @@ def add_fetch(commands: Any) -> None:
 
 def _checkpoints(options: argparse.Namespace) -> int:
     config = from_arguments(options)
-    rows = [(name, _availability(name, config)) for name in names(config)]
-    rows += [
-        (name, f"not whole: weights over a base, as '{name}; base=demo', or a LoRA; inspect says which")
-        for name in loose_names(config)
-    ]
-    print("\n".join(aligned(rows, indent="")))
+    found = listing(config)
+    for group in (YOURS, INSTALLED, DOWNLOAD):
+        rows = [(entry.name, _about(entry, config)) for entry in found.entries if entry.group == group]
+        if rows:
+            print("\n".join([f"{group.capitalize()}:", *aligned(rows)]))
+        if group == YOURS:
+            for note in found.notes if config.checkpoints else ["Yours: none; --checkpoints DIR adds a folder."]:
+                print(note)
     return 0
 
 
-def _availability(name: str, config: Config) -> str:
-    model = CATALOG.get(name)
-    if model and not hub.here(model):
-        return f"{model.title}: not here, {weight(model)}: python -m comparer fetch {name}"
+def _about(entry: Entry, config: Config) -> str:
+    if entry.group == DOWNLOAD:
+        model = CATALOG[entry.name]
+        return f"{model.title}: not here, {weight(model)}: python -m comparer fetch {entry.name}"
+    if entry.kind != PIPELINE:
+        return entry.about
     try:
-        model = resolve(name, config).model
+        model = resolve(entry.name, config).model
     except ComparerError as error:
         return str(error)
-    return f"{model.title} ({model.size} px)"
+    both = "; EMA and raw, chosen by weights=" if len(entry.halves) == 2 else ""
+    return f"{model.title} ({model.size} px){both}"
 
 
 def _accelerators(options: argparse.Namespace) -> int:

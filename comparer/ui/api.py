@@ -13,7 +13,9 @@ from dataclasses import fields
 import gradio as gr
 
 from comparer.accelerators.registry import REGISTRY
-from comparer.checkpoints.find import names, resolve
+from comparer.checkpoints.find import resolve
+from comparer.checkpoints.listing import listing
+from comparer.checkpoints.peek import PIPELINE
 from comparer.config import Config
 from comparer.engine.compare import compare
 from comparer.engine.events import Finished, Progress, Waiting
@@ -159,20 +161,24 @@ class Api:
         return {"state": "stopped"}  # before its turn came: nobody listens any more
 
     def checkpoints(self) -> list[dict]:
-        """List the checkpoints that can be compared, with their defaults.
+        """List what can be compared: yours, installed, and what can be downloaded, with defaults.
 
-        Each has: name, title, family, size (pixels a side), here (whether it is on this machine) and, where it is not
-        or cannot be used, why_not.
+        Each has: name, group ("yours", "installed", "can be downloaded"), kind ("pipeline", "single file", "weights",
+        which need a base, "LoRA", ...), base (for weights, the pipeline in whose folder they are), weights (["ema",
+        "raw"] where there are both), here (whether it is on this machine and can be used) and, where it is not or
+        cannot be used, why_not. Pipelines also have: title, family, size (pixels a side), steps, guidance, sampler.
         """
         listed = []
-        for name in names(self.config):
-            why_not = None
-            try:
-                model = resolve(name, self.config).model
-            except ComparerError as error:
-                model, why_not = CATALOG.get(name), self.config.redact(error)
+        for entry in listing(self.config).entries:
+            model, why_not = CATALOG.get(entry.name), entry.why_not or None
+            if entry.kind == PIPELINE:
+                try:
+                    model = resolve(entry.name, self.config).model
+                except ComparerError as error:
+                    why_not = self.config.redact(error)
             about = {key: getattr(model, key, None) for key in SHOWN}
-            listed.append({"name": name, **about, "here": why_not is None, "why_not": why_not})
+            where = {"group": entry.group, "kind": entry.kind, "base": entry.base, "weights": list(entry.halves)}
+            listed.append({"name": entry.name, **about, **where, "here": why_not is None, "why_not": why_not})
         return listed
 
     def accelerators(self) -> list[dict]:

@@ -228,7 +228,7 @@ def away(tmp_path, repositories, chromium):
 def test_a_model_that_is_not_here_is_fetched_stopped_and_fetched_on(away):
     hub, tab = away
     assert hub.asked == []
-    choose(tab, "Stable Diffusion 1.5 .not here: about 2.1 GB.")
+    choose(tab, "Stable Diffusion 1.5 . not here: about 2.1 GB to download")
     fetch = tab.get_by_role("button", name="Fetch it (about 2.1 GB in half precision)")
     fetch.wait_for()
     assert hub.asked == [], "nothing touches the network before someone asks for it"

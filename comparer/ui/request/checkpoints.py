@@ -6,10 +6,10 @@ from typing import Any
 
 import gradio as gr
 
-from comparer.checkpoints.find import FILES, local_names, loose_names, names
+from comparer.checkpoints.listing import DOWNLOAD, YOURS, Entry, Listing, listing
+from comparer.checkpoints.peek import FILE, LORA, PIPELINE, WEIGHTS
 from comparer.checkpoints.spec import DTYPES, Weights
 from comparer.config import Config
-from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.request.request import Request
 from comparer.ui.gradio_options import PRIVATE
@@ -31,7 +31,7 @@ class Which:
         """Create the control that most people need."""
         self.half = gr.Dropdown(HALVES, value="", label="Weights", scale=3, min_width=150)
 
-    def build(self) -> None:
+    def build(self, listed: Listing) -> None:
         """Create the remaining controls."""
         with gr.Row():
             self.base = gr.Dropdown(
@@ -39,18 +39,18 @@ class Which:
                 info="Has what a training output lacks",
                 min_width=150,
                 value="",
-                choices=_or("None", bases(self.config)),
+                choices=_or("None", bases(listed)),
             )
             self.vae = gr.Dropdown(
                 label="VAE",
                 info="In the place of its own",
                 min_width=150,
                 value="",
-                choices=_or("Its own", whatever(self.config)),
+                choices=_or("Its own", whatever(listed)),
             )
         with gr.Row():
             self.loras = gr.Dropdown(
-                lora_files(self.config), value=[], multiselect=True, allow_custom_value=True, label="LoRA",
+                lora_files(listed), value=[], multiselect=True, allow_custom_value=True, label="LoRA",
                 info="One or more files", scale=3, min_width=170,
             )  # fmt: skip
             self.scale = gr.Number(1, label="LoRA weight", info="−10 to 10", step=0.05, min_width=90)
@@ -82,7 +82,7 @@ class Which:
         scales = {weight for _, weight in loras}
         alike = len(scales) == 1
         files = [file if alike else f"{file}:{weight:g}" for file, weight in loras]
-        choices = list(dict.fromkeys([*lora_files(self.config), *files]))
+        choices = list(dict.fromkeys([*lora_files(listing(self.config)), *files]))
         return {self.loras: gr.update(value=files, choices=choices), self.scale: scales.pop() if alike else 1}
 
     def chosen_loras(self, names: Sequence[str] | None, scale: Any) -> list[tuple[str, float]]:
@@ -90,12 +90,12 @@ class Which:
         weight = 1.0 if scale is None else float(scale)
         return [(_file(name), _weight(name, weight)) for name in names or []]
 
-    def refreshed(self) -> dict:
+    def refreshed(self, listed: Listing) -> dict:
         """Return updates with the checkpoints and files that are available now."""
         return {
-            self.base: gr.update(choices=_or("None", bases(self.config))),
-            self.vae: gr.update(choices=_or("Its own", whatever(self.config))),
-            self.loras: gr.update(choices=lora_files(self.config)),
+            self.base: gr.update(choices=_or("None", bases(listed))),
+            self.vae: gr.update(choices=_or("Its own", whatever(listed))),
+            self.loras: gr.update(choices=lora_files(listed)),
         }
 
 
@@ -106,17 +106,17 @@ class VariantRow:
         """Store the configuration; components are created in ``build``."""
         self.config, self.number, self.which = config, number, Which(config)
 
-    def build(self) -> None:
+    def build(self, listed: Listing) -> None:
         """Create the row."""
         with gr.Group(visible=self.number == 1, elem_classes="arm") as self.group:
             with gr.Row(equal_height=True):
                 # A distinct label: "Checkpoint" is the baseline's.
                 self.checkpoint = gr.Dropdown(
-                    whatever(self.config), value=None, label=f"Arm {self.number + 1}", scale=5, min_width=190
+                    whatever(listed), value=None, label=f"Arm {self.number + 1}", scale=5, min_width=190
                 )
                 self.which.build_half()
             with gr.Accordion("Base, VAE, LoRA, dtype", open=False) as self.fold:
-                self.which.build()
+                self.which.build(listed)
                 self.remove = gr.Button("Remove this arm", size="sm", visible=self.number > 1)
 
     def inputs(self) -> list[Any]:
@@ -131,7 +131,7 @@ class Variants:
         """Store the configuration; components are created in ``build``."""
         self.config, self.rows = config, [VariantRow(config, number) for number in range(1, ROWS + 1)]
 
-    def build(self) -> None:
+    def build(self, listed: Listing) -> None:
         """Create the components."""
         self.what = gr.Radio(
             [("Accelerators", ACCELERATORS), ("Checkpoints", CHECKPOINTS)], value=ACCELERATORS, label="Compare",
@@ -148,7 +148,7 @@ class Variants:
                 elem_id="about-checkpoints",
             )
             for row in self.rows:
-                row.build()
+                row.build(listed)
             with gr.Row(equal_height=True):
                 self.add = gr.Button("Add a checkpoint", size="sm", min_width=150, elem_id="add")
             self.every = gr.Checkbox(
@@ -233,40 +233,45 @@ class Variants:
         """List the components that ``filled`` updates besides ``inputs``."""
         return [self.open, self.add, *(row.group for row in self.rows)]
 
-    def refreshed(self) -> dict:
+    def refreshed(self, listed: Listing) -> dict:
         """Return updates with the checkpoints and files that are available now."""
-        updates: dict[Any, Any] = {row.checkpoint: gr.update(choices=whatever(self.config)) for row in self.rows}
+        updates: dict[Any, Any] = {row.checkpoint: gr.update(choices=whatever(listed)) for row in self.rows}
         for row in self.rows:
-            updates |= row.which.refreshed()
+            updates |= row.which.refreshed(listed)
         return updates
 
 
-def bases(config: Config) -> list[tuple[str, str]]:
-    """List (label, name) of every whole checkpoint; the catalogue first, then local ones, newest first."""
-    listed = []
-    for name in names(config):
-        model = CATALOG.get(name)
-        away = f" (not here: about {model.gigabytes:g} GB)" if model and not hub.here(model) else ""
-        listed.append((f"{model.title}{away}" if model else name, name))
-    return listed
+def bases(listed: Listing) -> list[tuple[str, str]]:
+    """List (label, name) of every pipeline: yours, installed, and what can be downloaded."""
+    return [(_label(entry), entry.name) for entry in listed.of((PIPELINE,))]
 
 
-def whatever(config: Config) -> list[tuple[str, str]]:
-    """List every checkpoint, then incomplete files and folders, such as training outputs."""
-    return bases(config) + [(name, name) for name in loose_names(config)]
+def whatever(listed: Listing) -> list[tuple[str, str]]:
+    """List (label, name) of everything that can be a checkpoint: pipelines, single files and training outputs."""
+    return [(_label(entry), entry.name) for entry in listed.of((PIPELINE, FILE, WEIGHTS))]
 
 
-def lora_files(config: Config) -> list[str]:
-    """List the files that may be a LoRA; this is known only when a file is read."""
-    return [name for name in loose_names(config) if name.endswith(FILES)]
+def lora_files(listed: Listing) -> list[str]:
+    """List the LoRAs. Files that do not show what they are can be typed."""
+    return [entry.name for entry in listed.of((LORA,))]
+
+
+def _label(entry: Entry) -> str:
+    if entry.group == YOURS:
+        return f"{entry.name} · yours{', EMA and raw' if len(entry.halves) == 2 else ''}"
+    model = CATALOG[entry.name]
+    where = f"not here: about {model.gigabytes:g} GB to download" if entry.group == DOWNLOAD else entry.group
+    return f"{model.title} · {where}"
 
 
 def over(name: Any, checkpoint: Any, base: Any, config: Config) -> tuple[Any, Any]:
-    """Return updates of a base and its fold: an incomplete checkpoint needs a base, initially the nearest one."""
-    if not name or name in CATALOG or name in local_names(config):
+    """Return updates of a base and its fold: weights need a base, initially the nearest one."""
+    known = {entry.name: entry for entry in listing(config).entries}
+    entry = known.get(name)
+    if not name or name in CATALOG or (entry and entry.kind != WEIGHTS):
         return "", gr.update()
-    whole = checkpoint in CATALOG or checkpoint in local_names(config)
-    return checkpoint if whole else base or "", gr.update(open=True)
+    whole = checkpoint in known and known[checkpoint].kind == PIPELINE
+    return (entry and entry.base) or (checkpoint if whole else base or ""), gr.update(open=True)
 
 
 def _or(none: str, choices: list[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from comparer.checkpoints.find import resolve, weight
+from comparer.checkpoints.listing import Listing, listing
 from comparer.checkpoints.spec import Weights
 from comparer.config import Config
 from comparer.demo.scenes import EXAMPLES
@@ -93,7 +94,10 @@ class Controls:
     def build(self) -> None:
         """Create the controls and connect the handlers that use nothing else."""
         parts, demo, limits = self.parts, CATALOG["demo"], self.config.limits
-        parts["checkpoint"] = gr.Dropdown(whatever(self.config), value="demo", label="Checkpoint", min_width=240)
+        listed = listing(self.config)
+        parts["checkpoint"] = gr.Dropdown(
+            whatever(listed), value="demo", label="Checkpoint", info=_notes(listed), min_width=240
+        )
         with gr.Row(elem_id="about-checkpoint"):
             small: dict[str, Any] = {"size": "sm", "min_width": 80}
             self.inspect = gr.Button("Inspect", elem_id="inspect", **small)
@@ -102,7 +106,7 @@ class Controls:
         self.fetch = gr.Button(visible=False, variant="primary", size="sm", elem_id="fetch")
         with gr.Accordion("EMA or raw, base, VAE, LoRA, dtype", open=False) as self.fold:
             self.which.build_half()
-            self.which.build()
+            self.which.build(listed)
             parts["incomplete"] = gr.Checkbox(
                 False, label="Allow missing tensors", info="They become random, and the result is marked"
             )
@@ -119,7 +123,7 @@ class Controls:
             gr.Examples(
                 [[text] for text in EXAMPLES], [parts["prompt"]], label="Examples: press one", api_visibility="private"
             )
-        self.variants.build()
+        self.variants.build(listed)
         with gr.Column() as self.accelerators:
             self.arms.build()
         with gr.Row(elem_id="steps"):
@@ -255,8 +259,9 @@ class Controls:
 
     def refreshed(self) -> dict:
         """Return updates of everything that lists checkpoints or files."""
-        first = {self.parts["checkpoint"]: gr.update(choices=whatever(self.config))}
-        return first | self.which.refreshed() | self.variants.refreshed()
+        listed = listing(self.config)
+        first = {self.parts["checkpoint"]: gr.update(choices=whatever(listed), info=_notes(listed))}
+        return first | self.which.refreshed(listed) | self.variants.refreshed(listed)
 
     def fetched(self, name: str) -> dict:
         """Return updates for a model that has been downloaded."""
@@ -300,3 +305,7 @@ class Controls:
             return estimate.work(self.read(values), self.config)
         except ComparerError:  # the plan says why
             return ""
+
+
+def _notes(listed: Listing) -> str | None:
+    return " ".join(listed.notes) or None

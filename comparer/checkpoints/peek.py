@@ -1,0 +1,81 @@
+"""Tell what a weights file is from the tensor names in its header. No weights are read, no torch is imported."""
+
+import re
+import zipfile
+from collections.abc import Collection
+from functools import lru_cache
+from pathlib import Path
+
+PIPELINE, FILE, WEIGHTS = "pipeline", "single file", "weights"
+LORA, CONTROLNET, EMBEDDING = "LoRA", "ControlNet", "textual inversion"
+
+MOST_HEADER = 16_000_000  # bytes that are searched for names
+# In text values of the header quotes are escaped, so that only a tensor's entry matches.
+_ENTRY = re.compile(rb'"([^"\\]+)"\s*:\s*\{\s*"(?:dtype|shape|data_offsets)"')
+_PICKLED = re.compile(rb"X(..)\0\0", re.DOTALL)  # a text of protocol 2: its length in 4 bytes precedes it
+_LORA = re.compile(r"lora|hada_|lokr_|oft_|\.alpha$|dora_scale")
+_CONTROLNET = re.compile(r"(.*\.)?(controlnet_\w+|control_model|input_hint_block|zero_convs)\.")
+_EMBEDDING = {"emb_params", "clip_l", "clip_g", "t5"}
+_EMA = re.compile(r"((?:\w+_)?ema(?:_\w+)?)\.", re.IGNORECASE)
+
+
+def kind_of(path: Path) -> tuple[str, bool]:
+    """Return the kind of a weights file and whether it has EMA weights beside raw ones.
+
+    Args:
+        path: a ``.safetensors`` file or a torch file. Torch files from before 1.6 are ``WEIGHTS``, as are damaged ones:
+            only reading them tells more.
+    """
+    try:
+        about = path.stat()
+        return _kind(path, about.st_size, about.st_mtime_ns)
+    except OSError:
+        return WEIGHTS, False
+
+
+@lru_cache(maxsize=20_000)
+def _kind(path: Path, _size: int, _changed: int) -> tuple[str, bool]:
+    if path.name.startswith("learned_embeds"):
+        return EMBEDDING, False
+    names = _names(path)
+    return _kind_of_names(names), len({bool(_EMA.match(name)) for name in names}) == 2
+
+
+def _names(path: Path) -> list[str]:
+    """List the tensor names of a safetensors header, or the texts of a torch file's pickle, which is not unpickled."""
+    try:
+        if path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                return [_text(name) for name in _ENTRY.findall(file.read(min(length, MOST_HEADER)))]
+        with zipfile.ZipFile(path) as archive:
+            pickle = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
+            with archive.open(pickle) as file:
+                data = file.read(MOST_HEADER)
+        texts = (
+            data[found.end() : found.end() + int.from_bytes(found[1], "little")] for found in _PICKLED.finditer(data)
+        )
+        return [name for name in map(_text, texts) if "." in name]
+    except (OSError, zipfile.BadZipFile, StopIteration, NotImplementedError, RuntimeError):
+        return []
+
+
+def _text(name: bytes) -> str:
+    return name.decode(errors="replace")
+
+
+def _kind_of_names(names: Collection[str]) -> str:
+    """Return the kind of weights that have these names.
+
+    >>> _kind_of_names(["unet.a.lora_A.weight", "unet.a.lora_B.weight"]), _kind_of_names(["conv_in.weight"])
+    ('LoRA', 'weights')
+    """
+    if names and set(names) <= _EMBEDDING:
+        return EMBEDDING
+    if 2 * sum(bool(_LORA.search(name)) for name in names) > len(names):
+        return LORA
+    if any(_CONTROLNET.match(name) for name in names):
+        return CONTROLNET
+    parts = {name.partition(".")[0] for name in names}
+    whole = {"model", "first_stage_model"} <= parts and {"cond_stage_model", "conditioner"} & parts
+    return FILE if whole else WEIGHTS
