@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder, or the name of one in the runs folder")
     for name, exporter in EXPORTERS.items():
         told = f"{exporter.summary} ({exporter.formats})".replace("%", "%%")
-        parser.add_argument(f"--{name}", **{"help": told, **exporter.flag})
+        parser.add_argument(f"--{name}", **{"dest": name, "help": told, **exporter.flag})
     for exporter in EXPORTERS.values():
         if exporter.arguments:
             group = parser.add_argument_group(f"options of the {exporter.title.lower()}")

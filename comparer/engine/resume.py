@@ -138,7 +138,7 @@ def _difference(before: Request, now: Request) -> str:
             return f"{name.replace('_', ' ')} was {_shown(one[name])} and is now {_shown(other[name])}"
     for number, (was, is_) in enumerate(zip_longest(_arms(before), _arms(now))):
         if was and was != is_:
-            return f"arm {number + 1} was {_described(was)} and is now {_described(is_) if is_ else 'missing'}"
+            return f"arm {number} was {_described(was)} and is now {_described(is_) if is_ else 'missing'}"
     for kind in ("prompts", "seeds"):
         was, is_ = (getattr(r.settings, kind) for r in (before, now))
         for value in was:

@@ -118,14 +118,14 @@ def test_another_question_is_refused_with_what_differs_and_both_values(config, c
         ({"repeats": 2}, "repeats was 1 and is now 2"),
         ({"extras": ("noise-floor", "divergence")}, "extras was none and is now noise-floor, divergence"),
         ({"scorer": "demo"}, "scorer was '' and is now 'demo'"),
-        ({"arms": (Arm("Baseline"),)}, f"arm 2 was '{ARM}' and is now missing"),
+        ({"arms": (Arm("Baseline"),)}, f"arm 1 was '{ARM}' and is now missing"),
         (
             {"arms": (Arm("Baseline"), Arm(ARM, (parse("ToMe"),)))},
-            f"arm 2 was '{ARM}' and is now '{ARM}' (ToMe(ratio=0.5))",
+            f"arm 1 was '{ARM}' and is now '{ARM}' (ToMe(ratio=0.5))",
         ),
         (
             {"arms": (Arm("Baseline"), Arm("raw", weights=Weights("demo", half="raw")))},
-            f"arm 2 was '{ARM}' and is now 'raw' (demo; weights=raw)",
+            f"arm 1 was '{ARM}' and is now 'raw' (demo; weights=raw)",
         ),
     ],
 )

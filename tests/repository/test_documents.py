@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 from generate_docs import DOCUMENTS as GENERATED
-from generate_docs import PARTS, SCHEMA, up_to_date
+from generate_docs import PARTS, SCHEMA, WRITTEN_BY_HAND, up_to_date
 
 from comparer.accelerators.registry import REGISTRY
 from comparer.models.families.registry import FAMILIES
@@ -59,8 +59,9 @@ def test_the_index_lists_every_document():
 @pytest.mark.parametrize("kind", REGISTRY.values(), ids=lambda kind: kind.title)
 def test_an_accelerators_section_names_its_paper_and_every_parameter(kind):
     section = DOCUMENTS["docs/accelerators.md"].split(f"\n## {kind.title}\n")[1].split("\n## ")[0]
-    (paper,) = re.findall(r"arxiv.org/abs/(\S+?)\)", section)
-    assert paper in sys.modules[kind.__module__].__doc__
+    if kind in WRITTEN_BY_HAND:
+        (paper,) = re.findall(r"arxiv.org/abs/(\S+?)\)", section)
+        assert paper in sys.modules[kind.__module__].__doc__
     for item in fields(kind):
         default = {True: "yes", False: "no"}[item.default] if isinstance(item.default, bool) else item.default
         assert re.search(rf"^\| `{item.name}` \| {default}\b", section, re.MULTILINE)

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from comparer.accelerators.registry import parse, parse_stack
+from comparer.accelerators.registry import REGISTRY, parse, parse_stack
 from comparer.checkpoints.spec import Weights
 from comparer.cli.main import main
 from comparer.config import Config, Limits
@@ -163,8 +163,7 @@ def test_an_accelerator_that_is_not_here_is_left_out_with_its_rival(tmp_path, co
     ]
     found = restore(written(tmp_path / "p.png", data | {"shot": {"arm": 9, "prompt": 0, "seed": 0}}), config)
     assert found.missing == (
-        "The arm Warp(9) is left out: There is no accelerator 'Warp': choose one of DeepCache, ToMe, T-GATE, Guidance "
-        "cutoff.",
+        f"The arm Warp(9) is left out: There is no accelerator 'Warp': choose one of {', '.join(REGISTRY)}.",
         "The arm 5 is left out: it cannot be read.",
     )
     assert [arm.name for arm in found.request.arms] == ["Baseline", "DeepCache", "ToMe", "as ToMe"]
