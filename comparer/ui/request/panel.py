@@ -188,8 +188,7 @@ class Controls:
             self._rescale, [*which, parts["steps"], self.arms.touched, *scaled], scaled,
             trigger_mode="always_last", **PRIVATE,
         )  # fmt: skip
-        prompts = [parts[name] for name in ("prompt", "negative_prompt", "checkpoint")]
-        for component in prompts:
+        for component in (prompts := [parts[name] for name in ("prompt", "negative_prompt", "checkpoint")]):
             component.change(self._hints, prompts, [self.told, self.use_loras], **PRIVATE)
         loras = [self.which.loras, self.which.scale]
         self.use_loras.click(
@@ -204,8 +203,8 @@ class Controls:
         """Move the LoRA tags of the prompts into the control of LoRAs."""
         offer = lora_offer(prompt or "", self.config)
         added = dict(self.which.chosen_loras(names, scale)) | {file: tag.weight for tag, file in offer.found}
-        updates = {self.parts["prompt"]: offer.without_tags(prompt or ""), self.fold: gr.update(open=True)}
-        return updates | self.which.with_loras(list(added.items()))
+        updates = self.which.with_loras(list(added.items())) | {self.fold: gr.update(open=True)}
+        return updates | {self.parts["prompt"]: offer.without_tags(prompt or "")}
 
     def _from_file(self, file: str) -> tuple:
         try:
