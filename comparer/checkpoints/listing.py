@@ -52,17 +52,19 @@ class Entry:
         return WHY_NOT.get(self.kind, "")
 
     @property
+    def choice(self) -> str:
+        """Say that there are EMA and raw weights to choose from; "" otherwise."""
+        return "; EMA and raw, chosen with weights=ema or weights=raw" if len(self.halves) == 2 else ""
+
+    @property
     def about(self) -> str:
         """What weights that are no pipeline are, and how a request names them."""
         if self.kind == LORA:
             return f"LoRA: added to a checkpoint, as 'demo; lora={self.name}'"
-        both = "; EMA and raw, chosen by weights=" if len(self.halves) == 2 else ""
         if self.kind == FILE:
-            return f"single file in the original layout{both}"
-        return (
-            self.why_not
-            or f"{', '.join(self.holds) or 'weights'} over a base, as '{self.name}; base={self.base or 'demo'}'{both}"
-        )
+            return f"single file in the original layout{self.choice}"
+        holds, base = ", ".join(self.holds) or "weights", self.base or "demo"
+        return self.why_not or f"{holds} over a base, as '{self.name}; base={base}'{self.choice}"
 
 
 @dataclass(frozen=True)

@@ -147,20 +147,16 @@ class Walk:
     def own(self, names: Names) -> Iterator[Found]:
         """Yield one step, if that is what a folder's own weights are, or else each file."""
         files = [name for name in names.weights if name not in names.links or self.allowed(names.path / name)]
-        loras = [name for name in files if name.startswith("pytorch_lora_weights")]
         single = files
         if files and _is_step(names, files):
             emas = [name for name in files if _is_ema(name)]
-            rest = [name for name in files if name not in emas]
+            rest = [lora] if (lora := _lora_beside_state(files)) else [name for name in files if name not in emas]
+            file = names.path / (rest or emas)[0]
+            kind, both = kind_of(file)
+            halves = (EMA, RAW) if both else _halves({"unet": rest, "unet_ema": emas})
+            yield self.one(names.path, file, kind, halves=halves)
             sets = {_STANDARD.sub(r"\1\2", _stem(name)) for name in rest}
             single = rest if len(sets) > 1 else []
-            if loras and len(loras) < len(files):  # the rest is the state that training resumes from
-                single = loras
-            else:
-                file = names.path / (rest or emas)[0]
-                kind, both = kind_of(file)
-                halves = (EMA, RAW) if both else _halves({"unet": rest, "unet_ema": emas})
-                yield self.one(names.path, file, kind, halves=halves)
         for file in (names.path / name for name in single):
             kind, both = kind_of(file)
             yield self.one(file, file, kind, halves=(EMA, RAW) if both else ())
@@ -205,15 +201,27 @@ class Walk:
 
 
 def nested(path: Path) -> Path:
-    """Return where a step's weights are: in DeepSpeed's or OneTrainer's folder below it, or at the path itself."""
+    """Return where a step's weights are: in DeepSpeed's or OneTrainer's folder below it, or at the path itself.
+
+    Of a LoRA beside a whole model, which some of diffusers' scripts save to go on from, it is the LoRA: the model alone
+    would be taken for the trained one.
+    """
     try:
         names = Names(path) if path.is_dir() else None
     except OSError:
         return path
-    if names is None or names.weights or "model_index.json" in names.files:
+    if names is None or "model_index.json" in names.files:
         return path
+    if names.weights:
+        return path / _lora_beside_state(names.weights)
     inner = _inner(names)
     return inner.path if inner else path
+
+
+def _lora_beside_state(files: list[str]) -> str:
+    """Return the LoRA's file that diffusers' scripts save beside a whole training state; "" for anything else."""
+    loras = [name for name in files if name.startswith("pytorch_lora_weights")]
+    return loras[0] if len(loras) == 1 < len(files) and all(map(_standard, files)) else ""
 
 
 def _inner(names: Names) -> Names | None:

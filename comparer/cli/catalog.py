@@ -68,8 +68,7 @@ def _about(entry: Entry, config: Config) -> str:
         model = resolve(entry.name, config).model
     except ComparerError as error:
         return str(error)
-    both = "; EMA and raw, chosen by weights=" if len(entry.halves) == 2 else ""
-    return f"{model.title} ({model.size} px){both}"
+    return f"{model.title} ({model.size} px){entry.choice}"
 
 
 def _accelerators(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ DeepSpeed, kohya's sd-scripts, OneTrainer's saver.
 """
 
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import copytree
@@ -26,11 +27,12 @@ class Weights:
 
 def tiny_weights(folder):
     import torch
-    from diffusers import ControlNetModel
 
     from comparer.models.tiny import save_tiny, tiny
 
-    pipe = tiny("sd1", seed=1)
+    pipe = tiny("sd1", seed=1)  # it prepares the libraries, which must come first
+    from diffusers import ControlNetModel
+
     save_tiny("sd1", folder, seed=1)
     layer = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
     width = pipe.unet.state_dict()[f"{layer}.weight"].shape[0]
@@ -91,7 +93,8 @@ def diffusers_lora(top, weights):
         here = top / "output" / f"checkpoint-{step}"
         save(weights.lora, here / "pytorch_lora_weights.safetensors")
         state(here)
-    save(weights.unet, here / "model.safetensors")  # some of the scripts save the whole U-Net with the state
+        wrapped = {re.sub(r"(to_[qkv])\.", r"\1.base_layer.", name): value for name, value in weights.unet.items()}
+        save(wrapped, here / "model.safetensors")  # the script for text to image saves the whole U-Net with the state
     save(weights.lora, top / "output" / "pytorch_lora_weights.safetensors")
 
 
@@ -176,7 +179,7 @@ LAYOUTS = {
     ]),
     "diffusers LoRA": (diffusers_lora, "output/checkpoint-9000", [
         ("output/checkpoint-9000", "LoRA", ()),
-        ("output/checkpoint-24000/pytorch_lora_weights.safetensors", "LoRA", ()), ("output", "LoRA", ()),
+        ("output/checkpoint-24000", "LoRA", ()), ("output", "LoRA", ()),
     ]),
     "diffusers ControlNet": (diffusers_controlnet, "output/checkpoint-24000", [
         ("output/checkpoint-9000", "ControlNet", ()), ("output/checkpoint-24000", "ControlNet", ()),
