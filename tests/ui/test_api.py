@@ -136,7 +136,7 @@ def test_what_can_be_asked_for_is_listed(client):
     known = {kind["name"]: kind for kind in client.predict(api_name="/accelerators")}
     interval = known["DeepCache"]["parameters"][0]
     assert (interval["name"], interval["default"], interval["low"], interval["high"]) == ("interval", 3, 1, 20)
-    assert "full evaluation" in interval["help"] and known["DeepCache"]["lossy"] is True
+    assert "full U-Net" in interval["help"] and known["DeepCache"]["lossy"] is True
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {
         "/compare",
         "/fetch",
