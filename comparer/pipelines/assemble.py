@@ -9,6 +9,7 @@ from comparer.checkpoints import base_configs
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
+from comparer.errors import ComparerError
 from comparer.pipelines.build import Filled, build, refill
 from comparer.pipelines.lora import add_lora
 
@@ -36,12 +37,16 @@ class Component:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type."""
+    """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type.
+
+    ``identical`` names what was added to the checkpoint and changed no value.
+    """
 
     pipe: Any
     components: dict[str, Component]
     scheduler: dict[str, Any]
     prediction_reason: str
+    identical: tuple[str, ...] = ()
 
 
 def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Component]] = ()) -> Assembled:
@@ -73,14 +78,34 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     if builtin and checkpoint.overlay:
         told, reason = base_configs.scheduler(seen(checkpoint.overlay, checkpoint.within), modules[family.denoiser])
         scheduler |= told
-    for file, weight in checkpoint.loras:
-        add_lora(pipe, file, weight, checkpoint)
+    identical = ["its own VAE"] if checkpoint.vae and _is_own_vae(checkpoint, index, made["vae"], dtype) else []
     if checkpoint.loras:
-        made = {
-            name: each if each.plain else replace(each, filled=refill(each.filled, each.module))
-            for name, each in made.items()
-        }
-    return Assembled(pipe, made, scheduler, reason)
+        made = _refilled(made)  # by the module's names, as after the LoRA
+    for file, weight in checkpoint.loras:
+        before = made
+        add_lora(pipe, file, weight, checkpoint)
+        made = _refilled(made)
+        if all(same(before[name].filled, each.filled) for name, each in made.items()):
+            identical.append(f"without LoRA {file.stem} × {weight:g}")
+    return Assembled(pipe, made, scheduler, reason, tuple(identical))
+
+
+def _refilled(made: dict[str, Component]) -> dict[str, Component]:
+    """Take the fingerprints of the components that a LoRA can change anew."""
+    return {
+        name: each if each.plain else replace(each, filled=refill(each.filled, each.module))
+        for name, each in made.items()
+    }
+
+
+def _is_own_vae(checkpoint: Checkpoint, index: dict[str, Any], asked: Component, dtype: str) -> bool:
+    """Return whether the VAE that was asked for holds the values and the config of the one that it replaces."""
+    try:
+        own = sources(replace(checkpoint, vae=None))["vae"]
+        module, filled = build(own, index["vae"][1], dtype)
+    except ComparerError:
+        return False  # the checkpoint has none, or a damaged one
+    return same(filled, asked.filled) and _config(module) == _config(asked.module)
 
 
 def _component(

@@ -2,12 +2,13 @@
 
 from comparer.results import void
 from comparer.results.comparison import Comparison
-from comparer.results.loaded_weights import incomplete
+from comparer.results.loaded_weights import identical, incomplete
 
 
 def marks(comparison: Comparison, arm: int) -> list[str]:
-    """List what must be known of an arm before its figures: images that are not numbers, random tensors."""
-    return list(filter(None, (void.head(comparison, arm), incomplete(comparison, arm))))
+    """List what must be known before the figures: images that are not numbers, random tensors, identical weights."""
+    said = void.head(comparison, arm), incomplete(comparison, arm), identical(comparison, arm)
+    return list(filter(None, said))
 
 
 def marked(comparison: Comparison, arm: int) -> str:

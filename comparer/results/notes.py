@@ -7,7 +7,7 @@ from comparer.demo.scenes import unknown_words
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
-from comparer.results.loaded_weights import apart, incomplete
+from comparer.results.loaded_weights import apart, incomplete, unused
 from comparer.stats.intervals import Estimate
 from comparer.stats.verdict import DEFAULT
 from comparer.text import counted, decimals, gib, signed
@@ -36,6 +36,8 @@ def notes(analysis: Analysis) -> list[str]:
     for number, column in enumerate(request.arms):
         if text := incomplete(comparison, number):
             said.append(f"{column.name} is {text}. Its pictures are not the checkpoint's.")
+    for number in (0, *request.variants()):
+        said += unused(comparison, number)
     said += _parts(comparison)
     if analysis.arms[0].not_comparable:
         said.append(f"{request.arms[0].name}: {analysis.arms[0].not_comparable}")

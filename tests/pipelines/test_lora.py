@@ -114,3 +114,23 @@ def test_a_layer_that_two_components_have_is_not_guessed():
     assert list(plain_names(names, modules, "unet").values()) == [
         "proj.lora_A.weight", "text_encoder.fc.lora_A.weight", "unet.proj.lora_B.weight"
     ]  # fmt: skip
+
+
+NOTHING = {"weight 0": (0.5, "0"), "B is 0": (0.0, "1"), "too small for its dtype": (1e-9, "1; dtype=bfloat16")}
+
+
+@pytest.mark.parametrize("why", NOTHING)
+def test_a_lora_that_changes_no_value_runs_and_the_head_says_so(why, home, config):
+    up, weight = NOTHING[why]
+    down, high = matrices(config, up=up)
+    save_file({f"unet.{LAYER}.lora_A.weight": down, f"unet.{LAYER}.lora_B.weight": high}, home / "nil.safetensors")
+    built = load(resolve(parse(f"m/base; lora=m/nil.safetensors:{weight}"), config), config).built
+    assert built.identical == (f"without LoRA nil × {weight[0]}",)
+    save_file({f"unet.{LAYER}.lora_A.weight": down, f"unet.{LAYER}.lora_B.weight": high + 1}, home / "real.safetensors")
+    assert load(resolve(parse("m/base; lora=m/real.safetensors"), config), config).built.identical == ()
+
+
+def test_a_vae_that_the_checkpoint_has_already_is_told(home, config):
+    told = {vae: load(resolve(parse(f"m/base; vae=m/{vae}"), config), config).built.identical
+            for vae in ("base", "other")}  # fmt: skip
+    assert told == {"base": ("its own VAE",), "other": ()}
