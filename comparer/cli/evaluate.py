@@ -73,7 +73,7 @@ def add(commands: Any) -> None:
         help="compare over many prompts and seeds, with a summary and assertions",
         description="Evaluate accelerators over many prompts and seeds. Flags override the file. Settings "
         "with several values are run as a product. Exit code 0: finished; 1: an assertion missed; 2: a bad request; "
-        "3: an arm was not run; 130: interrupted, and --resume goes on.",
+        "3: an arm was not run, or pictures are not numbers; 130: interrupted, and --resume goes on.",
     )
     parser.set_defaults(command=run)
     parser.add_argument("request", nargs="?", metavar="FILE", help="a request as .toml or .json, or a run.json")
@@ -126,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
     if not ended:
         print(f"Stopped; resume with: python -m comparer evaluate --resume {evaluation.folder}", file=sys.stderr)
         return 130
-    if any(comparison.not_run for comparison in made):
+    if any(comparison.not_run or comparison.has_void for comparison in made):
         return 3
     missed = []
     for cell, comparison in zip(evaluation.cells, made, strict=True):

@@ -54,7 +54,11 @@ def describe(entry: Entry) -> list[str]:
     return [
         entry.name,
         f"  {when}, {entry.title}, {card.state}, {card.pictures} pictures: {prompt}{more}",
-        *(f"  {arm.name}: {arm.why_not or arm.sentence or 'not judged'}" for arm in card.arms[1:] if not arm.rival),
+        *(
+            f"  {arm.name}: {arm.why_not or arm.sentence or 'not judged'}"
+            for number, arm in enumerate(card.arms)
+            if (number or arm.kind) and not arm.rival
+        ),
     ]
 
 

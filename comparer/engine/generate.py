@@ -14,6 +14,7 @@ from typing import Any
 from comparer.accelerators.base import Accelerator, denoiser_of
 from comparer.accelerators.stack import accelerated
 from comparer.engine.clock import Clock
+from comparer.engine.finite import kept_tensors
 from comparer.errors import Stopped
 from comparer.models import samplers
 from comparer.models.families.base import Family
@@ -21,13 +22,15 @@ from comparer.pipelines import memory
 from comparer.pipelines.loader import Loaded
 from comparer.request.request import Settings
 from comparer.results.conditions import Conditions
+from comparer.results.records import NotFinite
 
 
 @dataclass(frozen=True)
 class Output:
     """Output of one call: PIL images in the order of the items, and times as in ``records.Call``.
 
-    ``conditions`` must equal those of the baseline's call.
+    ``conditions`` must equal those of the baseline's call; ``not_finite`` says of each image where a NaN or an infinity
+    is, as in ``records.Shot``.
     """
 
     pictures: list[Any]
@@ -37,6 +40,7 @@ class Output:
     peak_bytes: int | None
     reports: dict[str, dict]
     conditions: Conditions
+    not_finite: tuple[NotFinite, ...]
 
 
 def generate(
@@ -89,7 +93,7 @@ def generate(
     if observe:
         arguments |= _observed(family, after_step, observe)
     vae_dtype = pipe.vae.dtype
-    with _same_start(seeds[0]), accelerated(pipe, accelerators, settings) as reports:
+    with _same_start(seeds[0]), kept_tensors(pipe.vae) as kept, accelerated(pipe, accelerators, settings) as reports:
         first = denoiser_of(pipe).register_forward_pre_hook(lambda *_: (clock.mark(), first.remove())[0])
         memory.reset_peak(device)
         try:
@@ -111,6 +115,7 @@ def generate(
         peak_bytes=peak_bytes,
         reports={name: asdict(report) for name, report in reports.items()},
         conditions=Conditions.of(made.images, pipe.scheduler),
+        not_finite=kept.not_finite(len(items)),
     )
 
 
@@ -160,7 +165,8 @@ def _same_start(seed: int) -> Iterator[None]:
     cudnn = torch.backends.cudnn
     flags, states = (cudnn.deterministic, cudnn.benchmark), (random.getstate(), np.random.get_state())
     cudnn.deterministic, cudnn.benchmark = True, False
-    with torch.random.fork_rng():
+    # Values that are not finite become black without a warning: ``not_finite`` tells them.
+    with torch.random.fork_rng(), np.errstate(invalid="ignore"):
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)

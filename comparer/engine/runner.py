@@ -13,6 +13,7 @@ from comparer.config import Config
 from comparer.engine import eta, scoring
 from comparer.engine.events import Emit, Event, Finished, Progress, Updated
 from comparer.engine.fetch import reporter
+from comparer.engine.finite import single_colour
 from comparer.engine.macs import count_all
 from comparer.engine.pool import PipelinePool
 from comparer.engine.resume import left, made_before
@@ -244,6 +245,7 @@ class Run:
             else:
                 self.traced = output
         elif planned.kind == AGAIN:
+            self._repeated(planned.arm, planned.items, output)
             self._again(planned.items, output.pictures)
         elif why := unlike(
             self.comparison.conditions, planned.arm, output.conditions, self.request.arms[planned.arm].steps
@@ -264,12 +266,21 @@ class Run:
         self.comparison.calls.append(call)
         self.defer_write = False
         if planned.repeat == 0 and not late:
-            for (prompt, seed), picture, digest in zip(planned.items, output.pictures, pixels, strict=True):
-                file = folder.save_shot(self.comparison, arm, prompt, seed, picture)
-                self.comparison.shots.append(Shot(arm, prompt, seed, file, number, pixels=digest))
-        elif arm == 0 and not late:
-            self._again(planned.items, output.pictures)
+            made = zip(planned.items, output.pictures, pixels, output.not_finite, strict=True)
+            for (prompt, seed), picture, digest, where in made:
+                file, colour = folder.save_shot(self.comparison, arm, prompt, seed, picture), single_colour(picture)
+                shot = Shot(arm, prompt, seed, file, number, pixels=digest, not_finite=where, single_colour=colour)
+                self.comparison.shots.append(shot)
+        else:
+            self._repeated(arm, planned.items, output)
+            if arm == 0 and not late:
+                self._again(planned.items, output.pictures)
         self._seen()
+
+    def _repeated(self, arm: int, items: list[tuple[int, int]], output: Any) -> None:
+        """Mark the shots as void of which a repeat is."""
+        for (prompt, seed), where in zip(items, output.not_finite, strict=True):
+            self.comparison.mark_void(arm, prompt, seed, where)
 
     def _again(self, items: list[tuple[int, int]], pictures: list[Any]) -> None:
         """Hold the baseline's further pictures until they are laid beside its first ones, outside the timed calls."""

@@ -26,7 +26,7 @@ def not_available(settings: Settings, scorer: Any) -> tuple[str, ...]:
 
 
 def score(comparison: Comparison, folder: Path, scorer: Any, again: dict[str, list[Any]]) -> None:
-    """Score every shot without a score, and measure its similarity to the baseline's.
+    """Score every shot without a score, and measure its similarity to the baseline's; void ones are left out.
 
     Args:
         comparison: the comparison whose shots are scored.
@@ -39,13 +39,15 @@ def score(comparison: Comparison, folder: Path, scorer: Any, again: dict[str, li
     shots, prompts = comparison.shots, comparison.request.settings.prompts
     if scorer:
         for position, shot in enumerate(shots):
-            if shot.clip_score is None:
+            if shot.clip_score is None and not shot.not_finite:
                 (points,) = scorer.score([opened(folder / shot.file)], [prompts[shot.prompt]])
                 shots[position] = replace(shot, clip_score=points)
-    first = {(shot.prompt, shot.seed): shot for shot in shots if shot.arm == 0}
+    first = {(shot.prompt, shot.seed): shot for shot in shots if shot.arm == 0 and not shot.not_finite}
     for position, shot in enumerate(shots):
         base = first.get((shot.prompt, shot.seed))
-        if shot.arm and base and shot.similarity is None:
+        if shot.not_finite:
+            again.pop(shot.file, None)
+        elif shot.arm and base and shot.similarity is None:
             shots[position] = replace(shot, similarity=similarity(folder / base.file, folder / shot.file, scorer))
         elif further := again.pop(shot.file, []):
             more = (similarity(folder / shot.file, picture, scorer) for picture in further)
@@ -58,6 +60,6 @@ def distance(comparison: Comparison, folder: Path, scorer: Any) -> Mean | None:
 
     by_prompt: dict[int, list[Path]] = {}
     for shot in comparison.shots:
-        if shot.arm == 0:
+        if shot.arm == 0 and not shot.not_finite:
             by_prompt.setdefault(shot.prompt, []).append(folder / shot.file)
     return seed_distance(list(by_prompt.values()), scorer)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from comparer.errors import ComparerError
 from comparer.metrics.registry import METRICS
+from comparer.results import void
 from comparer.results.analysis import evidence
 from comparer.results.comparison import Comparison
 from comparer.stats.evidence import Evidence
@@ -42,6 +43,8 @@ class Assertion:
         """Return the reason why this arm fails the condition; "" if the arm meets it."""
         if why := comparison.skip_reason(arm):
             return f"{self} missed: the arm was not run ({why})"
+        if why := void.reason(comparison, arm):
+            return f"{self} missed: {why}"
         found, level = evidence(comparison, arm), level_at(comparison.interim_looks)
         if self.figure in FIGURES:
             estimate = FIGURES[self.figure](found, level)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints import base_configs
@@ -12,7 +11,7 @@ from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
 from comparer.errors import ComparerError
 from comparer.pipelines.build import Filled, build, refill
-from comparer.text import quote
+from comparer.pipelines.lora import add_lora
 
 _ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")
 
@@ -38,12 +37,16 @@ class Component:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type."""
+    """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type.
+
+    ``identical`` names what was added to the checkpoint and changed no value.
+    """
 
     pipe: Any
     components: dict[str, Component]
     scheduler: dict[str, Any]
     prediction_reason: str
+    identical: tuple[str, ...] = ()
 
 
 def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Component]] = ()) -> Assembled:
@@ -75,14 +78,34 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     if builtin and checkpoint.overlay:
         told, reason = base_configs.scheduler(seen(checkpoint.overlay, checkpoint.within), modules[family.denoiser])
         scheduler |= told
-    for file, weight in checkpoint.loras:
-        _add_lora(pipe, file, weight, checkpoint)
+    identical = ["its own VAE"] if checkpoint.vae and _is_own_vae(checkpoint, index, made["vae"], dtype) else []
     if checkpoint.loras:
-        made = {
-            name: each if each.plain else replace(each, filled=refill(each.filled, each.module))
-            for name, each in made.items()
-        }
-    return Assembled(pipe, made, scheduler, reason)
+        made = _refilled(made)  # by the module's names, as after the LoRA
+    for file, weight in checkpoint.loras:
+        before = made
+        add_lora(pipe, file, weight, checkpoint)
+        made = _refilled(made)
+        if all(same(before[name].filled, each.filled) for name, each in made.items()):
+            identical.append(f"without LoRA {file.stem} × {weight:g}")
+    return Assembled(pipe, made, scheduler, reason, tuple(identical))
+
+
+def _refilled(made: dict[str, Component]) -> dict[str, Component]:
+    """Take the fingerprints of the components that a LoRA can change anew."""
+    return {
+        name: each if each.plain else replace(each, filled=refill(each.filled, each.module))
+        for name, each in made.items()
+    }
+
+
+def _is_own_vae(checkpoint: Checkpoint, index: dict[str, Any], asked: Component, dtype: str) -> bool:
+    """Return whether the VAE that was asked for holds the values and the config of the one that it replaces."""
+    try:
+        own = sources(replace(checkpoint, vae=None))["vae"]
+        module, filled = build(own, index["vae"][1], dtype)
+    except ComparerError:
+        return False  # the checkpoint has none, or a damaged one
+    return same(filled, asked.filled) and _config(module) == _config(asked.module)
 
 
 def _component(
@@ -117,36 +140,3 @@ def configuration(module: Any) -> str:
 def same(one: Filled, other: Filled) -> bool:
     """Return whether two components hold the same values under the same names, in the same dtype."""
     return (one.class_name, one.dtype, one.named) == (other.class_name, other.dtype, other.named)
-
-
-def _add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> None:
-    """Add a LoRA to the weights themselves, as ``fuse_lora`` does; accelerators then see a plain module."""
-    lora = seen(file, checkpoint.within).lora
-    assert lora is not None  # checked when it was found
-    asked = sum(count for counted in lora.ranks.values() for count in counted.values())
-    if not hasattr(pipe, "load_lora_weights"):
-        raise ComparerError(f"diffusers adds no LoRA to a {checkpoint.family.title}.")
-    if lora.unpaired or lora.others:
-        what = ("of which the other half is missing", lora.unpaired) if lora.unpaired else ("of no LoRA", lora.others)
-        raise ComparerError(
-            f"'{quote(file.name)}' holds {len(what[1])} tensors {what[0]} ({quote(what[1][0])}): it was not added."
-        )
-    try:
-        pipe.load_lora_weights(file.parent, weight_name=file.name, adapter_name="added", local_files_only=True)
-    except (LookupError, ValueError, RuntimeError) as error:
-        why = quote(next((line.strip() for line in str(error).split("\n")[1:] if line.strip()), error), 200)
-        raise ComparerError(
-            f"'{quote(file.name)}' is a LoRA of another model: diffusers cannot add it to {checkpoint.model.title} "
-            f"({why})."
-        ) from error
-    taken = 0
-    for name in pipe._lora_loadable_modules:
-        module = getattr(pipe, name, None)
-        taken += sum("added" in getattr(each, "lora_A", {}) for each in module.modules()) if module else 0
-    if taken < asked:
-        raise ComparerError(
-            f"'{quote(file.name)}' is a LoRA of another model: {taken} of its {asked} layers are found in "
-            f"{checkpoint.model.title}."
-        )
-    pipe.fuse_lora(lora_scale=weight, adapter_names=["added"])
-    pipe.unload_lora_weights()

@@ -92,6 +92,7 @@ class WeightsCard:
         configs: settings of the pipeline.
         dtype: dtype that the weights run in.
         dtype_reason: why it was chosen.
+        identical: what the weights are identical to although a LoRA or a VAE was added.
     """
 
     name: str
@@ -110,6 +111,7 @@ class WeightsCard:
     configs: PipelineConfigs
     dtype: str = ""
     dtype_reason: str = ""
+    identical: list[str] = field(default_factory=list)
 
 
 def weights_card(loaded: Loaded, hashes: Any) -> dict[str, Any]:
@@ -160,6 +162,7 @@ def weights_card(loaded: Loaded, hashes: Any) -> dict[str, Any]:
         ),
         dtype=loaded.dtype,
         dtype_reason=loaded.dtype_reason,
+        identical=list(built.identical),
     )
     data = asdict(card)
     for file_data in data["files"].values():

@@ -5,13 +5,14 @@ from functools import cached_property
 from comparer.accelerators.registry import Report
 from comparer.metrics.similarity_data import Mean, RelativeDistance, mean, relative_distance
 from comparer.request.request import Arm
+from comparer.results import void
 from comparer.results.comparison import Comparison
 from comparer.results.figures import Figures, figures, share
 from comparer.results.records import Call
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift
 from comparer.stats.preference import prefer
-from comparer.stats.verdict import Thresholds, Verdict, judge
+from comparer.stats.verdict import NOT_COMPARABLE, Thresholds, Verdict, judge
 
 
 class Analysis:
@@ -30,7 +31,7 @@ class Analysis:
     @cached_property
     def drift(self) -> Estimate:
         """Slowdown of the baseline's later calls, among calls with as many images as the first one."""
-        calls = [call for call in self.comparison.calls if call.arm == 0]
+        calls = self.comparison.valid_calls(0)
         return drift([call.seconds for call in calls if call.pictures == calls[0].pictures])
 
     @cached_property
@@ -41,7 +42,7 @@ class Analysis:
     @property
     def times(self) -> list[tuple[str, list[float]]]:
         """Name and seconds per image of every timed call, of each arm that has been timed."""
-        made = ([c.seconds / c.pictures for c in self.comparison.calls if c.arm == each.number] for each in self.arms)
+        made = ([call.seconds / call.pictures for call in each.calls] for each in self.arms)
         return [(each.arm.name, seconds) for each, seconds in zip(self.arms, made, strict=True) if seconds]
 
 
@@ -62,8 +63,8 @@ class ArmAnalysis:
 
     @cached_property
     def calls(self) -> list[Call]:
-        """The arm's timed calls, in order."""
-        return [call for call in self.whole.comparison.calls if call.arm == self.number]
+        """The arm's timed calls, in order, without those that made a void image."""
+        return self.whole.comparison.valid_calls(self.number)
 
     @cached_property
     def figures(self) -> Figures:
@@ -91,8 +92,15 @@ class ArmAnalysis:
         return self.evidence.clip_loss()
 
     @cached_property
+    def not_comparable(self) -> str:
+        """Why nothing is concluded on this arm, with what helps; "" if something is."""
+        return void.reason(self.whole.comparison, self.number)
+
+    @cached_property
     def verdict(self) -> Verdict:
         """Whether the arm is worth it or, if it has other weights, which of the two scores higher."""
+        if self.not_comparable:
+            return Verdict(NOT_COMPARABLE, self.not_comparable, "", Estimate(), Estimate())
         return prefer(self.evidence) if self.arm.weights else judge(self.evidence, self.whole.thresholds)
 
     @cached_property
@@ -122,7 +130,10 @@ class ArmAnalysis:
         """Which of the arm's lossy accelerators had no effect, and the likely reason; [] if all had one.
 
         An accelerator had none if its counters say so, or if every image of the arm is the baseline's, bit for bit.
+        Nothing is said of an arm that is not comparable.
         """
+        if self.not_comparable:
+            return []
         accelerators, counted = [a for a in self.arm.accelerators if a.lossy], self.figures.reports
         found = [a.no_effect(Report(counted[a.title])) for a in accelerators if a.title in counted]
         said = [reason for reason in found if reason]
@@ -148,11 +159,9 @@ def evidence(comparison: Comparison, arm: int, base: int = 0) -> Evidence:
         base: arm to compare with, the baseline by default.
     """
     times: dict[tuple[int, int], tuple[list[float], list[float]]] = {}
-    for call in comparison.calls:
-        sides = times.setdefault((call.batch, call.process), ([], []))
-        for which, seconds in zip((base, arm), sides, strict=True):
-            if call.arm == which:
-                seconds.append(call.seconds)
+    for side, which in enumerate((base, arm)):
+        for call in comparison.valid_calls(which):
+            times.setdefault((call.batch, call.process), ([], []))[side].append(call.seconds)
     pairs, settings = comparison.pairs(arm, base), comparison.request.settings
     return Evidence(
         calls=[sides for _, sides in sorted(times.items()) if all(sides)],

@@ -9,10 +9,11 @@ from typing import Any
 
 from comparer.metrics.registry import METRICS
 from comparer.metrics.ssim import SSIM
+from comparer.results import void
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.figures import average, share
-from comparer.results.loaded_weights import incomplete
+from comparer.results.marks import marked
 from comparer.results.notes import interval, loss, ratio
 from comparer.results.records import Call, Shot
 from comparer.stats.intervals import Estimate
@@ -63,19 +64,21 @@ class Column:
 
 def _verdict(each: ArmAnalysis) -> str:
     why = each.whole.comparison.skip_reason(each.number)
+    if not each.number and not each.not_comparable:
+        return "baseline"
     return f"Not run: {why}" if why else each.verdict.sentence
 
 
 def _did(each: ArmAnalysis) -> str:
-    """Say what an arm's accelerators did, why it was not run, and whether tensors of its weights are random."""
+    """Say what marks an arm's head, and what its accelerators did or why it was not run."""
     why = each.whole.comparison.skip_reason(each.number)
     did = f"not run: {why}" if why else "; ".join(each.no_effect_reasons) or each.work
-    return "; ".join(filter(None, (incomplete(each.whole.comparison, each.number), did)))
+    return "; ".join(filter(None, (marked(each.whole.comparison, each.number), did)))
 
 
 COLUMNS = (
     Column("Arm", lambda each: each.arm.name),
-    Column("Verdict", _verdict, where=frozenset({MARKDOWN}), baseline="baseline"),
+    Column("Verdict", _verdict, where=frozenset({MARKDOWN})),
     Column(
         "Speed-up", lambda each: each.figures.speed_up, ratio, baseline="baseline", estimate=lambda each: each.speed_up
     ),
@@ -114,7 +117,7 @@ COLUMNS = (
 def shown(analysis: Analysis, where: str) -> tuple[list[ArmAnalysis], list[Column]]:
     """Return the rows and columns of the result table at one of the places: no arm without calls, no empty column."""
     skip_reason = analysis.comparison.skip_reason
-    arms = [each for each in analysis.arms if each.calls or skip_reason(each.number)]
+    arms = [each for each in analysis.arms if each.figures.calls or skip_reason(each.number)]
     chosen = [column for column in COLUMNS if where in column.where]
     return arms, [column for column in chosen if any(column.text(each, where) for each in arms)]
 
@@ -135,7 +138,7 @@ class Pair:
 
     Attributes:
         comparison, arm: where they come from.
-        base, other: the two shots.
+        base, other: the two shots. If one is void, only this is said of the pair.
     """
 
     comparison: Comparison
@@ -145,9 +148,18 @@ class Pair:
 
     def seconds(self, arm: int) -> float | None:
         """Return an arm's mean seconds per image in the calls of the pair's batch and process; None without any."""
+        if self.void:
+            return None
         beside: Call = self.comparison.calls[self.other.call]
         which = arm, beside.batch, beside.process
         return average([c.seconds / c.pictures for c in self.comparison.calls if (c.arm, c.batch, c.process) == which])
+
+    @property
+    def void(self) -> str:
+        """Which of the two images are not numbers, and where the NaN or the infinity is; "" if both are numbers."""
+        arms = [self.comparison.request.arms[number].name for number in (0, self.arm)]
+        told = zip(arms, map(void.caption, (self.base, self.other)), strict=True)
+        return "; ".join(f"{name}: {text}" for name, text in told if text)
 
 
 def _speed_up(pair: Pair) -> float | None:
@@ -182,16 +194,20 @@ def pair_columns() -> dict[str, PairColumn]:
         "arm_clip": (lambda pair: pair.other.clip_score, FOUR),
         "clip_difference": (_difference, FOUR),
         "identical": (
-            lambda pair: "yes" if pair.base.pixels and pair.base.pixels == pair.other.pixels else "no", str
+            lambda pair: (
+                None if pair.void else "yes" if pair.base.pixels and pair.base.pixels == pair.other.pixels else "no"
+            ),
+            str,
         ),
         **{name: (_metric(name), FOUR) for name in METRICS},
         "baseline_file": (lambda pair: pair.base.file, str),
         "arm_file": (lambda pair: pair.other.file, str),
+        "void": (lambda pair: pair.void, str),
     }  # fmt: skip
 
 
 def pairs(comparison: Comparison) -> Iterator[Pair]:
-    """Yield every pair of every arm with the baseline, in order."""
+    """Yield every pair of every arm with the baseline, in order, with the void ones."""
     for arm in range(1, len(comparison.request.arms)):
-        for base, other in comparison.pairs(arm):
+        for base, other in comparison.pairs(arm, void=True):
             yield Pair(comparison, arm, base, other)

@@ -1,13 +1,13 @@
 """Record of a run: a request and everything measured. Plain data, no torch; ``analysis`` computes figures from it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from comparer.metrics.latents import Divergence
 from comparer.metrics.similarity_data import Mean
 from comparer.request.request import Request
 from comparer.results.conditions import Conditions
-from comparer.results.records import Call, NotRun, Scorer, Shot
+from comparer.results.records import Call, NotFinite, NotRun, Scorer, Shot
 
 State = Literal["running", "finished", "stopped", "failed"]
 
@@ -89,13 +89,50 @@ class Comparison:
         """Return the shot of this arm, prompt number and seed; None if it is not there yet."""
         return next((s for s in self.shots if (s.arm, s.prompt, s.seed) == (arm, prompt, seed)), None)
 
-    def pairs(self, arm: int, base: int = 0) -> list[tuple[Shot, Shot]]:
-        """List (baseline's shot, the arm's shot) for every (prompt, seed) that has both."""
-        shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in self.shots}
+    def pairs(self, arm: int, base: int = 0, void: bool = False) -> list[tuple[Shot, Shot]]:
+        """List (baseline's shot, the arm's shot) for every (prompt, seed) that has both.
+
+        Args:
+            arm: position of the arm.
+            base: arm to compare with, the baseline by default.
+            void: whether to list void pairs, too: those with an image whose numbers are not finite.
+        """
+        shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in self.shots if void or not shot.not_finite}
         found = ((shots.get((base, *item)), shots.get((arm, *item))) for item in self.request.items())
         return [(one, other) for one, other in found if one and other]
 
+    def valid_calls(self, arm: int) -> list[Call]:
+        """List the arm's calls in order, without those of a batch in which one of its images is void."""
+        void = {(shot.prompt, shot.seed) for shot in self.shots if shot.arm == arm and shot.not_finite}
+        calls = [call for call in self.calls if call.arm == arm]
+        return [call for call in calls if void.isdisjoint(self.batches[call.batch])] if void else calls
+
+    def mark_void(self, arm: int, prompt: int, seed: int, where: NotFinite) -> None:
+        """Mark a shot as void because of a repeat of it; drop what was measured of it and, for the baseline's, with it.
+
+        Args:
+            arm: position of the shot's arm.
+            prompt: number of its prompt.
+            seed: its seed.
+            where: where the NaN or the infinity was, as in ``Shot.not_finite``; "" changes nothing.
+        """
+        for position, shot in enumerate(self.shots if where else ()):
+            if (shot.arm, shot.prompt, shot.seed) == (arm, prompt, seed):
+                self.shots[position] = replace(
+                    shot, not_finite=shot.not_finite or where, clip_score=None, similarity=None, again=()
+                )
+            elif not arm and (shot.prompt, shot.seed) == (prompt, seed):
+                self.shots[position] = replace(shot, similarity=None)
+
+    @property
+    def has_void(self) -> bool:
+        """Whether an image is void: its numbers are NaN or infinite."""
+        return any(shot.not_finite for shot in self.shots)
+
     def call_pairs(self, arm: int) -> list[tuple[Call, Call]]:
-        """List (baseline's call, the arm's call) of every batch and repeat for which one process made both."""
-        mine, base = ({(c.batch, c.process, c.repeat): c for c in self.calls if c.arm == which} for which in (arm, 0))
+        """List (baseline's call, the arm's call) of every batch and repeat for which one process made both.
+
+        Calls with a void image are left out.
+        """
+        mine, base = ({(c.batch, c.process, c.repeat): c for c in self.valid_calls(which)} for which in (arm, 0))
         return [(base[which], call) for which, call in sorted(mine.items()) if which in base]

@@ -6,10 +6,12 @@ is reported with its interval. Plain arithmetic, no torch.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import fmean
 
 from comparer.models.samplers import evaluations
 from comparer.request.request import Settings
+from comparer.results import void
 from comparer.results.analysis import evidence
 from comparer.results.comparison import Comparison
 from comparer.stats.intervals import Estimate, difference
@@ -95,9 +97,9 @@ class Rival:
 
 
 def rivalry(comparison: Comparison, arm: int) -> Rival | None:
-    """Compare an arm with the baseline with fewer steps; None if there is none, or no pair of the two."""
+    """Compare an arm with the baseline with fewer steps; None if there is none, no pair of the two, or a void image."""
     other = comparison.request.fewer_steps(arm)
-    if other is None or not comparison.pairs(arm, other):
+    if other is None or not comparison.pairs(arm, other) or any(map(partial(void.reason, comparison), (arm, other))):
         return None
     level, found = level_at(comparison.interim_looks), evidence(comparison, arm, other)
     alike = [

@@ -9,10 +9,10 @@ from comparer.results.comparison import Comparison
 
 @dataclass(frozen=True)
 class Figures:
-    """One arm's figures; None means unknown or undefined.
+    """One arm's figures; None means unknown or undefined. Void images and their calls count in none but the numbers.
 
     Attributes:
-        calls, pictures: number of timed calls, and of images.
+        calls, pictures: number of timed calls, and of images, with void ones.
         seconds: mean seconds per image, over calls.
         fastest, median_seconds, slowest: of the calls' seconds per image.
         steps_per_second: denoising steps per second (it/s), for any batch size; a step of Heun's is two evaluations.
@@ -46,7 +46,7 @@ class Figures:
 
 def figures(comparison: Comparison, arm: int) -> Figures:
     """Compute the figures of an arm from its calls and its pairs with the baseline."""
-    calls = [call for call in comparison.calls if call.arm == arm]
+    made, calls = [call for call in comparison.calls if call.arm == arm], comparison.valid_calls(arm)
     seconds, steps = [call.seconds / call.pictures for call in calls], comparison.request.settings_of(arm).steps
     call_pairs = comparison.call_pairs(arm)
     scored = [
@@ -57,13 +57,13 @@ def figures(comparison: Comparison, arm: int) -> Figures:
     base_mean, own_mean = (average([scores[side] for scores in scored]) for side in (0, 1))
     peaks = [call.peak_bytes for call in calls if call.peak_bytes is not None]
     reports: dict[str, dict[str, int]] = {}
-    for call in calls:
+    for call in made:
         for name, report in call.reports.items():
             total = reports.setdefault(name, {})
             for key, count in report["counts"].items():
                 total[key] = total.get(key, 0) + count
     return Figures(
-        calls=len(calls),
+        calls=len(made),
         pictures=len([shot for shot in comparison.shots if shot.arm == arm]),
         seconds=average(seconds),
         fastest=min(seconds, default=None),

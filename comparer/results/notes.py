@@ -7,7 +7,7 @@ from comparer.request.prompt_syntax import SYNTAX, syntax_note
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
-from comparer.results.loaded_weights import apart, incomplete
+from comparer.results.loaded_weights import apart, incomplete, unused
 from comparer.stats.intervals import Estimate
 from comparer.stats.verdict import DEFAULT
 from comparer.text import counted, decimals, gib, signed
@@ -35,9 +35,14 @@ def notes(analysis: Analysis) -> list[str]:
     for number, column in enumerate(request.arms):
         if text := incomplete(comparison, number):
             said.append(f"{column.name} is {text}. Its pictures are not the checkpoint's.")
+    for number in (0, *request.variants()):
+        said += unused(comparison, number)
     said += _parts(comparison)
+    if analysis.arms[0].not_comparable:
+        said.append(f"{request.arms[0].name}: {analysis.arms[0].not_comparable}")
+    said += single_colours(comparison)
     if len(request.arms) > 1 and comparison.state != "running":
-        said.append(analysis.arms[1].verdict.note)
+        said += filter(None, [analysis.arms[1].verdict.note])
     drift = analysis.drift
     if drift.value and drift.interval and not drift.interval.holds(1):
         late, low, high = (ratio(x, 1) for x in (drift.value, drift.interval.low, drift.interval.high))
@@ -103,6 +108,8 @@ def loss(share: float, limit: float = DEFAULT.clip_loss) -> str:
 def judged(each: ArmAnalysis) -> list[str]:
     """List the conclusions on an arm: verdict, comparison with fewer steps, similarity of its images, and spread."""
     comparison = each.whole.comparison
+    if each.not_comparable:
+        return [f"{each.arm.name}: {each.not_comparable}"]
     if not comparison.call_pairs(each.number):
         return []
     found = rivalry(comparison, each.number)
@@ -121,6 +128,18 @@ def spread(each: ArmAnalysis) -> str:
             what = " in CLIP score" if noun == "pair" else ""
             said.append(f"median {noun} {write(found.median)}, worst {write(found.worst)}{what}")
     return "; ".join(said)
+
+
+def single_colours(comparison: Comparison) -> list[str]:
+    """Name the arms with images of one single colour; void ones are black anyway, and are not named."""
+    said = []
+    for number, arm in enumerate(comparison.request.arms):
+        shots = [shot for shot in comparison.shots if shot.arm == number]
+        colours = [shot.single_colour for shot in shots if shot.single_colour and not shot.not_finite]
+        if colours:
+            listed = ", ".join(dict.fromkeys(colours))
+            said.append(f"{arm.name}: {len(colours)} of {len(shots)} pictures are of one single colour ({listed}).")
+    return said
 
 
 def _sees(about: dict) -> str:
@@ -165,23 +184,25 @@ def _calls(analysis: Analysis, each: str) -> str:
     """Count the calls that the speed-ups rest on: those that both the baseline and the arm have made."""
     comparison = analysis.comparison
     arms = [arm.number for arm in analysis.arms[1:] if arm.figures.calls]
-    made = {(call.arm, call.batch, call.repeat) for call in comparison.calls}
+    made = {(call.arm, call.batch, call.repeat) for arm in analysis.arms for call in arm.calls}
+    void = len(comparison.calls) - sum(len(arm.calls) for arm in analysis.arms)
+    without = f"; {counted(void, 'call')} with a void picture left out" if void else ""
     paired = {arm: {(call.batch, call.repeat) for call, _ in comparison.call_pairs(arm)} for arm in arms}
     kept = {(arm, *which) for arm, those in paired.items() for which in those}
     kept |= {(0, *which) for those in paired.values() for which in those}
     alone = len(made - kept) if arms else 0
     numbers = sorted({len({batch for batch, _ in those}) for those in paired.values()})
     if not arms:
-        return f"{counted(len({batch for _, batch, _ in made}), 'call')}{each} an arm"
+        return f"{counted(len({batch for _, batch, _ in made}), 'call')}{each} an arm{without}"
     if len(numbers) == 1 and not alone:
-        return f"{counted(numbers[0], 'call')}{each} an arm"
+        return f"{counted(numbers[0], 'call')}{each} an arm{without}"
     several = (
         f"{numbers[0]} to {counted(numbers[-1], 'paired call')}"
         if len(numbers) > 1
         else counted(numbers[0], "paired call")
     )
     left = f"; {counted(alone, 'unpaired call')} left out".replace("; 1 ", "; one ") if alone else ""
-    return f"{several}{each}{left}"
+    return f"{several}{each}{left}{without}"
 
 
 def _parts(comparison: Comparison) -> list[str]:

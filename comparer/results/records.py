@@ -1,8 +1,11 @@
 """Records of a run: its calls, its shots, its scorer, and the arms that were not run. Plain data, no torch."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from comparer.metrics.similarity_data import Similarity
+
+NotFinite = Literal["", "latents", "decoded"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,9 @@ class Shot:
         pixels: first 32 hexadecimal digits of the SHA-256 of its RGB bytes: equal digests mean equal images.
         similarity: similarity to the baseline's shot; None for the baseline's own.
         again: similarity of a baseline's shot to those of its further runs.
+        not_finite: where a NaN or an infinity was, in this image or in a repeat of it: "latents", the denoiser's last
+            ones; "decoded", what the VAE made of finite latents; "" if nowhere. The shot is void: no figure counts it.
+        single_colour: the colour, as "#000000", if all pixels have the same one; "" otherwise.
     """
 
     arm: int
@@ -62,6 +68,8 @@ class Shot:
     pixels: str = ""
     similarity: Similarity | None = None
     again: tuple[Similarity, ...] = ()
+    not_finite: NotFinite = ""
+    single_colour: str = ""
 
 
 @dataclass(frozen=True)

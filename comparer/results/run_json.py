@@ -24,7 +24,9 @@ def to_json(comparison: Comparison) -> dict:
     data |= {name: {str(arm): value for arm, value in data[name].items()} for name in BY_ARM}
     data |= {"request": comparison.request.to_json(), "figures": [asdict(each.figures) for each in seen.arms]}
     if comparison.state != "running":  # they take their time
-        judged = (each for each in seen.arms[1:] if comparison.call_pairs(each.number))
+        judged = (
+            each for each in seen.arms if each.not_comparable or (each.number and comparison.call_pairs(each.number))
+        )
         data["verdicts"] = {str(each.number): asdict(each.verdict) for each in judged}
     return {"schema": SCHEMA, **data}
 

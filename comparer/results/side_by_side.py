@@ -93,6 +93,8 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
         "CLIP score": optional(figures.clip_score, "{:.2f}"),
         "Peak memory": gib(peak),
     }
+    if each.not_comparable:
+        return {"Verdict": each.verdict.kind, **said}
     if not number or not seen.call_pairs(number):
         return said
     verdict = each.verdict

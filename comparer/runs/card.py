@@ -28,7 +28,7 @@ LONGEST = 6000  # total characters of all prompts
 
 @dataclass(frozen=True)
 class ArmCard:
-    """Summary of one arm; only the name for the baseline.
+    """Summary of one arm; only the name for the baseline, unless its images are not numbers.
 
     ``kind`` and ``sentence`` are those of the verdict. ``value``, from ``low`` to ``high``, is the speed-up at the
     verdict's level, or with ``clip`` the difference in CLIP score of an arm with other weights; None if unknown.
@@ -132,6 +132,9 @@ def _worst(comparison: Comparison) -> tuple[int, ...]:
 
 def _arm(each: ArmAnalysis) -> ArmCard:
     comparison, number, arm = each.whole.comparison, each.number, each.arm
+    if each.not_comparable:
+        rival, verdict = arm.matches_time_of is not None, each.verdict
+        return ArmCard(arm.name, verdict.kind, verdict.sentence, why_not=comparison.skip_reason(number), rival=rival)
     if not number or not comparison.call_pairs(number):
         return ArmCard(arm.name, why_not=comparison.skip_reason(number), rival=arm.matches_time_of is not None)
     verdict, clip = each.verdict, arm.weights is not None

@@ -47,8 +47,7 @@ def draw(
 
     hook = loaded.pipe.vae.decoder.register_forward_hook(keep)
     try:
-        with np.errstate(invalid="ignore"):  # NaN becomes black: it is measured before
-            made = generate(loaded, settings, [(prompt, seed)], on_step=lambda _: on_step(), stop=stop, observe=observe)
+        made = generate(loaded, settings, [(prompt, seed)], on_step=lambda _: on_step(), stop=stop, observe=observe)
     finally:
         hook.remove()
     last = latents[0].detach().float().cpu().numpy() if latents[0] is not None else None

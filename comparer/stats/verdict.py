@@ -32,6 +32,7 @@ from comparer.stats.power import HOPELESS, level_at
 from comparer.text import counted, decimals, signed
 
 WORTH_IT, NOT_WORTH_IT, NO_DIFFERENCE, CANNOT_TELL = "Worth it", "Not worth it", "No difference", "Cannot tell"
+NOT_COMPARABLE = "Not comparable"  # of images that are not numbers; nothing is judged
 WIDE = 10  # an upper bound above this multiple of the speed-up makes the interval useless
 PILOT = 4  # calls, or pairs, that a spread can be judged from: t falls from 12.7 for two to 3.2 for four
 
@@ -69,7 +70,8 @@ class Verdict:
     """One of the four verdicts, and its basis.
 
     Attributes:
-        kind: "Worth it", "Not worth it", "No difference" or "Cannot tell".
+        kind: "Worth it", "Not worth it", "No difference" or "Cannot tell"; "Not comparable" if images of the arm or of
+            the baseline are not numbers, which nothing is concluded from.
         sentence: the same with its figures.
         note: the intervals' level with its reason, and what the intervals do not cover.
         speed_up, clip: the figures at that level; ``clip`` is the mean of arm − baseline.

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comparer.reporting.grid.text import Style
+from comparer.results import void
 from comparer.results.analysis import ArmAnalysis
 from comparer.results.columns import COLUMNS, GRID
 from comparer.results.comparison import Comparison
-from comparer.results.loaded_weights import incomplete
+from comparer.results.marks import marks
 from comparer.results.records import Shot
 from comparer.text import counted, signed
 
@@ -80,14 +81,17 @@ def below_title(comparison: Comparison, page: int, pages: int) -> list[Line]:
 
 
 def name(comparison: Comparison, arm: int) -> list[Line]:
-    """Return an arm's name, with a note if tensors of its weights are random."""
-    random = incomplete(comparison, arm)
-    lines = [Line(comparison.request.arms[arm].name, Style(18, INK, bold=True))]
-    return [*lines, Line(random, Style(14, RED, bold=True))] if random else lines
+    """Return an arm's name with its marks."""
+    told = [Line(text, Style(14, RED, bold=True)) for text in marks(comparison, arm)]
+    return [Line(comparison.request.arms[arm].name, Style(18, INK, bold=True)), *told]
 
 
 def seen(each: ArmAnalysis) -> list[Line]:
-    """Return an arm's measurements against the baseline; [] for the baseline itself."""
+    """Return an arm's measurements against the baseline; [] for the baseline itself; or why it is not comparable."""
+    if each.not_comparable:
+        head = void.head(each.whole.comparison, each.number)  # stands at the name
+        said = each.not_comparable.removeprefix(head).lstrip(". ")
+        return [Line(said, Style(12, RED))]
     if not each.number:
         return []
     figures, small = each.figures, Style(14, GREY)
@@ -124,7 +128,9 @@ def beside(each: ArmAnalysis) -> list[Line]:
 
 
 def caption(comparison: Comparison, shot: Shot) -> str:
-    """Format an image's seconds and CLIP score."""
+    """Format an image's seconds and CLIP score, or say that it is void."""
+    if told := void.caption(shot):
+        return told
     call = comparison.calls[shot.call]
     said = format_seconds(call.seconds / call.pictures)
     return said if shot.clip_score is None else f"{said} · CLIP {shot.clip_score:.2f}"

@@ -99,14 +99,13 @@ def times(analysis: Analysis) -> str:
     for arm in analysis.arms:
         f, part = arm.figures, arm.time_share
         each = [f.fastest, f.median_seconds, f.seconds, f.slowest]
-        calls = [call for call in analysis.comparison.calls if call.arm == arm.number]
-        if not calls:
+        if not arm.calls:
             continue
-        stages = [fmean(call.stages[stage] / call.pictures for call in calls) for stage in STAGES]
+        stages = [fmean(call.stages[stage] / call.pictures for call in arm.calls) for stage in STAGES]
         rows.append(
             [
                 name(arm.arm.name),
-                str(f.calls),
+                str(len(arm.calls)),
                 *(optional(value, "{:.3f}") for value in each),
                 percent(part).replace(" ", "\u00a0"),
                 *(f"{value:.3f}" for value in stages),

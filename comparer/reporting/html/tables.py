@@ -3,12 +3,13 @@
 from collections import defaultdict
 
 from comparer.metrics.ssim import SSIM
-from comparer.reporting.html.verdict_cards import name, random_badge, unbroken
+from comparer.reporting.html.verdict_cards import badges, name, unbroken
 from comparer.reporting.markup import Markup, join, markup
+from comparer.results import void
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.columns import PAGE, Column, shown
 from comparer.results.comparison import Comparison
-from comparer.results.loaded_weights import incomplete
+from comparer.results.marks import marked
 from comparer.results.notes import notes
 from comparer.results.records import Call, Shot
 from comparer.results.sorting import ordered
@@ -25,9 +26,9 @@ def arms_table(analysis: Analysis) -> str:
 
 def _cell(column: Column, each: ArmAnalysis) -> str:
     part, text = column.part(each).replace(" ", "\u00a0"), column.text(each, PAGE)
-    random = incomplete(each.whole.comparison, each.number)
-    badge = random_badge(each.whole.comparison, each.number) if random and text.startswith(random) else ""
-    said = unbroken(text.removeprefix(random).removeprefix("; ") if badge else text)
+    head = marked(each.whole.comparison, each.number)
+    badge = badges(each.whole.comparison, each.number) if head and text.startswith(head) else ""
+    said = unbroken(text.removeprefix(head).removeprefix("; ") if badge else text)
     return markup("{} {}", badge, said).strip() + (markup(" <small>{}</small>", part) if part else "")
 
 
@@ -59,8 +60,10 @@ def notes_list(analysis: Analysis) -> str:
 
 
 def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
-    """Render a shot's seconds in these calls, its CLIP score and, if ``whole``, its SSIM."""
+    """Render a shot's seconds in these calls, its CLIP score and, if ``whole``, its SSIM; or that it is void."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
+    if void_text := void.caption(shot):
+        return markup("<span>{}</span>", void_text)
     score = "" if shot.clip_score is None else markup(" · <span>CLIP {:.2f}</span>", shot.clip_score)
     alike = markup(" · <span>SSIM {}</span>", SSIM.show(shot.similarity.ssim)) if whole and shot.similarity else ""
     return markup("<span>{} s</span>{}{}", seconds, score, alike)

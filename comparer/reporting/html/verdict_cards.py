@@ -6,7 +6,7 @@ from comparer.reporting.markup import Markup, join, markup
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
-from comparer.results.loaded_weights import incomplete
+from comparer.results.marks import marks
 from comparer.results.notes import likeness, ratio
 from comparer.stats.verdict import Verdict
 from comparer.text import counted, signed
@@ -26,7 +26,11 @@ def headline(analysis: Analysis) -> str:
     """Render a card per arm: its main figure in large type and, after the run has ended, the verdict with figures."""
     cards = []
     for each in analysis.arms[1:]:
-        if each.arm.matches_time_of is None and analysis.comparison.call_pairs(each.number):
+        if each.arm.matches_time_of is not None:
+            continue
+        if each.not_comparable:
+            cards.append(_card(each, "–", each.verdict, "", False))
+        elif analysis.comparison.call_pairs(each.number):
             cards.append(_scores(each) if each.arm.weights else _speed(each))
     return markup('<div class="cards">{}</div>', join(cards)) if cards else ""
 
@@ -77,15 +81,14 @@ def _card(
         facts,
         alike,
         badge,
-        random_badge(each.whole.comparison, each.number),
+        badges(each.whole.comparison, each.number),
         more,
     )
 
 
-def random_badge(comparison: Comparison, arm: int) -> str:
-    """Render a badge for an arm that has random tensors; "" if it has none."""
-    text = incomplete(comparison, arm)
-    return markup('<span class="badge random">{}</span>', text) if text else ""
+def badges(comparison: Comparison, arm: int) -> str:
+    """Render a badge for each mark of an arm (``marks``); "" for none."""
+    return join(markup('<span class="badge random">{}</span>', text) for text in marks(comparison, arm))
 
 
 def _whole(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from comparer.reporting.html.tables import seen
-from comparer.reporting.html.verdict_cards import name, random_badge
+from comparer.reporting.html.verdict_cards import badges, name
 from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.report import embed
 from comparer.results.comparison import Comparison
@@ -29,7 +29,7 @@ def sheet(comparison: Comparison, files: dict[str, Path], kind: str) -> Iterator
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
     numbers, held = embed.numbers(files), set[str]()
     head = join(
-        markup('<th scope="col">{}{}</th>', name(arm.name), random_badge(comparison, number))
+        markup('<th scope="col">{}{}</th>', name(arm.name), badges(comparison, number))
         for number, arm in enumerate(arms)
     )
     if not shots:
@@ -77,5 +77,5 @@ def _cell(
     else:
         held.add(number)
         yield f'id="{number}" src="{embed.data_uri(files[shot.file], kind)}">'
-    same = " · identical" if base and shot.arm and numbers[base.file] == number else ""
+    same = " · identical" if base and shot.arm and numbers[base.file] == number and not shot.not_finite else ""
     yield markup("</a><p>{}{}</p></td>", seen(shot, [comparison.calls[shot.call]], whole=not same), same)

@@ -6,11 +6,11 @@ from typing import Any
 from comparer.checkpoints.inspection.describe import HALVES, few
 from comparer.reporting.html.details import held
 from comparer.reporting.html.tables import table
-from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.html.verdict_cards import badges, name
 from comparer.reporting.markup import Markup, join, markup
 from comparer.request.request import EXTRA_MEASUREMENTS, Request
 from comparer.results.comparison import Comparison
-from comparer.results.loaded_weights import card, components, incomplete
+from comparer.results.loaded_weights import card, components
 from comparer.text import counted, quote
 
 NOISE = {
@@ -106,8 +106,7 @@ def weights(comparison: Comparison) -> str:
     arms = [arm for arm in (0, *comparison.request.variants()) if card(comparison, arm)]
     drawn = held(comparison) if len(arms) > 1 else Markup()
     for arm in arms:
-        seen, random = card(comparison, arm), incomplete(comparison, arm)
-        badge = markup(' <span class="badge random">{}</span>', random) if random else ""
+        seen, badge = card(comparison, arm), badges(comparison, arm)
         configs = {
             CONFIGS.get(key, key.replace("_", " ").capitalize()): quote(value)
             for key, value in seen.get("configs", {}).items()
@@ -115,7 +114,7 @@ def weights(comparison: Comparison) -> str:
         asked = {"Asked for": seen.get("says", ""), "Family": seen.get("family", ""), **configs}
         asked |= {"Dtype": f"{seen.get('dtype', '')} {_why(seen.get('dtype_reason', ''))}".strip()}
         rows = {"Commit": str(seen.get("revision", "")), **asked}
-        drawn += markup("<h3>{}: {}{}</h3>", name(comparison.request.arms[arm].name), seen.get("title", ""), badge)
+        drawn += markup("<h3>{}: {} {}</h3>", name(comparison.request.arms[arm].name), seen.get("title", ""), badge)
         drawn += _facts(rows) + _components(components(comparison, arm)) + _files(seen.get("files", {}))
     return drawn
 

@@ -11,8 +11,10 @@ from urllib.parse import quote
 
 from comparer.metrics.registry import METRICS
 from comparer.reporting.markup import Markup, markup
+from comparer.results import void
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components, incomplete
+from comparer.results.marks import marked
 from comparer.results.records import Shot
 from comparer.results.sorting import LIKENESS, ORDERS, SCORE, ordered
 from comparer.text import gib
@@ -74,9 +76,7 @@ def data(
         "width": request.settings.width,
         "height": request.settings.height,
         "prompts": list(request.settings.prompts),
-        "arms": [
-            {"name": each.name, "mark": incomplete(comparison, number)} for number, each in enumerate(request.arms)
-        ],
+        "arms": [{"name": each.name, "mark": marked(comparison, number)} for number, each in enumerate(request.arms)],
         "arm": min(arm, len(arms) - 1),
         "pair": positions.get(item) if item else None,
         "asked": asked,
@@ -175,6 +175,8 @@ def _shot(comparison: Comparison, shot: Shot, settings: list[tuple[str, str]], f
     if call.peak_bytes is not None:
         seen.append(("Peak memory", gib(call.peak_bytes)))
     seen += [(f"{name} counted", _counts(report)) for name, report in call.reports.items()]
+    if told := void.caption(shot):
+        seen.append(("Picture", told))
     if shot.clip_score is not None:
         seen.append(("CLIP score", f"{shot.clip_score:.2f}"))
     if alike := shot.similarity:

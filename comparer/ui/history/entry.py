@@ -117,7 +117,7 @@ def _prompts(prompts: Sequence[str]) -> str:
 
 
 def _arms(arms: Sequence[ArmCard]) -> str:
-    own = [arm for arm in arms[1:] if not arm.rival]
+    own = [arm for number, arm in enumerate(arms) if (number or arm.kind) and not arm.rival]
     drawn = [_arm(arm) for arm in own[:CHIPS]]
     if len(own) > CHIPS:
         drawn.append(markup("<li>and {} more</li>", len(own) - CHIPS))
@@ -126,7 +126,8 @@ def _arms(arms: Sequence[ArmCard]) -> str:
 
 def _arm(arm: ArmCard) -> str:
     kind = arm.kind.lower().replace(" ", "-")
-    said = markup("<b>{}</b> <i>{}</i>", figure(arm), arm.kind) if arm.value is not None else ""
+    large = markup("<b>{}</b> ", figure(arm)) if arm.value is not None else ""
+    said = markup("{}<i>{}</i>", large, arm.kind) if arm.kind or large else ""
     if arm.why_not:
         said, kind = Markup("<i>not run</i>"), "not-run"
     return markup(

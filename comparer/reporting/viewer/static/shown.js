@@ -66,7 +66,7 @@ function side(viewer, place, given = {}) {
   }
   const away = state.mode === 'side' && state.arms.length > 2 && pictured('close', `Leave ${data.arms[arm].name} out`,
     () => viewer.set({arms: state.arms.filter(each => each !== arm)}))
-  const mark = data.arms[arm].mark && make('em', {class: 'mark', text: data.arms[arm].mark})
+  const mark = data.arms[arm].mark && make('em', {class: 'mark', text: data.arms[arm].mark, title: data.arms[arm].mark})
   return make('div', {class: 'side', ...given}, name, mark, make('span', {}, figures(shot), shot?.file && !data.no_map && saved(shot)), away)
 }
 
