@@ -1,19 +1,27 @@
 """Assemble a pipeline from its components, each with its chosen weights; equal components are shared."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints import base_configs
+from comparer.checkpoints.files.components import class_of
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
 from comparer.errors import ComparerError
 from comparer.pipelines.build import Filled, build, refill
-from comparer.text import quote
+from comparer.pipelines.schedule import schedule
+from comparer.text import counted, few, quote
 
+# The original code's schedule, EMA counters, and marks that were read.
+_KNOWN_EXTRA = re.compile(
+    r"(^|\.)(alphas_cumprod\w*|betas|\w*_alphas_cumprod|posterior_\w+|lvlb_weights|logvar|model_ema\..*|num_updates|"
+    r"decay|v_pred|ztsnr|scaled_fp8|scale_factor|global_step|n_averaged|step|initted|denoiser\.sigmas)$"
+)
 _ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")
 
 
@@ -38,12 +46,16 @@ class Component:
 
 @dataclass(frozen=True)
 class Assembled:
-    """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type."""
+    """A diffusers pipeline, its components by name, its scheduler config, the reason for its prediction type, notes.
+
+    Notes name what the files say otherwise, or have and was not used, a sentence each.
+    """
 
     pipe: Any
     components: dict[str, Component]
     scheduler: dict[str, Any]
     prediction_reason: str
+    notes: tuple[str, ...] = ()
 
 
 def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Component]] = ()) -> Assembled:
@@ -62,19 +74,15 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     frame, family = checkpoint.base or checkpoint.folder, checkpoint.family
     index, known = read_json(frame / "model_index.json"), list(others)
     made = {
-        name: _component(source, index[name][1], dtype, checkpoint, known)
+        name: _component(source, _class_of(source, index[name][1], checkpoint), dtype, checkpoint, known)
         for name, source in sources(checkpoint).items()
     }
     extra = {argument.name: argument.value for argument in family.load}
     modules = {name: component.module for name, component in made.items()}
-    builtin = base_configs.CONFIGS in frame.parents
-    if builtin:
+    if base_configs.is_builtin(frame):
         extra |= base_configs.frame_of(family.name).tokenizers()
     pipe = getattr(diffusers, family.pipeline).from_pretrained(frame, **modules, **extra, local_files_only=True)
-    scheduler, reason = dict(pipe.scheduler.config), "the scheduler's configuration"
-    if builtin and checkpoint.overlay:
-        told, reason = base_configs.scheduler(seen(checkpoint.overlay, checkpoint.within), modules[family.denoiser])
-        scheduler |= told
+    chosen = schedule(checkpoint, dict(pipe.scheduler.config), modules[family.denoiser])
     for file, weight in checkpoint.loras:
         _add_lora(pipe, file, weight, checkpoint)
     if checkpoint.loras:
@@ -82,7 +90,15 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
             name: each if each.plain else replace(each, filled=refill(each.filled, each.module))
             for name, each in made.items()
         }
-    return Assembled(pipe, made, scheduler, reason)
+    notes = *chosen.notes, *surplus(checkpoint, made)
+    return Assembled(pipe, made, chosen.config, chosen.reason, notes)
+
+
+def _class_of(source: Source, usual: str, checkpoint: Checkpoint) -> str:
+    """Return a component's class: the index's, or that of another VAE's own config."""
+    if source.component == "vae" and checkpoint.vae:
+        return class_of(read_json(source.config / "config.json")) or usual
+    return usual
 
 
 def _component(
@@ -100,6 +116,24 @@ def _component(
         if plain and same(filled, other.filled) and _config(module) == _config(other.module):
             module = other.module
     return Component(module, filled, source, state, plain)
+
+
+def surplus(checkpoint: Checkpoint, made: dict[str, Component]) -> list[str]:
+    """Name the tensors of the chosen files that were not used, a sentence per component."""
+    notes = [
+        f"{counted(len(each.filled.unexpected), 'tensor')} of {quote(each.source.path.name)} "
+        f"({few(each.filled.unexpected)}) have no place in the {name}, and were not used."
+        for name, each in made.items()
+        if each.filled.unexpected
+    ]
+    if checkpoint.overlay:
+        extra = [tensor.stored for tensor in seen(checkpoint.overlay, checkpoint.within).extra]
+        if extra := [name for name in extra if not _KNOWN_EXTRA.search(name)]:
+            notes.append(
+                f"{counted(len(extra), 'tensor')} of {quote(checkpoint.overlay.name)} ({few(extra)}) belong to no "
+                "component, and were not used."
+            )
+    return notes
 
 
 def _config(module: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 from comparer.checkpoints.find import FILES, local_names, loose_names, names
-from comparer.checkpoints.spec import DTYPES, Weights
+from comparer.checkpoints.spec import DTYPES, PREDICTIONS, Weights
 from comparer.config import Config
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
@@ -53,13 +53,19 @@ class Which:
                 info="One or more files", scale=3, min_width=170,
             )  # fmt: skip
             self.scale = gr.Number(1, label="LoRA weight", info="−10 to 10", step=0.05, min_width=90)
-        self.dtype = gr.Dropdown(
-            [("This installation's", ""), *((name, name) for name in DTYPES)], value="", label="Dtype"
-        )
+        with gr.Row():
+            self.dtype = gr.Dropdown(
+                [("This installation's", ""), *((name, name) for name in DTYPES)], value="", label="Dtype",
+                min_width=150,
+            )  # fmt: skip
+            self.prediction = gr.Dropdown(
+                _or("As its files say", [(name, name) for name in PREDICTIONS]), value="", label="Prediction",
+                min_width=150,
+            )  # fmt: skip
 
     def inputs(self) -> list[Any]:
         """List all components, in the order in which ``read`` takes their values."""
-        return [self.half, self.base, self.vae, self.loras, self.scale, self.dtype]
+        return [self.half, self.base, self.vae, self.loras, self.scale, self.dtype, self.prediction]
 
     def read(self, checkpoint: Any, values: tuple, incomplete: bool) -> str:
         """Return the selected weights as a line that ``checkpoints.spec.parse`` reads.
@@ -67,11 +73,12 @@ class Which:
         Raises:
             ComparerError: a value is not allowed.
         """
-        half, base, vae, loras, scale, dtype = values
+        half, base, vae, loras, scale, dtype, prediction = values
         weight = 1.0 if scale is None else float(scale)
         # A file name may include its weight, as in a line of weights.
         added = tuple((_file(name), _weight(name, weight)) for name in loras or [])
-        return Weights(checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete).text()
+        chosen = (checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete, prediction or "")
+        return Weights(*chosen).text()
 
     def filled(self, weights: Weights) -> dict:
         """Return updates of the components that select these weights."""
@@ -85,6 +92,7 @@ class Which:
             self.loras: gr.update(value=files, choices=list(dict.fromkeys([*lora_files(self.config), *files]))),
             self.scale: scales.pop() if alike else 1,
             self.dtype: weights.dtype,
+            self.prediction: weights.prediction,
         }
 
     def refreshed(self) -> dict:
