@@ -61,7 +61,7 @@ def schedule(checkpoint: Checkpoint, usual: dict[str, Any], unet: Any) -> Schedu
                 f"Nothing in '{quote(path.name)}' says what it predicts, and the schedule of {whose} says {before}, "
                 f"which a trained U-Net would show; {told}. Settle it with prediction=epsilon or prediction=v."
             )
-    if said.zero_snr:
+    if said.zero_snr and asked != EPSILON:
         config |= ZERO_SNR
         reason += "" if said.zero_snr in reason else f", and {said.zero_snr}: no signal at the last timestep"
     found = config.get("prediction_type", EPSILON)
@@ -72,6 +72,8 @@ def schedule(checkpoint: Checkpoint, usual: dict[str, Any], unet: Any) -> Schedu
     if asked:
         if said.prediction not in ("", asked):
             notes.append(f"prediction={checkpoint.weights.prediction} was asked for, although {said.reason}.")
+        if asked == EPSILON and config.get("rescale_betas_zero_snr"):  # no image follows from noise without signal
+            config["rescale_betas_zero_snr"] = False
         config["prediction_type"], reason = asked, f"prediction={checkpoint.weights.prediction} was asked for"
     notes += [_of_lora(file, checkpoint, config["prediction_type"]) for file, _ in checkpoint.loras]
     return Schedule(config, reason, tuple(filter(None, notes)))

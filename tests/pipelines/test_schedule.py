@@ -70,6 +70,7 @@ def test_what_a_file_says_wins_over_its_base_and_a_note_says_so(metadata, marks,
     assert not loaded.components["unet"].filled.unexpected
     asked = load("m/said.safetensors; base=m/base; prediction=epsilon", config)
     assert asked.scheduler_config["prediction_type"] == "epsilon"
+    assert not asked.scheduler_config.get("rescale_betas_zero_snr")
     assert any("prediction=epsilon was asked for, although" in note for note in asked.built.notes)
 
 
