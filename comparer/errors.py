@@ -12,6 +12,10 @@ class Incomplete(ComparerError):
     """Weights lack tensors of their module, or have them in another shape."""
 
 
+class Foreign(ComparerError):
+    """Weights are of another kind than what they were to be loaded as."""
+
+
 class Refused(ComparerError):
     """A file was not read because reading it could run code."""
 

@@ -49,6 +49,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def few(names: Iterable[str], most: int = 3) -> str:
+    """List the first few names, and the number of the others.
+
+    >>> few("abc"), few("abcde")
+    ('a, b, c', 'a, b, c, and 2 more')
+    """
+    listed = list(names)
+    more = f", and {len(listed) - most} more" if len(listed) > most else ""
+    return ", ".join(quote(name) for name in listed[:most]) + more
+
+
 def optional(value: float | None, form: str) -> str:
     """Format a number by a format string; "" for None.
 

@@ -4,12 +4,14 @@
 """
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from comparer.assets import ASSETS
 from comparer.checkpoints.files.layout import Layout
+from comparer.checkpoints.schedule_evidence import EPSILON, V, evidence
 from comparer.errors import ComparerError
 from comparer.models.families.registry import FAMILIES
 from comparer.models.libraries import prepare
@@ -17,8 +19,6 @@ from comparer.text import quote
 
 CONFIGS = ASSETS / "configs"
 TOKENIZER = CONFIGS / "tokenizer"
-EPSILON, V = "epsilon", "v_prediction"
-_SAID = {"epsilon": EPSILON, "eps": EPSILON, "v": V, "v_prediction": V, "v-prediction": V}
 
 
 @dataclass(frozen=True)
@@ -81,37 +81,39 @@ def frame_of(family: str) -> Frame:
     return Frame(family, CONFIGS / family)
 
 
+def is_builtin(folder: Path) -> bool:
+    """Return whether a folder is one of the built-in configs."""
+    return CONFIGS in folder.parents
+
+
 def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:
     """Return the prediction type of a denoiser in the original layout, "epsilon" or "v_prediction", and the reason.
 
     Args:
         layout: layout of the file.
-        unet: the loaded U-Net. If given, the prediction type is measured when the file does not state it and both
-            types are published, as of SD 2.x; files with neither metadata nor a step counter are common.
+        unet: the loaded U-Net. If given and the file does not state the prediction type, it is measured where
+            ``measurable``; files with neither metadata nor a step counter are common.
 
     Raises:
-        ComparerError: the prediction type is another one, or the family is unknown.
+        ComparerError: the prediction type is another one, the file contradicts itself, or the family is unknown.
     """
-    marks, metadata = {tensor.name for tensor in layout.extra}, layout.metadata or {}
-    if edm := sorted(name for name in marks if name.startswith("edm_")):
-        raise ComparerError(
-            f"'{quote(Path(layout.path).name)}' has '{quote(edm[0])}', the mark of EDM's noise levels, which are not "
-            "served."
-        )
-    if said := metadata.get("modelspec.prediction_type"):
-        if said.lower() not in _SAID:
-            raise ComparerError(f"The prediction type '{quote(said)}' in the file's metadata is not served.")
-        return _SAID[said.lower()], f"the file's metadata say '{quote(said)}'"
-    if "v_pred" in marks:
-        return V, "the file has the mark 'v_pred'"
+    if (said := evidence(layout)).prediction:
+        return said.prediction, said.reason
     known = frame(layout.about)
-    if twin := FAMILIES[known.family].twin:
-        if metadata.get("global_step") == twin.global_step:
-            return twin.prediction, f"its global_step {twin.global_step} is that of the base of {twin.size} pixels"
-        if unet is not None:
-            return measured(unet)
-    usual = known.config("scheduler").get("prediction_type", EPSILON)
+    twin, usual = FAMILIES[known.family].twin, known.config("scheduler").get("prediction_type", EPSILON)
+    if twin and (layout.metadata or {}).get("global_step") == twin.global_step:
+        return twin.prediction, f"its global_step {twin.global_step} is that of the base of {twin.size} pixels"
+    if unet is not None and measurable(unet) and (found := measured(unet))[0]:
+        return found
     return usual, f"nothing in the file says it; {layout.about} as published predicts this"
+
+
+def measurable(unet: Any) -> bool:
+    """Return whether ``measured`` knows all inputs of a denoiser: those of SD 1.x and SD 2.x, no others."""
+    config = unet.config
+    others = ("addition_embed_type", "class_embed_type", "encoder_hid_dim_type", "time_cond_proj_dim")
+    known = isinstance(config.get("cross_attention_dim"), int) and "down_block_types" in config
+    return known and not any(config.get(name) for name in others)
 
 
 def measured(unet: Any) -> tuple[str, str]:
@@ -119,6 +121,9 @@ def measured(unet: Any) -> tuple[str, str]:
 
     An epsilon model returns the noise; v is almost entirely the image there, which pure noise hides.
     Costs one evaluation of the U-Net.
+
+    Returns:
+        "epsilon", "v_prediction", or "" for an output with NaN or infinite values; and the measured value.
     """
     import torch
 
@@ -131,7 +136,7 @@ def measured(unet: Any) -> tuple[str, str]:
     both = torch.stack([noise.flatten(), out.flatten()]).double()
     likeness = float(torch.corrcoef(both)[0, 1])
     told = f"measured: its output for pure noise correlates with it by {likeness:.2f}"
-    return (EPSILON if likeness > 0.5 else V), told
+    return ("" if math.isnan(likeness) else EPSILON if likeness > 0.5 else V), told
 
 
 def scheduler(layout: Layout, unet: Any = None) -> tuple[dict[str, Any], str]:
@@ -149,7 +154,7 @@ def scheduler(layout: Layout, unet: Any = None) -> tuple[dict[str, Any], str]:
     """
     kind, reason = prediction(layout, unet)
     found = frame(layout.about).config("scheduler") | {"prediction_type": kind}
-    if any(tensor.name == "ztsnr" for tensor in layout.extra):
+    if zero := evidence(layout).zero_snr:
         found |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-        reason += ", and the mark 'ztsnr': no signal at the last timestep"
+        reason += "" if zero in reason else f", and {zero}: no signal at the last timestep"
     return found, reason

@@ -21,7 +21,7 @@ from comparer.models.libraries import prepare
 from comparer.text import quote
 
 # In files, but no weights of the module: counters, and constants that the module makes itself.
-_BOOKKEEPING = re.compile(r"(^|\.)(position_ids|logit_scale|attn_mask|num_updates|decay)$")
+_BOOKKEEPING = re.compile(r"(^|\.)(position_ids|logit_scale|attn_mask|num_updates|decay|v_pred|ztsnr)$")
 # What marks the original names of a component, and what the names began with in the whole file.
 _ORIGINAL = {
     "unet": (re.compile(r"(input_blocks|middle_block|output_blocks)\."), "model.diffusion_model."),

@@ -9,10 +9,12 @@ from pathlib import Path
 from comparer.checkpoints import base_configs
 from comparer.checkpoints.files import layout as kinds
 from comparer.checkpoints.files.folders import inside
+from comparer.checkpoints.files.foreign import adapter
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.listing import YOURS, labelled, listing, unusable
 from comparer.checkpoints.peek import FILE, LORA, PIPELINE, WEIGHTS
 from comparer.checkpoints.read import Checkpoint, read_folder, with_config
+from comparer.checkpoints.schedule_evidence import evidence, own_scheduler
 from comparer.checkpoints.sources import seen, sources
 from comparer.checkpoints.spec import Weights
 from comparer.checkpoints.walk import nested
@@ -21,6 +23,7 @@ from comparer.errors import ComparerError
 from comparer.models import hub
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.families.base import Model
+from comparer.models.families.registry import FAMILIES
 from comparer.text import quote
 
 FILES = ENDINGS
@@ -84,16 +87,25 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
     if what := unusable(path, roots):
         raise ComparerError(f"'{quote(name)}' is {what}.")
     layout = seen(path, roots)
+    if kind := adapter(tensor for part in layout.parts for tensor in part.tensors):
+        raise ComparerError(f"'{quote(name)}' is {kind}, which is no checkpoint and is not served.")
     if layout.kind == kinds.LORA:
         raise ComparerError(f"'{quote(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={quote(name)}'.")
     if layout.kind == kinds.ORIGINAL and not weights.base:
+        if layout.about == "Stable Diffusion":
+            raise ComparerError(
+                f"'{quote(name)}' has no text encoder, so nothing says which Stable Diffusion it is; add base=…, as in "
+                f"'{quote(name)}; base={next(iter(FAMILIES.values())).models[0].name}'."
+            )
         frame = base_configs.frame(layout.about)
         found = read_folder(frame.folder, name, words=base_configs.TOKENIZER)
-        twin = found.family.twin
-        size = twin.size if twin and base_configs.prediction(layout)[0] == twin.prediction else found.model.size
+        twin, kind = found.family.twin, weights.prediction or base_configs.prediction(layout)[0]
+        size = twin.size if twin and kind == twin.prediction else found.model.size
         return replace(found, model=replace(found.model, title=f"{Path(name).name} ({layout.about})", size=size))
     if weights.base:
         base = _base(weights.base, config)
+        evidence(layout, settled=bool(weights.prediction))  # refuses at the door
+        own_scheduler(path, roots)
         title = f"{Path(name).name} over {base.model.title}"
         return replace(base, model=replace(base.model, name=name, title=title))
     held = ", ".join(dict.fromkeys(part.component for part in layout.parts))
@@ -193,6 +205,14 @@ def _vae(name: str, config: Config) -> Path:
 def _lora(path: Path, within: tuple[Path, ...]) -> Path:
     """Return a LoRA's file; of a folder, as diffusers' training scripts leave it, the one that is in it."""
     layout = seen(path, within)
+    kind = adapter(tensor for part in layout.parts for tensor in part.tensors)
+    if kind and layout.lora and (others := layout.lora.others):
+        raise ComparerError(
+            f"'{quote(path.name)}' is {kind}: it holds {len(others)} tensors of no LoRA ({quote(others[0])}), and "
+            "was not added."
+        )
+    if kind:
+        raise ComparerError(f"'{quote(path.name)}' is {kind}, no LoRA: it was not added.")
     files = {tensor.file for part in layout.parts for tensor in part.tensors}
     if layout.kind != kinds.LORA or len(files) != 1:
         raise ComparerError(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.spec import Weights
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, Foreign
 from comparer.models import hub, samplers
 from comparer.models.catalog import DEMO
 from comparer.models.families.base import Family, Model
@@ -112,13 +112,20 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
         _check(family, denoiser, vae, scheduler)
         for part in (family.denoiser, "vae", "scheduler", *family.text, *(_tokenizer(text) for text in family.text)):
             _known(part, index.get(part))
+        check_schedule(name, scheduler, index["scheduler"])
+        check_channels(name, family, denoiser, vae)
         size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
         for part in family.text:
             tokenizer = rest / _tokenizer(part)
             if not hub.has_vocabulary(words or tokenizer):
                 raise ValueError(f"its {tokenizer.name} has no vocabulary")
             if not family.fixed_context:
-                length = read_json(tokenizer / "tokenizer_config.json")["model_max_length"]
+                length = read_json(tokenizer / "tokenizer_config.json").get("model_max_length")
+                if length is None:
+                    raise ValueError(
+                        f"its {tokenizer.name}'s tokenizer_config.json says no model_max_length, the most tokens of a "
+                        f"prompt; {family.title}'s is {family.context}"
+                    )
                 _whole(f"{tokenizer.name}'s model_max_length", length, 1, 10**6)
         parts = (family.denoiser, "vae", *family.text)
         places = {part: (folder if part == family.denoiser else rest) / part for part in parts}
@@ -148,6 +155,7 @@ def with_config(checkpoint: Checkpoint, config: Path, name: str) -> Checkpoint:
     try:
         denoiser, vae = read_json(config / "config.json"), read_json(rest / "vae" / "config.json")
         _check(checkpoint.family, denoiser, vae, read_json(rest / "scheduler" / "scheduler_config.json"))
+        check_channels(name, checkpoint.family, denoiser, vae)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ComparerError(f"'{name}' is a damaged checkpoint: {quote(error, 300)}.") from error
     size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
@@ -185,9 +193,57 @@ def _check(family: Family, denoiser: dict, vae: dict, scheduler: dict) -> None:
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < float("inf"):
         raise ValueError(f"its vae's scaling_factor {quote(factor)} is no number above 0")
     _whole("num_train_timesteps", scheduler.get("num_train_timesteps", 1000), FEWEST_TIMESTEPS)
-    for name, allowed in SCHEDULER.items():
-        if (value := scheduler.get(name, allowed[0])) not in allowed:
-            raise ValueError(f"its {name} {quote(value)} is none of {', '.join(allowed)}")
+
+
+def check_schedule(name: str, scheduler: dict, said: Any = None) -> None:
+    """Refuse a schedule that the samplers cannot follow.
+
+    Args:
+        name: name of the checkpoint.
+        scheduler: its scheduler config.
+        said: the scheduler's entry in ``model_index.json``.
+
+    Raises:
+        ComparerError: the noise levels are EDM's or flow matching's, or the scheduler's class is not known.
+        ValueError: a value of the config is not allowed.
+    """
+    listed = said[1] if isinstance(said, list) and len(said) == 2 else None
+    if why := samplers.foreign(scheduler, listed):
+        raise ComparerError(f"'{quote(name)}' {why}.")
+    for key, allowed in SCHEDULER.items():
+        if (value := scheduler.get(key, allowed[0])) not in allowed:
+            raise ValueError(f"its {key} {quote(value)} is none of {', '.join(allowed)}")
+
+
+# What pipelines of other uses give the denoiser beside the latents, by its channels.
+_USES = {5: "depth to image", 7: "the ×4 upscaler", 8: "instruct-pix2pix", 9: "inpainting"}
+
+
+def check_channels(name: str, family: Family, denoiser: dict, vae: dict) -> None:
+    """Refuse a denoiser whose channels are not those of the VAE's latents.
+
+    Args:
+        name: name of the checkpoint.
+        family: its family.
+        denoiser: the denoiser's config.
+        vae: the VAE's config.
+
+    Raises:
+        Foreign: they differ; the sentence names the use that has so many.
+    """
+    latents = vae.get("latent_channels", 4)
+    takes = denoiser.get("in_channels", 4)
+    use = f", as for {_USES[takes]}" if takes in _USES and latents == 4 else ""
+    if takes != latents:
+        raise Foreign(
+            f"'{quote(name)}' is no text-to-image checkpoint: its {family.denoiser} takes {quote(takes)} "
+            f"channels{use}, and the latents of its VAE have {quote(latents)}."
+        )
+    if family.denoiser == "unet" and (gives := denoiser.get("out_channels", 4)) != latents:
+        raise Foreign(
+            f"'{quote(name)}' cannot be sampled: its unet gives {quote(gives)} channels, and the latents of its VAE "
+            f"have {quote(latents)}."
+        )
 
 
 def _tokenizer(text_encoder: str) -> str:

@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from comparer.checkpoints import quantised
+from comparer.checkpoints.base_configs import is_builtin
 from comparer.checkpoints.files.components import DENOISERS, UNKNOWN, class_of, component_of
+from comparer.checkpoints.files.foreign import adapter, tiny_autoencoder
 from comparer.checkpoints.files.layout import Layout, Part, choose, rivals
 from comparer.checkpoints.files.scan import look
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
-from comparer.errors import ComparerError
+from comparer.errors import ComparerError, Foreign
 from comparer.text import quote
+
+VAES = ("AutoencoderKL", "AutoencoderTiny")
 
 
 @dataclass(frozen=True)
@@ -52,13 +57,15 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
     # The denoiser first: users mostly want to know about it.
     for component in checkpoint.parts:
         if component == "vae" and checkpoint.vae:
-            found[component] = _own_vae(checkpoint.vae, frame, within)
+            found[component] = _own_vae(checkpoint, frame)
             continue
         wanted = half if component == family.denoiser else ""
         folder = checkpoint.folder if component == family.denoiser else frame
         source = _over(over, component, frame, within, half, wanted) if over else None
         if source is None and over and wanted:
             raise ComparerError(f"'{quote(over.name)}' has no {component}, so none of its {wanted} weights.")
+        if source is None and is_builtin(frame):
+            raise ComparerError(_lacking(over or frame, component))
         if source is None:
             own = "" if over else half  # the half is requested of the overriding weights, not of the base
             source = _of(seen(folder, within, checkpoint.parts), component, folder, folder, own, wanted)
@@ -68,7 +75,17 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
         raise ComparerError(
             f"'{quote(over.name)}' holds {quote(held)}, and nothing that a {family.title} has: choose another base."
         )
+    for component, source in found.items():
+        if (config := source.config / "config.json").is_file():
+            quantised.check_config(component, source.path.name, read_json(config))
     return found
+
+
+def _lacking(path: Path, component: str) -> str:
+    """Say what a file in the original layout lacks, and what adds it."""
+    called = {"vae": "VAE", "text_encoder": "text encoder", "text_encoder_2": "second text encoder"}
+    ways = ("vae=…", "base=…") if component == "vae" else ("base=…",)
+    return f"'{quote(path.name)}' has no {called.get(component, component)}; add {' or '.join(ways)}."
 
 
 def seen(path: Path, within: tuple[Path, ...], only: Collection[str] = ()) -> Layout:
@@ -123,12 +140,28 @@ def _config(path: Path, component: str, frame: Path) -> Path:
     return path if own and component_of(own) == component else usual
 
 
-def _own_vae(path: Path, frame: Path, within: tuple[Path, ...]) -> Source:
+def _own_vae(checkpoint: Checkpoint, frame: Path) -> Source:
+    assert checkpoint.vae is not None
+    path, within = checkpoint.vae, checkpoint.within
     folder = path / "vae" if (path / "vae").is_dir() else path
     layout = seen(folder, within)
     named = "vae" if layout.of("vae") else UNKNOWN
     if not layout.of(named):
         raise ComparerError(f"'{quote(path.name)}' has no autoencoder.")
     part, _ = _only(layout, *choose(layout, named))
-    config = folder if (folder / "config.json").is_file() else frame / "vae"
-    return Source("vae", part, "asked for.", folder, config)
+    own = folder / "config.json"
+    name = quote(path.name)
+    if own.is_file():
+        config = read_json(own)
+        if (kind := class_of(config)) and kind not in VAES:
+            raise ComparerError(f"The VAE '{name}' is an {kind}, which is not served: {' and '.join(VAES)} are.")
+        takes, gives = checkpoint.denoiser.get("in_channels", 4), config.get("latent_channels", 4)
+        if takes != gives:
+            raise Foreign(
+                f"The VAE '{name}' has latents of {quote(gives)} channels, and the {checkpoint.family.denoiser} takes "
+                f"{quote(takes)}: it is of another model."
+            )
+    elif kind := adapter(part.tensors) or tiny_autoencoder(part.tensors):
+        more = "" if path.is_dir() else "; name a folder that has its config.json"
+        raise ComparerError(f"'{name}' is {kind}, which is no VAE by itself{more}.")
+    return Source("vae", part, "asked for.", folder, folder if own.is_file() else frame / "vae")

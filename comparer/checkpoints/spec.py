@@ -1,6 +1,6 @@
 """Specification of a pipeline's weights, written as one line. Plain data, no torch.
 
-    CHECKPOINT; weights=raw; base=sd-1.5; lora=style.safetensors:0.8; vae=other; dtype=float16
+    CHECKPOINT; weights=raw; base=sd-1.5; lora=style.safetensors:0.8; vae=other; dtype=float16; prediction=v
 
 All settings but the checkpoint are optional. The page, the API and the command line use the same line.
 """
@@ -15,6 +15,7 @@ from comparer.text import quote
 
 HALVES = ("ema", "raw")
 DTYPES = ("float32", "float16", "bfloat16")
+PREDICTIONS = ("epsilon", "v")
 MOST_LORAS = 8
 
 
@@ -31,6 +32,7 @@ class Weights:
         vae: the checkpoint or file whose VAE replaces the built-in one; "" for the built-in one.
         dtype: "float32", "float16" or "bfloat16"; "" for the installation's default.
         incomplete: whether tensors may be missing; they get random values, and the result is marked.
+        prediction: "epsilon" or "v", what the denoiser predicts; "" for what its files say.
     """
 
     checkpoint: str = "demo"
@@ -40,16 +42,19 @@ class Weights:
     vae: str = ""
     dtype: str = ""
     incomplete: bool = False
+    prediction: str = ""
 
     def __post_init__(self) -> None:
         """Raise ``ComparerError`` for values of the wrong type or range."""
-        for name in ("checkpoint", "half", "base", "vae", "dtype"):
+        for name in ("checkpoint", "half", "base", "vae", "dtype", "prediction"):
             if not isinstance(getattr(self, name), str):
                 raise ComparerError(f"The {name} of the weights is not text.")
         if self.half not in ("", *HALVES):
             raise ComparerError(f"There are no '{quote(self.half)}' weights: choose {' or '.join(HALVES)}.")
         if self.dtype not in ("", *DTYPES):
             raise ComparerError(f"'{quote(self.dtype)}' is not a dtype of weights: choose {', '.join(DTYPES)}.")
+        if self.prediction not in ("", *PREDICTIONS):
+            raise ComparerError(f"'{quote(self.prediction)}' is no prediction: choose {' or '.join(PREDICTIONS)}.")
         if not isinstance(self.incomplete, bool):
             raise ComparerError("Whether tensors may be missing is neither yes nor no.")
         if len(self.loras) > MOST_LORAS:
@@ -72,7 +77,8 @@ class Weights:
         said = [self.checkpoint]
         said += [f"{key}={value}" for key, value in (("weights", self.half), ("base", self.base)) if value]
         said += [f"lora={file}:{weight:g}" for file, weight in self.loras]
-        said += [f"{key}={value}" for key, value in (("vae", self.vae), ("dtype", self.dtype)) if value]
+        last = (("vae", self.vae), ("dtype", self.dtype), ("prediction", self.prediction))
+        said += [f"{key}={value}" for key, value in last if value]
         return "; ".join([*said, *(["incomplete=yes"] if self.incomplete else [])])
 
     def label(self) -> str:
@@ -85,6 +91,7 @@ class Weights:
         said += [{"ema": "EMA", "raw": "raw"}[self.half]] if self.half else []
         said += [f"LoRA {PurePath(file).stem} × {weight:g}" for file, weight in self.loras]
         said += [f"VAE of {PurePath(self.vae).name}"] if self.vae else []
+        said += [f"{self.prediction}-prediction"] if self.prediction else []
         return ", ".join([*said, *([self.dtype] if self.dtype else [])])
 
     def to_json(self) -> dict[str, Any]:
@@ -141,7 +148,8 @@ def parse(text: str, like: Weights | None = None) -> Weights:
     return Weights(**given) if "checkpoint" in found else replace(like or Weights(), **given)
 
 
-_KEYS = {"weights": "half", "base": "base", "lora": "loras", "vae": "vae", "dtype": "dtype", "incomplete": "incomplete"}
+_KEYS = {"weights": "half", "base": "base", "lora": "loras", "vae": "vae", "dtype": "dtype",
+         "prediction": "prediction", "incomplete": "incomplete"}  # fmt: skip
 
 
 def _lora(value: str) -> tuple[str, float]:

@@ -41,6 +41,41 @@ SAMPLERS: dict[str, Sampler] = {
     "LCM": Sampler("LCMScheduler", distilled=True),
 }
 
+# Schedulers of diffusers that share the betas of a discrete schedule: the samplers above can follow their configs.
+KNOWN = (
+    *dict.fromkeys(sampler.class_name for sampler in SAMPLERS.values()), "DDPMScheduler", "LMSDiscreteScheduler",
+    "DPMSolverSinglestepScheduler", "DPMSolverSDEScheduler", "KDPM2DiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler", "DEISMultistepScheduler", "SASolverScheduler", "TCDScheduler",
+    "DDIMParallelScheduler", "DDPMParallelScheduler", "DDIMInverseScheduler",
+)  # fmt: skip
+
+
+def foreign(config: dict, listed: Any = None) -> str:
+    """Return why a scheduler config cannot be followed, as the end of a sentence; "" if it can.
+
+    Args:
+        config: a checkpoint's scheduler config.
+        listed: the class that ``model_index.json`` names.
+
+    >>> foreign({"_class_name": "FlowMatchEulerDiscreteScheduler"})
+    "was trained for flow matching (its scheduler is FlowMatchEulerDiscreteScheduler), which is not served"
+    >>> foreign({"_class_name": "PNDMScheduler"}, "PNDMScheduler")
+    ''
+    """
+    unknown = [quote(kind) for kind in (config.get("_class_name"), listed) if kind is not None and kind not in KNOWN]
+    told = f"its scheduler is {unknown[0]}" if unknown else ""
+    flow = ("use_flow_sigmas", "use_dynamic_shifting")
+    told = told or next((f"its scheduler's config has {name}" for name in flow if config.get(name)), "")
+    if not told and str(config.get("prediction_type", "")).startswith("flow"):
+        told = f"its prediction_type is {quote(config['prediction_type'])}"
+    if told and (not unknown or "Flow" in told):
+        return f"was trained for flow matching ({told}), which is not served"
+    if not told and config.get("timestep_type") == "continuous":
+        return "was trained for EDM's noise levels (its scheduler's timestep_type is continuous), which are not served"
+    if "EDM" in told:
+        return f"was trained for EDM's noise levels ({told}), which are not served"
+    return f"has a schedule that is not known ({told})" if told else ""
+
 
 def canonical(name: str) -> str:
     """Return the sampler's listed name; case does not matter.

@@ -1,18 +1,27 @@
 """Assemble a pipeline from its components, each with its chosen weights; equal components are shared."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from comparer.checkpoints import base_configs
+from comparer.checkpoints.files.components import class_of
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
 from comparer.checkpoints.sources import Source, seen, sources
 from comparer.errors import ComparerError
 from comparer.pipelines.build import Filled, build, refill
 from comparer.pipelines.lora import add_lora
+from comparer.pipelines.schedule import schedule
+from comparer.text import counted, few, quote
 
+# The original code's schedule, EMA counters, and marks that were read.
+_KNOWN_EXTRA = re.compile(
+    r"(^|\.)(alphas_cumprod\w*|betas|\w*_alphas_cumprod|posterior_\w+|lvlb_weights|logvar|model_ema\..*|num_updates|"
+    r"decay|v_pred|ztsnr|scaled_fp8|scale_factor|global_step|n_averaged|step|initted|denoiser\.sigmas)$"
+)
 _ABOUT = ("architectures", "transformers_version", "dtype", "torch_dtype", "sample_size")
 
 
@@ -39,13 +48,15 @@ class Component:
 class Assembled:
     """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type.
 
-    ``identical`` names what was added to the checkpoint and changed no value.
+    ``notes`` say what the files state otherwise, or have and was not used, a sentence each; ``identical`` names what
+    was added to the checkpoint and changed no value.
     """
 
     pipe: Any
     components: dict[str, Component]
     scheduler: dict[str, Any]
     prediction_reason: str
+    notes: tuple[str, ...] = ()
     identical: tuple[str, ...] = ()
 
 
@@ -65,19 +76,15 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     frame, family = checkpoint.base or checkpoint.folder, checkpoint.family
     index, known = read_json(frame / "model_index.json"), list(others)
     made = {
-        name: _component(source, index[name][1], dtype, checkpoint, known)
+        name: _component(source, _class_of(source, index[name][1], checkpoint), dtype, checkpoint, known)
         for name, source in sources(checkpoint).items()
     }
     extra = {argument.name: argument.value for argument in family.load}
     modules = {name: component.module for name, component in made.items()}
-    builtin = base_configs.CONFIGS in frame.parents
-    if builtin:
+    if base_configs.is_builtin(frame):
         extra |= base_configs.frame_of(family.name).tokenizers()
     pipe = getattr(diffusers, family.pipeline).from_pretrained(frame, **modules, **extra, local_files_only=True)
-    scheduler, reason = dict(pipe.scheduler.config), "the scheduler's configuration"
-    if builtin and checkpoint.overlay:
-        told, reason = base_configs.scheduler(seen(checkpoint.overlay, checkpoint.within), modules[family.denoiser])
-        scheduler |= told
+    chosen = schedule(checkpoint, dict(pipe.scheduler.config), modules[family.denoiser])
     identical = ["its own VAE"] if checkpoint.vae and _is_own_vae(checkpoint, index, made["vae"], dtype) else []
     if checkpoint.loras:
         made = _refilled(made)  # by the module's names, as after the LoRA
@@ -87,7 +94,8 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
         made = _refilled(made)
         if all(same(before[name].filled, each.filled) for name, each in made.items()):
             identical.append(f"without LoRA {file.stem} × {weight:g}")
-    return Assembled(pipe, made, scheduler, reason, tuple(identical))
+    notes = *chosen.notes, *surplus(checkpoint)
+    return Assembled(pipe, made, chosen.config, chosen.reason, notes, tuple(identical))
 
 
 def _refilled(made: dict[str, Component]) -> dict[str, Component]:
@@ -108,6 +116,13 @@ def _is_own_vae(checkpoint: Checkpoint, index: dict[str, Any], asked: Component,
     return same(filled, asked.filled) and _config(module) == _config(asked.module)
 
 
+def _class_of(source: Source, usual: str, checkpoint: Checkpoint) -> str:
+    """Return a component's class: the index's, or that of another VAE's own config."""
+    if source.component == "vae" and checkpoint.vae:
+        return class_of(read_json(source.config / "config.json")) or usual
+    return usual
+
+
 def _component(
     source: Source, class_name: str, dtype: str, checkpoint: Checkpoint, others: list[dict[str, Component]]
 ) -> Component:
@@ -123,6 +138,18 @@ def _component(
         if plain and same(filled, other.filled) and _config(module) == _config(other.module):
             module = other.module
     return Component(module, filled, source, state, plain)
+
+
+def surplus(checkpoint: Checkpoint) -> list[str]:
+    """Name the tensors of the checkpoint's own files that belong to no component; known bookkeeping is left out."""
+    if not checkpoint.overlay:
+        return []
+    extra = [tensor.stored for tensor in seen(checkpoint.overlay, checkpoint.within).extra]
+    unknown = [name for name in extra if not _KNOWN_EXTRA.search(name)]
+    if not unknown:
+        return []
+    named = f"{counted(len(unknown), 'tensor')} of {quote(checkpoint.overlay.name)} ({few(unknown)})"
+    return [f"{named} belong to no component, and were not used."]
 
 
 def _config(module: Any) -> dict[str, Any]:

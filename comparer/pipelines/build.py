@@ -4,17 +4,19 @@ The loaders of diffusers and transformers fill missing tensors with random numbe
 of the module that is missing from the files or has another shape is counted, and is an error unless allowed.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from comparer.checkpoints import convert
+from comparer.checkpoints import convert, quantised
+from comparer.checkpoints.files import foreign
 from comparer.checkpoints.files.tensors import reading
 from comparer.checkpoints.inspection.fingerprint import digest, fingerprint
 from comparer.checkpoints.inspection.health import Health
 from comparer.checkpoints.read import read_json
 from comparer.checkpoints.sources import Source
-from comparer.errors import Incomplete
-from comparer.text import quote
+from comparer.errors import ComparerError, Foreign, Incomplete
+from comparer.text import counted, few, quote
 
 NAMED = 3  # maximum number of tensors named in a list
 
@@ -82,15 +84,17 @@ def build(source: Source, class_name: str, dtype: str, incomplete: bool = False)
     config = read_json(source.config / "config.json")
     module = convert.module(config, class_name)
     wanted = module.state_dict()
-    fit = convert.fit(source.part, config, module)
+    part, scales = quantised.split(source.part)
+    fit = convert.fit(part, config, module)
+    quantised.check_surplus(part, fit.unexpected)
     missing, misshaped = list(fit.missing), list(fit.misshaped)
     if (missing or misshaped) and not incomplete:
-        raise Incomplete(_told(source, fit))
+        raise _unfilled(source, class_name, fit, wanted)
     kept = tuple(getattr(module, "_keep_in_fp32_modules", None) or ())
     found: dict[str, Any] = {}
     health, digests = Health(), {}
     with reading(source.part.tensors) as read:
-        for name, value in fit.values(read, wanted):
+        for name, value in fit.values(quantised.scaling(read, scales), wanted):
             found[name] = _cast(value, name, dtype, kept)
             digests[name] = digest(name, found[name])
             health.see(name, found[name])
@@ -104,7 +108,6 @@ def build(source: Source, class_name: str, dtype: str, incomplete: bool = False)
     module.load_state_dict(found, strict=False, assign=True)
     convert.tied(module).requires_grad_(False)
     made = fingerprint(digests)
-    part = source.part
     return module, Filled(
         source.component, class_name, part.source, part.half, part.how, part.stripped, source.why,
         part.parameters, part.dtypes,
@@ -123,6 +126,27 @@ def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
     wanted = torch.float32 if whole else getattr(torch, dtype)
     # Copy: a memory-mapped tensor would change with the file.
     return value.to(wanted, copy=True).contiguous()
+
+
+def _unfilled(source: Source, class_name: str, fit: convert.Fit, wanted: dict[str, Any]) -> ComparerError:
+    """Return the error for weights that lack tensors; random ones are offered only where most of a module is there."""
+    what, where = source.component, quote(source.part.source, 200)
+    shape = fit.misshaped.get("conv_in.weight", "")
+    if what == "unet" and re.match(r"(\d+)×\d+×3×3 instead of \1×", shape):
+        return Foreign(
+            f"{where} is no text-to-image U-Net: its first layer is {shape}, of which the second number is the "
+            "channels that it takes; 9 are for inpainting, 8 for instruct-pix2pix."
+        )
+    fits = len(wanted) - len(fit.missing) - len(fit.misshaped)
+    if not fits or (2 * fits < len(wanted) and (fit.unexpected or fit.misshaped)):
+        known = foreign.adapter(source.part.tensors) or foreign.tiny_autoencoder(source.part.tensors)
+        kind = f"{known}, no {what}" if known else f"no {what} of this kind"
+        return Foreign(
+            f"{where} is {kind}: {fits} of the {len(wanted)} tensors of a {class_name} are in it, and "
+            f"{counted(len(fit.unexpected), 'other tensor')}{f' ({few(fit.unexpected)})' if fit.unexpected else ''}"
+            f"{f'; {len(fit.misshaped)} have another shape' if fit.misshaped else ''}."
+        )
+    return Incomplete(_told(source, fit))
 
 
 def _told(source: Source, fit: convert.Fit) -> str:

@@ -11,13 +11,13 @@ MOVED = "Gone on with under other conditions than it began"
 
 
 def remarks(loaded: Loaded, settings: Any) -> list[str]:
-    """List the words that the model does not read, and the size it actually works at.
+    """List what its files say otherwise, the words that the model does not read, and the size it actually works at.
 
     Args:
         loaded: the pipeline, whose tokenizers are used.
         settings: the request's ``Settings``.
     """
-    family, said = loaded.checkpoint.family, []
+    family, said = loaded.checkpoint.family, list(loaded.built.notes) if loaded.built else []
     named = [(f"Prompt {number + 1}", text) for number, text in enumerate(settings.prompts)]
     context = min(family.context, loaded.pipe.tokenizer.model_max_length)
     for name, text in [*named, ("The negative prompt", settings.negative_prompt)]:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from comparer.assets import ASSETS
 from comparer.checkpoints.read import Checkpoint, state
 from comparer.config import Config
 from comparer.errors import ComparerError
@@ -80,7 +81,7 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
         known = OSError | ValueError | RuntimeError | LookupError | TypeError | AttributeError | ArithmeticError
         if not told and not isinstance(error, known | SafetensorError):
             raise
-        first = f"{told}; try {remedies(config, device)}" if told else str(error).strip().split("\n")[0]
+        first = f"{told}; try {remedies(config, device)}" if told else _sentence(error)
         failure = ComparerError(f"'{checkpoint.model.name}' could not be loaded: {first}")
     else:
         loaded = Loaded(
@@ -101,6 +102,17 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
     del pipe, built
     empty()  # outside the handler, because the error's traceback holds what was loaded
     raise failure
+
+
+def _sentence(error: Exception) -> str:
+    """Return the first line of a library's error that says something, without the program's own paths."""
+    said = ""
+    for line in filter(None, (line.strip() for line in str(error).split("\n"))):
+        said = f"{said} {line}".strip()
+        if not said.endswith(":"):
+            break
+    said = said.rstrip(": ").replace(f"{ASSETS}/", "").replace(str(ASSETS), "the program's own files")
+    return said or type(error).__name__
 
 
 def _again(key: tuple) -> Loaded | None:

@@ -62,6 +62,7 @@ class PipelineConfigs:
         prediction_reason: how that is known.
         vae_scaling_factor: the VAE's scaling factor; null if it has none.
         configurations_of: checkpoint whose configs were used.
+        rescale_betas_zero_snr: whether the betas are rescaled to zero terminal SNR.
     """
 
     scheduler: str
@@ -69,6 +70,7 @@ class PipelineConfigs:
     prediction_reason: str
     vae_scaling_factor: float | None
     configurations_of: str
+    rescale_betas_zero_snr: bool = False
 
 
 @dataclass
@@ -159,6 +161,7 @@ def weights_card(loaded: Loaded, hashes: Any) -> dict[str, Any]:
             prediction_reason=built.prediction_reason,
             vae_scaling_factor=built.components["vae"].module.config.get("scaling_factor"),
             configurations_of=frame.name,
+            rescale_betas_zero_snr=bool(built.scheduler.get("rescale_betas_zero_snr")),
         ),
         dtype=loaded.dtype,
         dtype_reason=loaded.dtype_reason,

@@ -50,7 +50,7 @@ class Settings:
         width, height: pixels, multiples of 8.
         seeds: 0 to 2³² − 1, no duplicates.
         batch_size: images per pipeline call.
-        half, base, loras, vae, dtype, incomplete: weights of the checkpoint, as in ``Weights``.
+        half, base, loras, vae, dtype, incomplete, prediction: weights of the checkpoint, as in ``Weights``.
     """
 
     prompts: tuple[str, ...]
@@ -70,6 +70,7 @@ class Settings:
     vae: str = ""
     dtype: str = ""
     incomplete: bool = False
+    prediction: str = ""
 
     @property
     def weights(self) -> Weights:

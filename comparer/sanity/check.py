@@ -25,7 +25,7 @@ from comparer.config import Config
 from comparer.engine.events import Emit, Progress, Waiting, in_thread
 from comparer.engine.fetch import reporter
 from comparer.engine.queue import turn
-from comparer.errors import ComparerError, Incomplete, Refused, Stopped
+from comparer.errors import ComparerError, Foreign, Incomplete, Refused, Stopped
 from comparer.models import samplers
 from comparer.models.catalog import CATALOG
 from comparer.request.request import Settings
@@ -118,6 +118,7 @@ class _Checking:
         self.name, self.config, self.stop, self.emit, self.asked = name, config, stop, emit, settings
         self.made: list[Made] = []
         self.steps, self.total, self.began, self.scorer = 0, 1, monotonic(), ""
+        self.notes: list[str] = []
 
     def now(self) -> str:
         """Describe the progress for waiting jobs."""
@@ -140,7 +141,11 @@ class _Checking:
         files, notes = weight_checks.findings(card), weight_checks.notes(card)
         if not weight_checks.loads(files):
             return self._done(judge.judge(files, (), None, notes=notes), card=card)
-        listed = halves(asked, self.config)
+        try:
+            listed = halves(asked, self.config)
+        except Foreign as refusal:
+            told = f"{self.config.redact(refusal).rstrip('.')}, {weight_checks.MISSING}"
+            return self._done(judge.judge([*files, Finding(BROKEN, told, True)], (), None, notes=notes), card=card)
         base = base_of(listed[0][1])
         if self.asked:
             base = replace(base, prompts=self.asked.prompts, ranges={})
@@ -150,12 +155,12 @@ class _Checking:
         self.total = len(listed) * len(settings.prompts) * len(settings.seeds) * each
         try:
             found = [self._half(half, checkpoint, base, settings, folder) for half, checkpoint in listed]
-        except Incomplete as refusal:
+        except (Incomplete, Foreign) as refusal:
             told = f"{self.config.redact(refusal).rstrip('.')}, {weight_checks.MISSING}"
             return self._done(judge.judge([*files, Finding(BROKEN, told, True)], (), None, notes=notes), card=card)
         configs = card.layout.configs or {}
         said = judge.Config(_number(configs.get("vae_scaling_factor")), configs.get("prediction_type"))
-        judgement = judge.judge(files, found, base, said, notes)
+        judgement = judge.judge(files, found, base, said, list(dict.fromkeys([*notes, *self.notes])))
         return self._done(
             judgement, card=card, base=base, settings=settings, halves=tuple(found), scorer=self.scorer, folder=folder
         )
@@ -181,6 +186,7 @@ class _Checking:
         called = {EMA: ", EMA", RAW: ", raw"}.get(half, "")
         self._progress("loading", f"Loading {checkpoint.model.title}{called}")
         loaded = loader.load(checkpoint, self.config)
+        self.notes += loaded.built.notes
         made, pictures = [], []
         for prompt, seed in [(p, seed) for p in range(len(settings.prompts)) for seed in settings.seeds]:
             text = f"Picture {len(self.made) + len(made) + 1}{called}"

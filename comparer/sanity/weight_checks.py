@@ -4,16 +4,15 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from comparer.checkpoints import convert
+from comparer.checkpoints import convert, quantised
 from comparer.checkpoints.files.components import COMPONENTS
 from comparer.checkpoints.files.layout import FOLDER, Part
 from comparer.checkpoints.inspection.card import CheckpointCard
 from comparer.checkpoints.read import read_json
 from comparer.sanity import spectrum
 from comparer.sanity.judge import BROKEN, SUSPICIOUS, Finding
-from comparer.text import counted, decimals, quote
+from comparer.text import counted, decimals, few
 
-NAMED = 3  # maximum number of tensors to name
 OPTIONAL = ("safety_checker", "image_encoder")  # not needed to generate images
 
 
@@ -35,13 +34,11 @@ def notes(card: CheckpointCard) -> list[str]:
     told = []
     for each in card.seen:
         if beyond := each.health.beyond["float16"]:
-            told.append(
-                f"{each.part.title} has values beyond the range of float16 ({_few(beyond)}): run it in another."
-            )
+            told.append(f"{each.part.title} has values beyond the range of float16 ({few(beyond)}): run it in another.")
         if card.layout.kind == FOLDER and (found := _compared(card, each.part)) and found[0].unexpected:
             names = found[0].unexpected
             told.append(
-                f"{each.part.title} has {counted(len(names), 'tensor')} that its class does not take ({_few(names)})."
+                f"{each.part.title} has {counted(len(names), 'tensor')} that its class does not take ({few(names)})."
             )
     return told
 
@@ -67,7 +64,7 @@ def _compared(card: CheckpointCard, part: Part) -> tuple[convert.Fit, int] | Non
     try:
         config = read_json(Path(card.layout.path) / part.component / "config.json")
         module = convert.module(config)
-        return convert.fit(part, config, module), len(module.state_dict())
+        return convert.fit(quantised.split(part)[0], config, module), len(module.state_dict())
     except Exception:  # a damaged config raises many kinds; reported on loading
         return None
 
@@ -81,10 +78,10 @@ def _keys(card: CheckpointCard) -> Iterator[Finding]:
             continue
         fit, tensors = found
         if fit.missing:
-            text = f"{part.title} lacks {len(fit.missing)} of {tensors} tensors ({_few(fit.missing)}), {MISSING}"
+            text = f"{part.title} lacks {len(fit.missing)} of {tensors} tensors ({few(fit.missing)}), {MISSING}"
             yield Finding(BROKEN, text, True, "", len(fit.missing), 0)
         if fit.misshaped:
-            which = f"{counted(len(fit.misshaped), 'tensor')} ({_few(fit.misshaped)})"
+            which = f"{counted(len(fit.misshaped), 'tensor')} ({few(fit.misshaped)})"
             text = f"{part.title} has {which} of another shape than its configuration says, {MISSING}"
             yield Finding(BROKEN, text, True, "", len(fit.misshaped), 0)
 
@@ -94,7 +91,7 @@ def _health(card: CheckpointCard) -> Iterator[Finding]:
         health = each.health
         if health.not_finite:
             count = sum(health.not_finite.values())
-            text = f"{each.part.title} has {counted(count, 'value')} of NaN or infinity ({_few(health.not_finite)})"
+            text = f"{each.part.title} has {counted(count, 'value')} of NaN or infinity ({few(health.not_finite)})"
             yield Finding(BROKEN, text, True, "", count, 0)
         elif not health.sound:
             yield Finding(BROKEN, f"all values of {each.part.title} are 0", True)
@@ -112,15 +109,9 @@ def _structure(card: CheckpointCard) -> Iterator[Finding]:
         if found := spectrum.unlearned(part.tensors) if part.named else {}:
             most = max(found.values())
             times = f"{most:.{decimals([most], spectrum.STANDS_OUT, 2)}f}"
-            which = f"{counted(len(found), 'block')} of {part.title} ({_few(found)})"
+            which = f"{counted(len(found), 'block')} of {part.title} ({few(found)})"
             text = (
                 f"{which} can hardly be told from random numbers: largest singular value {times} times that "
                 f"of random ones (at least {spectrum.STANDS_OUT:g} is right)"
             )
             yield Finding(SUSPICIOUS, text, True, "", most, spectrum.STANDS_OUT)
-
-
-def _few(names: Iterable[str]) -> str:
-    listed = list(names)
-    more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(quote(name) for name in listed[:NAMED]) + more

@@ -98,7 +98,7 @@ class Api:
                 "noise-floor", "divergence" of the latents, "memory" of a CPU.
             scorer: The CLIP that scores: demo, ViT-B-32, ViT-L-14 or ViT-B-32-LAION; left out, the checkpoint's own.
             variants: One arm each with other weights: another checkpoint, or what changes in the first one, as
-                "weights=raw", "lora=style.safetensors:0.8", "vae=other", "dtype=float16".
+                "weights=raw", "lora=style.safetensors:0.8", "vae=other", "dtype=float16", "prediction=v".
         """
         asked = {name: value for name, value in locals().items() if name not in ("self", "_request")}
         async with aclosing(self._watch(_request, lambda *seen: self._run(asked, *seen))) as states:

@@ -181,7 +181,8 @@ def test_a_unet_is_measured_where_nothing_says_what_it_predicts():
     kind, why = base_configs.prediction(layout("SD 2.x"), Epsilon())
     assert kind == "epsilon" and why.startswith("measured")
     assert base_configs.prediction(layout("SD 2.x", {"modelspec.prediction_type": "v"}), Epsilon())[0] == "v_prediction"
-    assert base_configs.prediction(layout("SD 1.x"), unet)[0] == "epsilon"
+    assert base_configs.prediction(layout("SD 1.x"), unet)[0] == "v_prediction"
+    assert base_configs.prediction(layout("SD 1.x"), Epsilon())[1].startswith("measured")
 
 
 def test_configurations_are_told_without_torch():

@@ -24,7 +24,7 @@ EVERYTHING = {
 }  # fmt: skip
 REQUESTS = {
     "every field": {**EVERYTHING, "accelerators": ["DeepCache(interval=2, branch=1)", "T-GATE(gate_step=5)"],
-                    "also": ALL, "checkpoint": "demo; weights=raw; dtype=bfloat16; vae=m/other; "
+                    "also": ALL, "checkpoint": "demo; weights=raw; dtype=bfloat16; vae=m/other; prediction=v; "
                                                   "lora=m/a.safetensors:0.25; incomplete=yes"},
     "all five": {"accelerators": FIVE},
     "a stack": {"accelerators": ["ToMe(ratio=0.25)+Guidance cutoff(after=0.75)"]},

@@ -1,11 +1,12 @@
 """Layout of a checkpoint: files, components, EMA and raw halves, and which half is chosen. Plain data, no torch."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from comparer.checkpoints.files.components import DENOISERS, Lora
-from comparer.checkpoints.files.tensors import Tensor
+from comparer.checkpoints.files.tensors import TORCH, Tensor
 from comparer.checkpoints.files.weight_sets import EMA, RAW, UNKNOWN
 from comparer.errors import ComparerError
 from comparer.text import quote
@@ -165,3 +166,21 @@ def rivals(layout: Layout, part: Part) -> tuple[Part, ...]:
         if other is not part and (other.half, other.variant) == (part.half, part.variant)
         and 2 * other.parameters >= part.parameters
     )  # fmt: skip
+
+
+def lent(part: Part, parts: Sequence[Part]) -> Part:
+    """Name a list of shadows after weights beside it that were saved in the same order.
+
+    Only torch files keep the model's order; safetensors files are sorted by name, where equal shapes would mislead.
+    """
+    if part.named:
+        return part
+    shapes = [tensor.shape for tensor in part.tensors]
+    for other in parts:
+        ordered = other.named and Path(other.tensors[0].file).suffix in TORCH
+        if ordered and [tensor.shape for tensor in other.tensors] == shapes:
+            pairs = zip(part.tensors, other.tensors, strict=True)
+            tensors = tuple(replace(tensor, name=lender.name) for tensor, lender in pairs)
+            return replace(part, component=other.component, named=True, tensors=tensors)
+    counts = {other.component for other in parts if other.named and len(other.tensors) == len(shapes)}
+    return replace(part, component=counts.pop()) if len(counts) == 1 else part

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.files import folders
+from comparer.checkpoints.files import folders, foreign
 from comparer.checkpoints.files import layout as kinds
 from comparer.checkpoints.files.components import (
     COMPONENTS,
@@ -22,8 +22,8 @@ from comparer.checkpoints.files.components import (
 from comparer.checkpoints.files.components import UNKNOWN as NETWORK
 from comparer.checkpoints.files.components import split as by_component
 from comparer.checkpoints.files.folders import WeightsFile
-from comparer.checkpoints.files.layout import File, Layout, Part
-from comparer.checkpoints.files.tensors import ENDINGS, TORCH, Stored, Tensor, stored
+from comparer.checkpoints.files.layout import File, Layout, Part, lent
+from comparer.checkpoints.files.tensors import ENDINGS, Stored, Tensor, stored
 from comparer.checkpoints.files.weight_sets import BESIDE, EMA, RAW, UNKNOWN, Group, groups
 from comparer.errors import ComparerError
 from comparer.text import quote
@@ -71,6 +71,8 @@ class _Looking:
 
     def file(self, path: Path) -> Layout:
         """Scan one file."""
+        if kind := foreign.file_kind(path):
+            raise ComparerError(f"'{quote(path.name)}' is {kind}.")
         if path.suffix not in ENDINGS:
             raise ComparerError(f"'{quote(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
         if what := folders.never(path.name):
@@ -109,6 +111,8 @@ class _Looking:
         if not self.parts:
             others = sorted(path.name for path in self.root.iterdir() if path.is_dir() and path not in below)
             where = f"; inspect one of its folders: {quote(', '.join(others), 200)}" if others else ""
+            if kind := foreign.folder_kind(self.root):
+                raise ComparerError(f"'{quote(self.root.name)}' holds no weights that can be read: {kind}.")
             raise ComparerError(f"'{quote(self.root.name)}' holds no weights that can be read{where}.")
         if own and below and not filled:
             kind = kinds.ONE_BESIDE
@@ -263,7 +267,7 @@ class _Looking:
 
     def done(self, kind: str, path: Path) -> Layout:
         """Resolve what needs the whole scan: names of EMA shadows, and which halves are raw."""
-        parts = [self.lent(part) for part in self.parts]
+        parts = [lent(part, self.parts) for part in self.parts]
         parts = [self.settled(part, parts) for part in parts]
         for part in parts:
             if not part.named:
@@ -276,23 +280,6 @@ class _Looking:
             str(path), kind, self.about, tuple(self.files), tuple(parts), tuple(self.extra), self.lora,
             tuple(self.not_read), self.configs, tuple(self.notes), self.metadata,
         )  # fmt: skip
-
-    def lent(self, part: Part) -> Part:
-        """Name a list of shadows after weights beside it that were saved in the same order.
-
-        Only torch files keep the model's order; safetensors files are sorted by name, where equal shapes would mislead.
-        """
-        if part.named:
-            return part
-        shapes = [tensor.shape for tensor in part.tensors]
-        for other in self.parts:
-            ordered = other.named and Path(other.tensors[0].file).suffix in TORCH
-            if ordered and [tensor.shape for tensor in other.tensors] == shapes:
-                pairs = zip(part.tensors, other.tensors, strict=True)
-                tensors = tuple(replace(tensor, name=lender.name) for tensor, lender in pairs)
-                return replace(part, component=other.component, named=True, tensors=tensors)
-        counts = {other.component for other in self.parts if other.named and len(other.tensors) == len(shapes)}
-        return replace(part, component=counts.pop()) if len(counts) == 1 else part
 
     def settled(self, part: Part, parts: Sequence[Part]) -> Part:
         """Mark the path's own weights as raw where an EMA of the same component exists, and only there."""

@@ -1,14 +1,11 @@
 """Format a weights card as text for the command line and the page. Plain text: callers escape it."""
 
-from collections.abc import Iterable
-
 from comparer.checkpoints.files.layout import Layout
 from comparer.checkpoints.inspection.card import CheckpointCard, Curve, Read, WeightSetReport
 from comparer.checkpoints.inspection.health import Distances, Health
-from comparer.text import quote
+from comparer.text import few, quote
 
 HALVES = {"ema": "EMA", "raw": "raw"}
-NAMED = 3  # maximum number of tensors to name
 NEVER_MOVED = "the EMA equals the raw weights: it never moved"
 
 
@@ -53,13 +50,6 @@ def health(found: Health) -> str:
     }
     said = [f"{len(names)} {what} ({few(names)})" for what, names in wrong.items() if names]
     return f"{'; '.join(said) or 'sound'}; largest value {found.largest:g}"
-
-
-def few(names: Iterable[str]) -> str:
-    """List the first few names."""
-    listed = list(names)
-    more = f", and {len(listed) - NAMED} more" if len(listed) > NAMED else ""
-    return ", ".join(quote(name) for name in listed[:NAMED]) + more
 
 
 def distance(value: float | None) -> str:

@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from comparer.checkpoints.inspection.describe import HALVES, few
+from comparer.checkpoints.inspection.describe import HALVES
 from comparer.reporting.html.details import held
 from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import badges, name
@@ -11,7 +11,7 @@ from comparer.reporting.markup import Markup, join, markup
 from comparer.request.request import EXTRA_MEASUREMENTS, Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components
-from comparer.text import counted, quote
+from comparer.text import counted, few, quote
 
 NOISE = {
     "cpu": "one CPU generator a picture: the same starting noise on every device, in every batch and in every arm",

@@ -14,6 +14,7 @@ from comparer.results.comparison import Comparison
 from comparer.text import quote
 
 NAME = r"[A-Za-z_]\w*"
+SCHEDULERS_OWN = "the scheduler's configuration"
 _HUB = {where for model in CATALOG.values() if model.gigabytes for where in (model.source, model.base)}
 # As save_pretrained calls them: unet/diffusion_pytorch_model.fp16-00001-of-00002.safetensors
 _SAVED = {
@@ -100,6 +101,7 @@ class _Writer:
             self._single_file()
         else:
             self._folder(over)
+        self._schedule()
         for number, (file, weight) in enumerate(self.weights.loras, 1):
             self.made.loras, name = number, f"lora_{number}"
             self.made.lines += [
@@ -198,16 +200,21 @@ class _Writer:
         where, family = self._path("model", self.weights.checkpoint), self.family.name
         published = next(model.name for model in CATALOG.values() if model.family == family and model.gigabytes)
         self._pipeline("from_single_file", [where, f"config={self._path('config', base or published)}"])
-        if not base:
-            changed: dict[str, Any] = {"prediction_type": self.card["configs"]["prediction_type"]}
-            if "ztsnr" in self.card["extra"]:
-                changed |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
-            said = ", ".join(f"{name}={value!r}" for name, value in changed.items())
-            reason = " ".join(str(self.card["configs"]["prediction_reason"]).split())
-            self.made.lines += [
-                f"# {''.join(c if c.isprintable() else '?' for c in reason)}"[:110],
-                f"pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, {said})",
-            ]
+
+    def _schedule(self) -> None:
+        """Set what was not the schedule of the folder that the configs come from."""
+        configs = self.card.get("configs", {})
+        reason = " ".join(str(configs.get("prediction_reason", SCHEDULERS_OWN)).split())
+        if reason == SCHEDULERS_OWN:
+            return
+        changed: dict[str, Any] = {"prediction_type": configs["prediction_type"]}
+        if configs.get("rescale_betas_zero_snr") or "ztsnr" in self.card["extra"]:
+            changed |= {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+        said = ", ".join(f"{name}={value!r}" for name, value in changed.items())
+        self.made.lines += [
+            f"# {''.join(c if c.isprintable() else '?' for c in reason)}"[:110],
+            f"pipe.scheduler = type(pipe.scheduler).from_config(pipe.scheduler.config, {said})",
+        ]
 
     def _pipeline(self, call: str, arguments: list[str]) -> None:
         arguments += [f"{name}={name}" for name in self.given] + [self.dtype]

@@ -8,7 +8,7 @@ import gradio as gr
 
 from comparer.checkpoints.listing import DOWNLOAD, YOURS, Entry, Listing, listing
 from comparer.checkpoints.peek import FILE, LORA, PIPELINE, WEIGHTS
-from comparer.checkpoints.spec import DTYPES, Weights
+from comparer.checkpoints.spec import DTYPES, PREDICTIONS, Weights
 from comparer.config import Config
 from comparer.models.catalog import CATALOG
 from comparer.request.request import Request
@@ -54,13 +54,19 @@ class Which:
                 info="One or more files", scale=3, min_width=170,
             )  # fmt: skip
             self.scale = gr.Number(1, label="LoRA weight", info="−10 to 10", step=0.05, min_width=90)
-        self.dtype = gr.Dropdown(
-            [("This installation's", ""), *((name, name) for name in DTYPES)], value="", label="Dtype"
-        )
+        with gr.Row():
+            self.dtype = gr.Dropdown(
+                [("This installation's", ""), *((name, name) for name in DTYPES)], value="", label="Dtype",
+                min_width=150,
+            )  # fmt: skip
+            self.prediction = gr.Dropdown(
+                _or("As its files say", [(name, name) for name in PREDICTIONS]), value="", label="Prediction",
+                min_width=150,
+            )  # fmt: skip
 
     def inputs(self) -> list[Any]:
         """List all components, in the order in which ``read`` takes their values."""
-        return [self.half, self.base, self.vae, self.loras, self.scale, self.dtype]
+        return [self.half, self.base, self.vae, self.loras, self.scale, self.dtype, self.prediction]
 
     def read(self, checkpoint: Any, values: tuple, incomplete: bool) -> str:
         """Return the selected weights as a line that ``checkpoints.spec.parse`` reads.
@@ -68,14 +74,15 @@ class Which:
         Raises:
             ComparerError: a value is not allowed.
         """
-        half, base, vae, loras, scale, dtype = values
+        half, base, vae, loras, scale, dtype, prediction = values
         added = tuple(self.chosen_loras(loras, scale))
-        return Weights(checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete).text()
+        chosen = (checkpoint or "", half or "", base or "", added, vae or "", dtype or "", incomplete, prediction or "")
+        return Weights(*chosen).text()
 
     def filled(self, weights: Weights) -> dict:
         """Return updates of the components that select these weights."""
         named = {self.half: weights.half, self.base: weights.base, self.vae: weights.vae, self.dtype: weights.dtype}
-        return named | self.with_loras(weights.loras)
+        return named | {self.prediction: weights.prediction} | self.with_loras(weights.loras)
 
     def with_loras(self, loras: Sequence[tuple[str, float]]) -> dict:
         """Return updates that select these LoRAs, (file, weight) each."""
