@@ -58,7 +58,7 @@ def foreign(config: dict, listed: Any = None) -> str:
         listed: the class that ``model_index.json`` names.
 
     >>> foreign({"_class_name": "FlowMatchEulerDiscreteScheduler"})
-    "was trained for flow matching (its scheduler is FlowMatchEulerDiscreteScheduler), which is not served"
+    'was trained for flow matching (its scheduler is FlowMatchEulerDiscreteScheduler), which is not served'
     >>> foreign({"_class_name": "PNDMScheduler"}, "PNDMScheduler")
     ''
     """

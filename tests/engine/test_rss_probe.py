@@ -66,12 +66,14 @@ def test_one_of_a_batch_needs_less_than_the_batch(small):
     assert small + 30 * MB < one < four - 60 * MB
 
 
+@pytest.mark.full
 def test_the_arms_accelerators_are_applied(small):
     hungry = Probe("import torch; pipe.kept = torch.ones(125_000_000)")  # 500 MB
     both = parse("DeepCache"), hungry
     assert abs(peak_resident(SMALL, both, Config()) - small - 500 * MB) < 100 * MB
 
 
+@pytest.mark.full
 def test_nothing_is_imported_or_handed_over_that_is_not_needed():
     probe = Probe(
         "import gc, sys, torch; gc.unfreeze()\n"

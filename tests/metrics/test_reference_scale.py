@@ -85,6 +85,7 @@ def test_without_another_seed_there_is_no_place():
     assert relative_distance(pair(), None).within_noise is None
 
 
+@pytest.mark.full
 def test_on_the_demo_a_mild_accelerator_is_nearer_than_another_seed(config):
     """A CPU repeats itself, another seed is another picture, and a stronger accelerator moves further."""
     arms = ("DeepCache(interval=2)", "DeepCache(interval=6)")

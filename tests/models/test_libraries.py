@@ -4,11 +4,14 @@ import socket
 import subprocess
 import sys
 
+import pytest
+
 from comparer.engine.clock import Clock
 from comparer.ui.serve import free_port
 from helpers.runs import ROOT
 
 
+@pytest.mark.full
 def test_open_clip_and_diffusers_import_whatever_torchvision_it_is():
     """In a new process, as every door does it; twice, and from two threads at once, as page and Generate do."""
     script = (

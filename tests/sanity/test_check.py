@@ -60,6 +60,7 @@ def checked(path, config, settings=QUICK):
     return report
 
 
+@pytest.mark.full
 def test_the_demo_is_healthy_ema_and_raw(command, tmp_path):
     code, out, err = command("demo", "--json")
     told = json.loads(out)
@@ -77,6 +78,7 @@ def test_the_demo_is_healthy_ema_and_raw(command, tmp_path):
     assert ema["measures"] != raw["measures"]
 
 
+@pytest.mark.full
 def test_a_random_text_encoder_is_suspicious_and_named(command, copy):
     from random import Random
 

@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 import gradio as gr
 import pytest
 
+from comparer.checkpoints.listing import listing
 from comparer.checkpoints.spec import Weights, parse
 from comparer.engine.resume import more_seeds
 from comparer.reporting.html.verdict_cards import headline
@@ -146,12 +147,12 @@ def test_the_controls_say_what_they_are_filled_with(config, line):
     with gr.Blocks():
         which = Which(config)
         which.build_half()
-        which.build()
+        which.build(listing(config))
     filled = which.filled(asked)
     values = [filled[part] for part in which.inputs()]
     values = [value["value"] if isinstance(value, dict) else value for value in values]
     assert which.read(asked.checkpoint, tuple(values), asked.incomplete) == asked.text() == line
-    assert Weights() == parse(which.read("demo", ("", "", "", [], 1, ""), False))
+    assert Weights() == parse(which.read("demo", ("", "", "", [], 1, "", ""), False))
 
 
 def test_a_curve_breaks_where_a_value_is_not_finite():

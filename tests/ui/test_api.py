@@ -172,6 +172,7 @@ def test_the_run_of_a_client_that_is_killed_is_stopped(server, runs):
     assert ends_soon(server, folder)
 
 
+@pytest.mark.full
 def test_a_plain_http_client_that_hangs_up_stops_its_run(server, runs):
     before = set(runs.glob("*_demo_*"))
     values = [PROMPT, "demo", ["DeepCache"], "", None, 100, None, None, "1-40", 1, 0, "cpu", 0.0, 1, [], "", []]

@@ -140,6 +140,7 @@ def test_all_else_is_hidden_while_judging_and_comes_back(opened, folder):
     assert "DeepCache" in tab.locator("body").inner_text() and tab.locator(".card").first.is_visible()
 
 
+@pytest.mark.full
 def test_who_comes_back_goes_on_with_the_votes_that_are_kept(opened, folder):
     tab = opened()
     begin(tab, 7)

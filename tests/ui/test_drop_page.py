@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 from PIL import Image
 
 from comparer.config import Config
@@ -24,6 +25,7 @@ def shown(page, prompts, seeds, pictures):
     assert page.get_by_role("textbox", name=re.compile("^Seed")).input_value() == seeds
 
 
+@pytest.mark.full
 def test_a_dropped_picture_grid_and_record_ask_for_the_same_again(page, served_runs, recorded, tmp_path):
     asked = build_request(
         Config(), f"{PROMPT}\n{RING}", accelerators=["DeepCache(interval=2, branch=1)", "ToMe(ratio=0.25)"],

@@ -134,6 +134,7 @@ def test_a_refusal_is_said_on_the_page_and_pictures_stay(blank, server, recorded
     assert pictures(page) == before
 
 
+@pytest.mark.full
 def test_a_second_tab_waits_and_a_tab_that_is_closed_makes_way(page, server, served_runs):
     other, third = page.context.new_page(), page.context.new_page()
     other.goto(server)

@@ -155,6 +155,7 @@ def test_a_training_output_over_a_base_with_an_accelerator_and_the_same_settings
     assert again.request == seen.request
 
 
+@pytest.mark.full
 def test_a_training_output_is_the_baseline_and_an_arm_goes_away_again(page, served_runs):
     choose(page, "Checkpoint", "training/step_024000")
     page.wait_for_function("() => [...document.querySelectorAll('input')].some(i => i.value === '25')")  # its base's
@@ -191,6 +192,7 @@ def test_the_card_is_shown_before_anything_runs(page, folder):
     assert card.locator(f"code[title='{digest}']").inner_text() == digest[:12]
 
 
+@pytest.mark.full
 def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_marked_everywhere(page, served_runs):
     checkpoints(page, "Demo: coloured shapes (runs anywhere)")
     page.locator("#plan .wrong", has_text="'demo' is given twice: its pictures would be equal.").wait_for()
@@ -232,7 +234,8 @@ def recorded(folder, served_runs):
     return done.folder.name
 
 
-@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.full)])
+@pytest.mark.full  # stats/test_preference asks for the same marks of the rendered HTML
+@pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, server, recorded, scheme):
     from axe_playwright_python.sync_playwright import Axe
 

@@ -29,6 +29,7 @@ def seen(chromium, server, served_runs):
         yield opened(context.new_page(), server, run), run.folder
 
 
+@pytest.mark.full
 def test_the_card_says_whether_fewer_steps_would_do(seen):
     tab, _ = seen
     cards = tab.locator(".card")

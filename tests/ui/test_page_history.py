@@ -288,6 +288,7 @@ def test_a_run_is_deleted_after_a_question_that_names_it(tab, address, runs):
     tab.get_by_text("See what an accelerator gives").wait_for()
 
 
+@pytest.mark.full
 def test_a_run_is_gone_on_with_to_more_seeds_and_one_more_arm(page):
     start(page, "1", "3")
     page.locator("#status", has_text="2 pictures made").wait_for()

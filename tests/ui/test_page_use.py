@@ -10,7 +10,7 @@ from comparer.ui.app import Page
 from helpers.pages import drop, opened, pictures, serious, too_wide
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.full)])
 def test_axe_finds_nothing_serious(blank, server, recorded, tmp_path, scheme):
     """Nothing yet, a finished run below what a dropped file says, then everything that is wrong, there on a phone."""
     page, foreign, wrong = blank, tmp_path / "p.txt", tmp_path / "wrong.png"

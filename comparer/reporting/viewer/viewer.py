@@ -183,7 +183,7 @@ def _shot(comparison: Comparison, shot: Shot, settings: list[tuple[str, str]], f
         for name, metric in METRICS.items():
             same = "identical" if alike.identical and metric.identical is None else ""
             if said := same or metric.show(alike.values.get(name)):
-                seen.append((f"{metric.title}, to the baseline", said))
+                seen.append((metric.title, said))
     score = shot.clip_score
     return {
         "url": f"{folder_url}/{quote(shot.file)}",
