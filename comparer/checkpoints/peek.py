@@ -56,6 +56,7 @@ def _names(path: Path) -> list[str]:
             data[found.end() : found.end() + int.from_bytes(found[1], "little")] for found in _PICKLED.finditer(data)
         )
         return [name for name in map(_text, texts) if "." in name]
+    # zipfile raises the last two for a compression that it does not know and for an encrypted archive.
     except (OSError, zipfile.BadZipFile, StopIteration, NotImplementedError, RuntimeError):
         return []
 
