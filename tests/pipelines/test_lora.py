@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from comparer.checkpoints.find import resolve
 from comparer.checkpoints.spec import parse
+from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.pipelines.loader import load
 from comparer.pipelines.lora import plain_names
@@ -21,10 +22,16 @@ def filled(text, config):
     return {name: each.filled for name, each in load(resolve(parse(text), config), config).components.items()}
 
 
-def matrices(config, component="unet", layer=LAYER, up=0.5):
+@pytest.fixture(scope="module")
+def base(home):
+    """Return by component what the base loads, and its module."""
+    config = Config(checkpoints=(home,))
+    return dict(load(resolve(parse("m/base"), config), config).components)
+
+
+def matrices(base, component="unet", layer=LAYER, up=0.5):
     """Return the two matrices of a LoRA of one layer, of rank 2."""
-    module = load(resolve(parse("m/base"), config), config).components[component].module
-    out, inn = module.get_submodule(layer).weight.shape
+    out, inn = base[component].module.get_submodule(layer).weight.shape
     ramp = torch.linspace(-1, 1, 2 * inn).reshape(2, inn)
     return ramp, up * torch.linspace(0.1, 1, 2 * out).reshape(out, 2)
 
@@ -41,36 +48,43 @@ SPELLINGS = {
 }
 
 
+def named(form, down, up):
+    return {form.format(LAYER, "A"): down, form.format(LAYER, "B"): up}
+
+
+@pytest.fixture(scope="module")
+def plain(base, home):
+    """Return the fingerprint of the U-Net with the LoRA whose names are diffusers' own."""
+    save_file(named("unet.{}.lora_{}.weight", *matrices(base)), home / "plain.safetensors")
+    return filled("m/base; lora=m/plain.safetensors:0.5", Config(checkpoints=(home,)))["unet"].named
+
+
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_what_training_leaves_in_a_name_is_understood(spelling, home, config):
-    down, up = matrices(config)
-    for name, form in (("plain", "unet.{}.lora_{}.weight"), ("spelt", SPELLINGS[spelling])):
-        save_file({form.format(LAYER, "A"): down, form.format(LAYER, "B"): up}, home / f"{name}.safetensors")
-    plain, spelt = (filled(f"m/base; lora=m/{name}.safetensors:0.5", config) for name in ("plain", "spelt"))
-    assert spelt["unet"].named == plain["unet"].named != filled("m/base", config)["unet"].named
+def test_what_training_leaves_in_a_name_is_understood(spelling, base, plain, home, config):
+    save_file(named(SPELLINGS[spelling], *matrices(base)), home / "spelt.safetensors")
+    spelt = filled("m/base; lora=m/spelt.safetensors:0.5", config)["unet"].named
+    assert spelt == plain != base["unet"].filled.named
 
 
-def test_both_components_of_a_compiled_training(home, config):
+def test_both_components_of_a_compiled_training(base, home, config):
     keys = {}
     for component, layer in (("unet", LAYER), ("text_encoder", TEXT)):
-        down, up = matrices(config, component, layer)
+        down, up = matrices(base, component, layer)
         within = "text_model." if component == "text_encoder" else ""
         name = f"{component}._orig_mod.base_model.model.{within}{layer}"
         keys |= {f"{name}.lora_A.default.weight": down, f"{name}.lora_B.default.weight": up}
     save_file(keys, home / "both.safetensors")
-    plain, added = filled("m/base", config), filled("m/base; lora=m/both.safetensors", config)
-    assert {name for name in plain if plain[name].named != added[name].named} == {"unet", "text_encoder"}
+    added = filled("m/base; lora=m/both.safetensors", config)
+    assert {name for name in base if base[name].filled.named != added[name].named} == {"unet", "text_encoder"}
 
 
-def test_a_renamed_file_keeps_its_scale(home, config):
-    down, up = matrices(config)
+def test_a_renamed_file_keeps_its_scale(base, home, config):
+    down, up = matrices(base)
     about = {"lora_adapter_metadata": json.dumps({"unet.r": 2, "unet.lora_alpha": 6, "unet.target_modules": [LAYER]})}
     names = {"scaled": "unet.{}.lora_{}.weight", "renamed": "unet._orig_mod.{}.lora_{}.weight"}
     for name, form in names.items():
-        content = {form.format(LAYER, "A"): down, form.format(LAYER, "B"): up}
-        save_file(content, home / f"{name}.safetensors", {"format": "pt", **about})
-    save_file({names["scaled"].format(LAYER, "A"): down, names["scaled"].format(LAYER, "B"): up},
-              home / "unscaled.safetensors")  # fmt: skip
+        save_file(named(form, down, up), home / f"{name}.safetensors", {"format": "pt", **about})
+    save_file(named(names["scaled"], down, up), home / "unscaled.safetensors")
     scaled, renamed, unscaled = (
         filled(f"m/base; lora=m/{name}.safetensors", config)["unet"].named for name in (*names, "unscaled")
     )
@@ -86,9 +100,9 @@ STRANGE = {
 
 @pytest.mark.parametrize("where", STRANGE)
 @pytest.mark.parametrize("alone", [False, True])
-def test_keys_without_a_place_are_refused_by_number_and_name(where, alone, home, config):
-    down, up = matrices(config)
-    content = {} if alone else {f"unet.{LAYER}.lora_A.weight": down, f"unet.{LAYER}.lora_B.weight": up}
+def test_keys_without_a_place_are_refused_by_number_and_name(where, alone, base, home, config):
+    down, up = matrices(base)
+    content = {} if alone else named("unet.{}.lora_{}.weight", down, up)
     name = STRANGE[where]
     content |= {f"{name}.lora_A.weight": down + 1, f"{name}.lora_B.weight": up + 1}
     save_file(content, home / "strange.safetensors")
@@ -96,16 +110,16 @@ def test_keys_without_a_place_are_refused_by_number_and_name(where, alone, home,
         filled("m/base; lora=m/strange.safetensors", config)
     told = str(refused.value)
     assert f"2 of its {len(content)} keys find no place ({name[:20]}" in told and "\n" not in told
-    assert filled("m/base", config)["unet"].named  # the next one is not harmed
 
 
-def test_two_adapters_in_one_file_are_refused(home, config):
-    down, up = matrices(config)
+def test_two_adapters_in_one_file_are_refused(base, home, config):
+    down, up = matrices(base)
     keys = {f"unet.{LAYER}.lora_{side}.{name}.weight": value + len(name)
             for name in ("one", "three") for side, value in (("A", down), ("B", up))}  # fmt: skip
     save_file(keys, home / "two.safetensors")
     with pytest.raises(ComparerError, match="two.safetensors"):
         filled("m/base; lora=m/two.safetensors", config)
+    assert filled("m/base", config)["unet"].named == base["unet"].filled.named  # the next one is not harmed
 
 
 def test_a_layer_that_two_components_have_is_not_guessed():
@@ -116,21 +130,26 @@ def test_a_layer_that_two_components_have_is_not_guessed():
     ]  # fmt: skip
 
 
+def identical(text, config):
+    """Return what a line adds that changes nothing."""
+    return load(resolve(parse(text), config), config).built.identical
+
+
 NOTHING = {"weight 0": (0.5, "0"), "B is 0": (0.0, "1"), "too small for its dtype": (1e-9, "1; dtype=bfloat16")}
 
 
 @pytest.mark.parametrize("why", NOTHING)
-def test_a_lora_that_changes_no_value_runs_and_the_head_says_so(why, home, config):
+def test_a_lora_that_changes_no_value_runs_and_the_head_says_so(why, base, home, config):
     up, weight = NOTHING[why]
-    down, high = matrices(config, up=up)
-    save_file({f"unet.{LAYER}.lora_A.weight": down, f"unet.{LAYER}.lora_B.weight": high}, home / "nil.safetensors")
-    built = load(resolve(parse(f"m/base; lora=m/nil.safetensors:{weight}"), config), config).built
-    assert built.identical == (f"without LoRA nil × {weight[0]}",)
-    save_file({f"unet.{LAYER}.lora_A.weight": down, f"unet.{LAYER}.lora_B.weight": high + 1}, home / "real.safetensors")
-    assert load(resolve(parse("m/base; lora=m/real.safetensors"), config), config).built.identical == ()
+    save_file(named("unet.{}.lora_{}.weight", *matrices(base, up=up)), home / "nil.safetensors")
+    assert identical(f"m/base; lora=m/nil.safetensors:{weight}", config) == (f"without LoRA nil × {weight[0]}",)
+
+
+def test_a_lora_that_changes_a_value_is_not_called_identical(base, home, config):
+    save_file(named("unet.{}.lora_{}.weight", *matrices(base)), home / "real.safetensors")
+    assert identical("m/base; lora=m/real.safetensors", config) == ()
 
 
 def test_a_vae_that_the_checkpoint_has_already_is_told(home, config):
-    told = {vae: load(resolve(parse(f"m/base; vae=m/{vae}"), config), config).built.identical
-            for vae in ("base", "other")}  # fmt: skip
+    told = {vae: identical(f"m/base; vae=m/{vae}", config) for vae in ("base", "other")}
     assert told == {"base": ("its own VAE",), "other": ()}
