@@ -1,9 +1,6 @@
 """A run: the same pixels again, every picture once, nothing lost when it ends early."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 
@@ -18,7 +15,8 @@ from comparer.errors import ComparerError
 from comparer.request.png_write import read_request
 from comparer.results.analysis import Analysis
 from comparer.runs import store
-from helpers.runs import PROMPT, ROOT, THREADS, finish, pixels
+from helpers import forked
+from helpers.runs import PROMPT, THREADS, finish, pixels
 from helpers.small import NAME, SIZE, ask
 
 
@@ -86,9 +84,10 @@ def test_the_same_request_gives_the_same_pixels_also_in_another_process(first, c
         "DDIM",
     ]
     asked += ["--accelerator", "DeepCache(interval=2)", "--seeds", "1,2", "--warmups", 0, "--quiet"]
-    command = [sys.executable, "-m", "comparer", *map(str, asked), "--out", tmp_path / "other"]
-    command += ["--checkpoints", *config.checkpoints]
-    subprocess.run(command, cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": str(THREADS)}, check=True)
+    asked += ["--checkpoints", *config.checkpoints, "--out", tmp_path / "other"]
+    process = forked.start(forked.command_line, *map(str, asked), output=tmp_path / "said")
+    process.join(120)
+    assert process.exitcode == 0, (tmp_path / "said").read_text()
     (record,) = (tmp_path / "other").rglob("run.json")
     other = store.load(record.parent).shots
     assert {(s.arm, s.seed, s.pixels) for s in other} == {(s.arm, s.seed, s.pixels) for s in first.comparison.shots}

@@ -19,7 +19,7 @@ from comparer.stats.intervals import mean
 from comparer.stats.power import level_at
 from helpers.killed import run_killed
 
-QUICK = ["--num-samples", "2", "--steps", "2", "--warmups", "0", "--repeats", "1", "--quiet"]
+QUICK = ["--num-samples", "2", "--steps", "2", "--size", "64", "--warmups", "0", "--repeats", "1", "--quiet"]
 
 
 def run(*arguments):
@@ -191,7 +191,21 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path, capsys):
 
 def test_one_that_was_killed_ends_as_if_it_had_not_been(tmp_path):
     """SIGKILL in the middle of the second cell's second call."""
-    arguments = ["--num-samples", "2", "--steps", "2", "3", "--warmups", "0", "--repeats", "1", "--seeds", "1,2"]
+    arguments = [
+        "--num-samples",
+        "2",
+        "--size",
+        "64",
+        "--steps",
+        "2",
+        "3",
+        "--warmups",
+        "0",
+        "--repeats",
+        "1",
+        "--seeds",
+        "1,2",
+    ]
     run_killed(8 + 2, "evaluate", *arguments, "--quiet", "--out", tmp_path / "e", output=tmp_path / "said")
     left = store.load(tmp_path / "e" / "02-steps-3")
     assert (left.state, len(left.calls)) == ("running", 1)

@@ -46,3 +46,10 @@ def app(*arguments):
     sys.argv = ["app.py", *arguments]
     sys.path.insert(0, str(ROOT))
     runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
+
+
+def command_line(*arguments):
+    """Be ``python -m comparer`` with these arguments."""
+    from comparer.cli.main import main
+
+    raise SystemExit(main(list(arguments)))

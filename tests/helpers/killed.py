@@ -14,7 +14,6 @@ def run_killed(call, *arguments, output):
 
 
 def _killed(call, *arguments):
-    from comparer.cli.main import main
     from comparer.engine import generate
 
     real, begun = generate.generate, []
@@ -26,4 +25,4 @@ def _killed(call, *arguments):
         return real(*given, **more)
 
     generate.generate = deadly
-    raise SystemExit(main(list(arguments)))
+    forked.command_line(*arguments)

@@ -87,7 +87,7 @@ def seen(tmp_path_factory):
 
     config = Config(runs=tmp_path_factory.mktemp("runs"))
     lines = ["weights=raw", "dtype=bfloat16"]
-    return finish(build_request(config, PROMPT, steps=2, seeds="1-3", warmups=0, variants=lines), config)
+    return finish(build_request(config, PROMPT, steps=2, seeds="1-3", size="64", warmups=0, variants=lines), config)
 
 
 def test_a_run_of_checkpoints_is_judged_by_its_scores(seen):
