@@ -68,7 +68,8 @@ def scripts(folder, *commands):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     """Two prompts in a batch, every accelerator of the demo, alone or in one of two stacks, and fewer steps."""
-    request = ask(*ARMS, prompts=(PROMPT, HOSTILE), batch_size=2, seeds=(3,), steps=3, warmups=1, negative_prompt="'")
+    request = ask(*ARMS, prompts=(PROMPT, HOSTILE), batch_size=2, seeds=(3,), steps=3, warmups=1, negative_prompt="'",
+                  width=64, height=64)  # fmt: skip
     stacks = tuple(Arm(text, parse_stack(text)) for text in STACKS)
     fewer = Arm('Fewer """ \x1b[31m\n', steps=2, matches_time_of=1)
     return finish(replace(request, arms=(*request.arms, *stacks, fewer)), Config(runs=tmp_path_factory.mktemp("runs")))
@@ -93,8 +94,8 @@ def weights(tmp_path_factory):
 
 def compared(config, variant, *accelerators, steps=2):
     """Compare the demo with other weights."""
-    request = build.build_request(config, PROMPT, variants=[variant], accelerators=accelerators, steps=steps, warmups=0)
-    return finish(request, config)
+    asked = {"variants": [variant], "accelerators": accelerators, "steps": steps, "warmups": 0, "size": 64}
+    return finish(build.build_request(config, PROMPT, **asked), config)
 
 
 @pytest.fixture(scope="module")
