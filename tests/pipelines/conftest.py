@@ -1,8 +1,11 @@
 """Checkpoint folders that hold a whole tiny pipeline, and the small checkpoint."""
 
+from shutil import copytree, rmtree
+
 import pytest
 
 from comparer.config import Config
+from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
 from comparer.pipelines import loader
 from helpers.small import save_small
@@ -15,10 +18,14 @@ def checkpoints(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Checkpoint folders with a whole tiny pipeline, ``base``, and another one's weights, ``other``."""
+    """Checkpoint folders with a whole tiny pipeline, ``base``, and another one's weights, ``other``.
+
+    Their tokenizer is the demo's: CLIP's vocabulary takes longer to read than all the weights.
+    """
     root = tmp_path_factory.mktemp("home") / "m"
-    save_tiny("sd1", root / "base", seed=1)
-    save_tiny("sd1", root / "other", seed=2)
+    for seed, name in enumerate(("base", "other"), 1):
+        rmtree(save_tiny("sd1", root / name, seed) / "tokenizer")
+        copytree(DEMO / "tokenizer", root / name / "tokenizer")
     return root
 
 
