@@ -95,7 +95,7 @@ def test_keys_without_a_place_are_refused_by_number_and_name(where, alone, home,
     with pytest.raises(ComparerError) as refused:
         filled("m/base; lora=m/strange.safetensors", config)
     told = str(refused.value)
-    assert f"2 of its {len(content)} keys find no place ({name[:20]}" in told and "\n" not in told
+    assert f"2 of its {len(content)} keys match no layer ({name[:20]}" in told and "\n" not in told
     assert filled("m/base", config)["unet"].named  # the next one is not harmed
 
 
