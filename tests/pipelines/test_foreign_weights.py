@@ -94,7 +94,7 @@ def test_surplus_tensors_are_noted_by_name(home, config):
     save(unet(home) | {"conv_in.extra": torch.ones(3), "curve": torch.ones(3)}, home / "more.safetensors")
     built = load("m/more.safetensors; base=m/base", config).built
     assert built.components["unet"].filled.unexpected == ("conv_in.extra",)  # results.loaded_weights.unused names them
-    assert "(curve) belong to no component" in " ".join(built.notes)
+    assert "no component has them: 1 tensor of more.safetensors (curve)" in " ".join(built.notes)
 
 
 @pytest.mark.parametrize(("channels", "use"), [(9, "inpainting"), (8, "instruct-pix2pix"), (6, "takes 6 channels,")])
@@ -183,7 +183,7 @@ def test_random_tensors_are_offered_only_where_most_of_a_module_is_there(home, c
     with pytest.raises(Incomplete, match="'incomplete=yes' fills them"):
         load("m/part.safetensors; base=m/base", config)
     save({f"other.{name}": value for name, value in list(weights.items())[:20]}, home / "strange.safetensors")
-    with pytest.raises(Foreign, match="no unet of this kind: 0 of the") as refused:
+    with pytest.raises(Foreign, match="not a unet of this kind: 0 of the") as refused:
         load("m/strange.safetensors; base=m/base", config)
     assert "incomplete" not in str(refused.value)
 
