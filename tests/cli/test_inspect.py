@@ -136,7 +136,7 @@ NARROW = ("half precision", "original layout in bfloat16")
 HALVES = {
     "ema": (0.51, "the EMA (ema.pt: ema)", {"ema"}),
     "raw": (1.0, "the raw weights", {"raw"}),
-    "neither": (0.7, "neither", set()),
+    "neither": (0.7, "do not equal any", set()),
 }
 
 
