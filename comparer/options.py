@@ -125,7 +125,7 @@ def _users(text: str) -> tuple[tuple[str, str], ...]:
         raise ValueError(f"'{text}' cannot be read: {reason}") from None
     users = tuple(_user(line.strip()) for line in lines if line.strip())
     if not users:
-        raise ValueError(f"'{text}' holds no user:password")
+        raise ValueError(f"'{text}' contains no user:password")
     return users
 
 
@@ -174,15 +174,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("max-steps", _whole(1, 10000), str(_LIMITS.steps), "Denoising steps.", "N"),
     Option("max-prompts", _whole(1), str(_LIMITS.prompts), "Prompts per run.", "N"),
     Option(
-        "max-queue", _whole(0, 1000), str(_LIMITS.queue), "Comparisons that may wait for their turn.", "N",
+        "max-queue", _whole(0, 1000), str(_LIMITS.queue), "Comparisons that may wait in the queue.", "N",
         serving=True,
     ),
     Option(
-        "host", str, Config.host, "Address to serve at; 0.0.0.0 for every network.", "ADDRESS",
+        "host", str, Config.host, "Address to listen on; 0.0.0.0 for every network.", "ADDRESS",
         also="GRADIO_SERVER_NAME", serving=True,
     ),
     Option(
-        "port", _whole(1, 65535), str(Config.port), "Port to serve at, or the next free one.", "N",
+        "port", _whole(1, 65535), str(Config.port), "Port to listen on; if it is taken, the next free one.", "N",
         also="GRADIO_SERVER_PORT", serving=True,
     ),
     Option(
@@ -191,7 +191,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("auth-file", _users, "none", "A file with one user:password per line.", "FILE", serving=True),
     Option(
-        "public", _yes, "no", "Visitors are strangers: each sees only their own runs.", choices=_YES_NO,
+        "public", _yes, "no", "For visitors who are strangers: each sees only their own runs.", choices=_YES_NO,
         serving=True,
     ),
     Option(

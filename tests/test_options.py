@@ -116,7 +116,7 @@ def test_a_bad_value_is_refused_in_the_same_sentence_from_both(name, text, words
 
 def test_an_empty_file_of_users_does_not_open_the_door(tmp_path):
     (tmp_path / "users").write_text("\n")
-    with pytest.raises(ComparerError, match="holds no user:password"):
+    with pytest.raises(ComparerError, match="contains no user:password"):
         read("--auth-file", str(tmp_path / "users"))
 
 
@@ -196,7 +196,7 @@ def test_a_record_made_under_wider_limits_can_be_read():
 def test_without_the_hub_its_models_are_neither_listed_nor_used(capsys):
     assert names(Config(hub=False)) == ["demo"] and "sdxl" in names(Config())
     with pytest.raises(
-        ComparerError, match="Stable Diffusion 1.5 is a model of the hub, which this installation does not"
+        ComparerError, match="Stable Diffusion 1.5 is a model of the hub, which this installation may not"
     ):
         resolve("sd-1.5", Config(hub=False))
     assert main(["compare", PROMPT, "--checkpoint", "sdxl", "--hub", "no"]) == 2
@@ -218,10 +218,10 @@ def test_who_has_no_password_stays_outside(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--runs", "/dev/null/x"], "The runs folder '/dev/null/x' cannot be made: Not a directory."),
-        (["--host", "nosuch.invalid"], "'nosuch.invalid' is no address to serve at: "),
-        (["--host", "192.0.2.1"], "'192.0.2.1' is no address to serve at: "),
-        (["--host", "a" * 70 + ".b"], "is no address to serve at: "),
+        (["--runs", "/dev/null/x"], "The runs folder '/dev/null/x' cannot be created: Not a directory."),
+        (["--host", "nosuch.invalid"], "'nosuch.invalid' is not an address to listen on: "),
+        (["--host", "192.0.2.1"], "'192.0.2.1' is not an address to listen on: "),
+        (["--host", "a" * 70 + ".b"], "is not an address to listen on: "),
     ],
 )
 def test_a_page_that_cannot_be_served_says_why_in_one_line(arguments, words, tmp_path, capsys):

@@ -129,7 +129,7 @@ class Accelerator(ABC):
         Raises:
             ComparerError: there is no documented way.
         """
-        raise ComparerError(f"{CANNOT} nothing is known of how {self.title} is used without Comparer.")
+        raise ComparerError(f"{CANNOT} Comparer does not know how to use {self.title} outside Comparer.")
 
     def did(self, counts: dict[str, int]) -> str:
         """Summarize what the accelerator did from its report's counts: "9 full, 16 shallow"."""
@@ -147,9 +147,12 @@ class Accelerator(ABC):
 def no_guidance(name: str, settings: Any, denoiser: dict) -> str | None:
     """Return the reason why a call has no two guided halves of a batch to drop one of; None if it has."""
     if settings.guidance <= 1:
-        return f"{name} needs guidance, and guidance {settings.guidance:g} is off: set more than 1."
+        return f"{name} needs guidance, but guidance {settings.guidance:g} turns it off: set more than 1."
     if denoiser.get("time_cond_proj_dim") is not None:
-        return f"{name} needs two halves of a batch, and this checkpoint is distilled: it takes guidance as an input."
+        return (
+            f"{name} needs a batch with a guided and an unguided half, but this checkpoint is distilled: it takes "
+            "guidance as an input."
+        )
     return None
 
 

@@ -61,8 +61,8 @@ class GuidanceCutoff(Accelerator):
         guided, order = self.guided(settings.steps), samplers.find(settings.sampler).order
         if not family.on_step_end:
             raise ComparerError(
-                f"{CANNOT} {family.title}'s pipeline has no callback that could end guidance, so there is no "
-                "documented way to a guidance cutoff."
+                f"{CANNOT} {family.title}'s pipeline has no callback that could end guidance, so diffusers "
+                "documents no way to cut it off."
             )
         evaluations = samplers.evaluations(settings.sampler, settings.steps)
         last = max(evaluations - settings.steps * order, 0) + guided * order - 1

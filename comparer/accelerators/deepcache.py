@@ -42,9 +42,9 @@ class DeepCache(Accelerator):
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, U-Nets without a mid block, and branches the U-Net lacks."""
         if family not in self.families():
-            return f"DeepCache needs a U-Net, and {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
+            return f"DeepCache needs a U-Net, but {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("mid_block_type", "UNetMidBlock2DCrossAttn") is None:
-            return "DeepCache needs a U-Net with a mid block, and this one has none: choose another accelerator."
+            return "DeepCache needs a U-Net with a mid block, but this one has none: choose another accelerator."
         allowed = branches(denoiser)
         if self.branch not in allowed:
             return (
@@ -71,13 +71,13 @@ class DeepCache(Accelerator):
         if report.counts["shallow"]:
             return None
         if self.interval == 1:
-            return "DeepCache: interval 1 makes every evaluation a full one; set 2 or more."
-        return "DeepCache: the call was too short to skip anything; make more steps."
+            return "DeepCache: interval 1 runs the full U-Net at every evaluation; set it to 2 or more."
+        return "DeepCache: the call had too few steps to skip anything; use more steps."
 
     def write_recipe(self, made: Recipe, context: RecipeContext) -> None:
         """Use DeepCache's helper; beside T-GATE, T-GATE's loader does that."""
         if context.offload != "none":
-            raise ComparerError(f"{CANNOT} DeepCache's package loses its place in a model that is offloaded.")
+            raise ComparerError(f"{CANNOT} DeepCache's package does not work with an offloaded model.")
         made.needs.append("DeepCache")
         if context.visits_twice:
             made.differs.append(_TWICE)

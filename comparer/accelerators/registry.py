@@ -115,7 +115,7 @@ def _read(text: str) -> tuple[str, dict[str, Any]]:
             if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and not call.args:
                 given = [(word.arg or "**", ast.literal_eval(word.value)) for word in call.keywords]
                 if len(dict(given)) < len(given):
-                    raise ComparerError(f"'{quote(text)}' gives a parameter twice: each parameter once.")
+                    raise ComparerError(f"'{quote(text)}' gives a parameter twice: give each parameter once.")
                 return match[1].strip(), dict(given)
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             pass

@@ -32,7 +32,7 @@ def why_not(accelerators: Sequence[Accelerator], request: Any, family: str, deno
     named = {type(accelerator).__name__: accelerator for accelerator in accelerators}
     for name, accelerator in named.items():
         if sum(type(other).__name__ == name for other in accelerators) > 1:
-            return f"{accelerator.title} stands twice in one stack: put the second one in an arm of its own."
+            return f"{accelerator.title} is twice in one stack: put the second one in another arm."
     reasons = [accelerator.why_not(request, family, denoiser) for accelerator in accelerators]
     reasons += [rule(named[one], named[other]) for (one, other), rule in PAIRS.items() if {one, other} <= named.keys()]
     return next(filter(None, reasons), None)
@@ -79,7 +79,7 @@ def _both_drop_half(gate: Any, cutoff: Any) -> str:
 
 
 def _gate_beside_tome(gate: Any, tome: Any) -> str | None:
-    because = "and ToMe orders tokens anew in every evaluation, so that tokens would get other tokens' outputs"
+    because = "but ToMe reorders the tokens in every evaluation, so tokens would get other tokens' outputs"
     if tome.merge_crossattn:
         return f"T-GATE keeps cross-attention outputs, {because}: turn ToMe's merge_crossattn off."
     return _no_reuse(because)(gate, tome)
@@ -99,7 +99,7 @@ PAIRS: dict[tuple[str, str], Callable[[Any, Any], str | None]] = {
     ("TGATE", "GuidanceCutoff"): _both_drop_half,
     ("TGATE", "ToMe"): _gate_beside_tome,
     ("TGATE", "DeepCache"): _no_reuse(
-        "which would be of different steps in one evaluation where DeepCache had skipped their blocks"
+        "which would come from different steps in one evaluation if DeepCache had skipped their blocks"
     ),
 }
 """What two accelerators, by their class names, cannot do together; what is not listed they can."""

@@ -100,8 +100,8 @@ class TGATE(Accelerator):
             return reason
         if samplers.find(settings.sampler).order > 1:
             return (
-                f"T-GATE's schedule counts one evaluation a step, and {samplers.canonical(settings.sampler)} makes "
-                "two: choose a first-order sampler, DPM++ 2M say."
+                f"T-GATE's schedule counts one evaluation per step, but {samplers.canonical(settings.sampler)} makes "
+                "two: choose a first-order sampler, such as DPM++ 2M."
             )
         if settings.steps < 2:
             return f"T-GATE needs a step before its gate and one after it: set 2 steps or more, not {settings.steps}."

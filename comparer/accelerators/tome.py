@@ -65,9 +65,9 @@ class ToMe(Accelerator):
     def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
         """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unsupported sizes."""
         if family not in self.families():
-            return f"ToMe needs a U-Net, and {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
+            return f"ToMe needs a U-Net, but {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
         if denoiser.get("attention_type", "default") != "default":
-            return "ToMe does not know this checkpoint's GLIGEN layers: it would drop them."
+            return "ToMe does not support the GLIGEN layers of this checkpoint."
         finest = attention_downsamples(denoiser)[0]
         if 0 < self.max_downsample < finest:
             return (
@@ -136,7 +136,7 @@ class ToMe(Accelerator):
         limit = f"max_downsample {self.max_downsample}" if self.max_downsample else "its default max_downsample"
         return (
             f"ToMe: ratio {self.ratio:g} of the tokens that attention has at {limit} was less than one token; "
-            "set either higher, or make larger pictures."
+            "set either one higher, or use a larger size."
         )
 
     def _seeded(self, arguments: dict) -> Any:

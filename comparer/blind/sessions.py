@@ -122,13 +122,13 @@ def load(folder: Path) -> list[Session]:
     try:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if data["schema"] > SCHEMA:
-            raise ComparerError(f"{where} was written by a later version of Comparer: nothing was changed in it.")
+            raise ComparerError(f"{where} was written by a later version of Comparer, so it was not changed.")
         return [_session(each) for each in data["sessions"]]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = f"{type(error).__name__}: {quote(error)}"
-        raise ComparerError(f"{where} is damaged and was left as it is; move it away to judge anew ({why}).") from error
+        raise ComparerError(f"{where} is damaged ({why}); it was not changed. Move it away to start again.") from error
 
 
 def begin(folder: Path, comparison: Comparison, arm: int, seed: int, judge: str) -> Session:
@@ -144,7 +144,7 @@ def begin(folder: Path, comparison: Comparison, arm: int, seed: int, judge: str)
     session = Session(secrets.token_hex(8), judge, arm, name, seed, now, trials(pairs, arm, seed))
     with _changed(folder) as sessions:
         if len(sessions) >= MOST:
-            raise ComparerError(f"This run has been judged {MOST} times: no more sessions are kept.")
+            raise ComparerError(f"This run already has {MOST} blind tests: no more are allowed.")
         sessions.append(session)
     return session
 
@@ -158,7 +158,7 @@ def cast(folder: Path, id_: str, number: int, vote: str) -> Session:
         ComparerError: there is no such session or vote, or the file cannot be read or written.
     """
     if vote not in VOTES:
-        raise ComparerError(f"The vote '{quote(vote)}' is none of {', '.join(VOTES)}.")
+        raise ComparerError(f"The vote '{quote(vote)}' is not valid: choose one of {', '.join(VOTES)}.")
 
     def voted(session: Session) -> Session:
         awaited = number == len(session.votes) and not session.over
@@ -222,7 +222,7 @@ def _replaced(folder: Path, id_: str, change: Any) -> Session:
     with _changed(folder) as sessions:
         place = next((place for place, each in enumerate(sessions) if each.id == id_), None)
         if place is None:
-            raise ComparerError("This blind test is not in the run folder any more: begin anew.")
+            raise ComparerError("This blind test is no longer in the run folder: start a new one.")
         sessions[place] = change(sessions[place])
         return sessions[place]
 

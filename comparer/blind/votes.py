@@ -92,7 +92,7 @@ class Preference:
         if self.settled:
             return f"{self.kind}, in {of}."
         if self.wins == self.losses:
-            return f"{CANNOT_TELL}: {of} are for each side; more votes settle nothing while they stay even."
+            return f"{CANNOT_TELL}: each side has {of}; more votes settle nothing while they stay even."
         offer = f"they are too near to each other for {HOPELESS} more votes to settle it"
         if self.more is not None:
             offer = f"about {counted(self.more, 'more vote')} would probably settle it"
@@ -110,12 +110,12 @@ class Preference:
         won, lost, even = self.prompts
         prompts = won + lost + even
         if prompts == 1 < self.decided:
-            said.append("All are on one prompt: other prompts may differ.")
+            said.append("All votes are on one prompt: other prompts may differ.")
         elif 1 < prompts < self.decided:
             by, ties = p_text(sign_test(won, lost)), f", {even} even" if even else ""
             said.append(
-                "The test takes votes as independent; where those on one prompt go together it is too sure. By "
-                f"prompts, the majority of each counted once: {won} to {lost}{ties} (p {by})."
+                "The test assumes independent votes; if votes on one prompt are correlated, it is too sure. With the "
+                f"majority of each prompt counted once: {won} to {lost}{ties} (p {by})."
             )
         if self.repeated:
             said.append(
@@ -135,7 +135,7 @@ class Preference:
     def clip_sentence(self) -> str:
         """Describe in one sentence whether the CLIP difference of the same pairs agrees with the votes."""
         if self.clip.value is None:
-            return f"Whether the CLIP score agrees is not known: {self.not_scored}."
+            return f"It is not known whether the CLIP score agrees: {self.not_scored}."
         figure, (k, n) = difference_text(self.clip), self.higher
         singly = f"; {k} of {counted(n, 'decided vote')} went to the higher CLIP score" if n else ""
         if self.agreement == SAME:
@@ -145,7 +145,10 @@ class Preference:
         interval = self.clip.interval
         known = interval is not None and not interval.low <= 0 <= interval.high
         open_ = "the CLIP difference is" if self.settled else "the votes are" if known else "both are"
-        return f"Whether the CLIP difference of the same pairs agrees cannot be told, {open_} open: {figure}{singly}."
+        return (
+            "It is not known whether the CLIP difference of the same pairs agrees, because "
+            f"{open_} undecided: {figure}{singly}."
+        )
 
 
 def preference(

@@ -70,8 +70,8 @@ def frame(about: str) -> Frame:
     families = {family.original: name for name, family in FAMILIES.items() if family.original}
     if about not in families:
         raise ComparerError(
-            f"Which Stable Diffusion '{quote(about)}' is cannot be told without its text encoder: one of "
-            f"{', '.join(families)} can be loaded."
+            f"Comparer cannot tell the version of '{quote(about)}' without its text encoder: it can load "
+            f"{', '.join(families)}."
         )
     return frame_of(families[about])
 
@@ -105,7 +105,7 @@ def prediction(layout: Layout, unet: Any = None) -> tuple[str, str]:
         return twin.prediction, f"its global_step {twin.global_step} is that of the base of {twin.size} pixels"
     if unet is not None and measurable(unet) and (found := measured(unet))[0]:
         return found
-    return usual, f"nothing in the file says it; {layout.about} as published predicts this"
+    return usual, f"the file does not say it; this is the prediction type of the published {layout.about}"
 
 
 def measurable(unet: Any) -> bool:

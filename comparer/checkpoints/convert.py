@@ -85,12 +85,12 @@ def fit(part: Part, config: dict[str, Any], target: Any) -> Fit:
         ComparerError: the names are unknown, two names map to the same tensor, or diffusers' converter fails.
     """
     if not part.named:
-        raise ComparerError(f"{quote(part.source, 200)} is a list without names, which cannot be loaded.")
+        raise ComparerError(f"{quote(part.source, 200)} is a list without tensor names, so it cannot be loaded.")
     wanted = target.state_dict(keep_vars=True)
     moves = _moves(part, config, target)
     given = {name: shape for move in moves for name, shape in move.gives.items()}
     if twice := [name for name, count in Counter(name for move in moves for name in move.gives).items() if count > 1]:
-        raise ComparerError(f"{quote(part.source, 200)} has {len(twice)} tensors twice ({quote(twice[0])}).")
+        raise ComparerError(f"{quote(part.source, 200)} contains {len(twice)} tensors twice ({quote(twice[0])}).")
     there = {id(wanted[name]) for name in given if name in wanted}
     return Fit(
         tuple(moves),
@@ -126,7 +126,7 @@ def module(config: dict[str, Any], class_name: str = "", empty: bool = True) -> 
     kind: Any = getattr(library, name, None)
     known = isinstance(kind, type) and issubclass(kind, getattr(library, base))
     if not known:
-        raise ComparerError(f"A configuration names the class '{quote(name)}', which {library.__name__} has not.")
+        raise ComparerError(f"A configuration names the class '{quote(name)}', which {library.__name__} does not have.")
     # Buffers that no file holds are computed, so they need memory.
     with init_empty_weights(include_buffers=False) if empty else nullcontext():
         try:

@@ -61,7 +61,7 @@ def resolve(asked: str | Weights, config: Config) -> Checkpoint:
     elif path:
         found = _frame(path, weights, config, roots)
     elif weights.base:
-        raise ComparerError(f"{CATALOG[name].title} is whole: it takes no base.")
+        raise ComparerError(f"{CATALOG[name].title} is complete and takes no base: leave base= out.")
     else:
         found = _catalogued(name, config)
     vae = _vae(weights.vae, config) if weights.vae else None
@@ -88,13 +88,13 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
         raise ComparerError(f"'{quote(name)}' is {what}.")
     layout = seen(path, roots)
     if kind := adapter(tensor for part in layout.parts for tensor in part.tensors):
-        raise ComparerError(f"'{quote(name)}' is {kind}, which is no checkpoint and is not served.")
+        raise ComparerError(f"'{quote(name)}' is {kind}, which is not supported as a checkpoint.")
     if layout.kind == kinds.LORA:
         raise ComparerError(f"'{quote(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={quote(name)}'.")
     if layout.kind == kinds.ORIGINAL and not weights.base:
         if layout.about == "Stable Diffusion":
             raise ComparerError(
-                f"'{quote(name)}' has no text encoder, so nothing says which Stable Diffusion it is; add base=…, as in "
+                f"'{quote(name)}' has no text encoder, so its Stable Diffusion version is not known; add base=…, as in "
                 f"'{quote(name)}; base={next(iter(FAMILIES.values())).models[0].name}'."
             )
         frame = base_configs.frame(layout.about)
@@ -110,8 +110,8 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
         return replace(base, model=replace(base.model, name=name, title=title))
     held = ", ".join(dict.fromkeys(part.component for part in layout.parts))
     raise ComparerError(
-        f"'{quote(name)}' is no diffusers checkpoint: it has no model_index.json. It holds {quote(held)}; say which "
-        f"checkpoint has the rest, as in '{quote(name)}; base=demo'."
+        f"'{quote(name)}' is not a diffusers checkpoint: it has no model_index.json. It contains {quote(held)}; name "
+        f"a checkpoint that has the rest, as in '{quote(name)}; base=demo'."
     )
 
 
@@ -121,7 +121,7 @@ def _base(name: str, config: Config) -> Checkpoint:
         return _catalogued(name, config)
     path = resolve_path(name, config, "base")
     if not (path / "model_index.json").is_file():
-        raise ComparerError(f"The base '{quote(name)}' is no diffusers checkpoint: it has no model_index.json.")
+        raise ComparerError(f"The base '{quote(name)}' is not a diffusers checkpoint: it has no model_index.json.")
     return read_folder(path, name)
 
 
@@ -129,7 +129,7 @@ def _catalogued(name: str, config: Config) -> Checkpoint:
     model = CATALOG[name]
     if not config.hub and name != "demo":
         raise ComparerError(
-            f"{model.title} is a model of the hub, which this installation does not use: "
+            f"{model.title} is a model of the hub, which this installation may not use: "
             f"choose one of {', '.join(names(config))}."
         )
     if model.source == str(DEMO):
@@ -175,7 +175,7 @@ def resolve_path(name: str, config: Config, what: str = "checkpoint") -> Path:
 
 def _known(config: Config) -> str:
     known = names(config)
-    more = f" and {len(known) - MOST_NAMED} more, which 'checkpoints' lists" if len(known) > MOST_NAMED else ""
+    more = f" and {len(known) - MOST_NAMED} more (run 'checkpoints' to list them)" if len(known) > MOST_NAMED else ""
     return f"choose one of {', '.join(known[:MOST_NAMED])}{more}"
 
 
@@ -208,17 +208,17 @@ def _lora(path: Path, within: tuple[Path, ...]) -> Path:
     kind = adapter(tensor for part in layout.parts for tensor in part.tensors)
     if kind and layout.lora and (others := layout.lora.others):
         raise ComparerError(
-            f"'{quote(path.name)}' is {kind}: it holds {len(others)} tensors of no LoRA ({quote(others[0])}), and "
-            "was not added."
+            f"'{quote(path.name)}' is {kind}: it contains {len(others)} tensors that do not belong to a "
+            f"LoRA ({quote(others[0])}), so it was not added."
         )
     if kind:
-        raise ComparerError(f"'{quote(path.name)}' is {kind}, no LoRA: it was not added.")
+        raise ComparerError(f"'{quote(path.name)}' is {kind}, not a LoRA: it was not added.")
     files = {tensor.file for part in layout.parts for tensor in part.tensors}
     if layout.kind != kinds.LORA or len(files) != 1:
         raise ComparerError(
-            f"'{quote(path.name)}' is no LoRA."
+            f"'{quote(path.name)}' is not a LoRA."
             if len(files) == 1
-            else f"Which LoRA of '{quote(path.name)}' is meant? Name its file."
+            else f"'{quote(path.name)}' is not a single LoRA: name the LoRA's file."
         )
     return Path(files.pop())
 

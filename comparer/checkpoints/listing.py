@@ -90,7 +90,7 @@ def listing(config: Config) -> Listing:
     for label, root in labelled(config).items():
         walk = Walk(root, label, roots)
         found = list(walk.found())
-        notes += walk.notes or ([] if found else [f"The checkpoint folder '{label}' holds no checkpoints."])
+        notes += walk.notes or ([] if found else [f"The checkpoint folder '{label}' contains no checkpoints."])
         for each in filter(lambda each: _sayable(each.name), found):
             # A folder named like a catalogue model is not that model.
             name = f"{each.name}/." if each.name in CATALOG else each.name

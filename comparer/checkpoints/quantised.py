@@ -78,7 +78,7 @@ def split(part: Part) -> tuple[Part, dict[str, Tensor]]:
     for name, scale in scales.items():
         rows = weights[name].shape[:1]
         if scale.elements != 1 and (scale.shape[:1] != rows or scale.elements != rows[0]):
-            raise _refused(quote(part.source, 200), f"{quote(scale.stored)} scales blocks of a tensor")
+            raise _refused(quote(part.source, 200), f"{quote(scale.stored)} is a scale per block of a tensor")
     taken = {scale.name for scale in scales.values()}
     kept = tuple(tensor for tensor in part.tensors if tensor.name not in taken and not _MARK.search(tensor.name))
     beside = [t for t in kept if any(f"{layer}.weight" in weights for layer in _layers(t.name))]
@@ -90,7 +90,7 @@ def split(part: Part) -> tuple[Part, dict[str, Tensor]]:
         and not (tensor.dtype == "int8" and tensor.name in scales)
     ]  # fmt: skip
     if integers:
-        raise _refused(quote(part.source, 200), f"{few(integers)} hold integers")
+        raise _refused(quote(part.source, 200), f"{few(integers)} contain integers")
     return replace(part, tensors=kept), scales
 
 
@@ -107,7 +107,7 @@ def check_surplus(part: Part, names: Iterable[str]) -> None:
     found = [n for n in names if _STATE.search(n) and not _HARMLESS.search(n) and not _INPUT.search(n)]
     if found:
         method = next((method for word, method in _METHODS.items() for name in found if word in name.lower()), "")
-        raise _refused(quote(part.source, 200), f"it has {few(found)}{f', as of {method}' if method else ''}")
+        raise _refused(quote(part.source, 200), f"it has {few(found)}{f', as in {method}' if method else ''}")
 
 
 def _layers(name: str) -> list[str]:
@@ -116,7 +116,7 @@ def _layers(name: str) -> list[str]:
 
 
 def _refused(what: str, why: str) -> ComparerError:
-    return ComparerError(f"{what} is quantised ({why}), and such weights are not read: take those in float16.")
+    return ComparerError(f"{what} is quantised ({why}), which is not supported: use the weights in float16.")
 
 
 def scaling(read: Callable[[Tensor], Any], scales: dict[str, Tensor]) -> Callable[[Tensor], Any]:

@@ -100,7 +100,7 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
     """
     rest = base or folder
     if not (rest / "model_index.json").is_file():
-        raise ComparerError(f"'{name}' is no diffusers checkpoint: it has no model_index.json.")
+        raise ComparerError(f"'{name}' is not a diffusers checkpoint: it has no model_index.json.")
     try:
         index = read_json(rest / "model_index.json")
         family = _family(index.get("_class_name", "unnamed"), folder, name)
@@ -123,8 +123,8 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
                 length = read_json(tokenizer / "tokenizer_config.json").get("model_max_length")
                 if length is None:
                     raise ValueError(
-                        f"its {tokenizer.name}'s tokenizer_config.json says no model_max_length, the most tokens of a "
-                        f"prompt; {family.title}'s is {family.context}"
+                        f"its {tokenizer.name}'s tokenizer_config.json has no model_max_length, the longest prompt in "
+                        f"tokens; {family.title}'s is {family.context}"
                     )
                 _whole(f"{tokenizer.name}'s model_max_length", length, 1, 10**6)
         parts = (family.denoiser, "vae", *family.text)
@@ -180,7 +180,7 @@ def _check(family: Family, denoiser: dict, vae: dict, scheduler: dict) -> None:
     _whole("sample_size", denoiser["sample_size"])
     _wholes("vae's block_out_channels", vae["block_out_channels"])
     if not isinstance(kind := denoiser["_class_name"], str):
-        raise ValueError(f"its denoiser's class {quote(kind)} is no name")
+        raise ValueError(f"its denoiser's class {quote(kind)} is not a name")
     if family.denoiser == "unet":
         levels = len(_wholes("block_out_channels", denoiser["block_out_channels"]))
         layers, kinds = denoiser.get("layers_per_block", 2), denoiser["down_block_types"]
@@ -188,10 +188,10 @@ def _check(family: Family, denoiser: dict, vae: dict, scheduler: dict) -> None:
         if not isinstance(kinds, list) or len(kinds) != levels or not all(isinstance(kind, str) for kind in kinds):
             raise ValueError(f"its down_block_types {quote(kinds)} are not {levels} names")
         if not isinstance(middle := denoiser.get("mid_block_type"), str | None):
-            raise ValueError(f"its mid_block_type {quote(middle)} is no name")
+            raise ValueError(f"its mid_block_type {quote(middle)} is not a name")
     factor = vae.get("scaling_factor", 1.0)
     if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < float("inf"):
-        raise ValueError(f"its vae's scaling_factor {quote(factor)} is no number above 0")
+        raise ValueError(f"its vae's scaling_factor {quote(factor)} is not a number above 0")
     _whole("num_train_timesteps", scheduler.get("num_train_timesteps", 1000), FEWEST_TIMESTEPS)
 
 
@@ -212,7 +212,7 @@ def check_schedule(name: str, scheduler: dict, said: Any = None) -> None:
         raise ComparerError(f"'{quote(name)}' {why}.")
     for key, allowed in SCHEDULER.items():
         if (value := scheduler.get(key, allowed[0])) not in allowed:
-            raise ValueError(f"its {key} {quote(value)} is none of {', '.join(allowed)}")
+            raise ValueError(f"its {key} {quote(value)} is not one of {', '.join(allowed)}")
 
 
 # What pipelines of other uses give the denoiser beside the latents, by its channels.
@@ -236,12 +236,12 @@ def check_channels(name: str, family: Family, denoiser: dict, vae: dict) -> None
     use = f", as for {_USES[takes]}" if takes in _USES and latents == 4 else ""
     if takes != latents:
         raise Foreign(
-            f"'{quote(name)}' is no text-to-image checkpoint: its {family.denoiser} takes {quote(takes)} "
-            f"channels{use}, and the latents of its VAE have {quote(latents)}."
+            f"'{quote(name)}' is not a text-to-image checkpoint: its {family.denoiser} takes {quote(takes)} "
+            f"channels{use}, but the latents of its VAE have {quote(latents)}."
         )
     if family.denoiser == "unet" and (gives := denoiser.get("out_channels", 4)) != latents:
         raise Foreign(
-            f"'{quote(name)}' cannot be sampled: its unet gives {quote(gives)} channels, and the latents of its VAE "
+            f"'{quote(name)}' cannot be sampled: its unet returns {quote(gives)} channels, but the latents of its VAE "
             f"have {quote(latents)}."
         )
 
@@ -254,7 +254,9 @@ def _known(part: str, said: Any) -> None:
     """Refuse a component that the index does not name, or names as of another library than the families' own."""
     names = isinstance(said, list) and len(said) == 2 and all(isinstance(word, str) for word in said)
     if not names or said[0] not in ("diffusers", "transformers"):
-        raise ValueError(f"its model_index.json says {quote(said)} of the {part}, which is no class of diffusers")
+        raise ValueError(
+            f"its model_index.json has {quote(said)} for the {part}, which is not a class of diffusers or transformers"
+        )
 
 
 def _whole(name: str, value: Any, least: int = 1, most: int = 10**9) -> None:
@@ -274,7 +276,7 @@ def _family(kind: str, folder: Path, name: str) -> Family:
     families = [family for family in FAMILIES.values() if family.pipeline == kind]
     if not families:
         served = ", ".join(dict.fromkeys(family.pipeline for family in FAMILIES.values()))
-        raise ComparerError(f"'{name}' is a {quote(kind)}: served are {served}.")
+        raise ComparerError(f"'{name}' is a {quote(kind)}, which is not supported: {served} are.")
     if len(families) == 1:
         return families[0]
     denoiser = read_json(folder / families[0].denoiser / "config.json")

@@ -52,12 +52,12 @@ def evidence(layout: Layout, settled: bool = False) -> Evidence:
     name = quote(Path(layout.path).name)
     marks = {tensor.name for tensor in (*layout.extra, *(t for part in layout.parts for t in part.tensors))}
     if edm := sorted(mark for mark in marks if mark.startswith("edm_")):
-        raise ComparerError(f"'{name}' has '{quote(edm[0])}', the mark of EDM's noise levels, which are not served.")
+        raise ComparerError(f"'{name}' has '{quote(edm[0])}', the mark of EDM's noise levels, which are not supported.")
     found = list(_said(layout, marks))
     kinds = {kind for kind, _ in found}
     zero = next(_zero_snr(layout.metadata or {}, marks), "")
     if zero and EPSILON not in kinds:
-        found.append((V, f"{zero} says that there is no signal at the last timestep, which needs v-prediction"))
+        found.append((V, f"{zero} means no signal at the last timestep, which needs v-prediction"))
     elif zero and V not in kinds:
         found.append((V, zero))  # no image can be computed from epsilon where there is no signal
     reasons = dict(reversed(found))  # the first of each kind
@@ -77,13 +77,13 @@ def _said(layout: Layout, marks: set[str]) -> Iterator[tuple[str, str]]:
         word = key.rpartition(".")[2]
         if word in _TYPED and value and value.lower() != "none":
             if value.lower() not in _SAID:
-                raise ComparerError(f"The prediction type '{quote(value)}' in the file's metadata is not served.")
+                raise ComparerError(f"The prediction type '{quote(value)}' in the file's metadata is not supported.")
             whole = "" if key == "modelspec.prediction_type" else f"{quote(key)} "
-            yield _SAID[value.lower()], f"the file's metadata say {whole}'{quote(value)}'"
+            yield _SAID[value.lower()], f"the file's metadata says {whole}'{quote(value)}'"
         elif word in _V and value.lower() in ("true", "1"):
-            yield V, f"the file's metadata say {quote(key)}"
+            yield V, f"the file's metadata says {quote(key)}"
         elif word == "architecture" and (kind := _ARCHITECTURES.get(value.lower())):
-            yield kind, f"the file's metadata say '{quote(value)}'"
+            yield kind, f"the file's metadata says '{quote(value)}'"
     if "v_pred" in marks:
         yield V, "the file has the mark 'v_pred'"
     beside = Path(layout.path).with_suffix(".yaml")  # the original code's config

@@ -63,7 +63,7 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
         folder = checkpoint.folder if component == family.denoiser else frame
         source = _over(over, component, frame, within, half, wanted) if over else None
         if source is None and over and wanted:
-            raise ComparerError(f"'{quote(over.name)}' has no {component}, so none of its {wanted} weights.")
+            raise ComparerError(f"'{quote(over.name)}' has no {component}, so it has no {wanted} weights of it.")
         if source is None and is_builtin(frame):
             raise ComparerError(_lacking(over or frame, component))
         if source is None:
@@ -73,7 +73,8 @@ def sources(checkpoint: Checkpoint) -> dict[str, Source]:
     if over and not any(source.path == over for source in found.values()):
         held = ", ".join(dict.fromkeys(part.component for part in seen(over, within).parts))
         raise ComparerError(
-            f"'{quote(over.name)}' holds {quote(held)}, and nothing that a {family.title} has: choose another base."
+            f"'{quote(over.name)}' contains only {quote(held)}, which a {family.title} does not have: choose another "
+            "base."
         )
     for component, source in found.items():
         if (config := source.config / "config.json").is_file():
@@ -126,7 +127,7 @@ def _only(layout: Layout, part: Part, why: str) -> tuple[Part, str]:
         there = ", ".join(each.source for each in (part, *others))
         raise ComparerError(
             f"'{quote(Path(layout.path).name)}' has {len(others) + 1} sets of weights for its {part.component}, and "
-            f"nothing says which is meant: {quote(there, 200)}; name one of the files, or save the one alone."
+            f"Comparer cannot choose between them: {quote(there, 200)}; name one file, or save one set alone."
         )
     return part, why
 
@@ -154,14 +155,14 @@ def _own_vae(checkpoint: Checkpoint, frame: Path) -> Source:
     if own.is_file():
         config = read_json(own)
         if (kind := class_of(config)) and kind not in VAES:
-            raise ComparerError(f"The VAE '{name}' is an {kind}, which is not served: {' and '.join(VAES)} are.")
+            raise ComparerError(f"The VAE '{name}' is an {kind}, which is not supported: {' and '.join(VAES)} are.")
         takes, gives = checkpoint.denoiser.get("in_channels", 4), config.get("latent_channels", 4)
         if takes != gives:
             raise Foreign(
-                f"The VAE '{name}' has latents of {quote(gives)} channels, and the {checkpoint.family.denoiser} takes "
-                f"{quote(takes)}: it is of another model."
+                f"The VAE '{name}' has latents of {quote(gives)} channels, but the {checkpoint.family.denoiser} takes "
+                f"{quote(takes)}: it belongs to another model."
             )
     elif kind := adapter(part.tensors) or tiny_autoencoder(part.tensors):
         more = "" if path.is_dir() else "; name a folder that has its config.json"
-        raise ComparerError(f"'{name}' is {kind}, which is no VAE by itself{more}.")
-    return Source("vae", part, "asked for.", folder, folder if own.is_file() else frame / "vae")
+        raise ComparerError(f"'{name}' is {kind}, not a complete VAE{more}.")
+    return Source("vae", part, "requested.", folder, folder if own.is_file() else frame / "vae")

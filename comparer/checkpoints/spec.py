@@ -54,11 +54,11 @@ class Weights:
         if self.dtype not in ("", *DTYPES):
             raise ComparerError(f"'{quote(self.dtype)}' is not a dtype of weights: choose {', '.join(DTYPES)}.")
         if self.prediction not in ("", *PREDICTIONS):
-            raise ComparerError(f"'{quote(self.prediction)}' is no prediction: choose {' or '.join(PREDICTIONS)}.")
+            raise ComparerError(f"'{quote(self.prediction)}' is not a prediction: choose {' or '.join(PREDICTIONS)}.")
         if not isinstance(self.incomplete, bool):
-            raise ComparerError("Whether tensors may be missing is neither yes nor no.")
+            raise ComparerError("'incomplete' must be yes or no.")
         if len(self.loras) > MOST_LORAS:
-            raise ComparerError(f"{len(self.loras)} LoRAs were asked for: at most {MOST_LORAS} are allowed.")
+            raise ComparerError(f"{len(self.loras)} LoRAs were requested: at most {MOST_LORAS} are allowed.")
         for lora in self.loras:
             if len(lora) != 2 or not isinstance(lora[0], str) or not lora[0]:
                 raise ComparerError("A LoRA is written as FILE or FILE:WEIGHT.")
@@ -162,5 +162,5 @@ def _lora(value: str) -> tuple[str, float]:
 
 def _yes(value: str) -> bool:
     if value not in ("yes", "no"):
-        raise ComparerError(f"'incomplete={quote(value)}' is neither yes nor no.")
+        raise ComparerError(f"'incomplete={quote(value)}' is not valid: write incomplete=yes or incomplete=no.")
     return value == "yes"

@@ -111,7 +111,7 @@ class Walk:
             if looked > MOST:
                 self.notes.append(
                     f"The checkpoint folder '{self.label}' has more than {MOST} files and folders, and only the first "
-                    "ones are listed: give a folder further down."
+                    "ones are listed: choose a subfolder."
                 )
                 return
             if depth == DEEPEST:
@@ -194,7 +194,7 @@ class Walk:
         try:
             inside(path, self.within)
         except (ComparerError, OSError, RuntimeError):
-            note = f"'{quote(self.name(path))}' leads out of the checkpoint folders, and is not listed."
+            note = f"'{quote(self.name(path))}' links out of the checkpoint folders, so it is not listed."
             self.notes += [] if note in self.notes else [note]
             return False
         return True

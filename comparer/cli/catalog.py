@@ -37,7 +37,7 @@ def add_accelerators(commands: Any) -> None:
 def add_fetch(commands: Any) -> None:
     """Add the command that downloads a model."""
     parser = commands.add_parser(
-        "fetch", help="fetch a model from the hub", description="Fetch a model; what has come stays after Ctrl-C."
+        "fetch", help="fetch a model from the hub", description="Fetch a model; Ctrl-C keeps what was downloaded."
     )
     parser.set_defaults(command=_fetch)
     parser.add_argument("name", metavar="NAME", help="a model that 'checkpoints' lists as not here")
@@ -53,7 +53,7 @@ def _checkpoints(options: argparse.Namespace) -> int:
         if rows:
             print("\n".join([f"{group.capitalize()}:", *aligned(rows)]))
         if group == YOURS:
-            for note in found.notes if config.checkpoints else ["Yours: none; --checkpoints DIR adds a folder."]:
+            for note in found.notes if config.checkpoints else ["Yours: none. --checkpoints DIR adds a folder."]:
                 print(note)
     return 0
 
@@ -84,7 +84,7 @@ def _fetch(options: argparse.Namespace) -> int:
                 show(event)
     except KeyboardInterrupt:
         run.close()
-        print("Stopped; what has come is kept, and the same command goes on from there.", file=sys.stderr)
+        print("Stopped. What was downloaded is kept; the same command continues from there.", file=sys.stderr)
         return 130
     print(f"{CATALOG[options.name].title} is here.")
     return 0

@@ -27,10 +27,8 @@ from comparer.text import counted, printable, quote
 
 PROMPTS = DEMO.parent / "prompts"
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
-GUIDANCE = (
-    "guidance in diffusers' convention, 1 is none; papers that write v = (1 + w)·cond − w·uncond mean w = guidance − 1"
-)
-TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)}; several are a product"}
+GUIDANCE = "guidance as in diffusers, where 1 means none; papers with v = (1 + w)·cond − w·uncond have w = guidance − 1"
+TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)}; several are run in all combinations"}
 
 
 def add_measured(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +54,7 @@ def add_thresholds(parser: argparse.ArgumentParser, speed_up: str, clip_loss: st
     )
     parser.add_argument(
         "--bearable", type=float, metavar="SHARE",
-        help=f"CLIP loss that is too much; 0.02 is 2 %% ({clip_loss})",
+        help=f"CLIP loss that is too high; 0.02 is 2 %% ({clip_loss})",
     )  # fmt: skip
 
 
@@ -72,8 +70,8 @@ def add(commands: Any) -> None:
         "evaluate",
         help="compare over many prompts and seeds, with a summary and assertions",
         description="Evaluate accelerators over many prompts and seeds. Flags override the file. Settings "
-        "with several values are run as a product. Exit code 0: finished; 1: an assertion missed; 2: a bad request; "
-        "3: an arm was not run, or pictures are not numbers; 130: interrupted, and --resume goes on.",
+        "with several values are run in all combinations. Exit code 0: finished; 1: an assertion was missed; 2: a bad "
+        "request; 3: an arm was not run, or pictures contain NaN or infinity; 130: interrupted, --resume continues it.",
     )
     parser.set_defaults(command=run)
     parser.add_argument("request", nargs="?", metavar="FILE", help="a request as .toml or .json, or a run.json")
@@ -87,7 +85,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--negative-prompt")
     parser.add_argument("--noise", metavar="|".join(NOISE), help=f"{NOISE_HELP} (cpu)")
     for name, kind in SEVERAL.items():
-        told = TOLD.get(name, f"{name.replace('_', ' ')}; several values are a product")
+        told = TOLD.get(name, f"{name.replace('_', ' ')}; several values are run in all combinations")
         parser.add_argument(f"--{name.replace('_', '-')}", type=kind, nargs="+", metavar="X", help=told)
     add_measured(parser)
     parser.add_argument(
@@ -96,7 +94,7 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="A",
-        help=f"such as speedup>=1.5 or clip_loss<=0.02: the whole interval must lie there; "
+        help=f"such as speedup>=1.5 or clip_loss<=0.02: the whole interval must meet the bound; "
         f"{', '.join(assertions.known())}",
     )
     for name in ("title", "purpose", "notes", "conclusion"):
@@ -177,7 +175,7 @@ def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
     names += ("noise", "also", "scorer", *SEVERAL, "title", "purpose", "notes", "conclusion", "tag", "worthwhile")
     given = [name for name in (*names, "bearable") if getattr(options, name) not in (None, "", [])]
     if given:
-        raise ComparerError(f"--resume goes on with what was asked: leave {given[0].replace('_', '-')} out.")
+        raise ComparerError(f"--resume uses the settings of the evaluation: leave {given[0].replace('_', '-')} out.")
     return batch.load(Path(options.resume), config)
 
 

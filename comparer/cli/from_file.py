@@ -41,11 +41,11 @@ def ask(options: argparse.Namespace, config: Config) -> Request:
     given = [name for name in EXCLUDED if getattr(options, name) not in (options.usual[name], [])]
     if given:
         told = given[0] if given[0] == "prompt" else f"--{given[0].replace('_', '-')}"
-        raise ComparerError(f"--from asks for what the file asked for: leave {told} out.")
+        raise ComparerError(f"--from takes all settings from the file: leave {told} out.")
     path = Path(options.source)
     found = restore(path, config)
     if found.missing:
-        raise ComparerError(f"'{quote(path.name)}' asks for what cannot be had here: {' '.join(found.missing)}")
+        raise ComparerError(f"'{quote(path.name)}' needs what is not available here: {' '.join(found.missing)}")
     for note in found.notes:
         print(f"comparer: {printable(note)}", file=sys.stderr)
     return replace(found.request, limits=config.limits)

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         lines = _delete(runs, options.delete, options.yes)
     else:
         found = index.search(index.entries(runs), options.search)
-        lines = [line for entry in found for line in describe(entry)] or ["There is no such run."]
+        lines = [line for entry in found for line in describe(entry)] or ["No run was found."]
     print("\n".join(map(printable, lines)))
     return 0
 
@@ -79,12 +79,12 @@ def _line(text: str) -> str:
 def _delete(runs: Path, name: str, yes: bool) -> list[str]:
     found = index.entry(runs, name)
     if not yes:
-        asked = f"Delete {name} with its {found.card.pictures} pictures? It will be gone for good. [y/N] "
+        asked = f"Delete {name} with its {found.card.pictures} pictures? This cannot be undone. [y/N] "
         try:
             yes = input(asked).strip().lower() in ("y", "yes")
         except EOFError:
-            raise ComparerError("Nobody can be asked here: add --yes to delete the run.") from None
+            raise ComparerError("There is no terminal to confirm this: add --yes to delete the run.") from None
     if not yes:
         return ["Kept."]
     index.delete(runs, name)
-    return [f"{name} is deleted."]
+    return [f"{name} was deleted."]

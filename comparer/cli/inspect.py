@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the card or the comparison; return the exit code."""
     config = from_arguments(options)
     if options.other and options.against:
-        raise ComparerError("Compare with B or --against a training output, not both.")
+        raise ComparerError("B and --against exclude each other: leave one of them out.")
     hashes = Hashes(config.runs / CACHE)
     try:
         cards = [make(_path(name, config), hashes) for name in (options.path, options.other or options.against) if name]
@@ -108,7 +108,7 @@ def describe(card: CheckpointCard) -> Iterator[str]:
     yield from ("", "Weights")
     for each in card.seen:
         yield from _part(each)
-    yield from ("", "Used where nothing is asked for")
+    yield from ("", "Used by default")
     yield from aligned((component, source, why) for component, (source, why) in card.chosen.items())
     for component, found in card.moved.items():
         yield from ("", f"EMA from raw, {component}: relative distance {words.moved(found)}")
@@ -116,7 +116,7 @@ def describe(card: CheckpointCard) -> Iterator[str]:
     if told := words.lora(layout):
         yield from ("", told)
     if card.extra:
-        yield from ("", "Tensors that no component takes, by prefix")
+        yield from ("", "Tensors of no component, by prefix")
         yield from aligned((quote(prefix), str(count)) for prefix, count in card.extra.items())
     for curve in card.curves:
         yield f"  {words.curve(curve)}"
@@ -133,7 +133,7 @@ def _part(each: WeightSetReport) -> Iterator[str]:
     if part.half:
         yield f"    {words.half(each)}"
     if part.stripped:
-        yield f"    taken off the names: {' '.join(part.stripped)}"
+        yield f"    removed from the names: {' '.join(part.stripped)}"
     yield f"    health: {words.health(each.health)}"
 
 

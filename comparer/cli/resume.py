@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "continue",
         help="resume a run: to its end, with more seeds, or with one more arm",
-        description="Resume a run. Finished images stay. A later arm is timed beside the baseline once more, "
-        "whose pictures must be the kept ones, bit for bit.",
+        description="Resume a run. Finished images stay. A later arm is timed together with the baseline again, "
+        "whose images must be identical to the kept ones.",
     )
     parser.set_defaults(command=_continue)
     parser.add_argument("run", metavar="RUN", help="a run folder, or the name of one in the runs folder")

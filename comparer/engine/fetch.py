@@ -29,7 +29,7 @@ def fetch(name: str, config: Config, stop: threading.Event | None = None) -> Ite
     if model is None:
         raise ComparerError(f"There is no model '{name[:80]}' to fetch: choose one of {', '.join(CATALOG)}.")
     if not config.hub and name != "demo":
-        raise ComparerError(f"{model.title} is not fetched: this installation does not use the hub.")
+        raise ComparerError(f"{model.title} cannot be fetched: this installation may not use the hub.")
     stop = stop or threading.Event()
 
     def work(emit: Callable[[Progress], None]) -> None:

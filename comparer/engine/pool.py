@@ -104,8 +104,8 @@ class PipelinePool:
             return ""
         names = [self.request.arms[arm].name for arm in (one, other)]
         return (
-            f"{names[0]} and {names[1]} hold the same: every tensor of their {self._components(one)} is equal, so "
-            "their pictures would be."
+            f"{names[0]} and {names[1]} have the same weights: every tensor of their {self._components(one)} is "
+            "equal, so their pictures would be equal, too."
         )
 
     def _load(self, arm: int, tell: Callable[[str], None]) -> None:

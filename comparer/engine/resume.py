@@ -95,8 +95,8 @@ def made_before(comparison: Comparison, arm: int, items: list[tuple[int, int]], 
     kept = [shot.pixels for shot in shots if shot and comparison.calls[shot.call].process < comparison.process]
     if kept and kept != list(pixels):
         raise ComparerError(
-            "The run cannot be resumed: the baseline's pictures are not the kept ones any more, bit for bit, so a "
-            "later arm would be laid beside other pictures. Start a new run."
+            "The run cannot be resumed: the baseline's pictures are no longer identical to the kept ones, so a "
+            "later arm would be compared with other pictures. Start a new run."
         )
     return bool(kept)
 
@@ -143,7 +143,7 @@ def _difference(before: Request, now: Request) -> str:
         was, is_ = (getattr(r.settings, kind) for r in (before, now))
         for value in was:
             if value not in is_:
-                return f"{kind} can be added, but '{quote(value)}' was taken away"
+                return f"{kind} can be added, but '{quote(value)}' was removed"
     if now.settings.prompts[: len(before.settings.prompts)] != before.settings.prompts:
         return "prompts can be added at the end, but their order was changed"
     return ""

@@ -73,8 +73,8 @@ def peak_resident(
             return result["bytes"]
         raise ComparerError(result["error"])
     if os.name == "posix" and code == -signal.SIGKILL:
-        raise ComparerError(f"{_FAILED} it needed more memory than there is, or somebody killed its process.")
-    last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        raise ComparerError(f"{_FAILED} it needed more memory than there is, or its process was killed.")
+    last = next((line for line in reversed(lines) if line.strip()), "it printed no error")
     raise ComparerError(f"{_FAILED} its process ended with code {code}: {quote(last).rstrip('.')}.")
 
 
@@ -92,7 +92,7 @@ def peak_of_process() -> int:
         # Not getrusage: a child's value starts at the peak of its parent.
         if found := re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE):
             return int(found[1]) * 1024
-        raise ComparerError(f"{_FAILED} this system does not tell it.")
+        raise ComparerError(f"{_FAILED} this system does not report it.")
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -202,7 +202,7 @@ def resident(
     for number, arm in enumerate(request.arms):
         if number in skipped or number in comparison.resident:
             continue
-        tell(f"Peak memory, in a process of its own: {arm.name}")
+        tell(f"Measuring peak memory: {arm.name}")
         settings = request.settings_of(number)
         try:
             comparison.resident[number] = peak_resident(

@@ -221,7 +221,7 @@ class Run:
             return True
         base, other = ([(s, d) for which, s, d in self.chosen_from if which == w] for w in (0, arm.matches_time_of))
         if not base or not other:
-            self._fail(number, "the arm whose time it takes was not run")
+            self._fail(number, "the arm that it is matched to was not run")
             return False
         least = self.checkpoint.family.min_steps
         arm = replace(arm, steps=equal_time.fewer_steps(base, [s for s, _ in other], self.request.settings, least))
@@ -250,7 +250,7 @@ class Run:
         elif why := unlike(
             self.comparison.conditions, planned.arm, output.conditions, self.request.arms[planned.arm].steps
         ):
-            self._fail(planned.arm, f"it was not made as the baseline was: {why.rstrip('.')}")
+            self._fail(planned.arm, f"it differs from the baseline in how it was made: {why.rstrip('.')}")
             self._seen()
         else:
             self._timed(planned, output)

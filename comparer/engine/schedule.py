@@ -29,8 +29,8 @@ WARM_UP, CHOICE, TIMED, AGAIN, TRACE = "warm-up", "choice", "generating", "again
 TOLD = {
     WARM_UP: "Warming up",
     CHOICE: "Timing, to choose the fewer steps",
-    AGAIN: "Once more, for the noise floor",
-    TRACE: "Once more, for the latents",
+    AGAIN: "Repeating, for the noise floor",
+    TRACE: "Repeating, for the latents",
 }
 CHOICES = 2  # calls per arm from which the steps are chosen
 

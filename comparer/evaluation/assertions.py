@@ -71,7 +71,7 @@ class Assertion:
         held = kept.interval.low >= 0 if self.sign == "<=" else kept.interval.high <= 0
         digits = decimals([loss], self.bound, 3)
         said = f"{round(loss, digits) + 0.0:.{digits}f}"  # + 0.0: never -0.000
-        return "" if held else f"{self} missed: {said}, and its interval holds {self.bound:g} or lies beyond it"
+        return "" if held else f"{self} missed: {said}, and its interval contains {self.bound:g} or lies beyond it"
 
 
 def _mean(comparison: Comparison, arm: int, metric: str, level: float) -> Estimate:
@@ -94,6 +94,6 @@ def parse(text: str) -> Assertion:
     match = re.fullmatch(r"\s*(\w+)\s*(>=|<=)\s*(-?\d+(?:\.\d+)?)\s*", text)
     if not match or match[1] not in known():
         raise ComparerError(
-            f"'{quote(text)}' is no assertion: write it as speedup>=1.5; the figures are {', '.join(known())}."
+            f"'{quote(text)}' is not an assertion: write it as speedup>=1.5; the figures are {', '.join(known())}."
         )
     return Assertion(match[1], match[2], float(match[3]))

@@ -111,5 +111,5 @@ def load(folder: Path, config: Config) -> Evaluation:
         card = ExperimentCard(**data["card"] | {"tags": tuple(data["card"]["tags"])})
         thresholds = Thresholds(**data.get("thresholds", {}))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ComparerError(f"'{folder}' holds no evaluation: {type(error).__name__}: {error}.") from error
+        raise ComparerError(f"'{folder}' does not contain an evaluation: {type(error).__name__}: {error}.") from error
     return Evaluation(folder, cells, card, thresholds)

@@ -36,7 +36,7 @@ def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
     for number, comparison in enumerate(made):
         title = (evaluation.cells[number].name or "Figures").capitalize()
         if comparison is None:
-            lines += ["", f"## {line(title)}", "", "Not begun."]
+            lines += ["", f"## {line(title)}", "", "Not started."]
             continue
         folder = evaluation.at(number).name
         shown = [path for path in (f"{folder}-{name}" for name in (TIMES, LATENTS)) if drawn.get(path)]

@@ -73,14 +73,16 @@ def read_file(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ComparerError(f"'{quote(path.name)}' cannot be read: {error.strerror}.") from error
     except ValueError as error:
-        raise ComparerError(f"'{quote(path.name)}' is no request file: {quote(error)}.") from error
+        raise ComparerError(f"'{quote(path.name)}' is not a request file: {quote(error)}.") from error
     if not isinstance(data, dict):
-        raise ComparerError(f"'{path.name}' is no request file: it holds no settings.")
+        raise ComparerError(f"'{path.name}' is not a request file: it has no settings.")
     if "request" in data:
         return _arguments(Request.from_json(data["request"]))
     if isinstance(prompts := data.get("prompt"), list):
         if not all(isinstance(prompt, str) for prompt in prompts):
-            raise ComparerError(f"'{quote(path.name)}' has a prompt that is no text: write a text, or a list of texts.")
+            raise ComparerError(
+                f"'{quote(path.name)}' has a prompt that is not text: write a string or a list of strings."
+            )
         data["prompt"] = "\n".join(map(one_line, prompts))
     return data
 
@@ -135,5 +137,5 @@ def first(prompts: str, number: int) -> str:
     """
     lines = parse_prompts(prompts)
     if not 1 <= number <= len(lines):
-        raise ComparerError(f"There are {len(lines)} prompts, not {number}: use more seeds instead.")
+        raise ComparerError(f"There are only {len(lines)} prompts, not {number}: use more seeds instead.")
     return "\n".join(lines[:number])

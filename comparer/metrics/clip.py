@@ -146,7 +146,7 @@ def real_scorer(
             model, _, transform = open_clip.create_model_and_transforms(source.architecture, pretrained=str(weights))
         except Exception as error:  # a damaged file raises many kinds; images are useful without scores
             log.warning("%s cannot be loaded: %s: %s", weights, type(error).__name__, error)
-            return f"the weights of {source.full} cannot be loaded: delete {weights.name} to fetch it anew"
+            return f"the weights of {source.full} cannot be loaded: delete {weights.name} to fetch it again"
         _keep(source.full, ClipScorer(source.full, model, transform, open_clip.get_tokenizer(source.architecture)))
     return _kept[source.full]
 
@@ -163,11 +163,11 @@ def local_scorer(source: ScorerWeights) -> ClipScorer:
     config, file = open_clip.get_model_config(source.architecture), Path(source.file)
     if config is None:
         raise ComparerError(
-            f"open_clip has no architecture '{source.architecture}': its names are such as ViT-B-32 or "
-            "ViT-L-14-quickgelu (open_clip.list_models())."
+            f"open_clip has no architecture '{source.architecture}': choose one of "
+            "open_clip.list_models(), such as ViT-B-32 or ViT-L-14-quickgelu."
         )
     if any(name.startswith("hf_") for name in config["text_cfg"]):
-        raise ComparerError(f"{source.architecture} reads its prompts by a tokenizer of the hub, which is not served.")
+        raise ComparerError(f"{source.architecture} needs a tokenizer of the hub, which is not supported.")
     with file.open("rb") as content:
         digest = file_digest(content, "sha256").hexdigest()
     name = f"{source.full} {digest[:8]}"
@@ -182,7 +182,7 @@ def local_scorer(source: ScorerWeights) -> ClipScorer:
             )
         except Exception as error:  # of many kinds: pickled code, other shapes, a damaged file
             log.warning("%s cannot be loaded: %s: %s", file, type(error).__name__, error)
-            raise ComparerError(f"'{file.name}' does not hold weights of {source.architecture}.") from error
+            raise ComparerError(f"'{file.name}' does not contain weights of {source.architecture}.") from error
         tokenizer = open_clip.get_tokenizer(source.architecture)
         _keep(name, ClipScorer(source.full, model, transform, tokenizer, digest))
     return _kept[name]

@@ -70,7 +70,7 @@ def diverge(baseline: Trace, other: Trace) -> list[Divergence]:
         raise ComparerError("Latents of different prompts or seeds cannot be compared.")
     if len(baseline.latents) != len(other.latents):
         raise ComparerError(
-            f"Latents of {len(other.latents)} steps cannot be laid beside the baseline's {len(baseline.latents)}."
+            f"Latents of {len(other.latents)} steps cannot be compared with the baseline's {len(baseline.latents)}."
         )
     skipped, before = [], 0
     for after in other.evaluations:

@@ -38,7 +38,7 @@ def _loaded(file: Path, _changed: int) -> Any:
 
     with file.open("rb") as content:
         if not file_digest(content, "sha256").hexdigest().startswith(ALEXNET_DIGEST):
-            return f"LPIPS is not available: {file.name} is damaged or another file: delete it and fetch it anew."
+            return f"LPIPS is not available: {file.name} is damaged or another file: delete it and fetch it again."
     prepare()
     from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
@@ -53,7 +53,7 @@ def _lpips(pair: Pair) -> float:
 
 def _why_not(width: int, height: int, _scorer: Any) -> str:
     if min(width, height) < SIDE:
-        return f"LPIPS is not available: its network needs {SIDE} pixels a side."
+        return f"LPIPS is not available: its network needs {SIDE} pixels per side."
     found = _network()
     return found if isinstance(found, str) else ""
 

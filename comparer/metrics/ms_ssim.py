@@ -16,7 +16,8 @@ def _ms_ssim(pair: Pair) -> float:
 
 
 def _why_not(width: int, height: int, _scorer: Any) -> str:
-    return f"MS-SSIM is not available: its five scales need {SIDE} pixels a side." if min(width, height) < SIDE else ""
+    told = f"MS-SSIM is not available: its five scales need {SIDE} pixels per side."
+    return told if min(width, height) < SIDE else ""
 
 
 MS_SSIM = PairMetric(

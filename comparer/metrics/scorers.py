@@ -81,7 +81,7 @@ def choose(name: str, checkpoint: str, demo: bool = False) -> ScorerWeights:
     real = [source.name for source in SCORERS.values() if source.repository]
     if found.architecture == DEMO and not demo:
         raise ComparerError(
-            f"The demo's scorer knows nothing but coloured shapes, so its scores of '{checkpoint}' would mean nothing: "
+            f"The demo's scorer knows only coloured shapes, so its scores of '{checkpoint}' would mean nothing: "
             f"choose one of {', '.join(real)}."
         )
     if found.repository and demo:
@@ -104,7 +104,9 @@ def local(architecture: str, file: str) -> ScorerWeights:
     """
     path = Path(file.strip()).expanduser()
     if path.suffix not in SUFFIXES:
-        raise ComparerError(f"'{quote(path.name)}' is no file of CLIP weights: {', '.join(SUFFIXES)} are read.")
+        raise ComparerError(
+            f"'{quote(path.name)}' is not a file of CLIP weights: its name must end with one of {', '.join(SUFFIXES)}."
+        )
     if not path.is_file():
         raise ComparerError(f"There is no file of CLIP weights '{quote(file.strip())}'.")
     return ScorerWeights(f"{architecture.strip()}={file.strip()}", architecture.strip(), path.name, "", str(path))

@@ -29,7 +29,7 @@ def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:
     if pair.one.size != pair.other.size:
         raise ComparerError(
             f"Pictures of {pair.one.width}×{pair.one.height} and {pair.other.width}×{pair.other.height} pixels cannot "
-            "be compared: one evaluation has one size."
+            "be compared: use one size."
         )
     lacking = not_available(pair.one.width, pair.one.height, scorer)
     available = {name: metric for name, metric in METRICS.items() if name not in lacking}

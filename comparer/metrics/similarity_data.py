@@ -35,7 +35,7 @@ class _Values:
         if not isinstance(data, dict) or not all(isinstance(data.get(name), int) for name in own):
             raise ValueError("a similarity lacks a field")
         if not all(value is None or isinstance(value, int | float) for value in values.values()):
-            raise ValueError("a similarity holds what is not a number")
+            raise ValueError("a similarity has a value that is not a number")
         return cls(**{name: data[name] for name in own}, values=values)  # type: ignore[call-arg]
 
     @classmethod
@@ -125,9 +125,9 @@ def relative_distance(pair: Similarity | Mean, seeds: Mean | None, noise: Mean |
     if pair.max_difference == 0:
         text = "identical"
     elif within:
-        text = "no further from the baseline than the baseline from itself"
+        text = "no further from the baseline than the baseline is from itself"
     elif ssim is None:
-        text = "no measure: it takes two seeds of the baseline that differ"
+        text = "not available: it needs two seeds of the baseline that differ"
     elif round(ssim * 100) > 100:
         text = f"further than another seed ({ssim:.0%} of the way there)".replace("%", " %")
     else:

@@ -127,7 +127,7 @@ def watched(
 def _unreachable(why: str, job: Job) -> ComparerError:
     from huggingface_hub.constants import ENDPOINT
 
-    kept = "; what has come is kept" if job.done else ""
+    kept = "; what was downloaded is kept" if job.done else ""
     return ComparerError(
         f"{ENDPOINT} cannot be reached ({why}): check the connection, or set HF_ENDPOINT to a mirror{kept}."
     )
@@ -139,7 +139,7 @@ def _told(error: BaseException, job: Job) -> BaseException:
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HTTPError, OfflineModeIsEnabled
 
     if isinstance(error, OfflineModeIsEnabled):
-        return ComparerError(f"HF_HUB_OFFLINE is set, so {job.repository} is not fetched: unset it to fetch.")
+        return ComparerError(f"HF_HUB_OFFLINE is set, so {job.repository} cannot be fetched: unset it to fetch.")
     if isinstance(error, GatedRepoError):
         return ComparerError(
             f"{job.repository} is gated: accept its terms on {ENDPOINT}/{job.repository} and log in with "
@@ -149,7 +149,7 @@ def _told(error: BaseException, job: Job) -> BaseException:
         status = error.response.status_code
         advice = "try again later"
         if status in (401, 403, 404):
-            advice = "it is not there, or needs a login ('hf auth login', or HF_TOKEN)"
+            advice = "it does not exist, or needs a login ('hf auth login', or HF_TOKEN)"
         return ComparerError(f"{ENDPOINT} answered {status} when asked for {job.repository}: {advice}.")
     if isinstance(error, HTTPError):
         return _unreachable(type(error).__name__, job)
@@ -180,7 +180,7 @@ def listing(repository: str, job: Job) -> dict[str, RemoteFile]:
             for sibling in info.siblings or []
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise ComparerError(f"What answers at {constants.ENDPOINT} is no model hub: check HF_ENDPOINT.") from error
+        raise ComparerError(f"The server at {constants.ENDPOINT} is not a model hub: check HF_ENDPOINT.") from error
 
 
 def measured(file: RemoteFile) -> RemoteFile:
@@ -192,7 +192,7 @@ def measured(file: RemoteFile) -> RemoteFile:
     url = hf_hub_url(file.repository, file.name, revision=file.commit)
     found = get_hf_file_metadata(url, timeout=constants.HF_HUB_DOWNLOAD_TIMEOUT)
     if not found.etag or found.size is None:
-        raise ComparerError(f"What answers at {constants.ENDPOINT} is no model hub: check HF_ENDPOINT.")
+        raise ComparerError(f"The server at {constants.ENDPOINT} is not a model hub: check HF_ENDPOINT.")
     return replace(file, size=found.size, blob=found.etag)
 
 
@@ -211,8 +211,8 @@ def bring(files: tuple[RemoteFile, ...], title: str, job: Job) -> None:
     missing = job.total - sum(file.bytes_here() for file in files)
     if missing > free:
         raise ComparerError(
-            f"{title} needs {missing / 1e9:.1f} GB more, and {cache} has {free / 1e9:.1f} GB free: make room, "
-            "or set HF_HOME to a larger disk."
+            f"{title} needs {missing / 1e9:.1f} GB more, and {cache} has {free / 1e9:.1f} GB free: free "
+            "some space, or set HF_HOME to a larger disk."
         )
     before = 0
     for file in files:
@@ -248,7 +248,7 @@ def _bring(file: RemoteFile, before: int, job: Job) -> None:
             except OSError:  # Windows, unless it allows links: the cache then holds the file itself there
                 blob.replace(file.path)
     except Timeout:
-        raise ComparerError(f"{file.repository} is being fetched already: wait until that has ended.") from None
+        raise ComparerError(f"{file.repository} is already being fetched: wait until this is finished.") from None
 
 
 def _stream(file: RemoteFile, before: int, job: Job) -> None:
@@ -283,7 +283,7 @@ def _stream(file: RemoteFile, before: int, job: Job) -> None:
                 raise
             broken = error
         if have <= start:
-            raise broken or ComparerError(f"{file.repository} ended {file.name} before its end: try again later.")
+            raise broken or ComparerError(f"{file.repository} sent less of {file.name} than it has: try again later.")
     if file.part.stat().st_size > file.size:
         file.part.unlink()
         raise ComparerError(f"{file.repository} sent more of {file.name} than it has: fetch it again.")

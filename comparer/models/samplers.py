@@ -58,7 +58,7 @@ def foreign(config: dict, listed: Any = None) -> str:
         listed: the class that ``model_index.json`` names.
 
     >>> foreign({"_class_name": "FlowMatchEulerDiscreteScheduler"})
-    'was trained for flow matching (its scheduler is FlowMatchEulerDiscreteScheduler), which is not served'
+    'was trained for flow matching (its scheduler is FlowMatchEulerDiscreteScheduler), which is not supported'
     >>> foreign({"_class_name": "PNDMScheduler"}, "PNDMScheduler")
     ''
     """
@@ -69,12 +69,13 @@ def foreign(config: dict, listed: Any = None) -> str:
     if not told and str(config.get("prediction_type", "")).startswith("flow"):
         told = f"its prediction_type is {quote(config['prediction_type'])}"
     if told and (not unknown or "Flow" in told):
-        return f"was trained for flow matching ({told}), which is not served"
+        return f"was trained for flow matching ({told}), which is not supported"
     if not told and config.get("timestep_type") == "continuous":
-        return "was trained for EDM's noise levels (its scheduler's timestep_type is continuous), which are not served"
+        told = "its scheduler's timestep_type is continuous"
+        return f"was trained for EDM's noise levels ({told}), which are not supported"
     if "EDM" in told:
-        return f"was trained for EDM's noise levels ({told}), which are not served"
-    return f"has a schedule that is not known ({told})" if told else ""
+        return f"was trained for EDM's noise levels ({told}), which are not supported"
+    return f"has an unknown schedule ({told})" if told else ""
 
 
 def canonical(name: str) -> str:

@@ -149,7 +149,7 @@ def surplus(checkpoint: Checkpoint) -> list[str]:
     if not unknown:
         return []
     named = f"{counted(len(unknown), 'tensor')} of {quote(checkpoint.overlay.name)} ({few(unknown)})"
-    return [f"{named} belong to no component, and were not used."]
+    return [f"Not used, because no component has them: {named}."]
 
 
 def _config(module: Any) -> dict[str, Any]:

@@ -134,15 +134,15 @@ def _unfilled(source: Source, class_name: str, fit: convert.Fit, wanted: dict[st
     shape = fit.misshaped.get("conv_in.weight", "")
     if what == "unet" and re.match(r"(\d+)×\d+×3×3 instead of \1×", shape):
         return Foreign(
-            f"{where} is no text-to-image U-Net: its first layer is {shape}, of which the second number is the "
-            "channels that it takes; 9 are for inpainting, 8 for instruct-pix2pix."
+            f"{where} is not a text-to-image U-Net: its first layer is {shape}, and the second number is the "
+            "channels that it takes (9 for inpainting, 8 for instruct-pix2pix)."
         )
     fits = len(wanted) - len(fit.missing) - len(fit.misshaped)
     if not fits or (2 * fits < len(wanted) and (fit.unexpected or fit.misshaped)):
         known = foreign.adapter(source.part.tensors) or foreign.tiny_autoencoder(source.part.tensors)
-        kind = f"{known}, no {what}" if known else f"no {what} of this kind"
+        kind = f"{known}, not a {what}" if known else f"not a {what} of this kind"
         return Foreign(
-            f"{where} is {kind}: {fits} of the {len(wanted)} tensors of a {class_name} are in it, and "
+            f"{where} is {kind}: {fits} of the {len(wanted)} tensors of a {class_name} are in it, with "
             f"{counted(len(fit.unexpected), 'other tensor')}{f' ({few(fit.unexpected)})' if fit.unexpected else ''}"
             f"{f'; {len(fit.misshaped)} have another shape' if fit.misshaped else ''}."
         )
@@ -157,7 +157,7 @@ def _told(source: Source, fit: convert.Fit) -> str:
         if names
     ]
     return (
-        f"{quote(source.part.source, 200)} does not fill the {source.component}: of its tensors {', '.join(counts)}; "
+        f"{quote(source.part.source, 200)} does not match the {source.component}; tensors: {', '.join(counts)}. "
         "'incomplete=yes' fills them with random values and marks the result."
     )
 

@@ -7,7 +7,8 @@ from typing import Any
 from comparer.models import samplers
 from comparer.pipelines.loader import Loaded
 
-MOVED = "Gone on with under other conditions than it began"
+MOVED = "Resumed under other conditions than before"
+EARLIER = (MOVED, "Gone on with under other conditions than it began")  # as older runs have it
 
 
 def remarks(loaded: Loaded, settings: Any) -> list[str]:
@@ -22,18 +23,18 @@ def remarks(loaded: Loaded, settings: Any) -> list[str]:
     context = min(family.context, loaded.pipe.tokenizer.model_max_length)
     for name, text in [*named, ("The negative prompt", settings.negative_prompt)]:
         if lost := unread(loaded.pipe.tokenizer, text, context):
-            said.append(f"{name} is longer than the model's {context} tokens: it did not read “{lost}”.")
+            said.append(f"{name} is longer than the model's {context} tokens: the model ignored “{lost}”.")
     made = family.made_size(getattr(loaded.pipe, family.denoiser).config, settings.width, settings.height)
     if made != (settings.width, settings.height):
         said.append(
-            f"{family.title} makes {settings.width} × {settings.height} as {made[0]} × {made[1]}, the nearest "
-            "shape that it was trained on, and resizes it."
+            f"{family.title} generates {settings.width} × {settings.height} at {made[0]} × {made[1]}, the "
+            "nearest size that it was trained on, and resizes the result."
         )
     kind = type(samplers.scheduler(settings.sampler, loaded.scheduler_config))
     taken = inspect.signature(kind.__init__).parameters
     if loaded.scheduler_config.get("rescale_betas_zero_snr") and "rescale_betas_zero_snr" not in taken:
         said.append(
-            f"The checkpoint was trained to no signal at all (ztsnr), which {settings.sampler} cannot begin from: "
+            f"The checkpoint was trained to no signal at all (ztsnr), and {settings.sampler} cannot start from it: "
             "choose DDIM or Euler."
         )
     return said
@@ -45,14 +46,14 @@ def moved(before: dict, now: dict, said: Sequence[str] = ()) -> list[str]:
     Earlier remarks of this kind in ``said`` are kept.
 
     >>> moved({"device": "cpu", "versions": {"torch": "2.6"}}, {"device": "cuda:0", "versions": {"torch": "2.6"}})
-    ['Gone on with under other conditions than it began: device cuda:0, before cpu.']
+    ['Resumed under other conditions than before: device cuda:0 instead of cpu.']
     """
     flat = [{**each, **each.get("versions", {})} for each in (before, now)]
     names = ["device", "device_name", "dtype", "threads", "offload", "python", *now.get("versions", {})]
-    differ = [f"{name} {flat[1].get(name)}, before {flat[0][name]}" for name in names
+    differ = [f"{name} {flat[1].get(name)} instead of {flat[0][name]}" for name in names
               if name in flat[0] and flat[0][name] != flat[1].get(name)]  # fmt: skip
     new = [f"{MOVED}: {'; '.join(differ)}."] if differ else []
-    return [*(each for each in said if each.startswith(MOVED) and each not in new), *new]
+    return [*(each for each in said if each.startswith(EARLIER) and each not in new), *new]
 
 
 def unread(tokenizer: Any, text: str, context: int) -> str:

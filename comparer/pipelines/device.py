@@ -34,7 +34,7 @@ def choose_device(wanted: str = "auto") -> tuple[str, str]:
         return there[0], "the only device here" if len(there) == 1 else f"the fastest of {', '.join(there)}"
     if wanted not in there:
         raise ComparerError(f"There is no device '{wanted}' on this machine: choose auto or one of {', '.join(there)}.")
-    return wanted, "as asked for"
+    return wanted, "as requested"
 
 
 def choose_dtype(checkpoint: Checkpoint, device: str, wanted: str = "auto") -> tuple[str, str]:
@@ -46,7 +46,7 @@ def choose_dtype(checkpoint: Checkpoint, device: str, wanted: str = "auto") -> t
 
     half = checkpoint.family.gpu_dtype
     if wanted != "auto":
-        return wanted, "as asked for"
+        return wanted, "as requested"
     if device == "cpu":
         return "float32", "full precision on a CPU"
     if half == "bfloat16" and device.startswith("cuda") and not torch.cuda.is_bf16_supported(including_emulation=False):

@@ -38,11 +38,12 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
     tensors, lora = [tensor for part in layout.parts for tensor in part.tensors], layout.lora
     assert lora is not None  # checked when it was found
     if not hasattr(pipe, "load_lora_weights"):
-        raise ComparerError(f"diffusers adds no LoRA to a {checkpoint.family.title}.")
+        raise ComparerError(f"diffusers cannot add a LoRA to {checkpoint.family.title}.")
     if lora.unpaired or lora.others:
-        what = ("of which the other half is missing", lora.unpaired) if lora.unpaired else ("of no LoRA", lora.others)
+        alone, foreign = ("without the matching tensor", lora.unpaired), ("that do not belong to a LoRA", lora.others)
+        what = alone if lora.unpaired else foreign
         raise ComparerError(
-            f"'{quote(file.name)}' holds {len(what[1])} tensors {what[0]} ({quote(what[1][0])}): it was not added."
+            f"'{quote(file.name)}' contains {len(what[1])} tensors {what[0]} ({quote(what[1][0])}): it was not added."
         )
     renamed = plain_names([tensor.name for tensor in tensors], _modules(pipe), checkpoint.family.denoiser)
     try:
@@ -55,11 +56,11 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
         ) from error
     if unused := _unused(pipe, tensors):
         taken, asked = _layers(pipe, lora)
-        told = f"{len(unused)} of its {len(tensors)} keys find no place ({_few(unused)})"
+        told = f"{len(unused)} of its {len(tensors)} keys match no layer ({_few(unused)})"
         pipe.unload_lora_weights()
         if taken < asked:
             raise ComparerError(
-                f"'{quote(file.name)}' is a LoRA of another model: {taken} of its {asked} layers are found in "
+                f"'{quote(file.name)}' is a LoRA of another model: only {taken} of its {asked} layers exist in "
                 f"{checkpoint.model.title}; {told}."
             )
         raise ComparerError(f"'{quote(file.name)}' was not added to {checkpoint.model.title}: {told}.")
@@ -172,7 +173,7 @@ def _homeless(renamed: dict[str, str], modules: dict[str, set[str]]) -> str:
         name for name, new in renamed.items() if (found := _KEY.fullmatch(new)) and "." in found["layer"]
         and found["layer"] not in places
     ]  # fmt: skip
-    return f"; {len(lost)} of its {len(renamed)} keys find no place ({_few(lost)})" if lost else ""
+    return f"; {len(lost)} of its {len(renamed)} keys match no layer ({_few(lost)})" if lost else ""
 
 
 def _few(names: list[str]) -> str:

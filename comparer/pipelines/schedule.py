@@ -58,8 +58,8 @@ def schedule(checkpoint: Checkpoint, usual: dict[str, Any], unet: Any) -> Schedu
             config["prediction_type"], reason = kind, told
         elif kind not in ("", before):
             notes.append(
-                f"Nothing in '{quote(path.name)}' says what it predicts, and the schedule of {whose} says {before}, "
-                f"which a trained U-Net would show; {told}. Settle it with prediction=epsilon or prediction=v."
+                f"'{quote(path.name)}' does not say what it predicts. The schedule of {whose} says {before}, but "
+                f"the U-Net does not show it ({told}). Choose prediction=epsilon or prediction=v."
             )
     if said.zero_snr and asked != EPSILON:
         config |= ZERO_SNR
@@ -71,10 +71,10 @@ def schedule(checkpoint: Checkpoint, usual: dict[str, Any], unet: Any) -> Schedu
         )
     if asked:
         if said.prediction not in ("", asked):
-            notes.append(f"prediction={checkpoint.weights.prediction} was asked for, although {said.reason}.")
+            notes.append(f"prediction={checkpoint.weights.prediction} was requested, although {said.reason}.")
         if asked == EPSILON and config.get("rescale_betas_zero_snr"):  # no image follows from noise without signal
             config["rescale_betas_zero_snr"] = False
-        config["prediction_type"], reason = asked, f"prediction={checkpoint.weights.prediction} was asked for"
+        config["prediction_type"], reason = asked, f"prediction={checkpoint.weights.prediction} was requested"
     notes += [_of_lora(file, checkpoint, config["prediction_type"]) for file, _ in checkpoint.loras]
     return Schedule(config, reason, tuple(filter(None, notes)))
 
@@ -84,4 +84,4 @@ def _of_lora(file: Path, checkpoint: Checkpoint, used: str) -> str:
     said = evidence(seen(file, checkpoint.within), settled=True)
     if said.prediction in ("", used):
         return ""
-    return f"The LoRA '{quote(file.name)}' was trained for {said.prediction} ({said.reason}), and was used with {used}."
+    return f"The LoRA '{quote(file.name)}' was trained for {said.prediction} ({said.reason}), but was used with {used}."

@@ -6,7 +6,7 @@ EXPORTER = Exporter(
     name="record",
     title="Record",
     formats="JSON",
-    summary="The whole request and everything measured; drop it on a page to ask the same",
+    summary="The whole request and everything measured; drop it on a page to restore its settings",
     files=r"run\.json",
     export=lambda comparison, folder, options: [folder / "run.json"],
 )

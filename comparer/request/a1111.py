@@ -100,7 +100,7 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str], list[str
     if others:
         missing.append(f"Comparer has no control for {', '.join(others[:12])}.")
     if usual := _usual(request.settings, taken):
-        notes.append(f"The file does not say, or not in a way that is read, so these are set: {', '.join(usual)}.")
+        notes.append(f"These are defaults, because the file does not give them in a readable form: {', '.join(usual)}.")
     return request, missing, notes
 
 
@@ -134,7 +134,7 @@ def sampler(name: str, schedule: str = "") -> str:
     try:
         return canonical(full)
     except ComparerError:
-        raise ComparerError(f"The sampler {quote(full)} is not here: there are {', '.join(SAMPLERS)}.") from None
+        raise ComparerError(f"The sampler {quote(full)} is not supported: choose {', '.join(SAMPLERS)}.") from None
 
 
 def _checkpoint(pairs: dict[str, str], config: Config, missing: list[str]) -> str:
@@ -145,7 +145,7 @@ def _checkpoint(pairs: dict[str, str], config: Config, missing: list[str]) -> st
     except ComparerError as error:
         if found := _by_hash(pairs.get("Model hash", ""), config):
             return found
-        missing.append(str(error) if name else "It names no model that is here: the demo stands in its place.")
+        missing.append(str(error) if name else "It names no model that is here: the demo is used instead.")
         return name or "demo"
 
 

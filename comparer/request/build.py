@@ -88,10 +88,10 @@ def build_request(
         raise ComparerError('The accelerators are not a list: write them as ["DeepCache(interval=3)"].')
     accelerators = [accelerators] if isinstance(accelerators, str) else accelerators
     if (number := max(len(accelerators), len(variants))) > config.limits.pictures:
-        raise ComparerError(f"{number} arms were asked for: at most {config.limits.pictures} are allowed.")
+        raise ComparerError(f"{number} arms were requested: at most {config.limits.pictures} are allowed.")
     also = [also] if isinstance(also, str) and also else also or []
     if not isinstance(also, Sequence) or not all(isinstance(name, str) for name in also):
-        raise ComparerError(f"What to measure is not a list: choose among {', '.join(EXTRA_MEASUREMENTS)}.")
+        raise ComparerError(f"The extra measurements are not a list: choose among {', '.join(EXTRA_MEASUREMENTS)}.")
     weights = parse_weights(checkpoint or "")
     others = [parse_weights(text, weights) for text in variants]
     model = resolve(weights, config).model
@@ -123,7 +123,7 @@ def build_request(
         arms = [Arm("Baseline"), *(Arm(stack.label(accelerators), accelerators) for accelerators in built)]
     wanted = dict.fromkeys(also)
     if EQUAL_TIME in wanted and others:
-        raise ComparerError("Fewer steps in an arm's time are for accelerated arms, not for checkpoints: leave it out.")
+        raise ComparerError("The equal-time control is for accelerated arms, not for checkpoints: leave it out.")
     if EQUAL_TIME in wanted:
         arms += [fewer(number, arm) for number, arm in enumerate(arms) if arm.accelerators]
     measured = tuple(name for name in wanted if name != EQUAL_TIME)

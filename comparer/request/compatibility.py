@@ -79,7 +79,7 @@ def text() -> str:
             rows.setdefault((*map(type, accelerators), *marks), [stack.label(accelerators, first=False), *marks])
     lines = [["", *FAMILIES], *rows.values()]
     legend = (
-        "Four marks a family: a first-order sampler with guidance and without, a second-order one (Heun) with",
+        "Four marks per family: a first-order sampler with guidance and without, a second-order one (Heun) with",
         "guidance and without. + works, and a letter says why not:",
     )
     table = aligned(lines, indent="")

@@ -61,14 +61,14 @@ def _of_jpeg(file: BinaryIO, name: str) -> bytes:
         head = file.read(4)
         length = int.from_bytes(head[2:], "big") - 2
         if len(head) < 4 or head[0] != 0xFF or length < 0:
-            raise ComparerError(f"{name} is neither a PNG nor a run.json, and as a JPEG it is damaged or cut short.")
+            raise ComparerError(f"{name} is damaged or incomplete: it begins like a JPEG, but its header is not valid.")
         if head[1] == 0xDA:  # the pixels
             return b""
         if head[1] == 0xE1 and (data := file.read(length))[:6] == b"Exif\0\0":
             return data
         if head[1] != 0xE1:
             file.seek(length, 1)
-    raise ComparerError(f"{name} has more than {SEGMENTS:,} parts, as no picture has.")
+    raise ComparerError(f"{name} is not a valid picture: it has more than {SEGMENTS:,} parts.")
 
 
 def _of_webp(file: BinaryIO, name: str) -> bytes:
@@ -84,10 +84,10 @@ def _of_webp(file: BinaryIO, name: str) -> bytes:
                 raise ComparerError(f"{name} has a text of {length:,} bytes: at most {MOST:,} are read.")
             data = file.read(length)
             if len(data) < length:
-                raise ComparerError(f"{name} is cut short: it ends within a text.")
+                raise ComparerError(f"{name} is incomplete: it ends within a text.")
             return data
         file.seek(length + length % 2, 1)
-    raise ComparerError(f"{name} has more than {SEGMENTS:,} parts, as no picture has.")
+    raise ComparerError(f"{name} is not a valid picture: it has more than {SEGMENTS:,} parts.")
 
 
 def exif_texts(data: bytes) -> dict[str, str]:

@@ -43,7 +43,7 @@ def read_prompts(path: Path, limit: int = 2**20) -> str:
         with path.open("rb") as file:
             content = file.read(limit + 1)  # a device or a pipe has no size
         if len(content) > limit:
-            raise ComparerError(f"{name} is too large for a file of prompts: at most {limit} bytes are allowed.")
+            raise ComparerError(f"{name} is too large for a prompt file: at most {limit} bytes are allowed.")
         marked = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         text = content.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,7 +51,7 @@ def read_prompts(path: Path, limit: int = 2**20) -> str:
     except OSError as error:
         raise ComparerError(f"{name} cannot be read: {error.strerror}.") from error
     if not text.strip():
-        raise ComparerError(f"{name} holds no prompt: write one a line.")
+        raise ComparerError(f"{name} has no prompts: write one prompt per line.")
     return text
 
 
@@ -72,9 +72,9 @@ def parse_seeds(text: str, limit: int = 1000) -> tuple[int, ...]:
         elif match := re.fullmatch(r"(\d{1,12})\s*-\s*(\d{1,12})", part):
             first, last = int(match[1]), int(match[2])
             if last < first:
-                raise ComparerError(f"The seed range {part} runs backwards: write {last}-{first}.")
+                raise ComparerError(f"The seed range {part} is reversed: write {last}-{first}.")
             if last - first >= limit:
-                raise ComparerError(f"{part} is {last - first + 1} seeds: at most {limit} are allowed.")
+                raise ComparerError(f"{part} has {last - first + 1} seeds: at most {limit} are allowed.")
             seeds += range(first, last + 1)
             if len(seeds) > limit:
                 break

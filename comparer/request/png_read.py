@@ -55,7 +55,7 @@ def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
                     left -= len(body)
     except OSError as error:
         raise ComparerError(f"{name} cannot be read: {error.strerror or error}.") from error
-    raise ComparerError(f"{name} has more than {CHUNKS:,} parts, as no picture has.")
+    raise ComparerError(f"{name} is not a valid picture: it has more than {CHUNKS:,} parts.")
 
 
 def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
@@ -63,7 +63,7 @@ def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
     head = file.read(8)
     length, kind = int.from_bytes(head[:4], "big"), head[4:]
     if len(head) < 8:
-        raise ComparerError(f"{name} is cut short: it has no end.")
+        raise ComparerError(f"{name} is incomplete: its end is missing.")
     if kind not in (*TEXTS, b"eXIf"):
         file.seek(length + 4, 1)
         return kind, b""
@@ -71,9 +71,9 @@ def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
         raise ComparerError(f"{name} has a text of {length:,} bytes: at most {MOST:,} are read.")
     data, check = file.read(length), file.read(4)
     if len(check) < 4:
-        raise ComparerError(f"{name} is cut short: it ends within a text.")
+        raise ComparerError(f"{name} is incomplete: it ends within a text.")
     if zlib.crc32(kind + data) != int.from_bytes(check, "big"):
-        raise ComparerError(f"{name} is damaged: a text is not what was written.")
+        raise ComparerError(f"{name} is damaged: a text does not match its checksum.")
     return kind, data
 
 
@@ -100,5 +100,5 @@ def _text(kind: bytes, data: bytes, name: str, most: int) -> bytes:
         except zlib.error as error:
             raise ComparerError(f"{name} is damaged: a text cannot be unpacked.") from error
     if len(body) > most:
-        raise ComparerError(f"{name} has texts that unpack to more than {MOST:,} bytes: they are not read.")
+        raise ComparerError(f"{name} has texts that unpack to more than {MOST:,} bytes, which is not allowed.")
     return body

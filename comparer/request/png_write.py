@@ -108,11 +108,13 @@ def read_request(path: Path) -> Request:
     except (OSError, SyntaxError, ValueError) as error:
         raise ComparerError(f"'{path.name}' cannot be read as a PNG: {error}.") from error
     if text is None:
-        raise ComparerError(f"'{path.name}' carries no request of Comparer's: choose a picture or a grid that it made.")
+        raise ComparerError(
+            f"'{path.name}' contains no settings saved by Comparer: choose a picture or a grid that Comparer made."
+        )
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise ComparerError(f"'{path.name}' carries a damaged request: {error}.") from error
+        raise ComparerError(f"'{path.name}' contains damaged settings: {error}.") from error
     return Request.from_json(data)
 
 

@@ -92,7 +92,7 @@ def read_prompt_file(path: Path, limit: int = SMALL) -> PromptFile:
     kept = [prompt for prompt in told if prompt]
     prompts = tuple(dict.fromkeys(kept))
     if not prompts:
-        raise ComparerError(f"{name} holds no prompt.")
+        raise ComparerError(f"{name} has no prompts.")
     return PromptFile(path.name, prompts, len(kept) - len(prompts), len(told) - len(kept))
 
 
@@ -135,7 +135,7 @@ def _column(text: str, name: str, delimiter: str) -> list[str]:
     for number, row in enumerate(rows[1:], 2):
         if any(cell.strip() for cell in row[len(head) :]):
             raise ComparerError(
-                f"Row {number} of {name} has {len(row)} cells, and the header {len(head)}: put a prompt that holds "
+                f"Row {number} of {name} has {len(row)} cells, and the header {len(head)}: put a prompt that contains "
                 f"{'a tab' if mark == chr(9) else repr(mark)} in double quotes."
             )
         cells.append(row[which] if which < len(row) else "")
@@ -167,7 +167,7 @@ def _rows(text: str, mark: str, name: str) -> list[list[str]]:
             if "expected after" in str(error)
             else quote(error)
         )
-        raise ComparerError(f"{name} is no table that can be read, at its line {reader.line_num}: {why}.") from error
+        raise ComparerError(f"{name} is not a table that can be read: at line {reader.line_num}, {why}.") from error
 
 
 def _json_lines(text: str, name: str) -> list[str]:
@@ -191,7 +191,7 @@ def _json(text: str, name: str) -> list[str]:
     rows = data if isinstance(data, list) else keys.get("prompts", keys.get("annotations"))
     if not isinstance(rows, list):
         held = f"an object with {quote(', '.join(data)) or 'nothing'}" if isinstance(data, dict) else "no list"
-        raise ComparerError(f"{name} holds {held}: {SHAPES}.")
+        raise ComparerError(f"{name} contains {held}: {SHAPES}.")
     return [_entry(row, f"Entry {number} of {name}") for number, row in enumerate(rows, 1)]
 
 
@@ -199,7 +199,7 @@ def _parsed(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ComparerError(f"{where} is no JSON that can be read: {quote(error)}.") from error
+        raise ComparerError(f"{where} is not JSON that can be read: {quote(error)}.") from error
 
 
 def _entry(row: Any, where: str) -> str:
@@ -211,5 +211,5 @@ def _entry(row: Any, where: str) -> str:
             raise ComparerError(f"{where} has no {', '.join(COLUMNS[:-1])} or {COLUMNS[-1]}: {SHAPES}.")
         row = keys[column]
     if row is not None and not isinstance(row, str):
-        raise ComparerError(f"{where} is no text: {SHAPES}.")
+        raise ComparerError(f"{where} is not text: {SHAPES}.")
     return row or ""

@@ -35,8 +35,8 @@ SYNTAX = re.compile(
     re.VERBOSE,
 )
 LITERAL = (
-    "Weights such as (word:1.3) are read as they are written, like all prompt syntax of other programs: diffusers has "
-    "none."
+    "Weights such as (word:1.3) and other prompt syntax have no special meaning, because diffusers reads them as "
+    "plain words."
 )
 LORA = re.compile(r"<lora:([^:<>]+)(?::([^<>]*))?>", re.IGNORECASE)
 NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+))\s*")
@@ -155,9 +155,9 @@ def lora_offer(text: str, config: Config) -> LoraOffer:
 def lora_hints(prompts: Iterable[str], weights: Weights, config: Config) -> list[str]:
     """Say in sentences for the command line which LoRAs the tags of prompts name, and how they are used."""
     offer = lora_offer("\n".join(prompts), config)
-    how = f"To use it, leave the tag out and write --checkpoint '{offer.line(weights)}'."
+    how = f"To use it, remove the tag and write --checkpoint '{offer.line(weights)}'."
     return [*offer.sentences, *([how] if offer.found else [])]
 
 
 def _less(tag: LoraTag) -> str:
-    return f"; '{quote(tag.rest, 40)}' behind its weight has no equivalent" if tag.rest else ""
+    return f"; '{quote(tag.rest, 40)}' after its weight has no equivalent" if tag.rest else ""

@@ -27,7 +27,7 @@ EXTRA_MEASUREMENTS = {
     "equal-time": "one more arm for each accelerated one: the baseline with fewer steps, matched to its time",
     "noise-floor": "how much the baseline differs from itself: one more untimed run of it, unless it is repeated",
     "divergence": "distance of the latents from the baseline's, step by step: the first call of every arm once more",
-    "memory": "peak memory of every arm on a CPU, in a process of its own; on a GPU it is always measured",
+    "memory": "peak memory of every arm on a CPU, in a separate process; on a GPU it is always measured",
 }
 """What can be measured on request, and what it takes."""
 EQUAL_TIME = next(iter(EXTRA_MEASUREMENTS))
@@ -134,16 +134,16 @@ class Request:
         """Validate everything that needs no model; ``ComparerError`` names the value and what is allowed."""
         s, limits = self.settings, self.limits
         if not s.prompts or any(not prompt.strip() for prompt in s.prompts):
-            raise ComparerError("The prompt is empty: write what the picture should show, one prompt a line.")
+            raise ComparerError("The prompt is empty: write what the picture should show, one prompt per line.")
         if len(s.prompts) > limits.prompts:
             raise ComparerError(f"There are {len(s.prompts)} prompts: at most {limits.prompts} are allowed.")
         for text in (*s.prompts, s.negative_prompt):
             if len(text) > limits.prompt:
                 raise ComparerError(f"A prompt has {len(text)} characters: at most {limits.prompt} are allowed.")
             if re.search("[\ud800-\udfff]", text):
-                raise ComparerError(f"The prompt '{quote(text)}' is not text in UTF-8: it holds half a character.")
+                raise ComparerError(f"The prompt '{quote(text)}' is not valid UTF-8: it contains half a character.")
         if len(set(s.prompts)) < len(s.prompts):
-            raise ComparerError("A prompt is given twice: each prompt once; use several seeds to repeat it.")
+            raise ComparerError("A prompt is given twice: give each prompt once, and use several seeds to repeat it.")
         samplers.find(s.sampler)
         _between("Steps", s.steps, 1, limits.steps, whole=True)
         _between("Guidance", s.guidance, 0, limits.guidance)
@@ -157,7 +157,7 @@ class Request:
         for seed in s.seeds:
             _between("Seed", seed, 0, MAX_SEED, whole=True)
         if len(set(s.seeds)) < len(s.seeds):
-            raise ComparerError("A seed is given twice: each seed once.")
+            raise ComparerError("A seed is given twice: give each seed once.")
         _between("Batch size", s.batch_size, 1, limits.batch_size, whole=True)
         _between("Warm-ups", self.warmups, 0, limits.warmups, whole=True)
         _between("Repeats", self.repeats, 1, limits.repeats, whole=True)
@@ -179,7 +179,7 @@ class Request:
         pictures = len(s.prompts) * len(s.seeds) * len(self.arms)
         if pictures > limits.pictures:
             raise ComparerError(
-                f"{pictures} pictures were asked for ({len(s.prompts)} prompts × {len(s.seeds)} seeds × "
+                f"{pictures} pictures were requested ({len(s.prompts)} prompts × {len(s.seeds)} seeds × "
                 f"{len(self.arms)} arms): at most {limits.pictures} are allowed."
             )
 
@@ -191,7 +191,7 @@ class Request:
             raise ComparerError("Checkpoints are compared with the same accelerators on all arms, or with none.")
         for arm in self.arms:
             if arm.matches_time_of is not None and (arm.accelerators or arm.matches_time_of not in self.accelerated()):
-                raise ComparerError(f"{quote(arm.name)} takes the time of no accelerated arm.")
+                raise ComparerError(f"{quote(arm.name)} is not matched to an accelerated arm.")
             if arm.steps is not None:
                 _between("Steps", arm.steps, 1, self.settings.steps, whole=True)
 
@@ -273,7 +273,7 @@ class Request:
             thresholds = Thresholds(**data.get("thresholds", {}))
             return cls(Settings(**settings), arms, *measured, data.get("scorer", ""), thresholds, limits)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ComparerError(f"This is not a request of Comparer's: {quote(error)}.") from error
+            raise ComparerError(f"This is not a request of Comparer: {quote(error)}.") from error
 
     @classmethod
     def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> Any:

@@ -72,13 +72,13 @@ def restore(path: Path, config: Config) -> Restored:
             if CHUNK in texts:
                 return _ours(_parsed(texts[CHUNK], name), config, name, GRID)
             why = registry.unknown(texts)
-            return _foreign(texts, config, name, f"{name} is a {kind} and carries no settings that can be read", why)
+            return _foreign(texts, config, name, f"{name} is a {kind} and contains no settings that can be read", why)
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except OSError as error:
         raise ComparerError(f"{name} cannot be read: {error.strerror or error}.") from error
     if len(content) > LARGEST:
-        raise ComparerError(f"{name} is too large: at most {LARGEST >> 20} MiB are read.")
+        raise ComparerError(f"{name} is too large: at most {LARGEST >> 20} MiB are allowed.")
     text = content.decode("utf-8-sig", "replace")
     if a1111_text.parse(text) is None and text.lstrip().startswith("{"):
         data = _parsed(text, name)
@@ -88,7 +88,7 @@ def restore(path: Path, config: Config) -> Restored:
         texts = {"parameters": text, "prompt": text, "workflow": text, "invokeai_metadata": text}
         if not {"positive_prompt", "app_version"} & set(data):
             del texts["invokeai_metadata"]
-        return _foreign(texts, config, name, f"{name} carries no request of Comparer's")
+        return _foreign(texts, config, name, f"{name} contains no settings saved by Comparer")
     return _foreign({"UserComment": text}, config, name, f"{name} is neither a PNG nor a run.json, JPEG or WebP")
 
 
@@ -96,14 +96,14 @@ def _parsed(text: str, name: str) -> dict:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ComparerError(f"{name} is damaged: its settings are no JSON that can be read.") from error
+        raise ComparerError(f"{name} is damaged: its settings are not JSON that can be read.") from error
     return data if isinstance(data, dict) else {}
 
 
 def _ours(data: dict, config: Config, name: str, kind: str) -> Restored:
     asked = data.get("request", data)
     if not isinstance(asked, dict) or "settings" not in asked:
-        raise ComparerError(f"{name} carries no request of Comparer's.")
+        raise ComparerError(f"{name} contains no settings saved by Comparer.")
     missing: list[str] = []
     _bounded(asked, name)
     try:
@@ -125,7 +125,7 @@ def _bounded(asked: dict, name: str) -> None:
         settings.get("prompts"), settings.get("seeds"), asked.get("arms")
     )]  # fmt: skip
     if counts[2] > MOST_ARMS or prod(counts) > MOST_PICTURES:
-        raise ComparerError(f"{name} asks for {prod(counts):,} pictures, {counts[2]:,} arms: too many to be read.")
+        raise ComparerError(f"{name} asks for {prod(counts):,} pictures and {counts[2]:,} arms, which is too many.")
 
 
 def _shot(data: dict, request: Request) -> tuple[int, int, int] | None:
@@ -139,7 +139,7 @@ def _foreign(texts: dict[str, str], config: Config, name: str, otherwise: str, w
     found = registry.read(texts, name)
     if found is None:
         what = "choose a picture, a grid or a run.json that Comparer made, or a picture of "
-        because = f", for {why}" if why else ""
+        because = f", because {why}" if why else ""
         raise ComparerError(f"{otherwise}{because}: {what}{', '.join(registry.PROGRAMS)}.")
     request, missing, notes = other_programs.ask(found, config)
     told = [config.redact(ComparerError(each)) for each in missing]
@@ -201,7 +201,7 @@ def _what_can_be_read(data: dict, missing: list[str], error: ComparerError) -> R
 
             request = _changed(request, missing, settings=with_setting)
         elif name != "prompts":
-            missing.append(f"The setting '{quote(name)}' is not known to this version of Comparer.")
+            missing.append(f"This version of Comparer does not know the setting '{quote(name)}'.")
     request = _changed(request, missing, arms=lambda r: _arms(data.get("arms", []), missing))
     for name in ("warmups", "noise", "repeats", "scorer"):
         if name in data:

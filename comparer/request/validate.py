@@ -20,7 +20,7 @@ def validate(request: Request, config: Config) -> tuple[Checkpoint, ...]:
     found = {weights: resolve(weights, config) for weights in dict.fromkeys(asked)}
     first = found[asked[0]]
     if "=" in request.scorer and not config.trusted:
-        raise ComparerError("A scorer's file is read for the command line alone: choose a scorer by its name.")
+        raise ComparerError("Only the command line may read a scorer from a file: choose a scorer by its name.")
     scorers.choose(request.scorer, first.model.name, first.demo)
     for checkpoint in found.values():
         _check(request, checkpoint)
@@ -38,10 +38,10 @@ def _check(request: Request, checkpoint: Checkpoint) -> None:
     stack.check(request, checkpoint.model.family, checkpoint.denoiser)
     if samplers.find(settings.sampler).distilled and not checkpoint.distilled:
         raise ComparerError(
-            f"Sampler {settings.sampler} is for models distilled for it, and {checkpoint.model.title} is not: "
+            f"Sampler {settings.sampler} is for models distilled for it, but {checkpoint.model.title} is not: "
             f"choose {checkpoint.model.sampler}."
         )
     if settings.steps < family.min_steps:
-        raise ComparerError(f"{family.title} makes at least {family.min_steps} steps, not {settings.steps}.")
+        raise ComparerError(f"{family.title} needs at least {family.min_steps} steps, not {settings.steps}.")
     if settings.guidance_rescale and not family.rescale:
-        raise ComparerError(f"{family.title} has no guidance rescale: leave it at 0.")
+        raise ComparerError(f"{family.title} does not support guidance rescale: leave it at 0.")

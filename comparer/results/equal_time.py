@@ -91,8 +91,8 @@ class Rival:
         if self.kind == OPEN and self.ssim.n < 2:
             return f"{self.kind} from one pair: {steps}."
         return (
-            f"{self.kind}: {steps}. The higher CLIP score is {clip}{points}; nearer to the full baseline is "
-            f"{near}{ssim}."
+            f"{self.kind}: {steps}. The higher CLIP score is {clip}{points}; the one nearer to the full "
+            f"baseline is {near}{ssim}."
         )
 
 

@@ -48,17 +48,17 @@ def notes(analysis: Analysis) -> list[str]:
         late, low, high = (ratio(x, 1) for x in (drift.value, drift.interval.low, drift.interval.high))
         said.append(
             f"The machine changed during the run: late / early time of the baseline's calls is {late} "
-            f"({low} to {high}). Pairs are protected from that; their seconds are not those of a quiet machine."
+            f"({low} to {high}). Pairs are protected from that, but their seconds are not those of a quiet machine."
         )
     if comparison.reserved:
         held = sorted(comparison.reserved.items())
         each = "; ".join(f"{request.arms[arm].name} {gib(taken)}" for arm, taken in held)
-        said.append(f"Peak memory is what torch allocated; reserved it had, in each arm's first warm-up: {each}.")
+        said.append(f"Peak memory is what torch allocated; in each arm's first warm-up it reserved {each}.")
     elif comparison.resident:
         said.append("Peak memory is the resident set of a process that made one call of the arm, libraries included.")
     if figures.peak_bytes is None and not comparison.resident:
         cpu = comparison.environment.get("device") == "cpu"
-        how = "was not measured: on a CPU it takes a process of its own, on request" if cpu else "is not counted here"
+        how = "was not measured: on a CPU it needs a separate process, on request" if cpu else "is not counted here"
         said.append(f"Peak memory {how}.")
     if scorer.name:
         said.append(f"CLIP score by {scorer.name}{_sees(scorer.about)}, n = {counted(figures.scored, 'pair')}.")
@@ -138,7 +138,7 @@ def single_colours(comparison: Comparison) -> list[str]:
         colours = [shot.single_colour for shot in shots if shot.single_colour and not shot.not_finite]
         if colours:
             listed = ", ".join(dict.fromkeys(colours))
-            said.append(f"{arm.name}: {len(colours)} of {len(shots)} pictures are of one single colour ({listed}).")
+            said.append(f"{arm.name}: {len(colours)} of {len(shots)} pictures have one single colour ({listed}).")
     return said
 
 
@@ -155,7 +155,7 @@ def _scale(analysis: Analysis) -> list[str]:
     """Say what the likeness of two pictures is measured against."""
     said = []
     if noise := analysis.noise_floor:
-        runs = f"{counted(noise.pairs, 'picture')} made again"
+        runs = f"{counted(noise.pairs, 'picture')} repeated"
         said.append(
             f"Noise floor: two runs of the baseline are identical ({runs})."
             if noise.identical == noise.pairs
@@ -193,9 +193,9 @@ def _calls(analysis: Analysis, each: str) -> str:
     alone = len(made - kept) if arms else 0
     numbers = sorted({len({batch for batch, _ in those}) for those in paired.values()})
     if not arms:
-        return f"{counted(len({batch for _, batch, _ in made}), 'call')}{each} an arm{without}"
+        return f"{counted(len({batch for _, batch, _ in made}), 'call')}{each} per arm{without}"
     if len(numbers) == 1 and not alone:
-        return f"{counted(numbers[0], 'call')}{each} an arm{without}"
+        return f"{counted(numbers[0], 'call')}{each} per arm{without}"
     several = (
         f"{numbers[0]} to {counted(numbers[-1], 'paired call')}"
         if len(numbers) > 1
@@ -211,7 +211,7 @@ def _parts(comparison: Comparison) -> list[str]:
     parts = [{base.process for base, _ in comparison.call_pairs(arm)} for arm in range(1, len(request.arms))]
     parts = parts or [{call.process for call in comparison.calls}]
     if (most := max(map(len, parts))) > 1:
-        said.append(f"Made in {most} parts, each warmed up anew; their ratios are pooled.")
+        said.append(f"Made in {most} parts, each with its own warm-up; their ratios are pooled.")
     kept = {
         (call.batch, call.process)
         for shot in comparison.shots
@@ -221,8 +221,8 @@ def _parts(comparison: Comparison) -> list[str]:
     for arm in range(1, len(request.arms)):
         if any((call.batch, call.process) not in kept for _, call in comparison.call_pairs(arm)):
             said.append(
-                f"{request.arms[arm].name} came later: timed beside the baseline once more, whose pictures were those "
-                "that are kept, bit for bit."
+                f"{request.arms[arm].name} was added later and timed together with the baseline again, whose pictures "
+                "were identical to the kept ones."
             )
     return said
 

@@ -45,7 +45,7 @@ def from_json(data: dict) -> Comparison:
 
     if (found := data["schema"]) > SCHEMA:
         raise ComparerError(
-            f"This run has the format {quote(found)}, and this Comparer reads formats up to {SCHEMA}: "
+            f"This run has the format {quote(found)}, but this Comparer reads formats up to {SCHEMA}: "
             "open it with a newer Comparer."
         )
     needed = {name: data[name] for name in ("request", "scorer", "calls", "shots")}

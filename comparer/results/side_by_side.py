@@ -57,8 +57,8 @@ def remarks(one: Comparison, other: Comparison) -> list[str]:
     names = [str(seen.environment.get("device_name", "")) for seen in (one, other)]
     if names[0] != names[1]:
         said.append(
-            f"The times are not comparable: one run was made on {names[0] or 'a device that it does not name'}, the "
-            f"other on {names[1] or 'a device that it does not name'}."
+            f"The times are not comparable: one run was made on {names[0] or 'an unknown device'}, the "
+            f"other on {names[1] or 'an unknown device'}."
         )
     else:
         said.append(
@@ -66,9 +66,9 @@ def remarks(one: Comparison, other: Comparison) -> list[str]:
             "different times: seconds of the one beside seconds of the other say little."
         )
     if one.scorer.name != other.scorer.name:
-        said.append("The CLIP scores are not comparable: they are of different scorers.")
+        said.append("The CLIP scores are not comparable: they come from different scorers.")
     elif _pictures(one) != _pictures(other):
-        said.append("The mean CLIP scores and SSIMs are of different pictures: prompts, seeds or settings differ.")
+        said.append("The mean CLIP scores and SSIMs are not comparable: prompts, seeds or settings differ.")
     return said
 
 

@@ -42,7 +42,7 @@ def _advice(comparison: Comparison, arm: int, places: list[str]) -> str:
     dtype = card.get("dtype") or comparison.environment.get("dtype", "")
     health = {name: each.get("health", {}).get("not_finite") for name, each in card.get("components", {}).items()}
     if broken := [name for name, found in health.items() if found]:
-        return f"the weights of its {' and its '.join(broken)} hold such values, so take another file"
+        return f"the weights of its {' and its '.join(broken)} contain such values, so use another file"
     another_vae = ", or another VAE (vae=NAME)" if places == ["decoded"] else ""
     if dtype == "float16":
         whose = "its VAE overflows in" if another_vae else "probably an overflow of"

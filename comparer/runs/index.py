@@ -100,13 +100,13 @@ def why_not_deleted(runs: Path, found: Entry, busy: Collection[str] = ()) -> str
     if "/" in found.name:
         return "it is part of an evaluation"
     if found.name in busy or being_made(runs / found.name):
-        return "it is being made"
+        return "it is still in progress"
     if found.card.damaged and not _MADE.fullmatch(found.name):
-        return "nothing says that this folder is Comparer's"
+        return "Comparer did not mark this folder as its own"
     if others := _others(runs / found.name):
         more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         named = ", ".join(f"'{quote(name, 40)}'" for name in others[:3])
-        return f"its folder holds what Comparer did not write: {named}{more}"
+        return f"its folder contains files that Comparer did not write: {named}{more}"
     return ""
 
 
@@ -124,9 +124,9 @@ def delete(runs: Path, name: str, busy: Collection[str] = (), owner: str | None 
     """
     found = entry(runs, name)
     if owner is not None and not owns(runs / name, owner):
-        raise ComparerError("This run is another visitor's: only who made it can delete it.")
+        raise ComparerError("This run belongs to another visitor: only its owner can delete it.")
     if why := why_not_deleted(runs, found, busy):
-        raise ComparerError(f"The run '{quote(name)}' is not deleted: {why}.")
+        raise ComparerError(f"The run '{quote(name)}' was not deleted: {why}.")
     gone = runs / f".deleted-{token_hex(8)}"  # rename first, so that nobody sees a partly deleted run
     try:
         (runs / name).rename(gone)
@@ -206,7 +206,7 @@ def _card(folder: Path) -> RunCard:
         record = (folder / run_card.RECORD).lstat()
     except OSError as error:
         gone = isinstance(error, FileNotFoundError)
-        return run_card.damaged("There is no run.json in it." if gone else f"{error.strerror}.", _when(folder))
+        return run_card.damaged("It has no run.json." if gone else f"{error.strerror}.", _when(folder))
     if not stat.S_ISREG(record.st_mode):
         return run_card.damaged("Its run.json is not a file.", _when(folder))
     of = run_card.key(record)
@@ -230,8 +230,8 @@ def _made(folder: Path, record: os.stat_result) -> RunCard:
         if not card.created:
             raise ValueError(f"'{quote(comparison.created)}' is not a date")
     except ComparerError as error:
-        why = str(error).removeprefix(f"'{folder.name}' holds no run: ")
-        card = run_card.damaged(f"Its run.json holds no run: {quote(why, 300)}", _when(folder))
+        why = str(error).removeprefix(f"'{folder.name}' does not contain a run: ")
+        card = run_card.damaged(f"Its run.json does not contain a run: {quote(why, 300)}", _when(folder))
     except Exception as error:  # an untrusted record: its errors must not hide other runs
         why = f"Its run.json contradicts itself: {type(error).__name__}: {quote(error, 300)}"
         card = run_card.damaged(why, _when(folder))

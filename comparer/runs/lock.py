@@ -28,7 +28,7 @@ def hold(folder: Path) -> Iterator[None]:
     """
     folder = folder.resolve()
     if being_made(folder):
-        raise ComparerError(f"The run '{folder.name}' is being made already: wait until it has ended.")
+        raise ComparerError(f"The run '{folder.name}' is already in progress: wait until it is finished.")
     _mine.add(folder)
     handle = os.open(folder / FILE, os.O_RDWR | os.O_CREAT, 0o644)
     try:

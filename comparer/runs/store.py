@@ -40,7 +40,7 @@ class RunFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ComparerError(f"The run folder cannot be made: {error}.") from error
+            raise ComparerError(f"The run folder cannot be created: {error}.") from error
         return cls(path)
 
     def save_shot(self, comparison: Comparison, arm: int, prompt: int, seed: int, picture: Any) -> str:
@@ -111,7 +111,7 @@ def load(path: Path) -> Comparison:
         seen = run_json.from_json(json.loads((path / run_card.RECORD).read_text(encoding="utf-8")))
         _check(seen)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ComparerError(f"'{path.name}' holds no run: {error}.") from error
+        raise ComparerError(f"'{path.name}' does not contain a run: {error}.") from error
     return seen
 
 
@@ -121,9 +121,9 @@ def _check(seen: Comparison) -> None:
     calls, batches = range(len(seen.calls)), range(len(seen.batches))
     for call in seen.calls:
         if call.arm not in arms or call.batch not in batches:
-            raise ValueError("a call is of no arm or batch")
+            raise ValueError("a call belongs to no arm or batch")
     for shot in seen.shots:
         if shot.arm not in arms or shot.prompt not in prompts or shot.call not in calls:
-            raise ValueError("a picture is of no arm, prompt or call")
+            raise ValueError("a picture belongs to no arm, prompt or call")
         if not run_card.is_safe_name(shot.file):
             raise ValueError(f"'{quote(shot.file)}' is not a picture's name")

@@ -73,7 +73,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "spread", "blank", 4.0, None, ".1f",
             "standard deviation over the pixels of the channel that varies most, of 255 levels",
-            "a picture that keeps within about four levels of one colour shows nothing to an eye",
+            "a picture that keeps within about four levels of one colour looks empty",
         ),
         Rule(
             "clipped", "saturated", None, 0.5, ".3f",
@@ -83,7 +83,7 @@ RULES: dict[str, Rule] = {
         Rule(
             "overshoot", "saturated", None, 0.1, ".3f",
             f"share of decoded values beyond ±{OVER}, where −1 is black and 1 white, before they are clipped",
-            "a VAE learns to give back −1 to 1; an eighth of the range beyond is no highlight any more",
+            "a VAE learns to return −1 to 1; values an eighth of the range beyond are more than highlights",
         ),
         Rule(
             "fine", "noise-like", 0.5, None, ".3f", "correlation of neighbouring pixels",

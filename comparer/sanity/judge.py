@@ -63,7 +63,7 @@ class Judgement:
     def line(self) -> str:
         """The judgement as one line, with the first three reasons."""
         if not self.why:
-            return f"{self.kind}: nothing that is looked at is wrong"
+            return f"{self.kind}: all checks passed"
         more = [f"and {len(self.why) - TOLD} more"] if len(self.why) > TOLD else []
         return f"{self.kind}: {'; '.join([*self.reasons[:TOLD], *more])}"
 
@@ -159,14 +159,14 @@ def judge(
 def _configured(config: Config, base: Base, found: list[Finding], told: list[str]) -> None:
     """Compare the configuration with the base model's; a fine-tune's own choice is a fault only beside others."""
     if config.factor is not None and abs(config.factor / base.factor - 1) > SAME:
-        text = f"vae/config.json has the scaling factor {config.factor:g}, where {_called(base)} {base.factor:g}"
+        text = f"vae/config.json has the scaling factor {config.factor:g}, but {_called(base)} {base.factor:g}"
         found.append(Finding(SUSPICIOUS, text, True, "", config.factor, base.factor))
     if config.prediction is not None and config.prediction != base.prediction:
-        text = f"the scheduler's configuration says {config.prediction}, where {_called(base)} {base.prediction}"
+        text = f"the scheduler's configuration says {config.prediction}, but {_called(base)} {base.prediction}"
         if found or base.surely:
             found.append(Finding(SUSPICIOUS, text, True))
         else:
-            told.append(f"{text}; as its pictures are right, it was trained so.")
+            told.append(f"{text}; its pictures are right, so it was trained this way.")
 
 
 def _called(base: Base) -> str:
@@ -217,7 +217,7 @@ def _following(half: WeightSetMeasures) -> list[Finding]:
 
 def _range(half: WeightSetMeasures, base: Base) -> list[Finding]:
     found = []
-    for name, value, what in (("clip", half.score, "mean CLIP score"), ("detail", half.detail, "mean bits a pixel")):
+    for name, value, what in (("clip", half.score, "mean CLIP score"), ("detail", half.detail, "mean bits per pixel")):
         known = base.ranges.get(name)
         if known is None or value is None or known.right(value):
             continue
@@ -225,6 +225,6 @@ def _range(half: WeightSetMeasures, base: Base) -> list[Finding]:
         limit = known.low if low else known.high
         digits = 2 if limit is None else decimals([value], limit, 2)
         side = "at least" if low else "at most"
-        text = f"{what} {value:.{digits}f}, where {_called(base)} {side} {limit:.{digits}f}"
+        text = f"{what} {value:.{digits}f}, but {_called(base)} {side} {limit:.{digits}f}"
         found.append(Finding(SUSPICIOUS, text, False, half.half, value, limit))
     return found

@@ -120,4 +120,4 @@ def scores(report: SanityReport) -> Iterator[str]:
             yield f"{title}CLIP score {half.score:.2f} ({right}), {own}; {report.scorer}"
         detail = report.base.ranges.get("detail")
         right = f"at most {detail.high:.2f} is right" if detail and detail.high is not None else "no known range"
-        yield f"{title}{half.detail:.2f} bits a pixel ({right})"
+        yield f"{title}{half.detail:.2f} bits per pixel ({right})"

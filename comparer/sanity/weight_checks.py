@@ -34,11 +34,11 @@ def notes(card: CheckpointCard) -> list[str]:
     told = []
     for each in card.seen:
         if beyond := each.health.beyond["float16"]:
-            told.append(f"{each.part.title} has values beyond the range of float16 ({few(beyond)}): run it in another.")
+            told.append(f"{each.part.title} has values beyond the range of float16 ({few(beyond)}): use another dtype.")
         if card.layout.kind == FOLDER and (found := _compared(card, each.part)) and found[0].unexpected:
             names = found[0].unexpected
             told.append(
-                f"{each.part.title} has {counted(len(names), 'tensor')} that its class does not take ({few(names)})."
+                f"{each.part.title} has {counted(len(names), 'tensor')} that its class does not have ({few(names)})."
             )
     return told
 
@@ -82,7 +82,7 @@ def _keys(card: CheckpointCard) -> Iterator[Finding]:
             yield Finding(BROKEN, text, True, "", len(fit.missing), 0)
         if fit.misshaped:
             which = f"{counted(len(fit.misshaped), 'tensor')} ({few(fit.misshaped)})"
-            text = f"{part.title} has {which} of another shape than its configuration says, {MISSING}"
+            text = f"{part.title} has {which} with another shape than its configuration says, {MISSING}"
             yield Finding(BROKEN, text, True, "", len(fit.misshaped), 0)
 
 
@@ -111,7 +111,7 @@ def _structure(card: CheckpointCard) -> Iterator[Finding]:
             times = f"{most:.{decimals([most], spectrum.STANDS_OUT, 2)}f}"
             which = f"{counted(len(found), 'block')} of {part.title} ({few(found)})"
             text = (
-                f"{which} can hardly be told from random numbers: largest singular value {times} times that "
+                f"{which} can hardly be distinguished from random numbers: largest singular value {times} times that "
                 f"of random ones (at least {spectrum.STANDS_OUT:g} is right)"
             )
             yield Finding(SUSPICIOUS, text, True, "", most, spectrum.STANDS_OUT)

@@ -97,7 +97,7 @@ def mean(values: Sequence[float], clusters: Sequence[Hashable] | None = None, le
         return replace(plain, interval=Interval(middle, middle, level), constant=True)
     if found == 1:
         labels = range(n)
-        plain = replace(plain, remark="all values are of one cluster: the interval says nothing of others")
+        plain = replace(plain, remark="all values are of one cluster: the interval says nothing about others")
     error, freedom = clustered_error(values, labels)
     if error <= ROUNDING * max(map(abs, values)):
         return replace(plain, why_not="the clusters' means are all equal although the values are not")
@@ -209,7 +209,7 @@ def drift(seconds: Sequence[float], level: float = DRIFT_LEVEL) -> Estimate:
     """
     half = len(seconds) // 2
     if half < DRIFT_LEAST:
-        return Estimate(why_not=f"fewer than {2 * DRIFT_LEAST} times say nothing of drift", n=len(seconds))
+        return Estimate(why_not=f"fewer than {2 * DRIFT_LEAST} times are not enough to see drift", n=len(seconds))
     logs = log_ratios([([time], [1.0]) for time in seconds])
     parts = logs[:half], logs[-half:]
     change = fmean(parts[1]) - fmean(parts[0])

@@ -58,7 +58,7 @@ def _offer(evidence: Evidence, clip: Estimate, seeds: int | None, prompts: int |
     if not clip.n:
         return f"the CLIP score is not known: {evidence.not_scored}."
     if clip.n == 1 and seeds:
-        return f"one pair shows no spread, {counted(seeds, 'more seed')} would."
+        return f"one pair is not enough to judge; run {counted(seeds, 'more seed')}."
     if seeds is not None:
         return f"{counted(seeds, 'more seed')} would probably settle it."
     if prompts is not None:

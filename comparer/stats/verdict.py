@@ -174,7 +174,7 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT) -> Verdict:
         offer = "nothing was timed."
     elif speed.n == 1:
         seeds = math.ceil((PILOT - 1) * evidence.batch_size / evidence.prompt_count)
-        offer = f"one call shows no spread, {counted(seeds, 'more seed')} would."
+        offer = f"one call is not enough to judge; run {counted(seeds, 'more seed')}."
     else:
         seeds, prompts = (
             claims.settled_by(unit, level_at(evidence.interim_looks + 1)) for unit in ("seeds", "prompts")
@@ -245,11 +245,12 @@ class _Words:
         so_far = f"So far {self.ratio()}, {self.quality()}."
         if is_fast and not self.unscored:
             so_far = (
-                f"It is faster, {self.ratio()}; open is whether its CLIP loss is below {self.loss}: {self.quality()}."
+                f"It is faster, {self.ratio()}; it is undecided whether its CLIP loss is below {self.loss}: "
+                f"{self.quality()}."
             )
         if is_kept:
             so_far = (
-                f"The quality is kept, {self.quality()}; open is whether it reaches "
+                f"The quality is kept, {self.quality()}; it is undecided whether it reaches "
                 f"{self.thresholds.speed_up:g}×: {self.ratio()}."
             )
         return f"{head} {so_far}"

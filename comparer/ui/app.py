@@ -162,9 +162,11 @@ class Page:
     def _own(self, owner: str, folder: str) -> Path:
         """Return the folder that this visitor goes on with; on a public page nobody changes another's run."""
         if not self._mine(Path(folder), owner):
-            raise ComparerError("This run is another visitor's: look at it, and press Use these settings for your own.")
+            raise ComparerError(
+                "This run belongs to another visitor: you can look at it, or press Use these settings for your own."
+            )
         if being_made(Path(folder)):
-            raise ComparerError("This run is being made elsewhere: wait until it has ended.")
+            raise ComparerError("This run is already in progress: wait until it is finished.")
         return Path(folder)
 
     def _mine(self, folder: Path, owner: str) -> bool:
@@ -183,7 +185,7 @@ class Page:
         except ComparerError as error:
             yield self._tell(status_html.failed(self.config.redact(error)))
         except Exception as error:
-            told = f"Something broke: {type(error).__name__}. The log of the server says more."
+            told = f"Something went wrong: {type(error).__name__}. See the log of the server."
             yield self._tell(status_html.failed(told))
             raise
         finally:
@@ -293,7 +295,9 @@ class Page:
         try:
             if data.get("do") == "open":
                 if session and session.running:
-                    raise ComparerError("A comparison is being made in this tab: stop it first, or open the link.")
+                    raise ComparerError(
+                        "A comparison is running in this tab: stop it first, or open the link in another tab."
+                    )
                 return self.opened(name, owner, data) | {self.rooms: gr.Tabs(selected=RUN), tab.told: ""}
             if data.get("do") == "choose":
                 return tab.chose(data.get("names"))
@@ -301,7 +305,7 @@ class Page:
                 said = tab.delete(owner, name, busy)
                 left = [each for each in chosen if each != name]
                 shown = folder and store.name(Path(folder)) == name
-                gone = self.out.cleared(status_html.told("The run that was shown here is deleted.")) if shown else {}
+                gone = self.out.cleared(status_html.told("The run that was shown here was deleted.")) if shown else {}
                 return gone | tab.listed(owner, words, number, left, busy) | tab.chose(left) | {tab.told: said}
         except ComparerError as error:
             return {tab.told: status_html.failed(self.config.redact(error))}

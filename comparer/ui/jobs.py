@@ -31,7 +31,7 @@ def checking(line: str, config: Config, stop: threading.Event) -> Iterator[tuple
             if not isinstance(event, Progress) or monotonic() - drawn > REDRAW:
                 drawn = monotonic()
                 yield status.status(event, ABOUT), status.going(event), None
-        yield status.told("Stopped before the check had ended."), "", None
+        yield status.told("Stopped before the check was finished."), "", None
     except ComparerError as error:
         yield status.failed(config.redact(error)), "", None
 
@@ -46,7 +46,7 @@ def fetching(name: str, config: Config, stop: threading.Event) -> Iterator[tuple
                 drawn = monotonic()
                 yield status.status(event, KEPT), status.going(event), False
         model = CATALOG[name]
-        said = f"{model.title} is here." if hub.here(model) else "Stopped. What has come is kept."
+        said = f"{model.title} is here." if hub.here(model) else "Stopped. What was downloaded is kept."
         yield status.told(said), "", True
     except ComparerError as error:
         yield status.failed(config.redact(error)), "", False

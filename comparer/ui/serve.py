@@ -44,7 +44,7 @@ def launch(demo: gr.Blocks, config: Config) -> None:
         footer_links=["api"],
         ssr_mode=False,
     )
-    print(f"Comparer is at {url}  (Ctrl-C ends it)", flush=True)
+    print(f"Comparer is at {url}  (Ctrl-C stops it)", flush=True)
     threading.Thread(target=prepare, name="comparer-imports", daemon=True).start()
     demo.block_thread()
 
@@ -82,14 +82,14 @@ def check(config: Config) -> None:
     try:
         config.runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ComparerError(f"The runs folder '{config.runs}' cannot be made: {error.strerror}.") from error
+        raise ComparerError(f"The runs folder '{config.runs}' cannot be created: {error.strerror}.") from error
     try:
         kind, *_, address = socket.getaddrinfo(config.host.strip("[]"), 0, type=socket.SOCK_STREAM)[0]
         with socket.socket(kind) as probe:
             probe.bind(address)
     except (OSError, UnicodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no name"
-        raise ComparerError(f"'{quote(config.host)}' is no address to serve at: {why}.") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not a host name"
+        raise ComparerError(f"'{quote(config.host)}' is not an address to listen on: {why}.") from error
 
 
 def free_port(host: str, wanted: int, tries: int = 100) -> int:

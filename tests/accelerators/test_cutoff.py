@@ -86,7 +86,7 @@ def test_the_denoiser_runs_half_the_batch_after_the_cut():
 
 def test_why_not():
     reason = GuidanceCutoff().why_not(Request(ask(guidance=1.0)), "sd1", {})
-    assert reason == "Guidance cutoff needs guidance, and guidance 1 is off: set more than 1."
+    assert reason == "Guidance cutoff needs guidance, but guidance 1 turns it off: set more than 1."
     assert "family 'flux'" in GuidanceCutoff().why_not(Request(ask()), "flux", {})
 
 

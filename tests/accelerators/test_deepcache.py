@@ -82,7 +82,7 @@ def test_where_it_skipped_nothing_it_says_why():
         return DeepCache(interval).no_effect(reports["DeepCache"])
 
     assert "interval 1" in why(1, steps=4)
-    assert "too short" in why(3, steps=1)
+    assert "too few steps" in why(3, steps=1)
     assert why(3, steps=2) is None
 
 

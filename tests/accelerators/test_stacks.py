@@ -105,7 +105,7 @@ def test_readable_errors(text, words):
 @pytest.mark.parametrize(
     ("stack", "family", "changes", "words"),
     [
-        ((DeepCache(), DeepCache(interval=2)), "sd1", {}, ["DeepCache stands twice", "arm of its own"]),
+        ((DeepCache(), DeepCache(interval=2)), "sd1", {}, ["DeepCache is twice", "in another arm"]),
         ((TGATE(gate_step=2), GuidanceCutoff()), "sd1", {}, ["gate_step 2", "after 0.5", "two arms"]),
         ((DeepCache(), TGATE(gate_step=2)), "sd1", {}, ["sp_interval 5", "DeepCache had skipped", "set it to 1"]),
         (
@@ -124,7 +124,7 @@ def test_readable_errors(text, words):
         ((DeepCache(),), "pixart-sigma", {}, ["U-Net", "PixArt has none", "choose T-GATE"]),
         ((DeepCache(branch=2),), "sd1", {}, []),
         ((DeepCache(branch=9),), "sd1", {}, ["branch 9", "0, 1, 2, 3, 4, 5, 6, 7"]),
-        ((DeepCache(), GuidanceCutoff()), "sd1", {"guidance": 0.0}, ["guidance 0 is off"]),
+        ((DeepCache(), GuidanceCutoff()), "sd1", {"guidance": 0.0}, ["guidance 0 turns it off"]),
         ((DeepCache(), TGATE(gate_step=4, sp_interval=1)), "sdxl", {}, ["gate_step 4", "4 steps", "1 to 3"]),
     ],
 )  # fmt: skip

@@ -101,7 +101,7 @@ def test_a_call_that_ended_before_the_gate_had_no_effect():
     [
         ({}, {"steps": 10}, ["gate_step 10", "10 steps", "1 to 9", "4 is usual"]),
         ({"gate_step": 2}, {"steps": 1}, ["2 steps or more, not 1"]),
-        ({"gate_step": 2}, {"guidance": 1.0}, ["needs guidance", "guidance 1 is off", "more than 1"]),
+        ({"gate_step": 2}, {"guidance": 1.0}, ["needs guidance", "guidance 1 turns it off", "more than 1"]),
         ({"gate_step": 2}, {"sampler": "Heun"}, ["Heun makes two", "first-order sampler"]),
     ],
 )

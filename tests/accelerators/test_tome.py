@@ -241,6 +241,6 @@ def test_a_ratio_of_less_than_a_token_had_no_effect_and_says_so():
     made = run("sd1", ToMe(ratio=0.01), width=64, height=64)
     assert np.array_equal(pixels(made), pixels(run("sd1", width=64, height=64)))
     report = Report(**made.reports["ToMe"])
-    assert "ratio 0.01" in ToMe(ratio=0.01).no_effect(report) and "larger pictures" in ToMe(0.01).no_effect(report)
+    assert "ratio 0.01" in ToMe(ratio=0.01).no_effect(report) and "larger size" in ToMe(0.01).no_effect(report)
     assert "max_downsample 1 " in ToMe(max_downsample=1).no_effect(report)
     assert ToMe().no_effect(Report(**run("sd1", ToMe()).reports["ToMe"])) is None

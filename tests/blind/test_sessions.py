@@ -132,9 +132,9 @@ def test_a_vote_on_another_than_the_next_pair_is_not_counted(tmp_path):
     assert blind_sessions.cast(tmp_path, session.id, 1, "a").votes == ("a",)
     assert blind_sessions.unfinished(blind_sessions.load(tmp_path), JUDGE, 1) is None
     for wrong in ("left", "", None, "A"):
-        with pytest.raises(ComparerError, match="is none of a, b, tie, bad"):
+        with pytest.raises(ComparerError, match="choose one of a, b, tie, bad"):
             blind_sessions.cast(tmp_path, session.id, 1, wrong)
-    with pytest.raises(ComparerError, match="begin anew"):
+    with pytest.raises(ComparerError, match="start a new one"):
         blind_sessions.cast(tmp_path, "x", 0, "a")
 
 
@@ -187,7 +187,7 @@ def test_a_damaged_file_is_named_and_not_overwritten(tmp_path, how):
         lambda: blind_sessions.end(tmp_path, session.id),
         lambda: blind_sessions.result(tmp_path),
     ):
-        with pytest.raises(ComparerError, match=r"/blind\.json' is damaged and was left as it is"):
+        with pytest.raises(ComparerError, match=r"/blind\.json' is damaged .*it was not changed"):
             does()
     assert file.read_text() == spoiled
 

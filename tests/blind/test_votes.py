@@ -93,7 +93,7 @@ def test_what_is_undefined_says_why(ties, bad, why):
 def test_votes_of_one_prompt_are_counted_by_prompt_beside():
     found = judged(9, 3, prompts=4, score=lambda n: n)
     assert (
-        found.prompts == (4, 0, 0) and "By prompts, the majority of each counted once: 4 to 0 (p = 0.125)" in found.note
+        found.prompts == (4, 0, 0) and "With the majority of each prompt counted once: 4 to 0 (p = 0.125)" in found.note
     )
     assert found.clip.clusters == 4
     assert "other prompts may differ" in judged(5, 1, prompts=1).note
@@ -108,9 +108,9 @@ def test_votes_and_scores_agree_oppose_or_cannot_be_told():
         (down, 1, 12, SAME, "points the same way: CLIP −1.91"),
         (down, 12, 1, OPPOSITE, "says the opposite: CLIP −1.91"),
         (up, 1, 12, OPPOSITE, "says the opposite"),
-        (flat, 12, 1, OPEN, "cannot be told, the CLIP difference is open"),
-        (up, 7, 6, OPEN, "cannot be told, the votes are open"),
-        (flat, 7, 6, OPEN, "cannot be told, both are open"),
+        (flat, 12, 1, OPEN, "because the CLIP difference is undecided"),
+        (up, 7, 6, OPEN, "because the votes are undecided"),
+        (flat, 7, 6, OPEN, "because both are undecided"),
     ):
         found = judged(wins, losses, score=score)
         assert found.agreement == agreement and words in found.clip_sentence, found.clip_sentence

@@ -121,13 +121,13 @@ def test_the_prediction_type_is_what_the_file_says_else_the_published_one():
         "v_prediction",
         "epsilon",
     ]
-    assert all("nothing in the file" in base_configs.prediction(layout(about))[1] for about in UNETS.values())
+    assert all("the file does not say it" in base_configs.prediction(layout(about))[1] for about in UNETS.values())
     assert base_configs.prediction(layout("SD 2.x", {"global_step": "875000"}))[0] == "epsilon"
     assert base_configs.prediction(layout("SD 1.x", {"global_step": "875000"}))[1].startswith("nothing")
     for said, kind in (("v", "v_prediction"), ("Epsilon", "epsilon"), ("v_prediction", "v_prediction")):
         for about in UNETS.values():
             found = base_configs.prediction(layout(about, {"modelspec.prediction_type": said}))
-            assert found == (kind, f"the file's metadata say '{said}'")
+            assert found == (kind, f"the file's metadata says '{said}'")
     with pytest.raises(ComparerError, match="'edm' in the file's metadata"):
         base_configs.prediction(layout("SDXL", {"modelspec.prediction_type": "edm"}))
     with pytest.raises(ComparerError, match="EDM's noise levels"):

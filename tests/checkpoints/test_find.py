@@ -80,7 +80,7 @@ def test_local_folders_are_listed_newest_first(installed):
         ("models/flux", ["FluxPipeline", "StableDiffusionPipeline"]),
         ("models/damaged", ["damaged"]),
         ("models/empty", ["could not be loaded", "no weights of a unet"]),
-        ("models/nothing", ["'nothing' holds no weights"]),
+        ("models/nothing", ["'nothing' contains no weights"]),
         ("models/none", ["no checkpoint 'models/none'", "demo"]),
         ("models/../secret/model", ["outside the checkpoint folders"]),
         ("models/link", ["outside the checkpoint folders"]),
@@ -154,15 +154,15 @@ DAMAGES = {
     "layers x": (changed(UNET, layers_per_block="x"), "its layers_per_block x is not a whole number"),
     "null layers": (changed(UNET, layers_per_block=None), "its layers_per_block None is not a whole number"),
     "two layers": (changed(UNET, layers_per_block=[1, 1]), "is not a list of 3 whole numbers"),
-    "middle that is a list": (changed(UNET, mid_block_type=[]), "mid_block_type [] is no name"),
+    "middle that is a list": (changed(UNET, mid_block_type=[]), "mid_block_type [] is not a name"),
     "no class": (changed(UNET, _class_name="gone"), "_class_name"),
     **{
         f"sample_size {size}": (changed(UNET, sample_size=size), f"its sample_size {size} is not a whole number")
         for size in (-1, 0, 8.5, [16, 16], "8", True, None)
     },
     "vae without channels": (changed("vae/config.json", block_out_channels=[]), "vae's block_out_channels"),
-    "prediction foo": (changed(SCHEDULER, prediction_type="foo"), "its prediction_type foo is none of epsilon"),
-    "spacing foo": (changed(SCHEDULER, timestep_spacing="foo"), "its timestep_spacing foo is none of leading"),
+    "prediction foo": (changed(SCHEDULER, prediction_type="foo"), "its prediction_type foo is not one of epsilon"),
+    "spacing foo": (changed(SCHEDULER, timestep_spacing="foo"), "its timestep_spacing foo is not one of leading"),
     "two time steps": (changed(SCHEDULER, num_train_timesteps=2), "its num_train_timesteps 2 is not a whole number"),
     "no tokenizer": (without_tokenizer, "its tokenizer has no vocabulary"),
     "empty tokenizer": (with_empty_tokenizer, "its tokenizer has no vocabulary"),

@@ -143,9 +143,9 @@ def test_the_final_pipeline_of_a_training_is_the_base_that_is_proposed(written, 
         ("diffusers ControlNet", "output/checkpoint-9000/controlnet", "is a ControlNet alone"),
         ("diffusers ControlNet", "output/diffusion_pytorch_model.safetensors", "is a ControlNet alone"),
         ("diffusers", "output/checkpoint-9000/optimizer.bin", "optimizer state, not weights"),
-        ("diffusers", "output/samples/sample_000000.png", "is no weights file"),
+        ("diffusers", "output/samples/sample_000000.png", "is not a weights file"),
         ("diffusers LoRA", "output/checkpoint-9000", "is a LoRA: add it to a checkpoint"),
-        ("kohya", "project/output/sample", "holds no weights"),
+        ("kohya", "project/output/sample", "contains no weights"),
     ],
 )
 @pytest.mark.parametrize("base", ["", "; base=whole"])
@@ -171,7 +171,7 @@ def test_a_folder_that_is_absent_is_an_error_and_an_empty_one_is_said_to_be_empt
     assert f"--checkpoints '{tmp_path / 'nowhere'}' is not a folder" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert main(["checkpoints", "--checkpoints", str(tmp_path / "empty"), "--hub", "no"]) == 0
-    assert "The checkpoint folder 'empty' holds no checkpoints." in capsys.readouterr().out
+    assert "The checkpoint folder 'empty' contains no checkpoints." in capsys.readouterr().out
     gone = listing(Config(checkpoints=(tmp_path / "nowhere",), hub=False))
     assert gone.notes == ("The checkpoint folder 'nowhere' cannot be read: No such file or directory.",)
     assert main(["checkpoints", "--hub", "no"]) == 0

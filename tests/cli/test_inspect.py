@@ -87,7 +87,7 @@ def test_a_step_folder_with_sick_weights(inspect, tmp_path):
     code, out, _ = inspect(folder)
     assert code == 0 and "optimizer.bin" in out and "not hashed" in out and "ema.pt: optimizer" in out
     assert "1 NaN or infinite (conv_in.weight)" in out and "1 beyond the range of float16 (conv_out.bias)" in out
-    assert "EMA: the dictionary's key 'ema'" in out and "taken off the names: module." in out
+    assert "EMA: the dictionary's key 'ema'" in out and "removed from the names: module." in out
     assert "w_of_t may be a curve over 1000 timesteps: from 1 to 0, 0 to 1" in out and "logvar" in out
     assert not make(folder).sound and [curve.name for curve in make(folder).curves] == ["w_of_t"]
     moved = make(folder).moved["unet"]
@@ -136,7 +136,7 @@ NARROW = ("half precision", "original layout in bfloat16")
 HALVES = {
     "ema": (0.51, "the EMA (ema.pt: ema)", {"ema"}),
     "raw": (1.0, "the raw weights", {"raw"}),
-    "neither": (0.7, "neither", set()),
+    "neither": (0.7, "do not equal any", set()),
 }
 
 
@@ -166,7 +166,7 @@ def test_which_half_a_converted_checkpoint_is(how, which, trained, inspect, tmp_
         told = json.loads(inspect(path, "--against", folder, "--json")[1])
         assert {each["half"] for each in told["against"] if each["same"]} == half
     if how == "as it was" and which == "neither":
-        assert "the nearest is the raw weights (model.safetensors), 0.3 away" in out
+        assert "the nearest set is the raw weights (model.safetensors), at a distance of 0.3" in out
 
 
 def test_a_converted_folder_against_its_step_folder(inspect, tmp_path):
@@ -174,9 +174,9 @@ def test_a_converted_folder_against_its_step_folder(inspect, tmp_path):
     pipe = pipeline("sd1")
     pipe.save_pretrained(tmp_path / "converted")
     out = inspect(tmp_path / "converted", "--against", folder)[1]
-    assert out.splitlines()[-1] == "The converted weights are the raw weights (model.safetensors)."
+    assert out.splitlines()[-1] == "The converted weights equal the raw weights (model.safetensors)."
     torch.save({"ema": raw}, folder / "ema.pt")
-    assert "never moved from raw" in inspect(tmp_path / "converted", "--against", folder)[1]
+    assert "equal both: the EMA equals the raw weights here" in inspect(tmp_path / "converted", "--against", folder)[1]
     damaged = raw | {"conv_in.weight": raw["conv_out.weight"].clone().reshape(raw["conv_in.weight"].shape)}
     save_file(damaged, tmp_path / "mixed.safetensors")
     out = inspect(tmp_path / "mixed.safetensors", "--against", folder)[1]
@@ -188,7 +188,7 @@ def test_what_a_converter_left_out_is_counted(inspect, tmp_path):
     half = {name: (value * 0.5).half() for name, value in list(raw.items())[:-2]}
     save_file(half, tmp_path / "converted.safetensors")
     told = inspect(tmp_path / "converted.safetensors", "--against", folder)[1].splitlines()[-1]
-    assert told == "The converted weights are the EMA (ema.pt: ema), without 2 of its tensors."
+    assert told == "The converted weights equal the EMA (ema.pt: ema), without 2 of its tensors."
 
 
 def test_nothing_in_common(inspect):
@@ -200,8 +200,8 @@ def test_nothing_in_common(inspect):
     [
         (["/none"], "There is nothing at '/none'"),
         (["\0"], "There is nothing at"),
-        ([DEMO, DEMO, "--against", DEMO], "not both"),
-        ([DEMO / "tokenizer"], "holds no weights"),
+        ([DEMO, DEMO, "--against", DEMO], "B and --against exclude each other"),
+        ([DEMO / "tokenizer"], "contains no weights"),
         ([DEMO / "model_index.json"], "no weights file"),
         ([DEMO, "--against", "/none"], "There is nothing at '/none'"),
     ],

@@ -93,7 +93,7 @@ def test_every_pair_is_measured_from_its_files(done):
 def test_the_baseline_made_again_is_the_noise_floor(done):
     noise = Analysis(done.comparison).noise_floor  # on a CPU there is none
     assert (noise.pairs, noise.identical, noise.max_difference) == (2, 2, 0)
-    assert "Noise floor: two runs of the baseline are identical (2 pictures made again)." in notes(
+    assert "Noise floor: two runs of the baseline are identical (2 pictures repeated)." in notes(
         Analysis(done.comparison)
     )
     assert sum(call.arm == 0 for call in done.comparison.calls) == 2  # and its times count for nothing
@@ -136,7 +136,7 @@ def test_latents_part_where_work_is_skipped(done):
 def test_what_a_gpu_had_reserved_is_told(done):
     seen = replace(done.comparison, reserved={0: 3 * 2**30, 1: 2**29})
     told = " ".join(notes(Analysis(seen)))
-    assert "in each arm's first warm-up: Baseline 3.00 GiB; DeepCache(interval=2) 0.50 GiB." in told
+    assert "in each arm's first warm-up it reserved Baseline 3.00 GiB; DeepCache(interval=2) 0.50 GiB." in told
     assert run_json.from_json(run_json.to_json(seen)).reserved == seen.reserved and "reserved" not in " ".join(
         notes(Analysis(done.comparison))
     )
@@ -177,7 +177,7 @@ def test_an_arm_made_under_other_conditions_is_not_run(config, monkeypatch):
 
     monkeypatch.setattr(generate, "generate", shifted)
     seen = finish(quickly(config, also=[], steps=2), config).comparison
-    assert "not made as the baseline was: The time steps differ from the 2nd on" in seen.skip_reason(1)
+    assert "differs from the baseline in how it was made: The time steps differ from the 2nd on" in seen.skip_reason(1)
     assert not [shot for shot in seen.shots if shot.arm == 1] and len(seen.shots) == 2
 
 
@@ -194,10 +194,10 @@ def test_the_scorer_and_its_preprocessing_stand_beside_the_number(done):
         ({"scorer": "ViT-B-32"}, "never seen the demo's coloured shapes"),
         ({"scorer": "blip"}, "There is no scorer 'blip'"),
         ({"scorer": 7}, "Scorer is not text"),
-        ({"scorer": "ViT-B-32=/etc/passwd"}, "read for the command line alone"),
+        ({"scorer": "ViT-B-32=/etc/passwd"}, "Only the command line may read a scorer"),
         ({"also": ["everything"]}, "'everything' cannot be measured: choose among equal-time, noise-floor"),
-        ({"also": 7}, "What to measure is not a list"),
-        ({"also": [7]}, "What to measure is not a list"),
+        ({"also": 7}, "The extra measurements are not a list"),
+        ({"also": [7]}, "The extra measurements are not a list"),
     ],
 )
 def test_what_cannot_be_measured_is_refused_at_the_door(config, changes, words):

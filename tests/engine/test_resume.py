@@ -56,7 +56,7 @@ def test_repeats_are_all_timed_and_pictures_kept_once(repeated):
     assert {c.pixels[0] for c in calls} == {shot.pixels for shot in done.comparison.shots}
     assert Analysis(done.comparison).arms[1].figures.pictures == 2
     assert len(done.comparison.call_pairs(1)) == 6
-    assert "n = 2 calls of 3 repeats an arm" in notes(Analysis(done.comparison))[0]
+    assert "n = 2 calls of 3 repeats per arm" in notes(Analysis(done.comparison))[0]
     assert store.load(done.folder) == done.comparison
 
 
@@ -99,8 +99,8 @@ def test_more_seeds_and_prompts_continue_a_finished_run(config):
         ({"steps": 5}, "steps was 4 and is now 5."),
         ({"guidance": 1.0}, "guidance was 4.0 and is now 1.0."),
         ({"negative_prompt": "x"}, "negative prompt was '' and is now 'x'."),
-        ({"seeds": (2,)}, "seeds can be added, but '1' was taken away."),
-        ({"prompts": ("another",)}, f"prompts can be added, but '{PROMPT}' was taken away."),
+        ({"seeds": (2,)}, "seeds can be added, but '1' was removed."),
+        ({"prompts": ("another",)}, f"prompts can be added, but '{PROMPT}' was removed."),
     ],
 )
 def test_another_question_is_refused_with_what_differs_and_both_values(config, change, told, shared):
@@ -223,7 +223,7 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
     assert last.divergence[1] == first.comparison.divergence[1] and last.divergence[2]
     assert last.interim_looks == 1 and Analysis(last).arms[0].figures.pictures == 2
     said = " ".join(notes(Analysis(last)))
-    assert "ToMe(ratio=0.5) came later" in said and "DeepCache(interval=2) came later" not in said
+    assert "ToMe(ratio=0.5) was added later" in said and "DeepCache(interval=2) was added later" not in said
     assert "ratios are pooled" not in said
     assert store.load(first.folder) == last
 
@@ -259,7 +259,7 @@ def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config, sh
     shots = [replace(shot, pixels="0" * 32) if shot.arm == 0 else shot for shot in first.comparison.shots]
     store.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
     record = (first.folder / "run.json").read_bytes()
-    with pytest.raises(ComparerError, match="not the kept ones any more"):
+    with pytest.raises(ComparerError, match="no longer identical to the kept ones"):
         finish_into(build.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
     assert (first.folder / "run.json").read_bytes() == record and len(list(first.folder.glob("*.png"))) == 3
     with pytest.raises(ComparerError, match="Two arms have the same name"):
@@ -274,7 +274,7 @@ def test_the_command_line_goes_on_with_more_seeds_and_one_more_arm(config, check
     assert main(["continue", first.folder.name, "--more-seeds", "1", "--arm", "ToMe(ratio=0.5)", *runs]) == 0
     last = store.load(first.folder)
     assert {(s.arm, s.seed) for s in last.shots} == {(arm, seed) for arm in (0, 1, 2) for seed in (0, 1)}
-    assert "ToMe(ratio=0.5) came later" in capsys.readouterr().out
+    assert "ToMe(ratio=0.5) was added later" in capsys.readouterr().out
     assert main(["continue", str(first.folder), "--arm", "ToMe(ratio=0.5)", *runs]) == 2
     assert main(["continue", "../elsewhere", *runs]) == 2
     assert main(["continue", str(first.folder), "--more-seeds", "-1", *runs]) == 2
@@ -301,7 +301,7 @@ def test_nobody_else_goes_on_with_a_run_that_is_being_made(config, shared):
     run = compare(first.comparison.request, config, into=first.folder)
     next(run)
     assert being_made(first.folder)
-    with pytest.raises(ComparerError, match="being made already"):
+    with pytest.raises(ComparerError, match="is already in progress"):
         finish_into(first.comparison.request, config, first.folder)
     run.close()
     assert not being_made(first.folder) and finish_into(first.comparison.request, config, first.folder)

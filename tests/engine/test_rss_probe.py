@@ -107,7 +107,7 @@ class Deadly(Probe):
     [
         (
             "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-            "it needed more memory than there is, or somebody killed its process.",
+            "it needed more memory than there is, or its process was killed.",
         ),
         ("import os; print('lost', flush=True); os._exit(7)", "its process ended with code 7: lost."),
     ],

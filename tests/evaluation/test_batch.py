@@ -97,7 +97,7 @@ def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
         assert bool(assertions.parse(f"clip_loss<={share}").miss(one, 1)) == (kept.low < 0)
         assert bool(assertions.parse(f"clip_loss>={share}").miss(one, 1)) == (kept.high > 0)
     told = assertions.parse("clip_loss<=-5").miss(one, 1)
-    assert f"{Analysis(one).arms[1].figures.clip_loss:.3f}, and its interval holds -5 or lies beyond it" in told
+    assert f"{Analysis(one).arms[1].figures.clip_loss:.3f}, and its interval contains -5 or lies beyond it" in told
 
 
 def test_the_same_pictures_have_lost_nothing_however_much_prompts_differ(done):
@@ -165,10 +165,10 @@ def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
         (["--scorer", "ViT-L-14"], "never seen the demo's coloured shapes"),
         (["--scorer", "ViT-B-32=none.safetensors"], "no file of CLIP weights 'none.safetensors'"),
         (["--also", "speed"], "'speed' cannot be measured: choose among equal-time"),
-        (["--assert", "speed>1"], "no assertion"),
+        (["--assert", "speed>1"], "is not an assertion"),
         (["--steps", "0", "--num-samples", "2"], "Steps 0"),
-        (["--num-samples", "49"], "There are 48 prompts, not 49"),
-        (["--resume", "/nowhere"], "holds no evaluation"),
+        (["--num-samples", "49"], "There are only 48 prompts, not 49"),
+        (["--resume", "/nowhere"], "does not contain an evaluation"),
         (["--resume", "/nowhere", "--steps", "3"], "leave steps out"),
         (["--resume", "/nowhere", "--warmups", "0"], "leave warmups out"),
         (["--resume", "/nowhere", "--worthwhile", "3"], "leave worthwhile out"),

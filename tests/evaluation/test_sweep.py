@@ -61,16 +61,16 @@ def test_a_prompt_of_a_list_is_one_prompt(tmp_path):
     (tmp_path / "a.toml").write_text('prompt = ["""a red\nstar""", "a ring"]')
     assert read_file(tmp_path / "a.toml")["prompt"] == "a red star\na ring"
     (tmp_path / "a.json").write_text('{"prompt": [{"text": "a ring"}]}')
-    with pytest.raises(ComparerError, match="a prompt that is no text"):
+    with pytest.raises(ComparerError, match="a prompt that is not text"):
         read_file(tmp_path / "a.json")
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("a.toml", "prompt = ", "no request file"),
-        ("a.json", "[1]", "holds no settings"),
-        ("a.json", "{", "no request file"),
+        ("a.toml", "prompt = ", "is not a request file"),
+        ("a.json", "[1]", "has no settings"),
+        ("a.json", "{", "is not a request file"),
         ("none.json", None, "cannot be read"),
     ],
 )
@@ -91,7 +91,7 @@ def test_prompts_from_lines_csv_and_json(tmp_path):
         (tmp_path / name).write_text(text)
         assert prompts_of(tmp_path / name) == "one\ntwo\nthree"
         assert prompts_of(tmp_path / name, 2) == "one\ntwo"
-    with pytest.raises(ComparerError, match="There are 3 prompts, not 4"):
+    with pytest.raises(ComparerError, match="There are only 3 prompts, not 4"):
         prompts_of(tmp_path / "a.txt", 4)
     told = []
     prompts_of(tmp_path / "a.csv", 2, told.append)

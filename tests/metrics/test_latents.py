@@ -156,7 +156,7 @@ def test_a_trace_can_be_stopped_and_leaves_nothing_behind():
 
 def test_what_cannot_be_laid_side_by_side_is_refused():
     base = trace(loaded("sd1"), ask(), ITEMS)
-    with pytest.raises(ComparerError, match="Latents of 3 steps cannot be laid beside the baseline's 4."):
+    with pytest.raises(ComparerError, match="Latents of 3 steps cannot be compared with the baseline's 4."):
         diverge(base, trace(loaded("sd1"), ask(steps=3), ITEMS))
     with pytest.raises(ComparerError, match="different prompts or seeds"):
         diverge(base, trace(loaded("sd1"), ask(), [(0, 8)]))

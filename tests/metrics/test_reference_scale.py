@@ -64,7 +64,7 @@ def test_of_many_pairs_evenly_spread_ones_are_taken():
         (pair(), "12 % of the way from identical to another seed"),
         (pair(ssim=0.9999), "less than 1 % of the way from identical to another seed"),
         (pair(ssim=-0.2), "further than another seed (120 % of the way there)"),
-        (pair(max_difference=2), "no further from the baseline than the baseline from itself"),
+        (pair(max_difference=2), "no further from the baseline than the baseline is from itself"),
         (SAME, "identical"),
     ],
 )
@@ -80,7 +80,7 @@ def test_the_place_in_words(found, text):
 
 
 def test_without_another_seed_there_is_no_place():
-    assert relative_distance(pair(), None).text == "no measure: it takes two seeds of the baseline that differ"
+    assert relative_distance(pair(), None).text == "not available: it needs two seeds of the baseline that differ"
     assert relative_distance(pair(), None) == relative_distance(pair(), mean([SAME]))
     assert relative_distance(pair(), None).within_noise is None
 

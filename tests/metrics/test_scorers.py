@@ -129,12 +129,12 @@ def test_a_file_that_holds_something_else_is_refused(weights, real, tmp_path, mo
     (tmp_path / "plain.pth").write_bytes(pickle.dumps(Code(), protocol=2))
     (tmp_path / "torn.safetensors").write_bytes((weights / "mine.safetensors").read_bytes()[:5000])
     for name in ("code.pt", "plain.pth", "torn.safetensors"):
-        with pytest.raises(ComparerError, match=f"'{name}' does not hold weights of {TINY}."):
+        with pytest.raises(ComparerError, match=f"'{name}' does not contain weights of {TINY}."):
             clip.scorer_for(real, wanted=f"{TINY}={tmp_path / name}")
     assert not (tmp_path / "ran").exists()
     (tmp_path / "wider.json").write_text(json.dumps(SHAPE | {"embed_dim": 24}))
     open_clip.add_model_config(tmp_path / "wider.json")
-    with pytest.raises(ComparerError, match="does not hold weights of wider."):
+    with pytest.raises(ComparerError, match="does not contain weights of wider."):
         clip.scorer_for(real, wanted=f"wider={weights / 'mine.safetensors'}")
     with pytest.raises(ComparerError, match="no architecture 'ViT-Z-9'"):
         clip.scorer_for(real, wanted=f"ViT-Z-9={weights / 'mine.pt'}")

@@ -200,7 +200,7 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(served, repositorie
 def test_a_server_without_ranges_starts_the_file_anew(served, repositories):
     served.break_after, served.breaks, served.ranges = 3_000_000, 2, False
     sentence = refusal()  # the same beginning came twice: no progress
-    assert "what has come is kept" in sentence
+    assert "what was downloaded is kept" in sentence
     hub.fetch(SD)
     folder, _ = hub.here(SD)
     assert all((folder / n).read_bytes() == (repositories[SD.source] / n).read_bytes() for n in fetched(folder))
@@ -210,7 +210,7 @@ def test_a_server_that_goes_away_in_the_middle_is_one_sentence_and_nothing_is_lo
     served.break_after = 1_000_000
     with served.hold:
         sentence = refusal(on_progress=lambda done, *_: done > 1_000_000 and served.close())
-    assert "cannot be reached (ConnectError)" in sentence and sentence.endswith("what has come is kept.")
+    assert "cannot be reached (ConnectError)" in sentence and sentence.endswith("what was downloaded is kept.")
     (part,) = cache.rglob("*.incomplete")
     assert part.stat().st_size >= 1_000_000
 
@@ -282,7 +282,7 @@ def test_a_name_server_that_never_answers(at, monkeypatch):
 
 def test_what_answers_is_no_hub(at, served, tmp_path):
     at(f"{served.address}/{SD.source}/resolve/main/tokenizer/tokenizer.json?")  # some page, with status 200
-    assert "no model hub: check HF_ENDPOINT" in refusal()
+    assert "is not a model hub: check HF_ENDPOINT" in refusal()
 
 
 def test_offline_mode_asks_no_one(served, monkeypatch):
@@ -320,7 +320,7 @@ def test_two_at_once(served, monkeypatch):
         while not seen or seen[-1] < 1_000_000:
             thread.join(0.05)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DOWNLOAD_TIMEOUT", 0.1)
-        assert "is being fetched already" in refusal()
+        assert "is already being fetched" in refusal()
         over.set()
         thread.join()
 
@@ -387,7 +387,7 @@ def test_the_command_line_fetches_stops_and_goes_on(served, tmp_path, capsys):
         until(lambda: any(path.stat().st_size >= 4_000_000 for path in tmp_path.rglob("*.incomplete")))
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Stopped; what has come is kept" in err and "Traceback" not in err
+    assert process.returncode == 130 and "Stopped. What was downloaded is kept" in err and "Traceback" not in err
     bars = [line.strip() for line in err.splitlines() if "|" in line]
     assert any(bar.startswith(f"Fetching {SD.title}: ") for bar in bars), bars
     assert not any(bar.startswith("|") for bar in bars), bars  # what is done stands before how far it is
@@ -429,7 +429,7 @@ def test_the_pages_handler_fetches_stops_and_goes_on(served, tmp_path):
             if "Fetching Stable Diffusion 1.5" in said[-1]:
                 assert 'role="progressbar"' in said[-1] and update[page.stop_button]["interactive"]
                 page.sessions.stop(tab)
-    assert "Stopped. What has come is kept." in said[-1]
+    assert "Stopped. What was downloaded is kept." in said[-1]
     *_, last = page.fetch_model("sd-1.5", tab)
     assert "Stable Diffusion 1.5 is here." in last[page.out.status] and last[page.controls.fetch]["visible"] is False
     assert any(" from " in asked for asked in served.asked), "it went on where it was"

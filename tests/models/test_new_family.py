@@ -107,8 +107,8 @@ def test_what_accelerators_do_not_know_is_refused_with_a_reason(monkeypatch):
     assert (
         reasons.items()
         >= {
-            "DeepCache": "DeepCache needs a U-Net, and Other has none: choose T-GATE or Guidance cutoff.",
-            "ToMe": "ToMe needs a U-Net, and Other has none: choose T-GATE or Guidance cutoff.",
+            "DeepCache": "DeepCache needs a U-Net, but Other has none: choose T-GATE or Guidance cutoff.",
+            "ToMe": "ToMe needs a U-Net, but Other has none: choose T-GATE or Guidance cutoff.",
             "T-GATE": f"T-GATE does not know the family 'other': choose one of {', '.join(TGATE.families())}.",
             "Guidance cutoff": None,
         }.items()

@@ -30,7 +30,7 @@ def test_nothing_is_guessed_between_sets_that_nothing_tells_apart(names, half, h
     step = home / tmp_path.name
     for number, name in enumerate(names):
         save(moved(unet(home), number), step / name)
-    with pytest.raises(ComparerError, match="2 sets of weights for its unet.*name one of the files") as told:
+    with pytest.raises(ComparerError, match="2 sets of weights for its unet.*name one file") as told:
         load(f"m/{step.name}; base=m/base{half}", config)
     assert all(name in str(told.value) for name in names)
     assert holds(load(f"m/{step.name}/{names[1]}; base=m/base", config).pipe.unet, moved(unet(home), 1))

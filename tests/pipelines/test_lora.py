@@ -109,7 +109,7 @@ def test_keys_without_a_place_are_refused_by_number_and_name(where, alone, base,
     with pytest.raises(ComparerError) as refused:
         filled("m/base; lora=m/strange.safetensors", config)
     told = str(refused.value)
-    assert f"2 of its {len(content)} keys find no place ({name[:20]}" in told and "\n" not in told
+    assert f"2 of its {len(content)} keys match no layer ({name[:20]}" in told and "\n" not in told
 
 
 def test_two_adapters_in_one_file_are_refused(base, home, config):

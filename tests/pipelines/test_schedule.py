@@ -71,7 +71,7 @@ def test_what_a_file_says_wins_over_its_base_and_a_note_says_so(metadata, marks,
     asked = load("m/said.safetensors; base=m/base; prediction=epsilon", config)
     assert asked.scheduler_config["prediction_type"] == "epsilon"
     assert not asked.scheduler_config.get("rescale_betas_zero_snr")
-    assert any("prediction=epsilon was asked for, although" in note for note in asked.built.notes)
+    assert any("prediction=epsilon was requested, although" in note for note in asked.built.notes)
 
 
 def test_a_file_that_contradicts_itself_is_refused_until_it_is_settled(home, config):

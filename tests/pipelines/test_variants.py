@@ -89,7 +89,7 @@ def test_two_arms_that_hold_the_same_are_refused_before_anything_runs(config, tm
     values = {name: value.float() for name, value in load_file(path).items()}
     save_file(values, path, {"format": "pt"})  # twice as large, and the same
     request = build_request(config, PROMPT, variants=["m/renamed"], **QUICK)
-    with pytest.raises(ComparerError, match="small and renamed hold the same: .* unet, vae, text_encoder"):
+    with pytest.raises(ComparerError, match="small and renamed have the same weights: .* unet, vae, text_encoder"):
         list(compare(request, config))
     assert not list(config.runs.glob("*/run.json"))
 
@@ -194,8 +194,8 @@ REFUSED = {
     ("lora=x.safetensors:99",): "out of range: -10 to 10",
     ("weights=",): "'weights=' has no value",
     ("demo; weights=raw; weights=ema",): "'weights' is given twice",
-    ("incomplete=perhaps",): "neither yes nor no",
-    tuple(f"lora=x.safetensors:{n}" for n in range(500)): "500 arms were asked for",
+    ("incomplete=perhaps",): "write incomplete=yes or incomplete=no",
+    tuple(f"lora=x.safetensors:{n}" for n in range(500)): "500 arms were requested",
 }
 
 

@@ -100,7 +100,7 @@ def test_a_run_can_be_deleted_with_the_files_of_a_new_exporter_and_no_others(toy
         (folder / name).write_text("x")
     for name in ("toy.md", "toy-1.txt", "toy.txt.partial.bak", "toyXtxt"):
         (folder / name).write_text("mine")
-        with pytest.raises(ComparerError, match=f"what Comparer did not write: '{name}'"):
+        with pytest.raises(ComparerError, match=f"that Comparer did not write: '{name}'"):
             index.delete(folder.parent, folder.name)
         (folder / name).unlink()
     with monkeypatch.context() as without:

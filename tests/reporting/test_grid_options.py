@@ -181,7 +181,7 @@ print(len(pages), peak() - before)
         ({"arms": ()}, "The grid has no arm: choose at least one."),
         ({"rows": ()}, "The grid has no row"),
         ({"arms": (1, 1)}, "The grid shows one arm twice"),
-        ({"arms": (2,)}, "There is no arm 2: 0 to 1 are here"),
+        ({"arms": (2,)}, r"There is no arm 2: choose 0 \(the baseline\) to 1"),
         ({"arms": (True,)}, "There is no arm True"),
         ({"rows": ((0, 9),)}, r"There is no row \(0, 9\)"),
         ({"rows": (5,)}, "There is no row 5"),

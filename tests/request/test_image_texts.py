@@ -55,11 +55,11 @@ def test_a_file_is_read_by_what_it_is_and_not_by_its_name(tmp_path):
 def test_a_photo_is_refused_with_what_its_comment_says(tmp_path):
     path = with_comment(tmp_path / "x.jpg", b"ASCII\0\0\0Holiday in Rome")
     with pytest.raises(
-        ComparerError, match="is a JPEG and carries no settings that can be read, for its UserComment 'Hol"
+        ComparerError, match="is a JPEG and contains no settings that can be read, because its UserComment 'Hol"
     ):
         restore(path, Config(runs=tmp_path))
     Image.new("RGB", (8, 8)).save(tmp_path / "y.webp")
-    with pytest.raises(ComparerError, match="'y.webp' is a WebP and carries no settings that can be read: choose"):
+    with pytest.raises(ComparerError, match="'y.webp' is a WebP and contains no settings that can be read: choose"):
         restore(tmp_path / "y.webp", Config(runs=tmp_path))
 
 
@@ -70,17 +70,17 @@ def webp(*chunks):
 
 LOOP = b"II*\0\x08\0\0\0\x01\0\x69\x87\x04\0\x01\0\0\0\x08\0\0\0" + bytes(4)  # the folder of EXIF is the first one
 HOSTILE = {
-    "cut.jpg": (b"\xff\xd8\xff\xe1\x10\x00Exif", "damaged or cut short"),
-    "short.jpg": (b"\xff\xd8\xff\xe0\x00\x00", "damaged or cut short"),
-    "segments.jpg": (b"\xff\xd8" + b"\xff\xe2\x00\x02" * 20_000, "has more than 10,000 parts"),
+    "cut.jpg": (b"\xff\xd8\xff\xe1\x10\x00Exif", "damaged or incomplete"),
+    "short.jpg": (b"\xff\xd8\xff\xe0\x00\x00", "damaged or incomplete"),
+    "segments.jpg": (b"\xff\xd8" + b"\xff\xe2\x00\x02" * 20_000, "it has more than 10,000 parts"),
     "damaged.jpg": (b"\xff\xd8\xff\xe1\x00\x20Exif\0\0MM\0\x2a\xff\xff\xff\xff" + bytes(40) + b"\xff\xda", "JPEG"),
     "huge.webp": (webp((b"EXIF", 2**31, b"")), "has a text of 2,147,483,648 bytes"),
-    "cut.webp": (webp((b"EXIF", 100, b"MM")), "is cut short"),
-    "chunks.webp": (webp(*[(b"JUNK", 0, b"")] * 20_000), "has more than 10,000 parts"),
-    "damaged.webp": (webp((b"EXIF", 40, b"II*\0" + b"\xff" * 36)), "carries no settings"),
+    "cut.webp": (webp((b"EXIF", 100, b"MM")), "is incomplete"),
+    "chunks.webp": (webp(*[(b"JUNK", 0, b"")] * 20_000), "it has more than 10,000 parts"),
+    "damaged.webp": (webp((b"EXIF", 40, b"II*\0" + b"\xff" * 36)), "contains no settings"),
     "loop.webp": (
         webp((b"EXIF", 26, b"II*\0\x08\0\0\0\x01\0\x69\x87\x04\0\x01\0\0\0\x08\0\0\0" + bytes(4))),
-        "carries no",
+        "contains no",
     ),
 }
 
@@ -106,7 +106,7 @@ def test_the_page_says_what_the_file_does_not(tmp_path):
     (tmp_path / "up").mkdir()
     path = png(tmp_path / "up" / "x.png", parameters="a <b>cat</b>")
     found = restore(path, config)
-    usual = "so these are set: steps 25, sampler DDIM, guidance 2, seed 0, size 128x128."
+    usual = "in a readable form: steps 25, sampler DDIM, guidance 2, seed 0, size 128x128."
     assert found.request.settings.prompts == ("a <b>cat</b>",) and usual in found.notes[0]
     told = page.drop.fill(str(path), {}, *[part.value for part in page.controls.inputs()])[page.drop.told]
     assert usual in told and "Filled from the settings of A1111&#x27;s web UI" in told

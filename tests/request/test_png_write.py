@@ -152,10 +152,10 @@ def test_what_carries_no_request_is_refused(tmp_path: Path) -> None:
         "absent": "'absent.png' cannot be read as a PNG",
         "text": "'text.png' cannot be read as a PNG",
         "jpeg": "'jpeg.png' cannot be read as a PNG",
-        "plain": "'plain.png' carries no request",
-        "damaged": "'damaged.png' carries a damaged request",
-        "other": "This is not a request of Comparer's",
-        "list": "This is not a request of Comparer's",
+        "plain": "'plain.png' contains no settings saved by Comparer",
+        "damaged": "'damaged.png' contains damaged settings",
+        "other": "This is not a request of Comparer",
+        "list": "This is not a request of Comparer",
     }.items():
         with pytest.raises(ComparerError, match=said):
             read_request(tmp_path / f"{name}.png")

@@ -73,18 +73,18 @@ def test_what_is_left_out_is_counted(tmp_path, name):
     ("name", "text", "told"),
     [
         ("a.csv", "id,question\n1,a star\n", "has no column prompt, caption or text: its first row is id, question."),
-        ("a.csv", 'prompt,x\n"a star,1\na ring,2\n', "at its line 3: a double quote is not closed."),
-        ("a.csv", 'prompt,x\n"OPEN" on a sign,1\n', "at its line 2: a double quote within quotes is written twice."),
+        ("a.csv", 'prompt,x\n"a star,1\na ring,2\n', "at line 3, a double quote is not closed."),
+        ("a.csv", 'prompt,x\n"OPEN" on a sign,1\n', "at line 2, a double quote within quotes is written twice."),
         ("a.csv", "prompt,x\na star, red,1\n", "Row 2 of 'a.csv' has 3 cells, and the header 2: put a prompt"),
-        ("a.csv", "prompt,x\n,1\n", "'a.csv' holds no prompt."),
-        ("a.json", '{"a star": 1, "a ring": 2}', "holds an object with a star, a ring: a list of texts"),
-        ("a.json", '{"1": {"prompt": "a star"}}', "holds an object with 1: a list of texts"),
+        ("a.csv", "prompt,x\n,1\n", "'a.csv' has no prompts."),
+        ("a.json", '{"a star": 1, "a ring": 2}', "contains an object with a star, a ring: a list of texts"),
+        ("a.json", '{"1": {"prompt": "a star"}}', "contains an object with 1: a list of texts"),
         ("a.json", '{"annotations": [{"bbox": [1, 2, 3, 4]}]}', "Entry 1 of 'a.json' has no prompt, caption or text: "),
-        ("a.json", '["a star", 2]', "Entry 2 of 'a.json' is no text: "),
-        ("a.json", '"a star"', "holds no list: "),
-        ("a.json", "[" * 100_000, "is no JSON that can be read"),
-        ("a.jsonl", '{"prompt": "a star"}\n{"prompt"\n', "Line 2 of 'a.jsonl' is no JSON that can be read"),
-        ("run.txt", '{"request": {"settings": {}}}', "holds an object with request: "),
+        ("a.json", '["a star", 2]', "Entry 2 of 'a.json' is not text: "),
+        ("a.json", '"a star"', "contains no list: "),
+        ("a.json", "[" * 100_000, "is not JSON that can be read"),
+        ("a.jsonl", '{"prompt": "a star"}\n{"prompt"\n', "Line 2 of 'a.jsonl' is not JSON that can be read"),
+        ("run.txt", '{"request": {"settings": {}}}', "contains an object with request: "),
     ],
 )  # fmt: skip
 def test_other_shapes_are_refused_with_those_that_are_read(tmp_path, name, text, told):
@@ -105,13 +105,13 @@ def test_the_page_reads_the_same_files(tmp_path):
     text, _, told = page.controls._from_file(str(tmp_path / "a.csv"))
     assert text == f"{STAR}\n{RING}" and "2 prompts read; left out: 1 duplicate" in told
     (tmp_path / "b.json").write_text('{"<b>": 1}')
-    assert "holds an object with &lt;b&gt;: a list" in page.controls._from_file(str(tmp_path / "b.json"))[1]
+    assert "contains an object with &lt;b&gt;: a list" in page.controls._from_file(str(tmp_path / "b.json"))[1]
     assert set(page.controls.file.file_types) == set(TYPES)
 
 
 def test_a_large_file_is_for_the_command_line(tmp_path):
     rows = [{"caption": f"a star {number} {'x' * 100}"} for number in range(12_000)]
     (tmp_path / "coco.json").write_text(json.dumps({"annotations": rows}))
-    with pytest.raises(ComparerError, match="too large for a file of prompts: at most 1048576 bytes are allowed."):
+    with pytest.raises(ComparerError, match="too large for a prompt file: at most 1048576 bytes are allowed."):
         read_prompt_file(tmp_path / "coco.json")
     assert prompts_of(tmp_path / "coco.json", 2).count("\n") == 1

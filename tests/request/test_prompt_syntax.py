@@ -102,7 +102,7 @@ def test_a_tag_is_offered_alike_where_it_is_typed_and_where_it_is_dropped(tmp_pa
     assert offer.sentences == said
     assert lora_hints([prompt], Weights("demo", "raw"), config) == [
         *said,
-        "To use it, leave the tag out and write --checkpoint 'demo; weights=raw; lora=m/Style.safetensors:0.8'.",
+        "To use it, remove the tag and write --checkpoint 'demo; weights=raw; lora=m/Style.safetensors:0.8'.",
     ]
     (tmp_path / "p.txt").write_text(f"{prompt}\nSteps: 20, Sampler: DDIM, Model: demo")
     found = restore(tmp_path / "p.txt", config)

@@ -19,7 +19,7 @@ from helpers.runs import PROMPT, ask
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"prompt": "  \n "}, ["prompt is empty", "one prompt a line"]),
+        ({"prompt": "  \n "}, ["prompt is empty", "one prompt per line"]),
         ({"prompt": "x" * 3000}, ["3000 characters", "at most 2000"]),
         ({"prompt": "a\na"}, ["given twice"]),
         ({"steps": 0}, ["Steps 0", "1 to 150"]),
@@ -35,8 +35,8 @@ from helpers.runs import PROMPT, ask
         ({"sampler": "Eular"}, ["'Eular'", "DDIM", "DPM++ 2M Karras"]),
         ({"seeds": "abc"}, ["'abc' is not a seed", "1-8"]),
         ({"seeds": ""}, ["is not a seed"]),
-        ({"seeds": "5-1"}, ["The seed range 5-1 runs backwards: write 1-5."]),
-        ({"seeds": "1-1000"}, ["1-1000 is 1000 seeds: at most 400 are allowed."]),
+        ({"seeds": "5-1"}, ["The seed range 5-1 is reversed: write 1-5."]),
+        ({"seeds": "1-1000"}, ["1-1000 has 1000 seeds: at most 400 are allowed."]),
         ({"seeds": "1-300,301-600"}, ["more than 400 seeds: at most 400"]),
         ({"seeds": ",".join(map(str, range(1000)))}, ["more than 400 seeds: at most 400"]),
         ({"seeds": "-1," * 1000}, ["more than 400 seeds: at most 400"]),
@@ -55,7 +55,7 @@ from helpers.runs import PROMPT, ask
         ({"accelerators": ["DeepCache(branch=2)"]}, ["branch 2", "0, 1, 3"]),
         ({"accelerators": ["TurboCache"]}, ["'TurboCache'", "DeepCache"]),
         ({"accelerators": ["DeepCache", "DeepCache"]}, ["same name: DeepCache(interval=3)."]),
-        ({"accelerators": ["DeepCache"] * 1000}, ["1000 arms were asked for", "at most 400"]),
+        ({"accelerators": ["DeepCache"] * 1000}, ["1000 arms were requested", "at most 400"]),
         ({"accelerators": ["DeepCache(interval=3,interval=4)"]}, ["gives a parameter twice"]),
         ({"accelerators": ["DeepCache(interval=" + "-" * 5000 + "1)"]}, ["5021 characters: at most 300"]),
         ({"accelerators": ["DeepCache(interval=" + "-" * 270 + "1)"]}, ["is not an accelerator"]),
@@ -77,8 +77,8 @@ from helpers.runs import PROMPT, ask
         ({"noise": "x" * 5000}, ["no noise source 'xxx"]),
         ({"sampler": "x" * 5000}, ["no sampler 'xxx"]),
         ({"size": "9" * 5000}, ["is not a size"]),
-        ({"prompt": "a star \udcff"}, ["'a star ?'", "not text in UTF-8"]),
-        ({"negative_prompt": "\ud800"}, ["not text in UTF-8"]),
+        ({"prompt": "a star \udcff"}, ["'a star ?'", "not valid UTF-8"]),
+        ({"negative_prompt": "\ud800"}, ["not valid UTF-8"]),
         ({"checkpoint": "nope"}, ["no checkpoint 'nope'", "demo"]),
     ],
 )
@@ -134,7 +134,7 @@ def test_an_accelerator_is_read_in_linear_time():
 
 
 def test_a_file_without_an_end_is_refused():
-    with pytest.raises(ComparerError, match="'zero' is too large for a file of prompts"):
+    with pytest.raises(ComparerError, match="'zero' is too large for a prompt file"):
         read_prompts(Path("/dev/zero"))
 
 

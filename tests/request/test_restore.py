@@ -123,7 +123,7 @@ def test_strangers_are_told_no_folder_of_this_machine(tmp_path):
 def test_limits_of_this_installation_are_named(tmp_path):
     request = ask("DeepCache", steps=40, seeds=tuple(range(9)))
     (tmp_path / "run.json").write_text(json.dumps({"request": request.to_json()}))
-    for limits, told in ((Limits(pictures=10), "18 pictures were asked for"), (Limits(steps=30), "Steps 40 is out")):
+    for limits, told in ((Limits(pictures=10), "18 pictures were requested"), (Limits(steps=30), "Steps 40 is out")):
         found = restore(tmp_path / "run.json", Config(runs=tmp_path, limits=limits))
         assert found.request == request and len(found.missing) == 1 and told in found.missing[0]
 
@@ -132,7 +132,7 @@ def test_limits_of_this_installation_are_named(tmp_path):
     ("data", "told"),
     [
         (changed(sampler="DPM++ 9Z"), "There is no sampler 'DPM++ 9Z'"),
-        (changed(warp=3), "The setting 'warp' is not known to this version of Comparer."),
+        (changed(warp=3), "This version of Comparer does not know the setting 'warp'."),
         (changed(width=13), "Width 13 is not a multiple of 8"),
         (changed(loras=5), "Settings cannot be read."),
         (ask("DeepCache").to_json() | {"also": ["divergence", "heat"]}, "'heat' cannot be measured here."),
@@ -228,7 +228,7 @@ def test_samplers_as_a1111_writes_them(name, schedule, ours):
 
 @pytest.mark.parametrize(("name", "schedule"), [("DPM++ 3M SDE", "Karras"), ("Euler", "Beta"), ("Restart", "")])
 def test_samplers_that_are_not_here_are_named(tmp_path, config, name, schedule):
-    with pytest.raises(ComparerError, match=f"The sampler {name.replace('+', '.')}.* is not here: there are DDIM, "):
+    with pytest.raises(ComparerError, match=f"The sampler {name.replace('+', '.')}.* is not supported: choose DDIM, "):
         sampler(name, schedule)
     (tmp_path / "p.txt").write_text(f"a\nSteps: 9, Sampler: {name}, Schedule type: {schedule}, Model: demo, Seed: -1")
     found = restore(tmp_path / "p.txt", config)
@@ -263,33 +263,33 @@ END = chunk(b"IEND", b"")
 BOMB = zlib.compress(bytes(300 << 20))
 FILES = {
     "empty": (b"", "is neither a PNG nor a run.json"),
-    "not.png": (b"\xff\xd8\xff\xe0 a JPEG", "is neither a PNG nor a run.json"),
-    "plain.png": (HEAD + END, "carries no settings that can be read"),
-    "cut.png": (HEAD + chunk(b"tEXt", b"comparer\0{}")[:-6], "is cut short"),
-    "short.png": (HEAD[:20], "is cut short"),
+    "not.png": (b"\xff\xd8\xff\xe0 a JPEG", "begins like a JPEG, but its header is not valid"),
+    "plain.png": (HEAD + END, "contains no settings that can be read"),
+    "cut.png": (HEAD + chunk(b"tEXt", b"comparer\0{}")[:-6], "is incomplete"),
+    "short.png": (HEAD[:20], "is incomplete"),
     "huge.png": (HEAD + struct.pack(">I", 2**31) + b"tEXt", "has a text of 2,147,483,648 bytes: at most"),
-    "flipped.png": (HEAD + chunk(b"tEXt", b"comparer\0{}", 7) + END, "is damaged: a text is not what was written"),
+    "flipped.png": (HEAD + chunk(b"tEXt", b"comparer\0{}", 7) + END, "is damaged: a text does not match its checksum"),
     "bomb.png": (HEAD + chunk(b"zTXt", b"comparer\0\0" + BOMB) + END, "unpack to more than"),
     "itxt-bomb.png": (HEAD + chunk(b"iTXt", b"comparer\0\1\0\0\0" + BOMB) + END, "unpack to more than"),
     "packed.png": (HEAD + chunk(b"zTXt", b"comparer\0\0no zlib") + END, "a text cannot be unpacked"),
-    "deep.png": (HEAD + chunk(b"tEXt", b"comparer\0" + b'{"a":' * 500_000) + END, "no JSON that can be read"),
-    "deep.json": (b"  " + b'{"request":' * 500_000, "no JSON that can be read"),
-    "list.png": (HEAD + chunk(b"tEXt", b"comparer\0[]") + END, "carries no request"),
-    "other.json": (b'{"request": {"settings": 5}}', "This is not a request of Comparer's"),
-    "text.json": (b'{"request": "settings"}', "carries no request"),
-    "prompts.json": (b'{"settings": {"prompts": [1, {}]}}', "This is not a request of Comparer's"),
+    "deep.png": (HEAD + chunk(b"tEXt", b"comparer\0" + b'{"a":' * 500_000) + END, "not JSON that can be read"),
+    "deep.json": (b"  " + b'{"request":' * 500_000, "not JSON that can be read"),
+    "list.png": (HEAD + chunk(b"tEXt", b"comparer\0[]") + END, "contains no settings saved by Comparer"),
+    "other.json": (b'{"request": {"settings": 5}}', "This is not a request of Comparer"),
+    "text.json": (b'{"request": "settings"}', "contains no settings saved by Comparer"),
+    "prompts.json": (b'{"settings": {"prompts": [1, {}]}}', "This is not a request of Comparer"),
     "none.json": (b'{"settings": {"prompts": []}}', "The prompt is empty"),
-    "digits.json": (b'{"settings": ' + b"9" * 10_000 + b"}", "no JSON that can be read"),
+    "digits.json": (b'{"settings": ' + b"9" * 10_000 + b"}", "not JSON that can be read"),
     "slow.txt": (b'a\n' + b'a:"' * 300_000, "is neither a PNG nor a run.json"),
     "pictures.json": (
         json.dumps({"settings": {"prompts": ["x"] * 20_000, "seeds": [0] * 20_000}}).encode(),
-        "asks for 400,000,000 pictures, 1 arms: too many",
+        "asks for 400,000,000 pictures and 1 arms, which is too many",
     ),
     "arms.json": (
         json.dumps({"settings": {"prompts": ["x"]}, "arms": [{"like": 1}] * 100_000}).encode(),
-        "100,000 arms: too many",
+        "100,000 arms, which is too many",
     ),
-    "chunks.png": (HEAD + chunk(b"teXt", b"") * 100_001 + END, "has more than 100,000 parts"),
+    "chunks.png": (HEAD + chunk(b"teXt", b"") * 100_001 + END, "it has more than 100,000 parts"),
 }  # fmt: skip
 
 
@@ -320,7 +320,7 @@ def test_hostile_files_get_one_sentence(tmp_path, config, name):
 def test_what_is_too_large_or_absent_is_refused_unread(tmp_path, config):
     with (tmp_path / "large.json").open("wb") as file:
         file.truncate(1 << 33)
-    with pytest.raises(ComparerError, match="'large.json' is too large: at most 64 MiB are read."):
+    with pytest.raises(ComparerError, match="'large.json' is too large: at most 64 MiB are allowed."):
         restore(tmp_path / "large.json", config)
     with pytest.raises(ComparerError, match="'gone.png' cannot be read: No such file"):
         restore(tmp_path / "gone.png", config)
@@ -337,7 +337,7 @@ def test_the_command_line_says_what_another_programs_file_does_not(tmp_path, cap
     (tmp_path / "p.txt").write_text("a red star BREAK\nSteps: 2, CFG scale: 3, Seed: 5, Size: 64x64, Model: demo")
     assert main(["compare", "--from", str(tmp_path / "p.txt"), "--quiet", "--out", str(tmp_path / "runs")]) == 0
     told = capsys.readouterr()
-    assert "in a way that is read, so these are set: sampler DDIM." in told.err
+    assert "in a readable form: sampler DDIM." in told.err
     assert "Taken as plain words: BREAK." in told.out
 
 
@@ -353,5 +353,5 @@ def test_the_command_line_asks_for_what_the_file_asked_for(tmp_path, capsys):
         assert f"leave {more[0] if more[0].startswith('--') else 'prompt'} out" in capsys.readouterr().err
     (tmp_path / "run.json").write_text(json.dumps({"request": changed(checkpoint="ck/gone", sampler="Warp")}))
     assert main(run) == 2
-    assert "asks for what cannot be had here: There is no sampler 'Warp'" in (told := capsys.readouterr().err)
+    assert "needs what is not available here: There is no sampler 'Warp'" in (told := capsys.readouterr().err)
     assert "There is no checkpoint 'ck/gone' here." in told and told.count("\n") == 1

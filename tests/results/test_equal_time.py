@@ -61,7 +61,7 @@ def test_who_lost_with_less_time_has_not_lost():
 def test_the_sentence_says_whose_is_whose():
     said = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9)), 1).sentence
     assert "The higher CLIP score is this arm's (+1.00, +0.99 to +1.01)" in said
-    assert "nearer to the full baseline is that of fewer steps (SSIM 0.809 against 0.905)" in said
+    assert "the one nearer to the full baseline is that of fewer steps (SSIM 0.809 against 0.905)" in said
     later = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9), interim_looks=4), 1)
     first = rivalry(seen(pairs(25, 24), pairs(0.8, 0.9)), 1)
     assert later.clip.interval.low < first.clip.interval.low  # a later look needs a wider interval
@@ -89,7 +89,7 @@ def test_a_time_that_is_not_known_has_no_bounds():
 def test_an_arm_takes_the_time_of_an_accelerated_one_alone():
     settings = Settings(("x",), steps=20)
     for like in (0, 2, 7, "1"):
-        with pytest.raises(ComparerError, match="takes the time of no accelerated arm"):
+        with pytest.raises(ComparerError, match="is not matched to an accelerated arm"):
             Request(settings, (*ARMS[:2], replace(ARMS[2], matches_time_of=like)))
     with pytest.raises(ComparerError, match="Steps 21 is out of range: 1 to 20"):
         Request(settings, (*ARMS[:2], replace(ARMS[2], steps=21)))

@@ -9,7 +9,7 @@ from helpers.runs import ask, finish
 
 def test_a_call_that_has_no_partner_is_left_out_and_said(config):
     seen = finish(ask("DeepCache", seeds=(1, 2, 3)), config).comparison
-    assert "n = 3 calls an arm" in notes(Analysis(seen))[0]
+    assert "n = 3 calls per arm" in notes(Analysis(seen))[0]
     last = next(call for call in seen.calls if call.arm == 0 and call.batch == 2)
     stopped = replace(seen, calls=[call for call in seen.calls if call is not last], state="stopped")
     assert "n = 2 paired calls; one unpaired call left out, " in notes(Analysis(stopped))[0]

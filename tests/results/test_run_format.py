@@ -152,7 +152,7 @@ def test_a_later_run_is_refused_by_both_numbers_and_more_fields_are_not(full, tm
     later = saved(full.folder) | {"schema": SCHEMA + 1}
     (tmp_path / "run.json").write_text(json.dumps(later), encoding="utf-8")
     with pytest.raises(
-        ComparerError, match=f"has the format {SCHEMA + 1}, and this Comparer reads formats up to {SCHEMA}"
+        ComparerError, match=f"has the format {SCHEMA + 1}, but this Comparer reads formats up to {SCHEMA}"
     ):
         store.load(tmp_path)
     more = deepcopy(saved(full.folder)) | {"votes": []}

@@ -162,7 +162,7 @@ def test_a_repeat_that_is_void_voids_its_shot_and_what_was_laid_beside_it(whole)
         ("decoded", "float16", {}, "what the VAE decoded: its VAE overflows in float16, so try dtype=bfloat16 or"),
         ("latents", "float16", {}, "the latents: probably an overflow of float16, so try dtype=bfloat16 or"),
         ("latents", "bfloat16", {}, "the latents: the baseline's pictures are numbers, so try other parameters of the"),
-        ("latents", "float16", {"x": 1}, "the weights of its unet hold such values, so take another file"),
+        ("latents", "float16", {"x": 1}, "the weights of its unet contain such values, so use another file"),
     ],
 )
 def test_the_remedy_fits(whole, where, dtype, health, told):
@@ -183,6 +183,6 @@ def test_without_a_wider_dtype_the_checkpoint_is_named(whole):
 def test_a_picture_of_one_colour_is_remarked(whole):
     shots = [replace(shot, single_colour="#808080") if shot.arm == 2 else shot for shot in whole.shots]
     said = notes(Analysis(replace(whole, shots=shots)))
-    assert "One pixel: 4 of 4 pictures are of one single colour (#808080)." in said
+    assert "One pixel: 4 of 4 pictures have one single colour (#808080)." in said
     black = replace(spoil(whole, 2), shots=[replace(shot, single_colour="") for shot in whole.shots])
     assert not any("one single colour" in line for line in notes(Analysis(black)))

@@ -111,7 +111,7 @@ def test_a_damaged_run_is_listed_as_such_and_breaks_nothing_else(how, tmp_path):
         assert damaged.name == NAME.format(day=2) and damaged.card.state == "damaged" and damaged.card.damaged
         assert str(tmp_path) not in damaged.card.damaged and len(damaged.card.damaged) < 500
     if how in ("a folder", "a link"):  # Comparer wrote none
-        with pytest.raises(ComparerError, match="what Comparer did not write: 'run.json'"):
+        with pytest.raises(ComparerError, match="that Comparer did not write: 'run.json'"):
             index.delete(runs, damaged.name)
         return
     index.delete(runs, damaged.name)
@@ -205,18 +205,18 @@ def test_a_run_that_is_being_made_is_not_deleted_and_one_that_was_cut_off_is(tmp
     folder = kept(tmp_path, state="running")
     with hold(folder):
         assert index.entries(tmp_path)[0].card.state == "running" and being_made(folder)
-        with pytest.raises(ComparerError, match="it is being made"):
+        with pytest.raises(ComparerError, match="it is still in progress"):
             index.delete(tmp_path, folder.name)
     held = "import sys, time, pathlib; from comparer.runs.lock import hold\nwith hold(pathlib.Path(sys.argv[1])): "
     command = [sys.executable, "-c", f"{held}print(1, flush=True); time.sleep(60)", str(folder)]
     other = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     other.stdout.readline()
-    with pytest.raises(ComparerError, match="being made already"), hold(folder):
+    with pytest.raises(ComparerError, match="is already in progress"), hold(folder):
         pass
     other.kill()
     other.wait()
     assert index.entries(tmp_path)[0].card.state == "cut off" and not being_made(folder)
-    with pytest.raises(ComparerError, match="it is being made"):  # this server knows better
+    with pytest.raises(ComparerError, match="it is still in progress"):  # this server knows better
         index.delete(tmp_path, folder.name, busy={folder.name})
     index.delete(tmp_path, folder.name)
     assert list(tmp_path.iterdir()) == []
@@ -241,7 +241,7 @@ def test_a_folder_of_somebody_elses_with_a_run_json_is_not_deleted(tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "run.json").write_text('{"mine": true}')
     assert index.entries(tmp_path)[0].card.state == "damaged"
-    with pytest.raises(ComparerError, match="nothing says that this folder is Comparer's"):
+    with pytest.raises(ComparerError, match="Comparer did not mark this folder as its own"):
         index.delete(tmp_path, "thesis")
     assert (tmp_path / "thesis" / "run.json").is_file()
 
@@ -253,7 +253,7 @@ def test_a_folder_with_anything_of_somebody_elses_is_not_deleted(tmp_path):
 
     def refused(named):
         before = sorted(tmp_path.rglob("*"))
-        with pytest.raises(ComparerError, match=f"is not deleted: its folder holds what .* did not write: {named}"):
+        with pytest.raises(ComparerError, match=f"was not deleted: .* contains files that .* did not write: {named}"):
             index.delete(tmp_path / "runs", folder.name)
         assert sorted(tmp_path.rglob("*")) == before
 
@@ -331,7 +331,7 @@ def test_an_owner_sees_and_deletes_only_what_is_theirs(tmp_path):
     assert names(tmp_path) == [other.name, mine.name]
     assert "secret" not in (mine / "owner").read_text()
     for owner in ("secret", "", (other / "owner").read_text()):
-        with pytest.raises(ComparerError, match="another visitor's"):
+        with pytest.raises(ComparerError, match="belongs to another visitor"):
             index.delete(tmp_path, other.name, owner=owner)
     index.delete(tmp_path, mine.name, owner="secret")
     assert names(tmp_path) == [other.name]
@@ -350,16 +350,15 @@ def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(t
     assert found["Settings"]["Steps"].same and not found["Settings"]["Prompts"].same
     assert (found["Environment"]["torch"].one, found["Environment"]["torch"].other) == ("2.1", "2.2")
     said = " ".join(side_by_side.remarks(one, other))
-    assert (
-        "The times are not comparable" in said and "of different pictures" in said and side_by_side.NOT_TESTED in said
-    )
+    assert "The times are not comparable" in said and "seeds or settings differ" in said
+    assert side_by_side.NOT_TESTED in said
     alike = " ".join(side_by_side.remarks(one, one))
-    assert "need not be the same machine" in alike and "different pictures" not in alike
+    assert "need not be the same machine" in alike and "settings differ" not in alike
 
 
 def test_scores_of_different_scorers_are_not_laid_beside_each_other_unsaid(tmp_path):
     one, other = (store.load(kept(tmp_path, day)) for day in (1, 2))
-    said = "The CLIP scores are not comparable: they are of different scorers."
+    said = "The CLIP scores are not comparable: they come from different scorers."
     assert said not in side_by_side.remarks(one, other)
     assert said in side_by_side.remarks(one, replace(other, scorer=replace(other.scorer, name="ViT-L-14/openai")))
 
@@ -369,10 +368,10 @@ def test_means_over_different_pictures_are_said_to_be(tmp_path, change):
     one = store.load(kept(tmp_path))
     settings = replace(one.request.settings, **change)
     other = replace(one, request=replace(one.request, settings=settings))
-    assert "of different pictures" in " ".join(side_by_side.remarks(one, other))
+    assert "seeds or settings differ" in " ".join(side_by_side.remarks(one, other))
     order = replace(one.request.settings, prompts=one.request.settings.prompts[::-1], batch_size=4)
     shuffled = replace(one, request=replace(one.request, settings=order))
-    assert "of different pictures" not in " ".join(side_by_side.remarks(one, shuffled))
+    assert "seeds or settings differ" not in " ".join(side_by_side.remarks(one, shuffled))
 
 
 def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, monkeypatch):
@@ -387,7 +386,7 @@ def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, 
         return code, out + err
 
     code, text = said()
-    assert code == 0 and text.index(other) < text.index(one) and "damaged: Its run.json holds no run" in text
+    assert code == 0 and text.index(other) < text.index(one) and "damaged: Its run.json does not contain a run" in text
     assert f"Same: {Analysis(store.load(tmp_path / one)).arms[1].verdict.sentence}" in text
     code, text = said("--search", "damaged")
     assert NAME.format(day=3) in text and one not in text

@@ -57,5 +57,5 @@ def test_whoever_reads_a_record_while_it_is_written_reads_a_whole_one(tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", "5", "null", '"x"', "{}", '{"request": []}'])
 def test_what_is_no_record_is_said_to_be_none(text, tmp_path):
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(ComparerError, match="holds no run|not a request"):
+    with pytest.raises(ComparerError, match="does not contain a run|not a request"):
         store.load(tmp_path)

@@ -125,8 +125,8 @@ def test_wrong_configurations_are_named(copy, config):
     vae.write_text(json.dumps(json.loads(vae.read_text()) | {"scaling_factor": 0.18215}))
     scheduler.write_text(json.dumps(json.loads(scheduler.read_text()) | {"prediction_type": "epsilon"}))
     line = checked(copy, config).judgement.line
-    assert "scaling factor 0.18215, where the demo has 0.97533" in line
-    assert "says epsilon, where the demo has v_prediction" in line
+    assert "scaling factor 0.18215, but the demo has 0.97533" in line
+    assert "says epsilon, but the demo has v_prediction" in line
 
 
 def test_a_file_that_is_damaged_is_broken_and_what_is_not_there_is_an_error(command, copy, tmp_path):
@@ -163,7 +163,7 @@ def test_a_training_output_is_checked_over_its_base_ema_beside_raw(copy, config,
     assert [half.half for half in raw.halves] == ["raw"]
     alike = [made.measures for made in report.pictures if made.half == "raw"]
     assert [made.measures for made in raw.pictures] == alike
-    with pytest.raises(ComparerError, match="say which checkpoint has the rest"):
+    with pytest.raises(ComparerError, match="name a checkpoint that has the rest"):
         checked(step, config)
 
 
@@ -180,7 +180,8 @@ def test_random_weights_of_another_family_are_judged_without_a_known_range(comma
     folder = save_tiny("sd1", tmp_path / "tiny")
     report = checked(folder, Config(runs=tmp_path / "runs"), replace(QUICK, guidance=5.0, sampler="PNDM"))
     assert report.base.name == "sd1" and report.judgement.kind != "healthy"
-    assert "of unet (" in report.judgement.line and "can hardly be told from random numbers" in report.judgement.line
+    line = report.judgement.line
+    assert "of unet (" in line and "can hardly be distinguished from random numbers" in line
     assert "not scored: " in report.scorer and not report.halves[0].clip
     assert all("clip" not in finding.text for finding in report.judgement.why)
 

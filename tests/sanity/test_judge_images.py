@@ -129,7 +129,7 @@ def half(half="", wrong=0, wins=8, score=70.0, effect=50.0, **bad):
 
 def test_healthy():
     found = judge([], [half()], BASE, Config(0.975, "v_prediction"))
-    assert (found.kind, found.exit_code, found.line) == (HEALTHY, 0, "healthy: nothing that is looked at is wrong")
+    assert (found.kind, found.exit_code, found.line) == (HEALTHY, 0, "healthy: all checks passed")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_healthy():
         ([half(wrong=8, spread=1.0, **{"not finite": 1.0})], BROKEN, "8 of 8 pictures are not finite"),
         ([half(wins=4)], SUSPICIOUS, "4 of 8 pictures score highest with their own prompt (at least 5 is right"),
         ([half(effect=1.0)], SUSPICIOUS, "another prompt changes a picture by 1.00 levels"),
-        ([half(score=60.0)], SUSPICIOUS, "mean CLIP score 60.00, where the demo has at least 66.00"),
+        ([half(score=60.0)], SUSPICIOUS, "mean CLIP score 60.00, but the demo has at least 66.00"),
         ([half("ema"), half("raw", wrong=8, coarse=0.1)], BROKEN, "broken: raw: 8 of 8"),
     ],
 )
@@ -175,14 +175,14 @@ def test_scores_of_zero_are_no_win():
 def test_causes_come_first_and_configurations_are_named():
     found = judge([], [half(wrong=8, coarse=0.1)], BASE, Config(0.18215, "epsilon"))
     assert found.kind == BROKEN and [finding.cause for finding in found.why] == [True, True, False]
-    assert found.line.startswith("broken: vae/config.json has the scaling factor 0.18215, where the demo has 0.975;")
-    assert "says epsilon, where the demo has v_prediction" in found.line
+    assert found.line.startswith("broken: vae/config.json has the scaling factor 0.18215, but the demo has 0.975;")
+    assert "says epsilon, but the demo has v_prediction" in found.line
 
 
 def test_a_fine_tunes_own_prediction_type_is_a_note_while_its_pictures_are_right():
     base = Base("sdxl", PHOTOS, 0.13025, "epsilon")
     right, wrong = (judge([], [half(wrong=n, coarse=0.1)], base, Config(0.13025, "v_prediction")) for n in (0, 8))
-    assert right.kind == HEALTHY and "it was trained so" in right.notes[0]
+    assert right.kind == HEALTHY and "so it was trained this way" in right.notes[0]
     assert wrong.why[0].cause and "says v_prediction" in wrong.why[0].text
 
 
@@ -246,7 +246,7 @@ def test_missing_tensors_nan_and_an_ema_that_never_moved(copy):
     spoiled(copy, **{"conv_in.weight": None, "more": torch.ones(2)})
     found = weight_checks.findings(make(copy))
     assert "unet (EMA) lacks 1 of 326 tensors (conv_in.weight)" in found[0].text and not weight_checks.loads(found)
-    assert any("does not take (more)" in note for note in weight_checks.notes(make(copy)))
+    assert any("does not have (more)" in note for note in weight_checks.notes(make(copy)))
 
 
 def test_random_matrices_have_no_direction_that_stands_out():
@@ -269,7 +269,7 @@ def test_a_shuffled_block_is_found_and_its_neighbours_are_not(copy):
     spoiled(copy, **content)
     (found,) = weight_checks.findings(make(copy))
     assert (found.kind, found.cause) == (SUSPICIOUS, True) and 0.9 < found.value < 1.1 < found.limit
-    assert "1 block of unet (EMA) (mid_block) can hardly be told from random numbers" in found.text
+    assert "1 block of unet (EMA) (mid_block) can hardly be distinguished from random numbers" in found.text
 
 
 def test_fresh_weights_are_found_in_every_component(tmp_path):

@@ -97,7 +97,8 @@ TABLE = {
     "fast, quality unclear": (
         seen(change=-0.5, spread=1.0, calls=16),
         "Cannot tell from 16 calls: it is too near to a threshold for 1000 more seeds or prompts to settle it. "
-        "It is faster, 2.00× (1.99–2.01); open is whether its CLIP loss is below 2 %: CLIP −0.50 (−1.29 to +0.29).",
+        "It is faster, 2.00× (1.99–2.01); it is undecided whether its CLIP loss is below 2 %: "
+        "CLIP −0.50 (−1.29 to +0.29).",
     ),
     "fast, not scored": (
         unscored(seen()),
@@ -106,7 +107,7 @@ TABLE = {
     ),
     "one call": (
         seen(calls=1, prompts=1),
-        "Cannot tell from 1 call: one call shows no spread, 3 more seeds would. So far 2.00×, CLIP 0.00.",
+        "Cannot tell from 1 call: one call is not enough to judge; run 3 more seeds. So far 2.00×, CLIP 0.00.",
     ),
     "no call": (Evidence([]), "Cannot tell from 0 calls: nothing was timed."),
 }
@@ -125,7 +126,7 @@ def test_speed_unclear_is_settled_by_the_seeds_it_names():
     k = verdict.more_seeds
     assert k > 1 and verdict.sentence == (
         f"Cannot tell from 8 calls: {k} more seeds would probably settle it. "
-        "The quality is kept, CLIP 0.00 (−0.02 to +0.02); open is whether it reaches 1.05×: 1.12× (1.02–1.23)."
+        "The quality is kept, CLIP 0.00 (−0.02 to +0.02); it is undecided whether it reaches 1.05×: 1.12× (1.02–1.23)."
     )
     settled = seen(speed=1.12, noise=0.12, prompts=1, calls=8 * math.ceil((8 + k) / 8), interim_looks=2)
     assert judge(settled).kind == "Worth it"

@@ -102,8 +102,8 @@ def test_what_is_measured_besides_and_the_verdict_come_with_the_record(client):
     [
         ({"also": ["all"]}, "'all' cannot be measured"),
         ({"scorer": "ViT-B-32"}, "never seen the demo's coloured shapes"),
-        ({"scorer": "ViT-B-32=/etc/passwd"}, "read for the command line alone"),
-        ({"accelerators": ["DeepCache"] * 500}, "500 arms were asked for"),
+        ({"scorer": "ViT-B-32=/etc/passwd"}, "Only the command line may read a scorer"),
+        ({"accelerators": ["DeepCache"] * 500}, "500 arms were requested"),
         ({"steps": 0}, "Steps 0"),
         ({"prompt": ""}, "prompt is empty"),
         ({"seeds": "abc"}, "'abc' is not a seed"),

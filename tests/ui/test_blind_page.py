@@ -187,7 +187,7 @@ def test_a_key_that_is_held_and_a_damaged_file_do_no_harm(opened, folder):
     tab.keyboard.up("a")
     (folder / "blind.json").write_text("{")
     tab.keyboard.press("a")
-    tab.get_by_text("is damaged and was left as it is").wait_for()
+    tab.get_by_text("it was not changed. Move it away").wait_for()
     assert (folder / "blind.json").read_text() == "{"
 
 

@@ -108,11 +108,11 @@ def test_no_field_of_the_settings_is_left_at_its_default(config):
     ("change", "told"),
     [
         ({"arms": ["DeepCache(interval=3)", "DeepCache(interval=5)"]},
-         "The controls have no place for DeepCache(interval=3): the command line has, with --from."),
-        ({"arms": ["ToMe(ratio=0.3)", "DeepCache(interval=3)"]}, "The arms come in another order."),
-        ({"arms": []}, "The controls ask for DeepCache(interval=3) instead."),
+         "The controls cannot show DeepCache(interval=3): use the command line with --from."),
+        ({"arms": ["ToMe(ratio=0.3)", "DeepCache(interval=3)"]}, "The arms are in another order."),
+        ({"arms": []}, "The controls have DeepCache(interval=3) instead."),
         ({"scorer": "ViT-B-16=clip.safetensors"},
-         "The CLIP that scores ViT-B-16=clip.safetensors has no place in the controls."),
+         "The controls cannot show the CLIP that scores ViT-B-16=clip.safetensors."),
     ],
 )  # fmt: skip
 def test_what_the_controls_cannot_hold_is_said(page, config, tmp_path, change, told):
@@ -125,8 +125,8 @@ def test_a_checkpoint_that_is_not_here_leaves_its_control_and_fills_the_others(p
     request = build_request(config, "a red star", sampler="Heun", seeds="5")
     request = replace(request, settings=replace(request.settings, checkpoint="ck/gone", vae="ck/vae"))
     values, said = filled(page, restore(dropped(tmp_path, request), config))
-    assert "Checkpoint stays as it was: ck/gone is not listed." in said
-    assert "VAE stays as it was: ck/vae is not listed." in said
+    assert "Checkpoint was not changed: ck/gone is not listed." in said
+    assert "VAE was not changed: ck/vae is not listed." in said
     settings = page.controls.asked(values).settings
     assert (settings.checkpoint, settings.sampler, settings.seeds, settings.vae) == ("demo", "Heun", (5,), "")
 
@@ -136,7 +136,7 @@ def test_what_a_slider_cannot_take_leaves_it(tmp_path, config):
     narrow.build()
     found = restore(dropped(tmp_path, build_request(config, "a red star", steps=60)), narrow.config)
     values, said = filled(narrow, found)
-    assert "Steps stays as it was: 60 is beyond 30." in said
+    assert "Steps was not changed: 60 is not in 1 to 30." in said
     assert found.missing == ("Steps 60 is out of range: 1 to 30 is allowed.",)
     assert narrow.controls.asked(values).settings.steps == 25
 
@@ -153,7 +153,7 @@ def test_another_programs_settings_leave_the_arms_as_they_are(page, config, tmp_
     assert [arm.name for arm in asked.arms] == ["Baseline", "DeepCache(interval=3)"]
     (tmp_path / "p.txt").write_text("a fox\nSteps: 9, Model: gone")
     again, said = filled(page, restore(tmp_path / "p.txt", config), list(values))
-    assert said == ["Checkpoint stays as it was: gone is not listed."]
+    assert said == ["Checkpoint was not changed: gone is not listed."]
     assert page.controls.asked(again).settings.checkpoint == "m/other"
 
 

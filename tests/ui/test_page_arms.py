@@ -123,7 +123,7 @@ def test_an_accelerator_without_effect_gets_a_badge(config):
     seen = finish(ask("DeepCache(interval=1)", steps=2), config).comparison
     card = headline(Analysis(seen))
     assert '<span class="badge">had no effect</span>' in card
-    assert "interval 1 makes every evaluation a full one" in card
+    assert "interval 1 runs the full U-Net at every evaluation" in card
     assert "No effect: DeepCache: interval 1" in notes_list(Analysis(seen))
 
 
@@ -238,7 +238,7 @@ def test_a_model_that_is_not_here_is_fetched_stopped_and_fetched_on(away):
         tab.get_by_text(re.compile(r"Fetching Stable Diffusion 1.5: \S+, \d\.\d\d of \d+\.\d\d MB")).first.wait_for()
         tab.get_by_role("progressbar").first.wait_for()
         tab.get_by_role("button", name="Stop").click()
-        tab.get_by_text("Stopped. What has come is kept.").wait_for()
+        tab.get_by_text("Stopped. What was downloaded is kept.").wait_for()
     fetch.click()
     tab.get_by_text("Stable Diffusion 1.5 is here.").wait_for()
     assert any(" from " in asked for asked in hub.asked)

@@ -200,7 +200,8 @@ def test_a_wrong_link_says_so_and_nothing_else_happens(handlers, said):
     assert list(found) == [handlers.out.status]
     told = found[handlers.out.status]
     named = html.escape(f"'{said}'")
-    why = f"{named} holds no run: " if said == "2026-11-19_120000_demo_000036" else f"There is no run {named}."
+    damaged = said == "2026-11-19_120000_demo_000036"
+    why = f"{named} does not contain a run: " if damaged else f"There is no run {named}."
     assert 'role="alert"' in told and why in told
 
 
@@ -255,7 +256,7 @@ def test_a_damaged_run_says_why_and_can_only_be_deleted(tab):
     tab.get_by_label("Search the runs").fill("damaged")
     counted(tab, "1 of 60 runs")
     row = tab.locator(".past .run")
-    assert "Its run.json holds no run: " in row.inner_text()
+    assert "Its run.json does not contain a run: " in row.inner_text()
     assert row.locator(".acts > *").all_inner_texts() == ["Delete"]
 
 
@@ -282,7 +283,7 @@ def test_a_run_is_deleted_after_a_question_that_names_it(tab, address, runs):
     tab.get_by_text("The run is deleted.").wait_for()
     assert rows.count() == 0 and not gone.exists() and len(index.entries(runs)) == 60
     tab.get_by_role("tab", name="Comparison").click()
-    tab.get_by_text("The run that was shown here is deleted.").wait_for()
+    tab.get_by_text("The run that was shown here was deleted.").wait_for()
     assert tab.locator("#pictures").is_hidden() and "run=" not in tab.url
     tab.goto(address)  # the browser has forgotten it, too
     tab.get_by_text("See what an accelerator gives").wait_for()

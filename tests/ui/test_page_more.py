@@ -14,7 +14,7 @@ from helpers.runs import ask, finish
 def test_a_press_runs_the_seeds_that_would_settle_it(blank, server, served_runs):
     run = finish(ask("DeepCache(interval=3)", seeds=(1,), steps=3), Config(runs=served_runs))
     page = opened(blank, server, run)
-    page.get_by_role("button", name="Run 3 more seeds").click()  # one call shows no spread
+    page.get_by_role("button", name="Run 3 more seeds").click()  # one call is not enough to judge
     page.locator("#status", has_text="8 pictures made").wait_for()
     comparison = store.load(run.folder)
     assert comparison.request.settings.seeds == (1, 2, 3, 4) and comparison.interim_looks == 2

@@ -88,7 +88,7 @@ def test_prompts_come_from_a_file(page, tmp_path):
     page.locator("input[type=file]:not(#drop input)").first.set_input_files(good)
     page.wait_for_function("() => document.querySelector('#plan').innerText.includes('4 pictures')")
     assert page.locator("#counted").inner_text() == "2 prompts read"
-    assert "(word:1.3) are read as they are written" in page.locator("#told").inner_text()
+    assert "(word:1.3) and other prompt syntax have no special meaning" in page.locator("#told").inner_text()
     page.locator("input[type=file]:not(#drop input)").first.set_input_files(bad)
     page.get_by_text("'bad.txt' is not a text file").wait_for()
     assert page.get_by_role("textbox", name=re.compile("^Prompt")).input_value().count("\n") == 1

@@ -114,13 +114,12 @@ def test_a_refusal_names_no_folder_of_this_machine(address, runs, name):
 
 
 def test_messages_are_shortened_for_strangers_only():
-    told = (
-        "The run folder cannot be made: [Errno 13] Permission denied: '/srv/my data/runs/2026_demo', see https://a.b/c."
-    )
+    told = "The run folder cannot be created: [Errno 13] Permission denied: '/srv/my data/runs/2026_demo', see https://a.b/c."
     config = Config(runs=Path("/srv/my data/runs"))
     assert config.redact(ComparerError(told)) == told
     short = Config(runs=config.runs, public=True).redact(ComparerError(told))
-    assert short == "The run folder cannot be made: [Errno 13] Permission denied: 'runs/2026_demo', see https://a.b/c."
+    said = "The run folder cannot be created: [Errno 13] Permission denied: 'runs/2026_demo', see https://a.b/c."
+    assert short == said
     public = Config(public=True, checkpoints=(Path("/models"),))
     assert public.redact(ComparerError("'x' is outside the checkpoint folders (/models, /data/b).")) == (
         "'x' is outside the checkpoint folders (models, b)."
@@ -174,7 +173,7 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
     assert other.locator("#take").is_hidden() and other.locator("#goon").is_hidden()
     before = files(runs / name)
     other.get_by_role("button", name=re.compile(r"Run \d+ more seed")).click()
-    other.get_by_text("This run is another visitor's").wait_for()
+    other.get_by_text("This run belongs to another visitor").wait_for()
     # What the page of a stranger asks for, asked for another's run.
     component = other.evaluate("() => window.gradio_config.components.find(c => c.props.elem_id === 'kinds').id")
     dependency = other.evaluate(
@@ -192,7 +191,7 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
     other.locator(".past .acts .danger").evaluate("(button, name) => { button.dataset.name = name }", name)
     other.locator(".past .acts .danger").first.click()
     other.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    other.get_by_text("This run is another visitor's: only who made it can delete it.").wait_for()
+    other.get_by_text("This run belongs to another visitor: only its owner can delete it.").wait_for()
     assert files(runs / name) == before and store.load(runs / name).request.settings.seeds == (1,)
     listed(one).locator(".acts .danger").first.click()
     one.get_by_role("dialog").get_by_role("button", name="Delete").click()

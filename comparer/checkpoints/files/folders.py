@@ -89,7 +89,9 @@ def weights(folder: Path) -> list[WeightsFile]:
         for count in sorted(counts):
             paths = tuple(path for path, of in files if of == count)
             if count and len(paths) != count:
-                raise ComparerError(f"Shards are missing: {quote(paths[0].name)} is one of {count}, {len(paths)} here.")
+                raise ComparerError(
+                    f"Shards are missing: {quote(paths[0].name)} is one of {count}, but only {len(paths)} are here."
+                )
             sets.append(WeightsFile(stem, variant, ending, paths))
     for index in sorted(folder.glob("*.index*.json")):
         _check(index, bool(sets))
@@ -115,7 +117,7 @@ def _check(index: Path, others: bool) -> None:
         raise ComparerError(f"{quote(index.name)} names files outside its folder.")
     missing = sorted(name for name in names if not (index.parent / name).is_file())
     if missing and not (others and len(missing) == len(names)):  # all shards of a format that was not downloaded
-        raise ComparerError(f"{quote(index.name)} names {quote(missing[0])}, which is not there.")
+        raise ComparerError(f"{quote(index.name)} names {quote(missing[0])}, which does not exist.")
 
 
 def preferred(sets: Sequence[WeightsFile]) -> list[WeightsFile]:

@@ -11,7 +11,7 @@ DISTRIBUTED = (
     "a checkpoint of torch.distributed (FSDP): join it with 'python -m torch.distributed.checkpoint.format_utils "
     "dcp_to_torch FOLDER FILE.pt'"
 )
-GGUF = "a GGUF file, weights quantised for stable-diffusion.cpp: take those in safetensors"
+GGUF = "a GGUF file, weights quantised for stable-diffusion.cpp: use the safetensors version"
 _ENDINGS = {".gguf": GGUF, ".distcp": DISTRIBUTED, ".onnx": "an ONNX model", ".engine": "a TensorRT engine",
             ".tflite": "a TensorFlow Lite model", ".h5": "a Keras file", ".msgpack": "weights of Flax",
             ".mlmodel": "a Core ML model"}  # fmt: skip
@@ -39,11 +39,11 @@ def file_kind(path: Path) -> str:
     """Name a file that cannot be weights by its name or first bytes; "" for all other files.
 
     >>> file_kind(Path("a/MODEL.SAFETENSORS"))
-    "a file whose ending is written in capitals: rename it to 'MODEL.safetensors'"
+    "a file with its ending in capitals: rename it to 'MODEL.safetensors'"
     """
     if path.suffix not in ENDINGS and path.suffix.lower() in ENDINGS:
         renamed = quote(path.stem) + path.suffix.lower()
-        return f"a file whose ending is written in capitals: rename it to '{renamed}'"
+        return f"a file with its ending in capitals: rename it to '{renamed}'"
     if path.suffix.lower() in _ENDINGS:
         return _ENDINGS[path.suffix.lower()]
     try:

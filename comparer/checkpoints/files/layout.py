@@ -141,18 +141,18 @@ def choose(layout: Layout, component: str, half: str = "") -> tuple[Part, str]:
     found = [part for part in plain if not half or part.half == half]
     if not found:
         called = {EMA: "EMA", RAW: "raw"}
-        there = ", ".join(f"{part.source} ({called.get(part.half, 'not said which')})" for part in parts)
+        there = ", ".join(f"{part.source} ({called.get(part.half, 'unknown kind')})" for part in parts)
         raise ComparerError(f"'{quote(name)}' has no {called[half]} weights of its {component}; it has {quote(there)}.")
     if half:
-        return found[0], f"asked for: {found[0].how}."
+        return found[0], f"requested: {found[0].how}."
     emas = [part for part in found if part.half == EMA]
     if emas:
-        return emas[0], f"EMA, the default where it is: {emas[0].how}."
+        return emas[0], f"EMA, the default if there is one: {emas[0].how}."
     unknown = [part for part in found if part.half == UNKNOWN]
     if unknown:
         many = len(rivals(layout, unknown[0]))
-        which = f"the first of {many + 1} that nothing tells apart" if many else "the only weights"
-        return unknown[0], f"{which}, and nothing says whether they are EMA or raw."
+        which = f"the first of {many + 1} sets that look the same" if many else "the only weights"
+        return unknown[0], f"{which}; it is not known whether they are EMA or raw."
     return found[0], f"raw, because there is no EMA: {found[0].how}."
 
 

@@ -74,13 +74,15 @@ class _Looking:
         if kind := foreign.file_kind(path):
             raise ComparerError(f"'{quote(path.name)}' is {kind}.")
         if path.suffix not in ENDINGS:
-            raise ComparerError(f"'{quote(path.name)}' is no weights file: those end with {', '.join(ENDINGS)}.")
+            raise ComparerError(
+                f"'{quote(path.name)}' is not a weights file: its name must end with one of {', '.join(ENDINGS)}."
+            )
         if what := folders.never(path.name):
-            raise ComparerError(f"'{quote(path.name)}' is not opened: by its name it is {what}, not weights.")
+            raise ComparerError(f"'{quote(path.name)}' was not opened: its name says that it is {what}, not weights.")
         self.alone = True  # other files in the folder were not requested
         self.sets([WeightsFile(path.stem, "", path.suffix, (path,))])
         if not self.parts:
-            raise ComparerError(f"'{quote(path.name)}' holds no weights.")
+            raise ComparerError(f"'{quote(path.name)}' contains no weights.")
         return self.done(self.kind_of_file(), path)
 
     def kind_of_file(self) -> str:
@@ -112,8 +114,8 @@ class _Looking:
             others = sorted(path.name for path in self.root.iterdir() if path.is_dir() and path not in below)
             where = f"; inspect one of its folders: {quote(', '.join(others), 200)}" if others else ""
             if kind := foreign.folder_kind(self.root):
-                raise ComparerError(f"'{quote(self.root.name)}' holds no weights that can be read: {kind}.")
-            raise ComparerError(f"'{quote(self.root.name)}' holds no weights that can be read{where}.")
+                raise ComparerError(f"'{quote(self.root.name)}' contains no weights that can be read: {kind}.")
+            raise ComparerError(f"'{quote(self.root.name)}' contains no weights that can be read{where}.")
         if own and below and not filled:
             kind = kinds.ONE_BESIDE
         elif index:
@@ -141,7 +143,7 @@ class _Looking:
         variants = {each.variant for each in kept}
         for each in kept:
             self.sets([each], name, class_of(config), self.said(sub, each.variant, variants, config))
-        self.leave([each for each in sets if each not in kept], "another of the same variant stands beside it")
+        self.leave([each for each in sets if each not in kept], "there is another file of the same variant beside it")
         for path in sorted(filter(Path.is_file, sub.glob("*.json"))):
             self.add_file(path, "configuration", (name,) if name else ())
 
@@ -159,9 +161,9 @@ class _Looking:
         if variant in ("ema", "non_ema"):
             return EMA if variant == "ema" else RAW, f"the variant '{variant}'"
         if not variant and "non_ema" in variants:
-            return EMA, "a variant 'non_ema' stands beside it"
+            return EMA, "there is a variant 'non_ema' beside it"
         if not variant and ("ema" in variants or sub.with_name(f"{sub.name}_ema").is_dir()):
-            return RAW, "an EMA of its own stands beside it"
+            return RAW, "there is an EMA in another file beside it"
         return None
 
     def sets(
@@ -245,7 +247,7 @@ class _Looking:
             found = json.loads(path.read_text(encoding="utf-8"))
             if isinstance(found, dict):
                 return found
-            why = "no dictionary"
+            why = "it is not a dictionary"
         except (OSError, ValueError, RecursionError) as error:
             why = quote(error, 100)
         self.notes.append(f"{self.relative(path)} is damaged: {why}.")
@@ -272,10 +274,11 @@ class _Looking:
         for part in parts:
             if not part.named:
                 self.notes.append(
-                    f"{part.source} is a list without names, and no torch file beside it has tensors in its order."
+                    f"{part.source} is a list without tensor names, and no torch file beside it has the same tensors "
+                    "in the same order."
                 )
         if self.lora and self.lora.unpaired:
-            self.notes.append(f"{len(self.lora.unpaired)} matrices of the LoRA lack their other half.")
+            self.notes.append(f"{len(self.lora.unpaired)} matrices of the LoRA have no matching matrix.")
         return Layout(
             str(path), kind, self.about, tuple(self.files), tuple(parts), tuple(self.extra), self.lora,
             tuple(self.not_read), self.configs, tuple(self.notes), self.metadata,

@@ -97,11 +97,13 @@ def stored(path: Path) -> Stored:
         ComparerError: the file is damaged, of another kind, or a pickle that contains more than tensors.
     """
     if path.suffix not in ENDINGS:
-        raise ComparerError(f"{_named(path)} is no weights file: those end with {', '.join(ENDINGS)}.")
+        raise ComparerError(
+            f"{_named(path)} is not a weights file: its name must end with one of {', '.join(ENDINGS)}."
+        )
     try:
         if _is_pointer(path):
             raise ComparerError(
-                f"{_named(path)} is a Git LFS pointer, not the weights: run 'git lfs pull' where it came from."
+                f"{_named(path)} is a Git LFS pointer, not the weights: run 'git lfs pull' in its repository."
             )
         return _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     except OSError as error:
@@ -176,15 +178,15 @@ def _header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int]:
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > size - 8:
         raise ComparerError(
-            f"{_named(path)} is damaged or no safetensors file: its {size} bytes cannot hold the header of {length} "
+            f"{_named(path)} is damaged or not a safetensors file: its {size} bytes cannot hold the header of {length} "
             "bytes that it announces."
         )
     if not 2 <= length <= MOST_HEADER:
-        raise ComparerError(f"{_named(path)} has a header of {length} bytes, where 2 to {MOST_HEADER} are possible.")
+        raise ComparerError(f"{_named(path)} has a header of {length} bytes: 2 to {MOST_HEADER} is allowed.")
     try:
         header = json.loads(file.read(length))
         if not isinstance(header, dict):
-            raise ValueError("it is no dictionary")
+            raise ValueError("it is not a dictionary")
     except (ValueError, RecursionError) as error:
         raise ComparerError(f"{_named(path)} has a damaged header: {quote(error, 200)}.") from error
     return header, size - 8 - length
@@ -193,14 +195,14 @@ def _header(path: Path, file: BinaryIO) -> tuple[dict[str, Any], int]:
 def _tensor(path: Path, name: str, entry: dict[str, Any], data: int) -> Tensor:
     shape, (begin, end) = entry["shape"], entry["data_offsets"]
     if not all(type(number) is int and number >= 0 for number in [*shape, begin, end]):
-        raise ValueError(f"the shape or the place of {quote(name)} is no list of whole numbers")
+        raise ValueError(f"the shape or the offsets of {quote(name)} are not a list of whole numbers")
     if entry["dtype"] not in _DTYPES:
         raise ValueError(f"the dtype {quote(entry['dtype'])} of {quote(name)} is not known")
     bits, dtype = _DTYPES[entry["dtype"]]
     if end > data:
-        raise ValueError(f"{quote(name)} lies beyond the end of the file, which is cut off or damaged")
+        raise ValueError(f"{quote(name)} lies beyond the end of the file, which is incomplete or damaged")
     if (end - begin) * 8 != math.prod(shape) * bits:
-        raise ValueError(f"{quote(name)} has {end - begin} bytes, which is not what its shape and dtype need")
+        raise ValueError(f"{quote(name)} has {end - begin} bytes, which does not match its shape and dtype")
     return Tensor(name, tuple(shape), dtype, str(path), (name,))
 
 
@@ -212,13 +214,13 @@ def _torch(path: Path) -> Stored:
     try:
         found = list(_walk(_load(path), (), not_read, metadata))
     except OverflowError:
-        raise ComparerError(f"{_named(path)} is damaged: it holds more than {MOST} values, or itself.") from None
+        raise ComparerError(f"{_named(path)} is damaged: it contains more than {MOST} values, or itself.") from None
     for keys, value in found:
         name = ".".join(keys)
         if value.is_nested or value.layout is not _strided() or value.is_quantized or value.device.type == "meta":
             raise ComparerError(
-                f"{quote(name)} in {_named(path)} is a sparse, nested, quantised or empty tensor, which Comparer does "
-                "not read."
+                f"{quote(name)} in {_named(path)} is a sparse, nested, quantised or empty tensor, which is not "
+                "supported."
             )
         if value.numel() * value.element_size() > size:
             raise ComparerError(
@@ -253,13 +255,13 @@ def _load(path: Path) -> Any:
             return torch.load(str(path), map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.<>]+)", str(error))
-        what = f"needs {quote(wanted[1])} and could run code" if wanted else "needs more than tensors, or is damaged,"
+        what = f"needs {quote(wanted[1])} and could run code" if wanted else "contains more than tensors or is damaged"
         raise Refused(
-            f"{_named(path)} is a pickle that {what} when it is read, so it was not read: have it converted to "
-            "safetensors by who made it, or on a machine that may be lost."
+            f"{_named(path)} is a pickle that {what}, so it was not read. Use a safetensors file instead: "
+            "ask its author for one, or convert it on an isolated machine."
         ) from error
     except Exception as error:  # a damaged file can fail in any way
-        raise ComparerError(f"{_named(path)} is damaged or no torch file: {quote(_first(error), 200)}.") from error
+        raise ComparerError(f"{_named(path)} is damaged or not a torch file: {quote(_first(error), 200)}.") from error
 
 
 def _first(error: Exception) -> str:

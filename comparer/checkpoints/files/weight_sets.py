@@ -12,7 +12,7 @@ from pathlib import Path
 from comparer.checkpoints.files.tensors import Stored, Tensor
 
 EMA, RAW, UNKNOWN = "ema", "raw", ""
-BESIDE = "it stands beside the EMA half"
+BESIDE = "it is beside the EMA weights"
 
 _EMA = re.compile(r"(^|[_.-])(ema(?:_?only)?|shadow|averaged)(?=$|[_.\d-])", re.IGNORECASE)
 _RAW = re.compile(r"(^|[_.-])(non|no|not)[_-]?ema(?=$|[_.-])|(^|[_.-])(raw|online)(?=$|[_.-])", re.IGNORECASE)

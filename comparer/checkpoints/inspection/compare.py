@@ -160,13 +160,13 @@ def verdict(found: list[MatchedWeights]) -> str:
     if not matched:
         near = [half for half in mine if half.distance is not None]
         nearest = min(near, key=lambda half: half.distance or 0.0, default=None)
-        ends = f"; the nearest is {_called(nearest)}, {nearest.distance:.3g} away." if nearest else "."
-        return f"The converted weights are neither half{ends}"
+        ends = f"; the nearest set is {_called(nearest)}, at a distance of {nearest.distance:.3g}." if nearest else "."
+        return f"The converted weights do not equal any weights of the training output{ends}"
     if {EMA, RAW} <= {half.half for half in matched}:
-        return "The converted weights are both: EMA and raw are equal here, so this EMA never moved from raw."
+        return "The converted weights equal both: the EMA equals the raw weights here, so it never moved."
     best = min(matched, key=lambda half: ("exactly", "rounded", "part").index(half.same))
     how = {"exactly": "", "rounded": ", rounded to their dtype", "part": f", without {best.left} of its tensors"}
-    return f"The converted weights are {_called(best)}{how[best.same]}."
+    return f"The converted weights equal {_called(best)}{how[best.same]}."
 
 
 def _called(half: MatchedWeights) -> str:

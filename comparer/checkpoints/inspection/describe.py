@@ -67,7 +67,7 @@ def unpaired(found: Distances) -> list[str]:
     kinds = (
         ("only in the first", found.only_first),
         ("only in the second", found.only_second),
-        ("of another size", found.other_shape),
+        ("with another shape", found.other_shape),
     )
     return [f"{len(names)} {what}: {few(names)}" for what, names in kinds if names]
 

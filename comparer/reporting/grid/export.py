@@ -22,13 +22,13 @@ def export(comparison: Comparison, folder: Path, options: Mapping[str, Any]) -> 
     asked = GridOptions(rows=rows, **given)
     most = options.get("max_pages")
     if most and (number := pages(comparison, asked)) > most:
-        raise ComparerError(f"The grid would have {number} pages: take fewer rows or a smaller cell.")
+        raise ComparerError(f"The grid would have {number} pages: choose fewer rows or a smaller cell.")
     return save_grid(comparison, folder, asked)
 
 
 def _arms(text: str) -> tuple[int, ...]:
     if not re.fullmatch(r"\d{1,4}(,\d{1,4})*", text):
-        raise ComparerError(f"The arms '{quote(text)}' are no numbers such as 0,2.")
+        raise ComparerError(f"The arms '{quote(text)}' are not numbers such as 0,2.")
     return tuple(map(int, text.split(",")))
 
 
@@ -36,7 +36,7 @@ EXPORTER = Exporter(
     name="grid",
     title="Grid",
     formats="PNG",
-    summary="One picture of every arm and row, with what was measured",
+    summary="One picture of every arm and row, with its measurements",
     files=r"grid(-\d+)?\.png",
     export=export,
     default=True,
@@ -45,8 +45,8 @@ EXPORTER = Exporter(
         "--prompts": {"default": "", "metavar": "LIST", "help": "numbers from 1, as 1,3 or 2-4 (all)"},
         "--seeds": {"default": "", "metavar": "LIST", "help": "seeds, as 7,9 or 1-4 (all)"},
         "--transpose": {"action": "store_true", "help": "arms as rows"},
-        "--cell": {"type": int, "metavar": "PX", "help": "width of the pictures (as they are)"},
-        "--no-labels": {"dest": "labels", "action": "store_false", "help": "without words"},
+        "--cell": {"type": int, "metavar": "PX", "help": "width of the pictures (unchanged)"},
+        "--no-labels": {"dest": "labels", "action": "store_false", "help": "without text"},
         "--no-margins": {"dest": "margins", "action": "store_false", "help": "without margins"},
     },
 )

@@ -44,7 +44,7 @@ class GridOptions:
             if chosen is not None and not chosen:
                 raise ComparerError(f"The grid has no {what}: choose at least one.")
             if chosen is not None and len(set(chosen)) < len(chosen):
-                raise ComparerError(f"The grid shows one {what} twice: choose each once.")
+                raise ComparerError(f"The grid shows one {what} twice: choose each {what} once.")
         if self.cell is not None:
             _within("The grid's cell", self.cell, CELLS)
         _within("A page of the grid", self.max_pixels, PAGES)
@@ -58,7 +58,7 @@ class GridOptions:
         arms, items = list(range(len(request.arms))), request.items()
         for arm in self.arms or ():
             if arm not in arms or isinstance(arm, bool):
-                raise ComparerError(f"There is no arm {quote(arm)}: 0 to {len(arms) - 1} are here, 0 is the baseline.")
+                raise ComparerError(f"There is no arm {quote(arm)}: choose 0 (the baseline) to {len(arms) - 1}.")
         known = set(items)
         for row in self.rows or ():
             if row not in known:

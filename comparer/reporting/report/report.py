@@ -55,7 +55,7 @@ def report(comparison: Comparison, folder: Path, pictures: str = FULL) -> str:
 
 def _known(pictures: str) -> None:
     if pictures not in KINDS:
-        raise ComparerError(f"A report has no '{pictures}' pictures: choose {' or '.join(KINDS)}.")
+        raise ComparerError(f"'{pictures}' is not a choice for the pictures of a report: choose {' or '.join(KINDS)}.")
 
 
 def _pieces(comparison: Comparison, folder: Path, pictures: str) -> Iterator[str]:
@@ -181,14 +181,14 @@ def _which(comparison: Comparison, files: dict[str, Path], pictures: str) -> str
     made, kept = len(files), len(set(files.values()))
     if not made:
         return ""
-    once = "" if made == kept else f" ({kept} different ones, each of them held once)"
+    once = "" if made == kept else f" ({kept} different ones, each of them stored once)"
     said = (
-        f"This file holds {counted(made, 'picture')}{once} as full PNGs, pixel for pixel."
+        f"This file contains {counted(made, 'picture')}{once} as full PNGs, pixel for pixel."
         if pictures == FULL
         else markup(
-            "This file holds {}{} <b>reduced</b>: lossy WebP (quality {}) of at "
-            "most {} pixels a side. What you see of differences is of the reduced pictures, and there is no "
-            "difference map. All figures are of the full ones.",
+            "This file contains {}{} <b>reduced</b>: lossy WebP (quality {}) of at "
+            "most {} pixels per side. Visible differences are those of the reduced pictures, and there is no "
+            "difference map. All figures are from the full pictures.",
             counted(made, "picture"),
             once,
             QUALITY,

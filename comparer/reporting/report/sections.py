@@ -14,7 +14,7 @@ from comparer.results.loaded_weights import card, components
 from comparer.text import counted, few, quote
 
 NOISE = {
-    "cpu": "one CPU generator a picture: the same starting noise on every device, in every batch and in every arm",
+    "cpu": "one CPU generator per picture: the same starting noise on every device, in every batch and in every arm",
     "device": "drawn on the device for a whole batch at once, as a server would; the batches are equal in all arms",
 }
 MEASURED = (
@@ -52,7 +52,7 @@ def experiment(comparison: Comparison) -> str:
         "Batch size": str(s.batch_size),
         "Negative prompt": s.negative_prompt or "none",
         "Starting noise": NOISE.get(request.noise, request.noise),
-        "Calls": f"{counted(request.warmups, 'warm-up')} an arm, every batch {counted(request.repeats, 'time')}; "
+        "Calls": f"{counted(request.warmups, 'warm-up')} per arm, every batch {counted(request.repeats, 'time')}; "
         f"{made}",
         "Looked at": f"{counted(comparison.interim_looks, 'time')}; intervals keep a part of the error for every "
         "further look",

@@ -22,7 +22,7 @@ def export(comparison: Comparison, folder: Path, options: Mapping[str, Any]) -> 
 
 def _pair(text: str) -> tuple[int, int, int]:
     if not re.fullmatch(r"\d{1,4}:[1-9]\d{0,5}:\d{1,10}", text):
-        raise ComparerError(f"'{quote(text)}' is no pair: write the arm, the prompt's number and the seed, as 1:1:42.")
+        raise ComparerError(f"'{quote(text)}' is not a pair: write the arm, prompt number and seed, as in 1:1:42.")
     arm, prompt, seed = map(int, text.split(":"))
     return arm, prompt - 1, seed
 

@@ -51,7 +51,7 @@ def script(comparison: Comparison, folder: Path, arm: int, prompt: int, seed: in
         ComparerError: there is no such image, or diffusers and the packages have no documented way to reproduce it.
     """
     if not 0 <= arm < len(comparison.request.arms):
-        raise ComparerError(f"There is no arm {arm}: 0 to {len(comparison.request.arms) - 1} are here.")
+        raise ComparerError(f"There is no arm {arm}: choose 0 (the baseline) to {len(comparison.request.arms) - 1}.")
     arms = [0, arm] if arm else [0]
     shots = [_shot(comparison, each, prompt, seed) for each in arms]
     ways = [_way(comparison, each) for each in arms]
@@ -71,7 +71,7 @@ def _shot(comparison: Comparison, arm: int, prompt: int, seed: int) -> Shot:
         name = quote(comparison.request.arms[arm].name)
         raise ComparerError(f"There is no picture of {name} for prompt {prompt + 1} and seed {seed}.")
     if not found.pixels:
-        raise ComparerError(f"{CANNOT} the run was made before the pixels of pictures were recorded.")
+        raise ComparerError(f"{CANNOT} the run is too old to have the hashes of its pictures.")
     return found
 
 

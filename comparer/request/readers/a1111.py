@@ -59,7 +59,7 @@ def parse(text: str) -> Parameters | None:
     said = {False: lines[:begin], True: lines[begin:where]}
     rest = [*blocks, *(line for part in said.values() for line in part if TEMPLATE.match(line)), *rest]
     prompt, negative = (one_line(" ".join(each for each in part if not TEMPLATE.match(each))) for part in said.values())
-    notes = tuple(f"Not read beside the settings: '{quote(each, 60)}'." for each in rest[:5])
+    notes = tuple(f"Not read among the settings: '{quote(each, 60)}'." for each in rest[:5])
     program = next((name for name in VARIANTS if name.lower() in pairs.get("Version", "").lower()), READER.program)
     return Parameters(prompt, negative[len(NEGATIVE) :].strip(), pairs, program, notes=notes)
 

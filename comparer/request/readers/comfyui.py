@@ -82,14 +82,14 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
     if not any("class_type" in node for node in graph.nodes.values()):
         editor = as_object(texts.get("workflow"))
         if isinstance(editor.get("nodes"), list) and "links" in editor:
-            raise ComparerError("only its editor's workflow is there, which does not say which value is which")
+            raise ComparerError("it contains only the editor's workflow, which does not name its values")
         return None
     samplers = {key for key in graph.nodes if _is_sampler(graph.inputs(key))}
     if not samplers:
-        raise ComparerError("no sampler of its graph says steps or a seed with a prompt")
+        raise ComparerError("no sampler of its graph has steps or a seed with a prompt")
     first = [key for key in samplers if not any(each in samplers for each in _latents(graph, key))]
     if len(first) != 1:
-        raise ComparerError(f"its graph has {len(samplers)} samplers, and which one made the picture is not plain")
+        raise ComparerError(f"it is not clear which of the {len(samplers)} samplers of its graph made the picture")
     return _Reading(graph, first[0], len(samplers)).parameters()
 
 
@@ -112,7 +112,7 @@ class _Reading:
         self.inputs = self._with_parts(graph.inputs(sampler))
         self.unread: list[str] = []
         if samplers > 1:
-            self.unread.append(f"Of {samplers} samplers the first is read: Comparer makes one pass.")
+            self.unread.append(f"Only the first of {samplers} samplers is read: Comparer makes one pass.")
 
     def _with_parts(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Add what SamplerCustom and SamplerCustomAdvanced have in nodes of their own."""
@@ -129,10 +129,10 @@ class _Reading:
     def parameters(self) -> Parameters:
         prompt = self.text("positive" if "positive" in self.inputs else "conditioning")
         if not prompt:
-            raise ComparerError("its prompt does not stand plainly in its graph")
+            raise ComparerError("its graph does not contain the prompt as one text")
         negative = self.text("negative") if "negative" in self.inputs else ""
         if negative is None:
-            self.unread.append("The negative prompt does not stand plainly in the graph.")
+            self.unread.append("The graph does not contain the negative prompt as one text.")
         loras, model = self.model()
         pairs = pairs_of(
             Steps=self.value("steps"), CFG_scale=self.value("cfg"), Seed=self.value("seed", "noise_seed"),
@@ -191,7 +191,7 @@ class _Reading:
             if "width" in inputs and "height" in inputs:
                 batch = self.graph.plain(inputs.get("batch_size", 1))
                 if as_text(batch) not in ("", "1"):
-                    self.unread.append(f"The picture is one of a batch of {quote(batch, 20)}: its noise is another.")
+                    self.unread.append(f"The picture is one of a batch of {quote(batch, 20)}, so its noise differs.")
                 return self.graph.plain(inputs["width"]), self.graph.plain(inputs["height"])
             if "VAEEncode" in kind or kind.startswith("LoadImage"):
                 self.unread.append(f"The picture starts from an image ({quote(kind, 60)}), which has no equivalent.")

@@ -43,13 +43,13 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
         flags = FLAG.findall(dream[end + 1 :][:2000])
         return _parameters({FLAGS[flag]: value for flag, value in flags if flag in FLAGS}, *_bracketed(dream[1:end]))
     if any(key in texts for key in READER.keys):
-        raise ComparerError("its prompt does not stand in its metadata")
+        raise ComparerError("its metadata has no prompt")
     return None
 
 
 def _parameters(data: dict[str, Any], prompt: str, negative: str) -> Parameters:
     if not prompt:
-        raise ComparerError("its prompt does not stand in its metadata")
+        raise ComparerError("its metadata has no prompt")
     pairs = pairs_of(
         Steps=data.get("steps"), CFG_scale=data.get("cfg_scale"), Seed=data.get("seed"),
         Size=(data.get("width"), data.get("height")), Model=_name(data.get("model")), VAE=_name(data.get("vae")),

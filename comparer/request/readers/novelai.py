@@ -31,7 +31,7 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
     new = _captions(data.get("v4_prompt"))
     prompt = as_text(data.get("prompt")) or new[0] or one_line(texts.get("Description", ""))
     if not prompt:
-        raise ComparerError("its prompt does not stand in its texts")
+        raise ComparerError("its metadata has no prompt")
     negative = as_text(data.get("uc")) or _captions(data.get("v4_negative_prompt"))[0]
     pairs = pairs_of(
         Steps=data.get("steps"), CFG_scale=data.get("scale"), Seed=data.get("seed"),

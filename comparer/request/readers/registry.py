@@ -29,7 +29,7 @@ def read(texts: Mapping[str, str], name: str) -> Parameters | None:
         try:
             found = reader.read(texts)
         except ComparerError as error:
-            raise ComparerError(f"{name} was made by {reader.program}, and {error}.") from error
+            raise ComparerError(f"{name} was made by {reader.program}, but {error}.") from error
         if found is not None:
             return found
     return None
@@ -40,5 +40,5 @@ def unknown(texts: Mapping[str, str]) -> str:
     for key in ("parameters", "UserComment"):
         if text := texts.get(key, "").strip():
             kind = f"JSON with {', '.join(list(as_object(text))[:6])}" if as_object(text) else text
-            return f"its {key} '{quote(kind, 40)}' is of no program that is read"
+            return f"its {key} '{quote(kind, 40)}' is not from a supported program"
     return f"its {' and '.join(texts)} cannot be read" if texts else ""

@@ -95,10 +95,10 @@ def different(found: Restored, asked: Request, stays: Sequence[str] = ()) -> lis
     for name, value in vars(request.settings).items():
         title = name.replace("_", " ")
         if getattr(asked.settings, name) != value and not any(each.lower().startswith(title) for each in stays):
-            said.append(f"The {title} {quote(value)} has no place in the controls.")
+            said.append(f"The controls cannot show the {title} {quote(value)}.")
     for name, title in FIELDS.items():
         if getattr(asked, name) != getattr(request, name):
-            said.append(f"The {title} {quote(getattr(request, name))} has no place in the controls.")
+            said.append(f"The controls cannot show the {title} {quote(getattr(request, name))}.")
     wanted, now = ([_essence(each, arm) for arm in each.arms] for each in (request, asked))
     if found.kind == FOREIGN and len(request.arms) == 1:
         return said
@@ -106,11 +106,11 @@ def different(found: Restored, asked: Request, stays: Sequence[str] = ()) -> lis
     more = [arm.name for arm, essence in zip(asked.arms, now, strict=True) if essence not in wanted]
     if lost:
         told = "; ".join(map(quote, lost))
-        said.append(f"The controls have no place for {told}: the command line has, with --from.")
+        said.append(f"The controls cannot show {told}: use the command line with --from.")
     if more:
-        said.append(f"The controls ask for {'; '.join(map(quote, more))} instead.")
+        said.append(f"The controls have {'; '.join(map(quote, more))} instead.")
     if not lost and not more and wanted != now:
-        said.append("The arms come in another order.")
+        said.append("The arms are in another order.")
     return said
 
 
@@ -138,9 +138,9 @@ def _not_held(part: Any, new: dict) -> str:
     if isinstance(part, gr.Dropdown) and not part.allow_custom_value and value is not None:
         choices = new.get("choices", part.choices)
         listed = [each[1] if isinstance(each, tuple | list) else each for each in choices]
-        return "" if value in listed else f"{part.label} stays as it was: {quote(value)} is not listed."
+        return "" if value in listed else f"{part.label} was not changed: {quote(value)} is not listed."
     if isinstance(part, gr.Slider) and not part.minimum <= value <= part.maximum:
-        return f"{part.label} stays as it was: {quote(value)} is beyond {quote(part.maximum)}."
+        return f"{part.label} was not changed: {quote(value)} is not in {quote(part.minimum)} to {quote(part.maximum)}."
     return ""
 
 
@@ -151,7 +151,7 @@ def _report(found: Restored, said: Sequence[str]) -> str:
         arm, _, seed = found.shot
         about += f" (it is {quote(request.arms[arm].name)}, seed {seed})"
     if found.kind == FOREIGN and len(request.arms) == 1:
-        about += "; the arms stay as they are"
+        about += "; the arms were not changed"
     head = markup("<p><b>{}.</b></p>", about)
     return markup(
         '<div class="dropped" role="status">{}{}</div>', head, markup("<ul>{}</ul>", listed) if listed else ""

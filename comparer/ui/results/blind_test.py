@@ -68,7 +68,10 @@ class Blind:
         what = data["act"]
         if what == "begin":
             if seen.state == "running" and queue.busy():
-                raise ComparerError("The run is still going, and encoding pictures would spoil its times: wait.")
+                raise ComparerError(
+                    "The run is still in progress, and encoding pictures would disturb its times: wait until it is "
+                    "finished."
+                )
             return self._pair(seen, folder, blind_sessions.begin(folder, seen, arm, _seed(data.get("seed")), judge))
         if what == "resume" and (open_ := blind_sessions.unfinished(blind_sessions.load(folder), judge, arm)):
             return self._pair(seen, folder, open_)

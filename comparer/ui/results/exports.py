@@ -106,7 +106,7 @@ class Take:
         except ComparerError as error:
             yield status.failed(self.config.redact(error))
         except OSError as error:
-            yield status.failed(f"It cannot be written: {error.strerror or error}.")
+            yield status.failed(f"The file cannot be written: {error.strerror or error}.")
 
     def made(
         self, data: dict, seen: Comparison, folder: Path, arms: Sequence[int], prompts: str, seeds: str,

@@ -16,7 +16,7 @@ from comparer.ui.gradio_options import PLAIN
 from comparer.ui.results import checkpoint_card as drawing
 from comparer.ui.results import status
 
-BUSY = "A comparison is running, and reading beside it would spoil its times: press Inspect when it has ended."
+BUSY = "A comparison is running, and reading files would disturb its times: press Inspect when it is finished."
 
 
 class Inspect:

@@ -162,7 +162,7 @@ def test_a_step_folder_has_both_halves_and_opens_no_state(step):
     assert {(part.half, part.source) for part in found.parts} == {("raw", "model.safetensors"), ("ema", "ema.pt: ema")}
     assert {file.name for file in found.files if file.format == "not read"} == set(NOT_READ)
     part, why = choose(found, "unet")
-    assert part.half == "ema" and why.startswith("EMA, the default where it is: ")
+    assert part.half == "ema" and why.startswith("EMA, the default if there is one: ")
     part, why = choose(found, "unet", "raw")
     assert part.half == "raw" and "beside" in why
 
@@ -250,7 +250,7 @@ def test_a_lora_has_its_naming_and_ranks(naming, tmp_path):
     assert found.lora.alphas == (2 if naming == "kohya" else 0) and found.lora.unpaired == ()
     del content[next(name for name in content if "lora_up" in name or "lora_B" in name)]
     save_file(content, tmp_path / "x.safetensors")
-    assert "lack their other half" in look(tmp_path / "x.safetensors").notes[0]
+    assert "have no matching matrix" in look(tmp_path / "x.safetensors").notes[0]
 
 
 def test_families_that_comparer_cannot_run_are_inspected(tmp_path):
@@ -335,12 +335,12 @@ def test_refusals(tmp_path, step):
     with pytest.raises(ComparerError, match="nothing at"):
         look(tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ComparerError, match="holds no weights"):
+    with pytest.raises(ComparerError, match="contains no weights"):
         look(tmp_path / "empty")
     with pytest.raises(ComparerError, match="inspect one of its folders: empty, step_024000"):
         look(tmp_path)
     torch.save({"step": 7}, tmp_path / "x.pt")
-    with pytest.raises(ComparerError, match="'x.pt' holds no weights"):
+    with pytest.raises(ComparerError, match="'x.pt' contains no weights"):
         look(tmp_path / "x.pt")
     (tmp_path / "x.txt").write_text("x")
     with pytest.raises(ComparerError, match="no weights file"):

@@ -85,7 +85,7 @@ DAMAGED = {
     "no JSON": (raw_header(4, b"{{{{"), "damaged header"),
     "no text": (raw_header(4, b"\xff\xff\xff\xff"), "damaged header"),
     "deep": (raw_header(100_000, b"[" * 100_000), "damaged header"),
-    "a list": (raw_header(2, b"[]"), "no dictionary"),
+    "a list": (raw_header(2, b"[]"), "it is not a dictionary"),
     "cut off": (header(a=entry(shape=(400,), offsets=(0, 1600))), "cut off"),
     "wrong size": (header(a=entry(shape=(5,))), "has 16 bytes"),
     "negative": (header(a=entry(shape=(-4,))), "whole numbers"),
@@ -165,7 +165,7 @@ def test_nothing_in_a_pickle_runs(how, ending, tmp_path):
         stored(path)
     told = str(refused.value)
     assert not target.exists()
-    assert f"'x{ending}'" in told and "converted to safetensors" in told and "\n" not in told
+    assert f"'x{ending}'" in told and "Use a safetensors file instead" in told and "\n" not in told
     assert how == "pickle" or "system" in told
     if how == "zip":  # the file does what the test says
         torch.load(path, weights_only=False)
@@ -219,7 +219,7 @@ def test_keys_that_are_the_same_text_are_refused(tmp_path):
 def test_a_file_that_is_gone_or_of_another_kind_is_refused(tmp_path):
     with pytest.raises(ComparerError, match=r"'x\.pt' cannot be read: No such file"):
         stored(tmp_path / "x.pt")
-    with pytest.raises(ComparerError, match=r"'x\.gguf' is no weights file"):
+    with pytest.raises(ComparerError, match=r"'x\.gguf' is not a weights file"):
         stored(tmp_path / "x.gguf")
 
 

@@ -105,10 +105,10 @@ def test_the_sampler_in_parts_of_its_own():
           "_43": ("LoadImage", {"image": "x.png"})}, "The picture starts from an image (VAEEncode)"),
         ({"_5": ("", {"batch_size": 4})}, "The picture is one of a batch of 4"),
         ({"_3": ("", {"negative": ["44", 0]}), "_44": ("StringFunction", {"a": "x", "b": "y"})},
-         "The negative prompt does not stand plainly"),
+         "The graph does not contain the negative prompt"),
         ({"_50": ("KSampler", {"seed": 1, "steps": 5, "positive": ["6", 0], "negative": ["7", 0], "model": ["4", 0],
                                "latent_image": ["51", 0]}), "_51": ("LatentUpscale", {"samples": ["3", 0]})},
-         "Of 2 samplers the first is read"),
+         "Only the first of 2 samplers is read"),
     ],
 )  # fmt: skip
 def test_what_has_no_equivalent_is_named(changes, told):
@@ -131,14 +131,14 @@ def test_other_settings_go_by_their_names():
     [
         (plain(_3=("", {"positive": ["70", 0]}),
                _70=("ConditioningCombine", {"conditioning_1": ["6", 0], "conditioning_2": ["7", 0]})),
-         "and its prompt does not stand plainly in its graph."),
+         "but its graph does not contain the prompt as one text."),
         (plain(_6=("", {"text": ["71", 0]}), _71=("StringReplace", {"string": "a", "find": "a", "replace": "b"})),
-         "and its prompt does not stand plainly in its graph."),
-        (plain(_6=("", {"text": ["6", 0]})), "and its prompt does not stand plainly in its graph."),
+         "but its graph does not contain the prompt as one text."),
+        (plain(_6=("", {"text": ["6", 0]})), "but its graph does not contain the prompt as one text."),
         (plain(_80=("KSampler", {"seed": 1, "steps": 5, "positive": ["6", 0], "latent_image": ["5", 0]})),
-         "and its graph has 2 samplers, and which one made the picture is not plain."),
+         "but it is not clear which of the 2 samplers of its graph made the picture."),
         ({"1": {"class_type": "LoadImage", "inputs": {}}},
-         "and no sampler of its graph says steps or a seed with a prompt."),
+         "but no sampler of its graph has steps or a seed with a prompt."),
     ],
 )  # fmt: skip
 def test_a_prompt_that_does_not_stand_plainly_is_not_invented(tmp_path, graph, told):
@@ -154,7 +154,7 @@ def test_the_editors_workflow_is_named_in_a_picture_and_in_a_file(tmp_path):
     (tmp_path / "x.json").write_text(text)
     for name in ("x.png", "x.json"):
         with pytest.raises(
-            ComparerError, match=f"'{name}' was made by ComfyUI, and only its editor's workflow is there"
+            ComparerError, match=f"'{name}' was made by ComfyUI, but it contains only the editor's workflow"
         ):
             restore(tmp_path / name, Config(runs=tmp_path))
     (tmp_path / "api.json").write_text(json.dumps(plain()))

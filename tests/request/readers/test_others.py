@@ -69,7 +69,7 @@ def test_a_picture_fills_a_request(tmp_path, name):
     assert (found.program, settings.prompts, settings.negative_prompt) == (program, ("a cat",), "blurry")
     assert (settings.sampler, settings.steps, settings.guidance) == ("DPM++ 2M Karras", 12, 6.5)
     assert (settings.seeds, settings.width, settings.height, settings.checkpoint) == ((77,), 64, 96, "demo")
-    unnamed = "It names no model that is here: the demo stands in its place."
+    unnamed = "It names no model that is here: the demo is used instead."
     assert found.missing == ((unnamed,) if name == "InvokeAI 1" else ()) and found.notes == ()
 
 
@@ -102,15 +102,15 @@ def test_a_value_that_is_absent_or_odd_is_not_a_default_without_a_word(tmp_path)
     data = {key: value for key, value in NOVEL.items() if key not in ("seed", "width", "sampler")} | {"steps": [12]}
     found = restore(png(tmp_path / "x.png", **novel(data)), Config(runs=tmp_path))
     assert found.notes == (
-        "The file does not say, or not in a way that is read, so these are set: steps 25, sampler DDIM, seed 0, "
+        "These are defaults, because the file does not give them in a readable form: steps 25, sampler DDIM, seed 0, "
         "size 128x128.",
     )
     found = restore(
         png(tmp_path / "y.png", **novel(NOVEL | {"sampler": "k_dpm_fast", "seed": 2**40})), Config(runs=tmp_path)
     )
-    assert "The sampler k_dpm_fast Karras is not here" in found.missing[1]
+    assert "The sampler k_dpm_fast Karras is not supported" in found.missing[1]
     assert found.missing[0].startswith("Seed 1099511627776 is out of range")
-    assert found.notes[0].endswith("so these are set: sampler DDIM, seed 0.")
+    assert found.notes[0].endswith("a readable form: sampler DDIM, seed 0.")
 
 
 def test_a_noise_schedule_that_is_not_here_is_named_and_the_sampler_is_taken(tmp_path):
@@ -123,14 +123,14 @@ def test_a_noise_schedule_that_is_not_here_is_named_and_the_sampler_is_taken(tmp
 @pytest.mark.parametrize(
     ("texts", "told"),
     [
-        ({"invokeai_metadata": "{}"}, "was made by InvokeAI, and its prompt does not stand in its metadata."),
-        ({"sd__metadata": '{"image": 5}'}, "was made by InvokeAI, and its metadata has no image."),
-        ({"Software": "NovelAI", "Comment": "[]"}, "was made by NovelAI, and its prompt does not stand in its texts."),
-        ({"parameters": '{"sui_image_params": {"prompt": [1]}}'}, "was made by SwarmUI, and its prompt is empty."),
-        ({"parameters": '{"prompt": {}, "version": "Fooocus v2"}'}, "was made by Fooocus, and its prompt is empty."),
-        ({"parameters": '{"inference": 1, "x": 2}'}, "its parameters 'JSON with inference, x' is of no program"),
-        ({"prompt": "a cat", "Software": "Else"}, "for its prompt and Software cannot be read: choose a picture"),
-        ({"parameters": "{" * 50_000}, "is of no program that is read"),
+        ({"invokeai_metadata": "{}"}, "was made by InvokeAI, but its metadata has no prompt."),
+        ({"sd__metadata": '{"image": 5}'}, "was made by InvokeAI, but its metadata has no image."),
+        ({"Software": "NovelAI", "Comment": "[]"}, "was made by NovelAI, but its metadata has no prompt."),
+        ({"parameters": '{"sui_image_params": {"prompt": [1]}}'}, "was made by SwarmUI, but its prompt is empty."),
+        ({"parameters": '{"prompt": {}, "version": "Fooocus v2"}'}, "was made by Fooocus, but its prompt is empty."),
+        ({"parameters": '{"inference": 1, "x": 2}'}, "its parameters 'JSON with inference, x' is not from"),
+        ({"prompt": "a cat", "Software": "Else"}, "because its prompt and Software cannot be read: choose a picture"),
+        ({"parameters": "{" * 50_000}, "is not from a supported program"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_is_named_and_nothing_is_invented(tmp_path, texts, told):
