@@ -111,9 +111,22 @@ def test_a_file_of_other_channels_is_refused_without_advice(home, config):
     weights = unet(home)
     weights["conv_in.weight"] = torch.zeros(32, 9, 3, 3)
     save(weights, home / "nine.safetensors")
-    with pytest.raises(Foreign, match="no text-to-image U-Net: .*32×9×3×3") as refused:
-        load("m/nine.safetensors; base=m/base", config)
-    assert "incomplete" not in str(refused.value)
+    for more in ("", "; incomplete=yes"):
+        with pytest.raises(Foreign, match="no text-to-image U-Net: .*32×9×3×3") as refused:
+            load(f"m/nine.safetensors; base=m/base{more}", config)
+        assert "incomplete" not in str(refused.value)
+
+
+@pytest.mark.parametrize("named", [dict, original.vae])
+def test_a_vae_file_of_other_channels_is_refused_without_advice(named, home, config):
+    from diffusers import AutoencoderKL
+
+    made = AutoencoderKL.from_config(dict(pipeline("sd1").vae.config) | {"latent_channels": 16})
+    save(named(made.state_dict()), home / "sixteen.safetensors")
+    for more in ("", "; incomplete=yes"):
+        with pytest.raises(Foreign, match="a VAE of another model: its latents have 16 channels, .* 4") as refused:
+            load(f"m/base; vae=m/sixteen.safetensors{more}", config)
+        assert "incomplete" not in str(refused.value)
 
 
 def test_a_tiny_autoencoder_is_used_and_another_class_is_named(home, config):
