@@ -1,12 +1,14 @@
 """Weights of another kind: scales are applied, and what cannot be loaded is named as what it is."""
 
 import json
+import re
 from shutil import copytree
 
 import pytest
 import torch
 
 from comparer.checkpoints.find import resolve
+from comparer.checkpoints.inspection.card import make
 from comparer.checkpoints.spec import parse
 from comparer.config import Config
 from comparer.errors import ComparerError, Foreign, Incomplete
@@ -88,6 +90,23 @@ def test_integers_and_a_quantization_config_are_refused(home, config, tmp_path):
     path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": said}))
     with pytest.raises(ComparerError, match="text_encoder .*quantization_config: bitsandbytes, load_in_4bit"):
         resolve(parse(f"m/{folder.name}"), config)
+
+
+def test_the_card_says_that_weights_are_quantised(home, tmp_path):
+    content, _ = scaled(unet(home), "scale_weight")
+    save(content, tmp_path / "scaled.safetensors")
+    save(unet(home) | {"time_embedding.linear_1.SCB": torch.ones(4)}, tmp_path / "eight.safetensors")
+    folder = copytree(home / "other", tmp_path / "pipe")
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"quant_method": "torchao"}}))
+    for name, said in (
+        ("scaled.safetensors", "has scales of .* weights: loading multiplies"),
+        ("eight.safetensors", "is quantised .*bitsandbytes, 8 bits"),
+        ("pipe", "The config of the unet says that its weights are quantised: torchao."),
+    ):
+        (note,) = make(tmp_path / name).layout.notes
+        assert re.search(said, note)
+    assert not make(home / "other").layout.notes
 
 
 def test_surplus_tensors_are_noted_by_name(home, config):
