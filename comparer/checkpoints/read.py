@@ -17,8 +17,10 @@ from comparer.text import quote
 SCHEDULER = {
     "prediction_type": ("epsilon", "v_prediction"),
     "timestep_spacing": ("leading", "linspace", "trailing"),
+    "beta_schedule": ("linear", "scaled_linear", "squaredcos_cap_v2"),
 }
 FEWEST_TIMESTEPS = 100
+PEFT_CONFIG = "adapter_config.json"  # beside a LoRA that PEFT saved
 FEW_WORDS = 100_000  # bytes of a tokenizer
 
 
@@ -66,7 +68,8 @@ class Checkpoint:
     def paths(self) -> tuple[Path, ...]:
         """Return every file and folder that the checkpoint is read from."""
         given = (self.folder, self.base, self.overlay, self.vae, *(file for file, _ in self.loras))
-        return tuple(dict.fromkeys(path for path in given if path))
+        beside = (file.parent / PEFT_CONFIG for file, _ in self.loras)
+        return tuple(dict.fromkeys((*filter(None, given), *(path for path in beside if path.is_file()))))
 
     def record(self) -> dict:
         """Return the checkpoint's entry in ``run.json``, besides its components."""

@@ -44,7 +44,8 @@ def evidence(layout: Layout, settled: bool = False) -> Evidence:
 
     Args:
         layout: layout of the file or folder with the denoiser.
-        settled: whether the user chose the prediction type; contradictions are then no error.
+        settled: whether the user chose the prediction type; contradictions, and types that are not served, are then
+            no error.
 
     Raises:
         ComparerError: the noise levels are EDM's, the prediction type is not served, or two marks contradict.
@@ -53,7 +54,7 @@ def evidence(layout: Layout, settled: bool = False) -> Evidence:
     marks = {tensor.name for tensor in (*layout.extra, *(t for part in layout.parts for t in part.tensors))}
     if edm := sorted(mark for mark in marks if mark.startswith("edm_")):
         raise ComparerError(f"'{name}' has '{quote(edm[0])}', the mark of EDM's noise levels, which are not supported.")
-    found = list(_said(layout, marks))
+    found = list(_said(layout, marks, settled))
     kinds = {kind for kind, _ in found}
     zero = next(_zero_snr(layout.metadata or {}, marks), "")
     if zero and EPSILON not in kinds:
@@ -70,19 +71,19 @@ def evidence(layout: Layout, settled: bool = False) -> Evidence:
     return Evidence(kind, reason, zero)
 
 
-def _said(layout: Layout, marks: set[str]) -> Iterator[tuple[str, str]]:
+def _said(layout: Layout, marks: set[str], settled: bool) -> Iterator[tuple[str, str]]:
     """Yield every statement of the prediction type: the type and what says it."""
     metadata = layout.metadata or {}
     for key, value in metadata.items():
-        word = key.rpartition(".")[2]
-        if word in _TYPED and value and value.lower() != "none":
-            if value.lower() not in _SAID:
+        word, told = key.rpartition(".")[2], value.strip().lower()
+        if word in _TYPED and told not in ("", "none"):
+            if told not in _SAID and not settled:
                 raise ComparerError(f"The prediction type '{quote(value)}' in the file's metadata is not supported.")
             whole = "" if key == "modelspec.prediction_type" else f"{quote(key)} "
-            yield _SAID[value.lower()], f"the file's metadata says {whole}'{quote(value)}'"
-        elif word in _V and value.lower() in ("true", "1"):
+            yield _SAID.get(told, quote(told)), f"the file's metadata says {whole}'{quote(value)}'"
+        elif word in _V and told in ("true", "1"):
             yield V, f"the file's metadata says {quote(key)}"
-        elif word == "architecture" and (kind := _ARCHITECTURES.get(value.lower())):
+        elif word == "architecture" and (kind := _ARCHITECTURES.get(told.partition("/")[0])):  # "…/lora"
             yield kind, f"the file's metadata says '{quote(value)}'"
     if "v_pred" in marks:
         yield V, "the file has the mark 'v_pred'"
@@ -97,7 +98,7 @@ def _zero_snr(metadata: dict[str, str], marks: set[str]) -> Iterator[str]:
     if "ztsnr" in marks:
         yield "the mark 'ztsnr'"
     for key, value in metadata.items():
-        if key.rpartition(".")[2] in _ZERO_SNR and value.lower() in ("true", "1"):
+        if key.rpartition(".")[2] in _ZERO_SNR and value.strip().lower() in ("true", "1"):
             yield f"the metadata's {quote(key)}"
 
 

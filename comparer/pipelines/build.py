@@ -88,6 +88,7 @@ def build(source: Source, class_name: str, dtype: str, incomplete: bool = False)
     fit = convert.fit(part, config, module)
     quantised.check_surplus(part, fit.unexpected)
     missing, misshaped = list(fit.missing), list(fit.misshaped)
+    _check_channels(source, fit)
     if (missing or misshaped) and not incomplete:
         raise _unfilled(source, class_name, fit, wanted)
     kept = tuple(getattr(module, "_keep_in_fp32_modules", None) or ())
@@ -128,15 +129,26 @@ def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
     return value.to(wanted, copy=True).contiguous()
 
 
-def _unfilled(source: Source, class_name: str, fit: convert.Fit, wanted: dict[str, Any]) -> ComparerError:
-    """Return the error for weights that lack tensors; random ones are offered only where most of a module is there."""
+def _check_channels(source: Source, fit: convert.Fit) -> None:
+    """Refuse a U-Net or a VAE of other channels, which no random values make one that fits."""
     what, where = source.component, quote(source.part.source, 200)
     shape = fit.misshaped.get("conv_in.weight", "")
     if what == "unet" and re.match(r"(\d+)×\d+×3×3 instead of \1×", shape):
-        return Foreign(
+        raise Foreign(
             f"{where} is not a text-to-image U-Net: its first layer is {shape}, and the second number is the "
             "channels that it takes (9 for inpainting, 8 for instruct-pix2pix)."
         )
+    shape = fit.misshaped.get("decoder.conv_in.weight", "")
+    if what == "vae" and (found := re.match(r"(\d+)×(\d+)×3×3 instead of \1×(\d+)×", shape)):
+        raise Foreign(
+            f"{where} is a VAE of another model: its latents have {found[2]} channels, but this model's have "
+            f"{found[3]}."
+        )
+
+
+def _unfilled(source: Source, class_name: str, fit: convert.Fit, wanted: dict[str, Any]) -> ComparerError:
+    """Return the error for weights that lack tensors; random ones are offered only where most of a module is there."""
+    what, where = source.component, quote(source.part.source, 200)
     fits = len(wanted) - len(fit.missing) - len(fit.misshaped)
     if not fits or (2 * fits < len(wanted) and (fit.unexpected or fit.misshaped)):
         known = foreign.adapter(source.part.tensors) or foreign.tiny_autoencoder(source.part.tensors)

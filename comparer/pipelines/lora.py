@@ -1,25 +1,22 @@
 """Add a LoRA to the weights of a pipeline, wholly or not at all."""
 
-import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from comparer.checkpoints.files.components import COMPONENTS, Lora
+from comparer.checkpoints.files.components import COMPONENTS, Lora, kohya_component, lora_place
 from comparer.checkpoints.files.tensors import Tensor, reading
 from comparer.checkpoints.inspection.fingerprint import digest
 from comparer.checkpoints.read import Checkpoint
 from comparer.checkpoints.sources import seen
 from comparer.errors import ComparerError
+from comparer.pipelines.lora_names import KEY, plain_names
+from comparer.pipelines.lora_scale import scales
 from comparer.text import quote
 
 ADAPTER = "added"
 NAMED = 3  # maximum number of keys named in a message
-# What PEFT, torch.compile, DistributedDataParallel and ComfyUI's layout put around a layer's own name.
-_WRAPPERS = re.compile(r"(?:^|(?<=\.))(?:base_model\.model|_orig_mod|module|model\.diffusion_model|diffusion_model)\.")
-_KEY = re.compile(r"(?P<layer>.+?)\.(?P<side>lora_[AB]|lora[._](?:down|up))(?:\.(?P<adapter>\w+))?\.weight")
 
 
 def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> None:
@@ -45,6 +42,7 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
         raise ComparerError(
             f"'{quote(file.name)}' contains {len(what[1])} tensors {what[0]} ({quote(what[1][0])}): it was not added."
         )
+    factors = scales(layout, file, checkpoint.within)
     renamed = plain_names([tensor.name for tensor in tensors], _modules(pipe), checkpoint.family.denoiser)
     try:
         _load(pipe, file, tensors, renamed)
@@ -54,7 +52,8 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
             f"'{quote(file.name)}' is a LoRA of another model: diffusers cannot add it to {checkpoint.model.title} "
             f"({why}){_homeless(renamed, _modules(pipe))}."
         ) from error
-    if unused := _unused(pipe, tensors):
+    homes = _homes(pipe, tensors)
+    if unused := [t.name for t in tensors if len(t.shape) > 1 and t.name not in homes]:
         taken, asked = _layers(pipe, lora)
         told = f"{len(unused)} of its {len(tensors)} keys match no layer ({_few(unused)})"
         pipe.unload_lora_weights()
@@ -64,45 +63,9 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
                 f"{checkpoint.model.title}; {told}."
             )
         raise ComparerError(f"'{quote(file.name)}' was not added to {checkpoint.model.title}: {told}.")
+    _scale(pipe, homes, renamed, factors)
     pipe.fuse_lora(lora_scale=weight, adapter_names=[ADAPTER])
     pipe.unload_lora_weights()
-
-
-def plain_names(names: Iterable[str], modules: dict[str, set[str]], denoiser: str) -> dict[str, str]:
-    """Return the name of each key without what training loops, PEFT and torch.compile leave in it.
-
-    A key is renamed only where its place is then unambiguous: the layer exists in the component that the key names or,
-    without one, in exactly one component. Kohya's names, which are of another form, stay.
-
-    Args:
-        names: the keys of a LoRA.
-        modules: by component, the names of its modules.
-        denoiser: the component of keys that begin with ``diffusion_model.``.
-
-    Returns:
-        By name; a name that stays is its own.
-
-    >>> plain_names(["unet._orig_mod.a.lora_A.default.weight"], {"unet": {"a"}}, "unet")
-    {'unet._orig_mod.a.lora_A.default.weight': 'unet.a.lora_A.weight'}
-    """
-    names = list(names)
-    keys = {name: found for name in names if (found := _KEY.fullmatch(name))}
-    adapters = {found["adapter"] for found in keys.values()}
-    made = {name: name for name in names}
-    for name, found in keys.items():
-        layer = _WRAPPERS.sub("", found["layer"])
-        first, _, rest = layer.partition(".")
-        if rest not in modules.get(first, ()) and (short := rest.removeprefix("text_model.")) in modules.get(first, ()):
-            rest = short  # transformers 5 has the text model's layers without this word
-        homes = [each for each, inside in modules.items() if (rest if first == each else layer) in inside]
-        if first in modules:
-            homes, layer = [each for each in homes if each == first], rest
-        elif "diffusion_model." in found["layer"]:
-            homes = [each for each in homes if each == denoiser]
-        if len(homes) == 1 and len(adapters) == 1:
-            made[name] = f"{homes[0]}.{layer}.{found['side']}.weight"
-    several = {new for new, count in Counter(made.values()).items() if count > 1}
-    return {name: name if new in several else new for name, new in made.items()}
 
 
 def _modules(pipe: Any) -> dict[str, set[str]]:
@@ -114,7 +77,12 @@ def _modules(pipe: Any) -> dict[str, set[str]]:
 def _load(pipe: Any, file: Path, tensors: list[Tensor], renamed: dict[str, str]) -> None:
     """Load a LoRA as an adapter; with other names from a copy of the file, which keeps its metadata."""
     options = {"adapter_name": ADAPTER, "local_files_only": True}
-    if all(name == new for name, new in renamed.items()):
+    # diffusers knows an alpha beside kohya's names only: the others are left out here, and applied later.
+    kohya = any(
+        name == new and kohya_component(name) and lora_place(name)[1] != "alpha" for name, new in renamed.items()
+    )
+    kept = tensors if kohya else [tensor for tensor in tensors if lora_place(tensor.name)[1] != "alpha"]
+    if len(kept) == len(tensors) and all(name == new for name, new in renamed.items()):
         pipe.load_lora_weights(file.parent, weight_name=file.name, **options)
         return
     from safetensors import safe_open
@@ -124,34 +92,62 @@ def _load(pipe: Any, file: Path, tensors: list[Tensor], renamed: dict[str, str])
     if file.suffix == ".safetensors":
         with safe_open(file, "pt") as opened:
             metadata = opened.metadata()
-    with tempfile.TemporaryDirectory() as folder, reading(tensors) as read:
-        values = {renamed[tensor.name]: read(tensor).contiguous().clone() for tensor in tensors}
+    with tempfile.TemporaryDirectory() as folder, reading(kept) as read:
+        values = {renamed[tensor.name]: read(tensor).contiguous().clone() for tensor in kept}
         save_file(values, Path(folder) / "lora.safetensors", metadata or {"format": "pt"})
         pipe.load_lora_weights(folder, weight_name="lora.safetensors", **options)
 
 
-def _unused(pipe: Any, tensors: list[Tensor]) -> list[str]:
-    """List the matrices of a file whose values are in no layer of the loaded adapter."""
+def _homes(pipe: Any, tensors: list[Tensor]) -> dict[str, list[Any]]:
+    """Return by name of a matrix the layers of the loaded adapter that hold its values; a name without one is left out.
+
+    Every layer is found at most as often as it holds the values.
+    """
     matrices = [tensor for tensor in tensors if len(tensor.shape) > 1]
-    loaded: dict[Any, Counter[str]] = {}
-    for module in filter(None, (getattr(pipe, name, None) for name in pipe._lora_loadable_modules)):
-        for layer in module.modules():
-            for side in (getattr(layer, "lora_A", {}), getattr(layer, "lora_B", {})):
-                if ADAPTER in side:
-                    value = side[ADAPTER].weight.detach().cpu()
-                    loaded.setdefault(value.dtype, Counter())[_digest(value)] += 1
-    unused = []
+    held: dict[Any, dict[str, list[Any]]] = {}
+    for _, layer in _layers_of(pipe):
+        for side in (layer.lora_A, layer.lora_B):
+            value = side[ADAPTER].weight.detach().cpu()
+            held.setdefault(value.dtype, {}).setdefault(_digest(value), []).append(layer)
+    homes, taken = {}, Counter[tuple[Any, str]]()
     with reading(matrices) as read:
         for tensor in matrices:
             value = read(tensor)
-            for dtype, found in loaded.items():
+            for dtype, found in held.items():
                 known = _digest(value.to(dtype))
-                if found[known]:
-                    found[known] -= 1
+                if taken[dtype, known] < len(found.get(known, ())):
+                    taken[dtype, known] += 1
+                    homes[tensor.name] = found[known]
                     break
-            else:
-                unused.append(tensor.name)
-    return unused
+    return homes
+
+
+def _scale(pipe: Any, homes: dict[str, list[Any]], renamed: dict[str, str], factors: dict[str, float]) -> None:
+    """Give every layer of the adapter its factor.
+
+    A layer is found by its name or, where only diffusers knows it, by its values; of those that then cannot be told
+    apart, with equal matrices and unequal factors, diffusers' own factors stay.
+    """
+    paths = {id(layer): path for path, layer in _layers_of(pipe)}
+    sides: dict[str, list[list[Any]]] = {}
+    for name, layers in homes.items():
+        named = [layer for layer in layers if renamed[name].startswith(f"{paths[id(layer)]}.lora")]
+        sides.setdefault(lora_place(name)[0], []).append(named or layers)
+    asked: dict[int, tuple[Any, set[float]]] = {}
+    for name, factor in factors.items():
+        first, *others = sides[name]
+        for layer in (each for each in first if all(any(each is same for same in other) for other in others)):
+            asked.setdefault(id(layer), (layer, set()))[1].add(factor)
+    for layer, found in asked.values():
+        if len(found) == 1:
+            layer.scaling[ADAPTER] = found.pop()
+
+
+def _layers_of(pipe: Any) -> list[tuple[str, Any]]:
+    """Return the layers of a pipeline that have the adapter, with their names."""
+    modules = [(name, getattr(pipe, name, None)) for name in pipe._lora_loadable_modules]
+    return [(f"{name}.{path}", layer) for name, module in modules if module
+            for path, layer in module.named_modules() if ADAPTER in getattr(layer, "lora_A", {})]  # fmt: skip
 
 
 def _digest(value: Any) -> str:
@@ -161,8 +157,7 @@ def _digest(value: Any) -> str:
 
 def _layers(pipe: Any, lora: Lora) -> tuple[int, int]:
     """Return how many layers of the pipeline have the adapter, and how many the file has."""
-    modules = filter(None, (getattr(pipe, name, None) for name in pipe._lora_loadable_modules))
-    taken = sum(ADAPTER in getattr(each, "lora_A", {}) for module in modules for each in module.modules())
+    taken = len(_layers_of(pipe))
     return taken, sum(count for counted in lora.ranks.values() for count in counted.values())
 
 
@@ -170,7 +165,7 @@ def _homeless(renamed: dict[str, str], modules: dict[str, set[str]]) -> str:
     """Say which keys name a layer that is nowhere, of those whose form tells it; "" for none."""
     places = {f"{name}.{inside}" for name, layers in modules.items() for inside in layers}
     lost = [
-        name for name, new in renamed.items() if (found := _KEY.fullmatch(new)) and "." in found["layer"]
+        name for name, new in renamed.items() if (found := KEY.fullmatch(new)) and "." in found["layer"]
         and found["layer"] not in places
     ]  # fmt: skip
     return f"; {len(lost)} of its {len(renamed)} keys match no layer ({_few(lost)})" if lost else ""

@@ -46,7 +46,9 @@ def read_prompts(path: Path, limit: int = 2**20) -> str:
             raise ComparerError(f"{name} is too large for a prompt file: at most {limit} bytes are allowed.")
         marked = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         text = content.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
+        if "\0" in text:
+            raise UnicodeError("UTF-16 without a byte order mark, UTF-32, or not text")
+    except UnicodeError as error:
         raise ComparerError(f"{name} is not a text file in UTF-8.") from error
     except OSError as error:
         raise ComparerError(f"{name} cannot be read: {error.strerror}.") from error

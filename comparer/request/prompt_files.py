@@ -18,6 +18,9 @@ COLUMNS = ("prompt", "caption", "text")
 SMALL, LARGE = 1 << 20, 64 << 20  # bytes; COCO's captions of 2014 have 32 MB
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 TYPES = (".txt", *TABLES)
+OTHERS = {".xlsx": "an Excel workbook", ".xls": "an Excel workbook", ".ods": "a spreadsheet of OpenDocument",
+          ".parquet": "a Parquet table", ".yaml": "a YAML file", ".yml": "a YAML file",
+          ".toml": "a TOML file"}  # fmt: skip
 SHAPES = (
     'a list of texts, a list of objects with "prompt", "caption" or "text", {"prompts": […]}, and COCO\'s '
     '{"annotations": [{"caption": …}]} are read'
@@ -69,7 +72,8 @@ def read_prompt_file(path: Path, limit: int = SMALL) -> PromptFile:
 
     The format is told by the file's ending: .csv, .tsv, .json, .jsonl, .ndjson, in upper or lower case. A file with
     another ending is text with a prompt per line, unless all of it is JSON of one of the shapes that are read, or its
-    first line is a header of tab-separated columns. In a CSV, line feeds within quotes are spaces of the prompt.
+    first line is a header: with tabs and a column of prompts, or with one that is called prompt. In a CSV, line feeds
+    within quotes are spaces of the prompt.
 
     Args:
         path: the file.
@@ -78,8 +82,10 @@ def read_prompt_file(path: Path, limit: int = SMALL) -> PromptFile:
     Raises:
         ComparerError: the file cannot be read, is too large, holds no prompt, or does not say which prompts it holds.
     """
-    text = read_prompts(path, limit)
     name, ending = f"'{quote(path.name)}'", path.suffix.lower()
+    if ending in OTHERS and path.is_file():
+        raise ComparerError(f"{name} is {OTHERS[ending]}, which cannot be read as a prompt file: {HELP}.")
+    text = read_prompts(path, limit)
     if ending in (".csv", ".tsv"):
         entries = _column(text, name, "\t" if ending == ".tsv" else "")
     elif ending in (".jsonl", ".ndjson"):
@@ -97,10 +103,12 @@ def read_prompt_file(path: Path, limit: int = SMALL) -> PromptFile:
 
 
 def _plain(text: str, name: str) -> list[str]:
-    """Take lines, unless the text is JSON, JSON Lines or a table as Excel's "Text (tab delimited)" is."""
+    """Take lines, unless the text is JSON, JSON Lines, a CSV, or a table as Excel's "Text (tab delimited)" is."""
     lines = split_lines(text.strip())
     if "\t" in lines[0] and any(cell.strip().lower() in COLUMNS for cell in lines[0].split("\t")):
         return _column(text, name, "\t")
+    if len(lines) > 1 and any("prompt" in _head(lines[0], mark) for mark in ",;"):  # nobody asks for "prompt"
+        return _column(text, name, "")
     if lines[0][0] not in "[{":
         return lines
     # A prompt may begin with a bracket, but does not end as JSON does.

@@ -1,12 +1,14 @@
 """Weights of another kind: scales are applied, and what cannot be loaded is named as what it is."""
 
 import json
+import re
 from shutil import copytree
 
 import pytest
 import torch
 
 from comparer.checkpoints.find import resolve
+from comparer.checkpoints.inspection.card import make
 from comparer.checkpoints.spec import parse
 from comparer.config import Config
 from comparer.errors import ComparerError, Foreign, Incomplete
@@ -90,6 +92,23 @@ def test_integers_and_a_quantization_config_are_refused(home, config, tmp_path):
         resolve(parse(f"m/{folder.name}"), config)
 
 
+def test_the_card_says_that_weights_are_quantised(home, tmp_path):
+    content, _ = scaled(unet(home), "scale_weight")
+    save(content, tmp_path / "scaled.safetensors")
+    save(unet(home) | {"time_embedding.linear_1.SCB": torch.ones(4)}, tmp_path / "eight.safetensors")
+    folder = copytree(home / "other", tmp_path / "pipe")
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"quantization_config": {"quant_method": "torchao"}}))
+    for name, said in (
+        ("scaled.safetensors", "has scales of .* weights: loading multiplies"),
+        ("eight.safetensors", "is quantised .*bitsandbytes, 8 bits"),
+        ("pipe", "The config of the unet says that its weights are quantised: torchao."),
+    ):
+        (note,) = make(tmp_path / name).layout.notes
+        assert re.search(said, note)
+    assert not make(home / "other").layout.notes
+
+
 def test_surplus_tensors_are_noted_by_name(home, config):
     save(unet(home) | {"conv_in.extra": torch.ones(3), "curve": torch.ones(3)}, home / "more.safetensors")
     built = load("m/more.safetensors; base=m/base", config).built
@@ -111,9 +130,22 @@ def test_a_file_of_other_channels_is_refused_without_advice(home, config):
     weights = unet(home)
     weights["conv_in.weight"] = torch.zeros(32, 9, 3, 3)
     save(weights, home / "nine.safetensors")
-    with pytest.raises(Foreign, match="is not a text-to-image U-Net: .*32×9×3×3") as refused:
-        load("m/nine.safetensors; base=m/base", config)
-    assert "incomplete" not in str(refused.value)
+    for more in ("", "; incomplete=yes"):
+        with pytest.raises(Foreign, match="is not a text-to-image U-Net: .*32×9×3×3") as refused:
+            load(f"m/nine.safetensors; base=m/base{more}", config)
+        assert "incomplete" not in str(refused.value)
+
+
+@pytest.mark.parametrize("named", [dict, original.vae])
+def test_a_vae_file_of_other_channels_is_refused_without_advice(named, home, config):
+    from diffusers import AutoencoderKL
+
+    made = AutoencoderKL.from_config(dict(pipeline("sd1").vae.config) | {"latent_channels": 16})
+    save(named(made.state_dict()), home / "sixteen.safetensors")
+    for more in ("", "; incomplete=yes"):
+        with pytest.raises(Foreign, match="a VAE of another model: its latents have 16 channels, .* 4") as refused:
+            load(f"m/base; vae=m/sixteen.safetensors{more}", config)
+        assert "incomplete" not in str(refused.value)
 
 
 def test_a_tiny_autoencoder_is_used_and_another_class_is_named(home, config):

@@ -11,7 +11,7 @@ from comparer.checkpoints.spec import parse
 from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.pipelines.loader import load
-from comparer.pipelines.lora import plain_names
+from comparer.pipelines.lora_names import plain_names
 
 LAYER = "mid_block.attentions.0.transformer_blocks.0.attn2.to_out.0"
 TEXT = "encoder.layers.0.self_attn.v_proj"
@@ -43,6 +43,7 @@ SPELLINGS = {
     "compiled": "_orig_mod.{}.lora_{}.weight",
     "compiled and distributed": "unet.module._orig_mod.{}.lora_{}.weight",
     "inside PEFT": "base_model.model._orig_mod.{}.lora_{}.default.weight",
+    "sharded": "_fsdp_wrapped_module.{}.lora_{}.weight",
     "ComfyUI": "diffusion_model.{}.lora_{}.weight",
     "the layer alone": "{}.lora_{}.weight",
 }
@@ -89,6 +90,96 @@ def test_a_renamed_file_keeps_its_scale(base, home, config):
         filled(f"m/base; lora=m/{name}.safetensors", config)["unet"].named for name in (*names, "unscaled")
     )
     assert scaled == renamed != unscaled
+
+
+OTHER = "mid_block.attentions.0.transformer_blocks.0.attn1.to_v"
+FC = "encoder.layers.0.mlp.fc1"
+
+
+def change(text, config, component="unet"):
+    """Return what a line adds to each weight of a component; weights that stay are left out."""
+    states = [load(resolve(parse(each), config), config).pipe for each in ("m/base", text)]
+    before, after = (getattr(pipe, component).state_dict() for pipe in states)
+    return {name.removesuffix(".weight"): value - before[name] for name, value in after.items()
+            if not torch.equal(value, before[name])}  # fmt: skip
+
+
+def kohya(config, layers, component="unet"):
+    """Return a LoRA under kohya's names: each layer with its alpha, None for none."""
+    prefix, content = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}[component], {}
+    for layer, alpha in layers.items():
+        down, up = matrices(config, component, layer)
+        name = prefix + layer.replace(".", "_")
+        content |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
+        content |= {} if alpha is None else {f"{name}.alpha": torch.tensor(float(alpha))}
+    return content
+
+
+def scaled(config, layers, component="unet"):
+    """Return what a LoRA of rank 2 must add to each layer."""
+    pairs = {layer: matrices(config, component, layer) for layer in layers}
+    return {
+        layer: alpha / 2 * up @ down for (layer, alpha), (down, up) in zip(layers.items(), pairs.values(), strict=True)
+    }
+
+
+def adds(text, config, layers, component="unet"):
+    added, wanted = change(text, config, component), scaled(config, layers, component)
+    return added.keys() == wanted.keys() and all(torch.allclose(added[k], wanted[k], atol=1e-5) for k in wanted)
+
+
+@pytest.mark.parametrize(
+    ("component", "layers"),
+    [
+        ("unet", {LAYER: 1, OTHER: None}),
+        ("unet", {LAYER: 1, OTHER: 8}),
+        ("text_encoder", {TEXT: 1, FC: 4}),
+        ("text_encoder", {TEXT: 1, FC: None}),
+    ],
+)
+def test_every_layer_has_its_own_alpha_and_without_one_that_of_its_rank(component, layers, home, config):
+    save_file(kohya(config, layers, component), home / "alphas.safetensors")
+    usual = {layer: 2 if alpha is None else alpha for layer, alpha in layers.items()}
+    assert adds("m/base; lora=m/alphas.safetensors", config, usual, component)
+
+
+@pytest.mark.parametrize("form", ["unet.{}", "{}", "diffusion_model.{}", "base_model.model.{}"])
+def test_an_alpha_beside_any_name_is_applied(form, home, config):
+    down, up = matrices(config)
+    name = form.format(LAYER)
+    content = {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up, f"{name}.alpha": torch.tensor(6.0)}
+    save_file(content, home / "alpha.safetensors")
+    assert adds("m/base; lora=m/alpha.safetensors", config, {LAYER: 6})
+    save_file(content | {f"{name}x.alpha": torch.tensor(6.0)}, home / "lost.safetensors")
+    with pytest.raises(ComparerError, match="1 of its keys match no layer"):
+        filled("m/base; lora=m/lost.safetensors", config)
+
+
+@pytest.mark.parametrize(
+    ("said", "alpha"),
+    [
+        ({"lora_alpha": 8}, 8),
+        ({"lora_alpha": 8, "use_rslora": True}, 8 * 2**0.5),
+        ({"lora_alpha": 8, "alpha_pattern": {"attn2.to_out.0": 3}}, 3),
+    ],
+)
+def test_the_configuration_that_peft_writes_is_applied(said, alpha, home, config, tmp_path):
+    down, up = matrices(config)
+    folder = home / tmp_path.name
+    folder.mkdir()
+    name = f"base_model.model.{LAYER}"
+    save_file({f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up}, folder / "adapter_model.safetensors")
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({"peft_type": "LORA", "r": 2, **said}))
+    for line in (folder.name, f"{folder.name}/adapter_model.safetensors"):
+        assert adds(f"m/base; lora=m/{line}", config, {LAYER: alpha})
+    for text, why in (
+        ('{"peft_type": "LOHA"}', "is a LOHA of PEFT, no LoRA"),
+        ("[", "adapter_config.json' beside .* is"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ComparerError, match=why):
+            filled(f"m/base; lora=m/{folder.name}", config)
 
 
 STRANGE = {

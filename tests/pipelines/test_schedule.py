@@ -41,6 +41,13 @@ def test_schedules_that_no_sampler_follows_are_refused(change, said, home, confi
             resolve(parse(line), config)
 
 
+def test_betas_that_not_every_sampler_has_are_refused(home, config, tmp_path):
+    folder = copytree(home / "other", home / tmp_path.name)
+    scheduler(folder, _class_name="DDPMScheduler", beta_schedule="sigmoid")
+    with pytest.raises(ComparerError, match="its beta_schedule sigmoid is none of linear, scaled_linear"):
+        resolve(parse(f"m/{folder.name}"), config)
+
+
 def test_the_class_of_the_index_counts_as_well(home, config):
     folder = copytree(home / "other", home / "indexed")
     index = json.loads((folder / "model_index.json").read_text())
@@ -120,9 +127,23 @@ def test_a_lora_of_the_other_prediction_type_is_named(home, config):
     name = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q"
     out, into = unet(home)["mid_block.attentions.0.transformer_blocks.0.attn1.to_q.weight"].shape
     held = {f"{name}.lora_down.weight": torch.ones(2, into), f"{name}.lora_up.weight": torch.ones(out, 2)}
-    save_file(held, home / "v.safetensors", {"ss_v_parameterization": "True"})
-    (note,) = load("m/base; lora=m/v.safetensors", config).built.notes
-    assert "The LoRA 'v.safetensors' was trained for v_prediction" in note
+    for said, kind in (
+        ({"ss_v_parameterization": "True"}, "v_prediction"),
+        ({"modelspec.architecture": "stable-diffusion-v2-768-v/lora"}, "v_prediction"),
+        ({"modelspec.prediction_type": "flow"}, "flow"),
+    ):
+        save_file(held, home / "v.safetensors", said)
+        (note,) = load("m/base; lora=m/v.safetensors", config).built.notes
+        assert f"The LoRA 'v.safetensors' was trained for {kind} (" in note
+
+
+def test_a_type_that_is_not_served_is_settled_as_a_contradiction_is(home, config):
+    save_file(unet(home), home / "flow.safetensors", {"modelspec.prediction_type": "rectified_flow"})
+    with pytest.raises(ComparerError, match="'rectified_flow' in the file's metadata is not served"):
+        resolve(parse("m/flow.safetensors; base=m/base"), config)
+    built = load("m/flow.safetensors; base=m/base; prediction=v", config).built
+    assert built.scheduler["prediction_type"] == "v_prediction"
+    assert "prediction=v was asked for, although the file's metadata say 'rectified_flow'." in built.notes
 
 
 def test_the_line_of_weights_holds_the_prediction():

@@ -24,6 +24,8 @@ READ = {
     "cells without a name.csv": f"prompt,x\n{STAR},1,\n{RING},2,,\n",
     "tabs.tsv": f"Prompt\tCategory\n{STAR}\tx\n{RING}\ty\n",
     "tabs of Excel.txt": f"Prompt\tCategory\r\n{STAR}\tx\r\n{RING}\ty\r\n",
+    "commas.txt": f"id,Prompt\n1,{STAR}\n2,{RING}\n",
+    "a header alone.txt": f"prompt\n{STAR}\n{RING}\n",
     "texts.json": json.dumps([STAR, RING]),
     "objects.json": json.dumps([{"id": 1, "Prompt": STAR}, {"caption": RING}]),
     "under prompts.json": json.dumps({"name": "two", "prompts": [STAR, {"text": RING}]}),
@@ -50,6 +52,8 @@ def test_every_shape_gives_the_same_prompts(tmp_path, name):
         ("no quoting.tsv", 'prompt\tx\n"OPEN" on a sign\t1\n', ('"OPEN" on a sign',)),
         ("brackets.txt", "[a] star\n{red|blue} ring\n", ("[a] star", "{red|blue} ring")),
         ("one.jsonl", '{"prompt": "a star"}', ("a star",)),
+        ("tags.txt", "text, caption\na star, red\n", ("text, caption", "a star, red")),
+        ("one prompt.txt", "prompt", ("prompt",)),
         ("separators.txt", "a\u2028star\na\x0cring\n", ("a star", "a ring")),
         ("separators.jsonl", '{"prompt": "a\u2028star"}\n', ("a star",)),
     ],
@@ -92,6 +96,25 @@ def test_other_shapes_are_refused_with_those_that_are_read(tmp_path, name, text,
     with pytest.raises(ComparerError) as refused:
         read_prompt_file(tmp_path / name)
     assert told in str(refused.value) and str(refused.value).endswith(".")
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("name", ["a.txt", "a.csv"])
+def test_text_of_another_coding_is_refused(tmp_path, coding, name):
+    (tmp_path / name).write_bytes(f"prompt\n{STAR}\n".encode(coding))
+    with pytest.raises(ComparerError, match="is not a text file in UTF-8"):
+        read_prompt_file(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.toml", "a TOML file"), ("a.YML", "a YAML file"), ("a.xlsx", "an Excel workbook")]
+)
+def test_files_of_other_kinds_are_named(tmp_path, name, kind):
+    (tmp_path / name).write_text('prompt = ["a star"]\n')
+    with pytest.raises(ComparerError, match=f"'{name}' is {kind}, which cannot be read as a prompt file: one prompt per"):
+        read_prompt_file(tmp_path / name)
+    with pytest.raises(ComparerError, match="'gone.toml' cannot be read: No such file"):
+        read_prompt_file(tmp_path / "gone.toml")
 
 
 def test_only_line_feeds_and_carriage_returns_end_a_typed_prompt():

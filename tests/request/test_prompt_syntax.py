@@ -68,6 +68,10 @@ def test_plain_words_are_not_syntax(prompt):
     assert syntax_note([prompt]) == ""
 
 
+def test_a_long_text_with_a_weight_is_named():
+    assert syntax_note([f"({'a large red star, ' * 40}:1.2)"]).startswith("Taken as plain words: (a large red star, ")
+
+
 def test_syntax_does_not_reach_over_the_end_of_a_prompt_and_is_listed_once():
     assert syntax_note(["a (red", "star:1.3)"]) == ""
     told = syntax_note(["(a:1.1) (a:1.1)", " ".join(f"[{letter}]" for letter in "abcdefgh")])

@@ -47,6 +47,7 @@ _SIGNATURES: tuple[tuple[str, set[str], set[str]], ...] = (
 )
 
 _LORA = re.compile(r"(?:^|[._])lora(?:_linear_layer)?[._](down|up|A|B)(?:\.|$)")
+_ALPHA = re.compile(r"(?:[._]lora(?:_linear_layer)?)?\.alpha$")
 _KOHYA = {"lora_unet_": "unet", "lora_te_": "text_encoder", "lora_te1_": "text_encoder", "lora_te2_": "text_encoder_2",
           "lora_te3_": "text_encoder_3", "lora_transformer_": "transformer"}  # fmt: skip
 
@@ -148,10 +149,10 @@ def lora(tensors: Iterable[Tensor]) -> Lora | None:
     alphas = kohya = 0
     tensors, others = list(tensors), []
     for tensor in tensors:
-        if found := _LORA.search(tensor.name):
-            side = "down" if found[1] in ("down", "A") else "up"
-            sides.setdefault(tensor.name[: found.start()], {})[side] = tensor
-            kohya += tensor.name.startswith(tuple(_KOHYA))
+        layer, side = lora_place(tensor.name)
+        if side in ("down", "up"):
+            sides.setdefault(layer, {})[side] = tensor
+            kohya += kohya_component(tensor.name) is not None
         elif tensor.name.endswith("alpha") and tensor.elements == 1:
             alphas += 1
         else:
@@ -165,6 +166,28 @@ def lora(tensors: Iterable[Tensor]) -> Lora | None:
     unpaired = tuple(tensor.name for pair in sides.values() if len(pair) == 1 for tensor in pair.values())
     plain = {component: dict(sorted(counted.items())) for component, counted in ranks.items()}
     return Lora("kohya" if kohya else "diffusers", plain, alphas, unpaired, tuple(others))
+
+
+def kohya_component(name: str) -> tuple[str, str] | None:
+    """Return the prefix of a key that is named as kohya's scripts do, and the component; None for other keys.
+
+    >>> kohya_component("lora_te1_text_model_x.alpha"), kohya_component("unet.x.lora_A.weight")
+    (('lora_te1_', 'text_encoder'), None)
+    """
+    return next((each for each in _KOHYA.items() if name.startswith(each[0])), None)
+
+
+def lora_place(name: str) -> tuple[str, str]:
+    """Return the layer that a tensor of a LoRA names, and its side: "down", "up" or "alpha"; ("", "") for others.
+
+    >>> lora_place("unet.to_q.lora_A.default.weight"), lora_place("lora_unet_to_q.alpha")
+    (('unet.to_q', 'down'), ('lora_unet_to_q', 'alpha'))
+    """
+    if found := _LORA.search(name):
+        return name[: found.start()], "down" if found[1] in ("down", "A") else "up"
+    if found := _ALPHA.search(name):
+        return name[: found.start()], "alpha"
+    return "", ""
 
 
 def _target(layer: str) -> str:

@@ -1,19 +1,23 @@
 """The weights card: every file, every set of weights with fingerprint and health, EMA against raw. Plain data."""
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from comparer.checkpoints import quantised
 from comparer.checkpoints.files.components import head
-from comparer.checkpoints.files.layout import File, Layout, Part, choose
+from comparer.checkpoints.files.layout import LORA, File, Layout, Part, choose
 from comparer.checkpoints.files.scan import look
 from comparer.checkpoints.files.tensors import Tensor, reading
 from comparer.checkpoints.files.weight_sets import EMA, RAW
 from comparer.checkpoints.inspection.fingerprint import Fingerprint, Hashes, digest, fingerprint
 from comparer.checkpoints.inspection.health import Distances, Health, distances
-from comparer.errors import Stopped
+from comparer.checkpoints.read import read_json
+from comparer.errors import ComparerError, Stopped
+from comparer.text import counted, quote
 
 CURVE = 100  # values from which a list counts as a curve over timesteps
 
@@ -146,6 +150,7 @@ def make(
     layout, hashes = look(path, within), hashes or Hashes()
     root = Path(layout.path)
     root = root if root.is_dir() else root.parent
+    layout = replace(layout, notes=(*layout.notes, *_quantised(layout)))
     files = tuple(_read(root / file.name, file, hashes) for file in layout.files)
     seen = tuple(WeightSetReport(part, *examine(part.tensors, stop)) for part in layout.parts)
     components = dict.fromkeys(part.component for part in layout.parts)
@@ -165,6 +170,29 @@ def make(
     return CheckpointCard(
         layout, files, commit[1] if commit else "", seen, chosen, moved, extra, _curves(layout.extra)
     )  # fmt: skip
+
+
+def _quantised(layout: Layout) -> Iterator[str]:
+    """Say of each set of quantised weights what loading does with it, a sentence each."""
+    for component in dict.fromkeys(part.component for part in layout.parts):
+        for config in (Path(layout.path) / component / "config.json", Path(layout.path) / "config.json"):
+            # A config that is damaged or leads out of the folders is noted, or refused, by the scan.
+            if config.is_file() and config.resolve().is_relative_to(Path(layout.path).resolve()):
+                with suppress(OSError, ValueError, AttributeError, RecursionError):
+                    if method := quantised.config_says(read_json(config)):
+                        yield f"The config of the {component} says that its weights are quantised: {method}."
+                break
+    for part in layout.parts if layout.kind != LORA else ():
+        try:
+            _, scales = quantised.split(part)
+        except ComparerError as error:
+            yield str(error)
+            continue
+        if scales:
+            yield (
+                f"{quote(part.source, 200)} has scales of {counted(len(scales), 'weight')}: loading multiplies these "
+                "weights by them; fingerprint and health are those of the stored values."
+            )
 
 
 def _read(path: Path, file: File, hashes: Hashes) -> Read:
