@@ -19,6 +19,7 @@ SCHEDULER = {
     "timestep_spacing": ("leading", "linspace", "trailing"),
 }
 FEWEST_TIMESTEPS = 100
+ENDLESS = 10**20  # transformers writes 10^30 for a tokenizer without a length
 FEW_WORDS = 100_000  # bytes of a tokenizer
 
 
@@ -121,7 +122,7 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
                 raise ValueError(f"its {tokenizer.name} has no vocabulary")
             if not family.fixed_context:
                 length = read_json(tokenizer / "tokenizer_config.json").get("model_max_length")
-                if length is None:
+                if length is None or (isinstance(length, int) and length > ENDLESS):
                     raise ValueError(
                         f"its {tokenizer.name}'s tokenizer_config.json says no model_max_length, the most tokens of a "
                         f"prompt; {family.title}'s is {family.context}"

@@ -23,6 +23,7 @@ from comparer.text import quote
 DEEPEST = 4  # levels below the folder
 MOST = 200_000  # files and folders looked at
 IGNORED = (".git", ".cache", ".ipynb_checkpoints", "__pycache__", "node_modules")
+OTHERS = (".mlpackage", ".mlmodelc")  # folders of Core ML, whose files are called weight.bin
 NESTED = ("pytorch_model", "lora")  # where DeepSpeed's and OneTrainer's weights are, below a step's folder
 STATE_FILES = {"train_state.json", "trainer_state.json", "training_state.json"}
 NO_PIPELINE = ("controlnet", "adapter")
@@ -117,7 +118,7 @@ class Walk:
             if depth == DEEPEST:
                 continue
             skipped = _skipped(names, parts)
-            for sub in (sub for sub in names.folders if sub not in skipped):
+            for sub in (sub for sub in names.folders if sub not in skipped and not sub.endswith(OTHERS)):
                 if sub not in names.links:
                     folders.append((path / sub, real / sub, depth + 1))
                 elif self.allowed(path / sub):

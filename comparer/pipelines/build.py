@@ -128,6 +128,9 @@ def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
     return value.to(wanted, copy=True).contiguous()
 
 
+_ANOTHER_WIDTH = re.compile(r"\d+×(\d+) instead of \d+×(?!\1\b)")
+
+
 def _unfilled(source: Source, class_name: str, fit: convert.Fit, wanted: dict[str, Any]) -> ComparerError:
     """Return the error for weights that lack tensors; random ones are offered only where most of a module is there."""
     what, where = source.component, quote(source.part.source, 200)
@@ -136,6 +139,18 @@ def _unfilled(source: Source, class_name: str, fit: convert.Fit, wanted: dict[st
         return Foreign(
             f"{where} is no text-to-image U-Net: its first layer is {shape}, of which the second number is the "
             "channels that it takes; 9 are for inpainting, 8 for instruct-pix2pix."
+        )
+    latents = fit.misshaped.get("decoder.conv_in.weight", "")
+    if what == "vae" and re.match(r"(\d+)×\d+×3×3 instead of \1×", latents):
+        return Foreign(
+            f"{where} is a VAE of another model: the first layer of its decoder is {latents}, of which the second "
+            "number is the channels of the latents."
+        )
+    texts = (shape for name, shape in fit.misshaped.items() if name.endswith("attn2.to_k.weight"))
+    if what == "unet" and (width := next((each for each in texts if _ANOTHER_WIDTH.match(each)), "")):
+        return Foreign(
+            f"{where} is a U-Net of another model: its attention to the text is {width}, of which the second number "
+            "is the width of the text encoder; choose another base."
         )
     fits = len(wanted) - len(fit.missing) - len(fit.misshaped)
     if not fits or (2 * fits < len(wanted) and (fit.unexpected or fit.misshaped)):

@@ -90,6 +90,8 @@ class _Looking:
 
     def folder(self) -> Layout:
         """Scan a folder: its own weights, then those of the component folders."""
+        if self.root.suffix and (kind := foreign.file_kind(self.root)):
+            raise ComparerError(f"'{quote(self.root.name)}' is {kind}.")
         index = self.read_json(self.root / "model_index.json")
         class_name = class_of(self.read_json(self.root / "config.json"))
         own, below = folders.weights(self.root), self.below(index)
