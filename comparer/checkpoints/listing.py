@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from comparer.checkpoints.files.scan import STEPS
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.peek import CONTROLNET, EMBEDDING, FILE, LORA, PIPELINE, WEIGHTS, kind_of
 from comparer.checkpoints.walk import Walk
@@ -172,7 +173,12 @@ def _run_and_step(name: str) -> tuple[tuple[str, str], tuple[float, ...]]:
     True
     >>> _run_and_step("out/style-000004.safetensors") < _run_and_step("out/style.safetensors")
     True
+    >>> _run_and_step("out/checkpoint-9/model_1.pt") < _run_and_step("out/checkpoint-24/model.pt")
+    True
     """
     parent, _, last = name.rpartition("/")
+    above, _, step = parent.rpartition("/")
+    if STEPS.match(step):  # one of several networks of a step
+        parent, last = above, step
     stem = last.rpartition(".")[0] if last.endswith(ENDINGS) else last
     return (parent, _NUMBER.sub("", stem)), (*map(int, re.findall("[0-9]+", stem)), float("inf"))

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,6 +33,13 @@ def kind_of(path: Path) -> tuple[str, bool]:
         return _kind(path, about.st_size, about.st_mtime_ns)
     except OSError:
         return WEIGHTS, False
+
+
+def alike(files: Sequence[Path]) -> bool:
+    """Say whether two of the files share most of their tensors' names, as networks of one kind do."""
+    held = [set(_names(file)[0]) for file in files[:8]]
+    pairs = ((one, other) for number, one in enumerate(held) for other in held[:number])
+    return any(2 * len(one & other) > min(len(one), len(other)) for one, other in pairs)
 
 
 @lru_cache(maxsize=20_000)

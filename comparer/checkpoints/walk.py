@@ -16,7 +16,7 @@ from comparer.checkpoints.files.folders import inside, never
 from comparer.checkpoints.files.scan import STEPS
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.files.weight_sets import EMA, RAW, half_of
-from comparer.checkpoints.peek import CONTROLNET, PIPELINE, WEIGHTS, kind_of
+from comparer.checkpoints.peek import CONTROLNET, PIPELINE, WEIGHTS, alike, kind_of
 from comparer.errors import ComparerError
 from comparer.text import quote
 
@@ -155,9 +155,10 @@ class Walk:
             file = names.path / (rest or emas)[0]
             kind, both = kind_of(file)
             halves = (EMA, RAW) if both else _halves({"unet": rest, "unet_ema": emas})
-            yield self.one(names.path, file, kind, halves=halves)
             sets = {_STANDARD.sub(r"\1\2", _stem(name)) for name in rest}
             single = rest if len(sets) > 1 else []
+            if not alike([names.path / name for name in single]):  # otherwise nothing says which the folder means
+                yield self.one(names.path, file, kind, halves=halves)
         for file in (names.path / name for name in single):
             kind, both = kind_of(file)
             yield self.one(file, file, kind, halves=(EMA, RAW) if both else ())

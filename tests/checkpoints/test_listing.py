@@ -252,6 +252,26 @@ def test_thousands_of_files_are_listed_by_their_headers_without_torch(tmp_path, 
     assert told.split() == ["2000", "root/lora-000000.safetensors", "root/lora-001999.safetensors"]
 
 
+def test_several_networks_of_one_kind_in_a_step_are_listed_file_by_file(tmp_path, weights):
+    """As accelerate saves a U-Net and its EMA, or a generator and a critic: nothing says which the folder means."""
+    import torch
+
+    for step in (9, 24):
+        for name in ("model.safetensors", "model_1.safetensors"):
+            save(weights.unet, tmp_path / "run" / f"checkpoint_{step}" / name)
+    save(weights.unet, tmp_path / "run" / "other_1" / "model.safetensors")
+    save({"head.weight": torch.ones(2)}, tmp_path / "run" / "other_1" / "model_1.safetensors")
+    config = Config(checkpoints=(tmp_path / "run", weights.folder), hub=False)
+    names = [entry.name for entry in listing(config).entries if entry.name.startswith("run/")]
+    assert [name for name in names if "checkpoint" in name] == [
+        f"run/checkpoint_{step}/model{number}.safetensors" for step in (9, 24) for number in ("", "_1")
+    ]
+    assert "run/other_1" in names
+    for name in names:
+        if not name.endswith("other_1/model_1.safetensors"):
+            assert sources(resolve(parse(f"{name}; base=whole"), config))
+
+
 def test_what_cannot_be_chosen_is_listed_with_the_reason(tmp_path, weights):
     import torch
 
