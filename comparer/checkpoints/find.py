@@ -91,7 +91,12 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
         raise ComparerError(f"'{quote(name)}' is {kind}, which is not supported as a checkpoint.")
     if layout.kind == kinds.LORA:
         raise ComparerError(f"'{quote(name)}' is a LoRA: add it to a checkpoint, as in 'demo; lora={quote(name)}'.")
+    fitting = _fitting(layout)
     if layout.kind == kinds.ORIGINAL and not weights.base:
+        if layout.about == "Stable Diffusion" and fitting:
+            raise ComparerError(
+                f"'{quote(name)}' has no text encoder; add base=…, as in '{quote(name)}; base={fitting}'."
+            )
         if layout.about == "Stable Diffusion":
             raise ComparerError(
                 f"'{quote(name)}' has no text encoder, so its Stable Diffusion version is not known; add base=…, as in "
@@ -111,8 +116,20 @@ def _frame(path: Path, weights: Weights, config: Config, roots: tuple[Path, ...]
     held = ", ".join(dict.fromkeys(part.component for part in layout.parts))
     raise ComparerError(
         f"'{quote(name)}' is not a diffusers checkpoint: it has no model_index.json. It contains {quote(held)}; name "
-        f"a checkpoint that has the rest, as in '{quote(name)}; base=demo'."
+        f"a checkpoint that has the rest, as in '{quote(name)}; base={fitting or 'demo'}'."
     )
+
+
+def _fitting(layout: kinds.Layout) -> str:
+    """Name the catalogue's first model whose U-Net reads text of the same width; "" if there is none."""
+    tensors = [tensor for part in layout.parts for tensor in part.tensors]
+    pooled = any(tensor.name.startswith(("label_emb.", "add_embedding.")) for tensor in tensors)
+    widths = {t.shape[1] for t in tensors if t.name.endswith("attn2.to_k.weight") and len(t.shape) == 2}
+    models = [model for family in FAMILIES.values() for model in family.models]
+    wide = (
+        each.name for each in models if each.family != "sdxl" and each.denoiser.get("cross_attention_dim") in widths
+    )
+    return next((each.name for each in models if each.family == "sdxl"), "") if pooled else next(wide, "")
 
 
 def _base(name: str, config: Config) -> Checkpoint:
@@ -212,7 +229,8 @@ def _lora(path: Path, within: tuple[Path, ...]) -> Path:
             f"LoRA ({quote(others[0])}), so it was not added."
         )
     if kind:
-        raise ComparerError(f"'{quote(path.name)}' is {kind}, not a LoRA: it was not added.")
+        why = "which is not supported" if kind.startswith("a LoRA for") else "not a LoRA"
+        raise ComparerError(f"'{quote(path.name)}' is {kind}, {why}: it was not added.")
     files = {tensor.file for part in layout.parts for tensor in part.tensors}
     if layout.kind != kinds.LORA or len(files) != 1:
         raise ComparerError(

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from comparer.checkpoints.files.scan import STEPS
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.peek import CONTROLNET, EMBEDDING, FILE, LORA, PIPELINE, WEIGHTS, kind_of
 from comparer.checkpoints.walk import Walk
@@ -31,7 +32,7 @@ class Entry:
     Attributes:
         name: as a request names it.
         group: ``YOURS``, ``INSTALLED`` or ``DOWNLOAD``.
-        kind: a kind of ``peek``; ``PIPELINE`` and ``FILE`` are whole, ``WEIGHTS`` need a base.
+        kind: a kind of ``peek`` or ``foreign``; ``PIPELINE`` and ``FILE`` are whole, ``WEIGHTS`` need a base.
         holds: the components that have folders of their own, where that is all there is.
         halves: "ema" and "raw" where names say that there are both, ("ema",) where there is nothing else, else ().
         base: for ``WEIGHTS``, the pipeline in whose folder they are, else "".
@@ -49,7 +50,7 @@ class Entry:
     @property
     def why_not(self) -> str:
         """Why it can be neither a checkpoint nor a LoRA of a request; "" if it can."""
-        return WHY_NOT.get(self.kind, "")
+        return why_not(self.kind)
 
     @property
     def choice(self) -> str:
@@ -63,8 +64,10 @@ class Entry:
             return f"LoRA: added to a checkpoint, as 'demo; lora={self.name}'"
         if self.kind == FILE:
             return f"single file in the original layout{self.choice}"
+        if self.why_not:
+            return self.why_not
         holds, base = ", ".join(self.holds) or "weights", self.base or "demo"
-        return self.why_not or f"{holds} over a base, as '{self.name}; base={base}'{self.choice}"
+        return f"{holds} over a base, as '{self.name}; base={base}'{self.choice}"
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,14 @@ def listing(config: Config) -> Listing:
     return Listing((*_ordered(_with_bases([*yours.values()])), *catalogue), tuple(notes))
 
 
+def why_not(kind: str) -> str:
+    """Say why a kind of file can be neither a checkpoint nor a LoRA; "" if it can."""
+    if kind in (PIPELINE, FILE, WEIGHTS, LORA):
+        return ""
+    # What says how to go on, or that there is nothing in it, is said already.
+    return WHY_NOT.get(kind) or (kind if ":" in kind else f"{kind}, which is no checkpoint and is not served")
+
+
 def labelled(config: Config) -> dict[str, Path]:
     """Return the checkpoint folders by what their checkpoints' names begin with.
 
@@ -120,9 +131,9 @@ def labelled(config: Config) -> dict[str, Path]:
 def unusable(path: Path, within: tuple[Path, ...]) -> str:
     """Say what a path is if it can be neither a checkpoint nor a LoRA; "" otherwise."""
     if not path.is_dir():
-        return WHY_NOT.get(kind_of(path)[0], "")
+        return why_not(kind_of(path)[0])
     found = Walk(path, path.name, within).at()
-    return WHY_NOT.get(found.kind, "") if found else ""
+    return why_not(found.kind) if found else ""
 
 
 def _sayable(name: str) -> bool:
@@ -162,7 +173,12 @@ def _run_and_step(name: str) -> tuple[tuple[str, str], tuple[float, ...]]:
     True
     >>> _run_and_step("out/style-000004.safetensors") < _run_and_step("out/style.safetensors")
     True
+    >>> _run_and_step("out/checkpoint-9/model_1.pt") < _run_and_step("out/checkpoint-24/model.pt")
+    True
     """
     parent, _, last = name.rpartition("/")
+    above, _, step = parent.rpartition("/")
+    if STEPS.match(step):  # one of several networks of a step
+        parent, last = above, step
     stem = last.rpartition(".")[0] if last.endswith(ENDINGS) else last
     return (parent, _NUMBER.sub("", stem)), (*map(int, re.findall("[0-9]+", stem)), float("inf"))

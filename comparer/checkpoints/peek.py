@@ -2,9 +2,11 @@
 
 import re
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
+
+from comparer.checkpoints.files.foreign import file_kind, kind_of_names
 
 PIPELINE, FILE, WEIGHTS = "pipeline", "single file", "weights"
 LORA, CONTROLNET, EMBEDDING = "LoRA", "ControlNet", "textual inversion"
@@ -33,21 +35,33 @@ def kind_of(path: Path) -> tuple[str, bool]:
         return WEIGHTS, False
 
 
+def alike(files: Sequence[Path]) -> bool:
+    """Say whether two of the files share most of their tensors' names, as networks of one kind do."""
+    held = [set(_names(file)[0]) for file in files[:8]]
+    pairs = ((one, other) for number, one in enumerate(held) for other in held[:number])
+    return any(2 * len(one & other) > min(len(one), len(other)) for one, other in pairs)
+
+
 @lru_cache(maxsize=20_000)
 def _kind(path: Path, _size: int, _changed: int) -> tuple[str, bool]:
     if path.name.startswith("learned_embeds"):
         return EMBEDDING, False
-    names = _names(path)
-    return _kind_of_names(names), len({bool(_EMA.match(name)) for name in names}) == 2
+    if kind := file_kind(path):
+        return kind, False
+    names, keys = _names(path)
+    return _kind_of_names(names, keys), len({bool(_EMA.match(name)) for name in names}) == 2
 
 
-def _names(path: Path) -> list[str]:
-    """List the tensor names of a safetensors header, or the texts of a torch file's pickle, which is not unpickled."""
+def _names(path: Path) -> tuple[list[str], list[str]]:
+    """List the tensor names of a safetensors header, or the texts of a torch file's pickle, which is not unpickled.
+
+    The second list is that of keys in a pickle, which may enclose or be names of tensors.
+    """
     try:
         if path.suffix == ".safetensors":
             with path.open("rb") as file:
                 length = int.from_bytes(file.read(8), "little")
-                return [_text(name) for name in _ENTRY.findall(file.read(min(length, MOST_HEADER)))]
+                return [_text(name) for name in _ENTRY.findall(file.read(min(length, MOST_HEADER)))], []
         with zipfile.ZipFile(path) as archive:
             pickle = next(name for name in archive.namelist() if name.endswith("/data.pkl"))
             with archive.open(pickle) as file:
@@ -55,28 +69,33 @@ def _names(path: Path) -> list[str]:
         texts = (
             data[found.end() : found.end() + int.from_bytes(found[1], "little")] for found in _PICKLED.finditer(data)
         )
-        return [name for name in map(_text, texts) if "." in name]
+        found = [_text(text) for text in texts]
+        return [name for name in found if "." in name], [name for name in found if "." not in name]
     # zipfile raises the last two for a compression that it does not know and for an encrypted archive.
     except (OSError, zipfile.BadZipFile, StopIteration, NotImplementedError, RuntimeError):
-        return []
+        return [], []
 
 
 def _text(name: bytes) -> str:
     return name.decode(errors="replace")
 
 
-def _kind_of_names(names: Collection[str]) -> str:
-    """Return the kind of weights that have these names.
+def _kind_of_names(names: Collection[str], keys: Collection[str] = ()) -> str:
+    """Return the kind of weights that have these names; that of ``foreign`` if they are not served.
 
     >>> _kind_of_names(["unet.a.lora_A.weight", "unet.a.lora_B.weight"]), _kind_of_names(["conv_in.weight"])
     ('LoRA', 'weights')
     """
-    if names and set(names) <= _EMBEDDING:
+    if (names and set(names) <= _EMBEDDING) or "string_to_param" in keys:
         return EMBEDDING
-    if 2 * sum(bool(_LORA.search(name)) for name in names) > len(names):
-        return LORA
     if any(_CONTROLNET.match(name) for name in names):
         return CONTROLNET
+    if kind := kind_of_names([(name,) for name in names]):
+        return EMBEDDING if kind.endswith(EMBEDDING) else kind
+    if {"ip_adapter", "image_proj"} <= set(keys):
+        return "an IP-Adapter"
+    if 2 * sum(bool(_LORA.search(name)) for name in names) > len(names):
+        return LORA
     parts = {name.partition(".")[0] for name in names}
     whole = {"model", "first_stage_model"} <= parts and {"cond_stage_model", "conditioner"} & parts
     return FILE if whole else WEIGHTS

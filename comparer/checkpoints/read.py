@@ -21,6 +21,7 @@ SCHEDULER = {
 }
 FEWEST_TIMESTEPS = 100
 PEFT_CONFIG = "adapter_config.json"  # beside a LoRA that PEFT saved
+ENDLESS = 10**20  # transformers writes 10^30 for a tokenizer without a length
 FEW_WORDS = 100_000  # bytes of a tokenizer
 
 
@@ -124,7 +125,7 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
                 raise ValueError(f"its {tokenizer.name} has no vocabulary")
             if not family.fixed_context:
                 length = read_json(tokenizer / "tokenizer_config.json").get("model_max_length")
-                if length is None:
+                if length is None or (isinstance(length, int) and length > ENDLESS):
                     raise ValueError(
                         f"its {tokenizer.name}'s tokenizer_config.json has no model_max_length, the longest prompt in "
                         f"tokens; {family.title}'s is {family.context}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from comparer.checkpoints import quantised
 from comparer.checkpoints.base_configs import is_builtin
 from comparer.checkpoints.files.components import DENOISERS, UNKNOWN, class_of, component_of
-from comparer.checkpoints.files.foreign import adapter, tiny_autoencoder
+from comparer.checkpoints.files.foreign import adapter, folder_kind, other_autoencoder, tiny_autoencoder
 from comparer.checkpoints.files.layout import Layout, Part, choose, rivals
 from comparer.checkpoints.files.scan import look
 from comparer.checkpoints.read import Checkpoint, read_json
@@ -116,6 +116,8 @@ def _over(over: Path, component: str, frame: Path, within: tuple[Path, ...], hal
 def _of(layout: Layout, named: str, path: Path, frame: Path, half: str, wanted: str, component: str = "") -> Source:
     """Choose a component's weights; the half that was asked for must be there for the denoiser alone."""
     component = component or named
+    if not layout.of(named) and (kind := folder_kind(path / component)):
+        raise ComparerError(f"'{quote(path.name)}' has no weights of a {component} that can be read: {kind}.")
     known = any(part.half == half for part in layout.of(named))
     part, why = _only(layout, *choose(layout, named, wanted or (half if known else "")))
     return Source(component, part, why, path, _config(path, component, frame))
@@ -162,7 +164,11 @@ def _own_vae(checkpoint: Checkpoint, frame: Path) -> Source:
                 f"The VAE '{name}' has latents of {quote(gives)} channels, but the {checkpoint.family.denoiser} takes "
                 f"{quote(takes)}: it belongs to another model."
             )
-    elif kind := adapter(part.tensors) or tiny_autoencoder(part.tensors):
-        more = "" if path.is_dir() else "; name a folder that has its config.json"
-        raise ComparerError(f"'{name}' is {kind}, not a complete VAE{more}.")
+    elif kind := tiny_autoencoder(part.tensors):
+        more = (
+            "copy its config.json into the folder" if path.is_dir() else "name a folder that has its config.json, too"
+        )
+        raise ComparerError(f"'{name}' is {kind}, not a complete VAE; {more}.")
+    elif kind := adapter(part.tensors) or other_autoencoder(part.tensors):
+        raise ComparerError(f"'{name}' is {kind}, which is not supported as a VAE: {' and '.join(VAES)} are.")
     return Source("vae", part, "requested.", folder, folder if own.is_file() else frame / "vae")

@@ -16,13 +16,14 @@ from comparer.checkpoints.files.folders import inside, never
 from comparer.checkpoints.files.scan import STEPS
 from comparer.checkpoints.files.tensors import ENDINGS
 from comparer.checkpoints.files.weight_sets import EMA, RAW, half_of
-from comparer.checkpoints.peek import CONTROLNET, PIPELINE, WEIGHTS, kind_of
+from comparer.checkpoints.peek import CONTROLNET, PIPELINE, WEIGHTS, alike, kind_of
 from comparer.errors import ComparerError
 from comparer.text import quote
 
 DEEPEST = 4  # levels below the folder
 MOST = 200_000  # files and folders looked at
 IGNORED = (".git", ".cache", ".ipynb_checkpoints", "__pycache__", "node_modules")
+OTHERS = (".mlpackage", ".mlmodelc")  # folders of Core ML, whose files are called weight.bin
 NESTED = ("pytorch_model", "lora")  # where DeepSpeed's and OneTrainer's weights are, below a step's folder
 STATE_FILES = {"train_state.json", "trainer_state.json", "training_state.json"}
 NO_PIPELINE = ("controlnet", "adapter")
@@ -117,7 +118,7 @@ class Walk:
             if depth == DEEPEST:
                 continue
             skipped = _skipped(names, parts)
-            for sub in (sub for sub in names.folders if sub not in skipped):
+            for sub in (sub for sub in names.folders if sub not in skipped and not sub.endswith(OTHERS)):
                 if sub not in names.links:
                     folders.append((path / sub, real / sub, depth + 1))
                 elif self.allowed(path / sub):
@@ -154,9 +155,10 @@ class Walk:
             file = names.path / (rest or emas)[0]
             kind, both = kind_of(file)
             halves = (EMA, RAW) if both else _halves({"unet": rest, "unet_ema": emas})
-            yield self.one(names.path, file, kind, halves=halves)
             sets = {_STANDARD.sub(r"\1\2", _stem(name)) for name in rest}
             single = rest if len(sets) > 1 else []
+            if not alike([names.path / name for name in single]):  # otherwise nothing says which the folder means
+                yield self.one(names.path, file, kind, halves=halves)
         for file in (names.path / name for name in single):
             kind, both = kind_of(file)
             yield self.one(file, file, kind, halves=(EMA, RAW) if both else ())

@@ -5,10 +5,17 @@ use_sample_covariance=False)``, which leaves out the borders, too. In float32 th
 differences of nearly equal numbers: the mean is off by up to 1e-3.
 """
 
+from typing import Any
+
 from comparer.metrics.base import Pair, PairMetric
 
 BORDER = 5
 """Pixels from an edge at which the Gaussian window of 11 pixels reaches beyond the image."""
+SIDE = 2 * BORDER + 1
+
+
+def _why_not(width: int, height: int, _scorer: Any) -> str:
+    return f"SSIM is not available: its window needs {SIDE} pixels a side." if min(width, height) < SIDE else ""
 
 
 def _ssim(pair: Pair) -> float:
@@ -30,4 +37,5 @@ SSIM = PairMetric(
     compute=_ssim,
     low=-1,
     high=1,
+    why_not=_why_not,
 )

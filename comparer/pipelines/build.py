@@ -129,14 +129,23 @@ def _cast(value: Any, name: str, dtype: str, kept: tuple[str, ...]) -> Any:
     return value.to(wanted, copy=True).contiguous()
 
 
+_ANOTHER_WIDTH = re.compile(r"\d+×(\d+) instead of \d+×(?!\1\b)")
+
+
 def _check_channels(source: Source, fit: convert.Fit) -> None:
-    """Refuse a U-Net or a VAE of other channels, which no random values make one that fits."""
+    """Refuse a U-Net or a VAE of another model: no random values would make it fit."""
     what, where = source.component, quote(source.part.source, 200)
     shape = fit.misshaped.get("conv_in.weight", "")
     if what == "unet" and re.match(r"(\d+)×\d+×3×3 instead of \1×", shape):
         raise Foreign(
             f"{where} is not a text-to-image U-Net: its first layer is {shape}, and the second number is the "
             "channels that it takes (9 for inpainting, 8 for instruct-pix2pix)."
+        )
+    texts = (shape for name, shape in fit.misshaped.items() if name.endswith("attn2.to_k.weight"))
+    if what == "unet" and (width := next((each for each in texts if _ANOTHER_WIDTH.match(each)), "")):
+        raise Foreign(
+            f"{where} is a U-Net of another model: its attention to the text is {width}, and the second number is "
+            "the width of the text encoder; choose another base."
         )
     shape = fit.misshaped.get("decoder.conv_in.weight", "")
     if what == "vae" and (found := re.match(r"(\d+)×(\d+)×3×3 instead of \1×(\d+)×", shape)):

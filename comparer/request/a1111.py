@@ -27,6 +27,7 @@ READ = (
 )  # fmt: skip
 # Pairs that do not describe how the image was made, or repeat another pair.
 SILENT = re.compile(r".*\bhash(es)?|Version|User|Created Date|Civitai .*|(Negative )?Template", re.IGNORECASE)
+OWN_VAE = re.compile(r"None|Automatic|Default \(model\)|Baked VAE", re.IGNORECASE)  # the checkpoint's
 
 
 def ask(found: Parameters, config: Config) -> tuple[Request, list[str], list[str]]:
@@ -73,8 +74,9 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str], list[str
     take("Guidance rescale", lambda text: {"guidance_rescale": float(text)})
     take("Seed", lambda text: {"seeds": (int(text),)})
     take("Size", lambda text: dict(zip(("width", "height"), parse_size(text), strict=True)))
-    take("Sampler", lambda text: {"sampler": sampler(text, pairs.get("Schedule type", ""))})
-    take("VAE", lambda text: {"vae": _here(text, config, "VAE")})
+    take("Sampler", lambda text: {"sampler": _sampler(text, pairs.get("Schedule type", ""), missing)})
+    if not OWN_VAE.fullmatch(pairs.get("VAE", "")):
+        take("VAE", lambda text: {"vae": _here(text, config, "VAE")})
     added = [(file, tag.weight) for tag, file in offer.found]
     notes += offer.sentences[: len(offer.found)]
     missing += offer.missing
@@ -135,6 +137,21 @@ def sampler(name: str, schedule: str = "") -> str:
         return canonical(full)
     except ComparerError:
         raise ComparerError(f"The sampler {quote(full)} is not supported: choose {', '.join(SAMPLERS)}.") from None
+
+
+def _sampler(name: str, schedule: str, missing: list[str]) -> str:
+    """Return a sampler; where only its noise schedule is unavailable, that one is named, and the sampler is taken."""
+    try:
+        return sampler(name, schedule)
+    except ComparerError:
+        try:
+            plain = sampler(name)
+        except ComparerError:
+            plain = ""
+        if not plain:
+            raise
+    missing.append(f"Comparer has no control for Schedule type {quote(schedule, 40)}.")
+    return plain
 
 
 def _checkpoint(pairs: dict[str, str], config: Config, missing: list[str]) -> str:

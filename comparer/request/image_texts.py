@@ -1,9 +1,11 @@
 """Read the texts of an untrusted PNG, JPEG or WebP: no pixels are decoded, and sizes are limited.
 
 JPEG keeps its EXIF in an APP1 segment, WebP in a chunk ``EXIF``, PNG in a chunk ``eXIf``. EXIF has a comment
-(``UserComment``, 0x9286), whose first eight bytes name its coding, and plain ASCII tags.
+(``UserComment``, 0x9286), whose first eight bytes name its coding, and plain ASCII tags. XMP, in the same places, is
+XML that may repeat the comment; JPEG may have a comment segment as well.
 """
 
+import html
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -18,6 +20,18 @@ EXIF_FOLDER = 0x8769
 PLAIN_TAGS = {0x010E: "ImageDescription", 0x010F: "Make", 0x0110: "Model", 0x0131: "Software"}
 CODINGS = (b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0", bytes(8))
 SEGMENTS = 10_000
+XMP = "XML:com.adobe.xmp"  # the PNG text of XMP
+# By marker and first bytes: parts of a JPEG; of EXIF the first bytes stay.
+_JPEG = {
+    "exif": (0xE1, b"Exif\0\0", 0),
+    "xmp": (0xE1, b"http://ns.adobe.com/xap/1.0/\0", 29),
+    "comment": (0xFE, b"", 0),
+}
+_WEBP = {b"EXIF": "exif", b"XMP ": "xmp"}
+# The comment in XMP: an element with a list of languages, or an attribute. XML is not parsed: it may define entities.
+_XMP_COMMENT = re.compile(
+    r"<exif:UserComment>\s*<rdf:Alt>\s*<rdf:li[^<>]*>([^<]*)</rdf:li>|\sexif:UserComment\s*=\s*\"([^\"<]*)\""
+)
 NAMED = re.compile(r"(prompt|workflow)\s*:\s*(?=\{)", re.IGNORECASE)  # ComfyUI's way of naming a text in EXIF
 
 
@@ -35,7 +49,8 @@ def kind(path: Path) -> str:
 def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
     """Return the texts of an image by name: the wanted texts of a PNG, and those of EXIF.
 
-    Those of EXIF are "UserComment", "Software", and "prompt" and "workflow" as ComfyUI writes them.
+    Those of EXIF are "UserComment", "Software", and "prompt" and "workflow" as ComfyUI writes them. Where EXIF has no
+    comment, "UserComment" is that of XMP, or else a JPEG's comment segment.
 
     Raises:
         ComparerError: the file is cut short or damaged, or its texts are larger than 8 MiB.
@@ -43,19 +58,34 @@ def texts(path: Path, wanted: tuple[str, ...]) -> dict[str, str]:
     name = f"'{quote(path.name)}'"
     what = kind(path)
     if what == "PNG":
-        found = png_read.texts(path, (*wanted, png_read.EXIF))
-        exif = found.pop(png_read.EXIF, "").encode("latin-1")
-        return {**exif_texts(exif), **found} if exif else found
+        found = png_read.texts(path, (*wanted, png_read.EXIF, XMP))
+        parts = {"exif": found.pop(png_read.EXIF, "").encode("latin-1"), "xmp": found.pop(XMP, "").encode()}
+        return _of_parts(parts) | found
     try:
         with path.open("rb") as file:
-            exif = _of_jpeg(file, name) if what == "JPEG" else _of_webp(file, name)
+            return _of_parts(_of_jpeg(file, name) if what == "JPEG" else _of_webp(file, name))
     except OSError as error:
         raise ComparerError(f"{name} cannot be read: {error.strerror or error}.") from error
-    return exif_texts(exif)
 
 
-def _of_jpeg(file: BinaryIO, name: str) -> bytes:
-    """Return the EXIF of a JPEG; b"" if it has none."""
+def _of_parts(parts: dict[str, bytes]) -> dict[str, str]:
+    """Return the texts of EXIF, and the comment of XMP or of JPEG where EXIF has none."""
+    found = exif_texts(parts["exif"]) if parts.get("exif") else {}
+    for text in (xmp_comment(parts.get("xmp", b"")), decoded(parts.get("comment", b"")).strip("\0 ")):
+        if text:
+            found.setdefault("UserComment", text)
+    return found
+
+
+def xmp_comment(data: bytes) -> str:
+    """Return the comment in XMP; "" if there is none."""
+    found = _XMP_COMMENT.search(png_read.decoded(data))
+    return html.unescape(found[1] or found[2] or "").strip() if found else ""
+
+
+def _of_jpeg(file: BinaryIO, name: str) -> dict[str, bytes]:
+    """Return the parts of a JPEG that hold texts."""
+    found: dict[str, bytes] = {}
     file.seek(2)
     for _ in range(SEGMENTS):
         head = file.read(4)
@@ -63,30 +93,35 @@ def _of_jpeg(file: BinaryIO, name: str) -> bytes:
         if len(head) < 4 or head[0] != 0xFF or length < 0:
             raise ComparerError(f"{name} is damaged or incomplete: it begins like a JPEG, but its header is not valid.")
         if head[1] == 0xDA:  # the pixels
-            return b""
-        if head[1] == 0xE1 and (data := file.read(length))[:6] == b"Exif\0\0":
-            return data
-        if head[1] != 0xE1:
+            return found
+        if head[1] not in (0xE1, 0xFE):
             file.seek(length, 1)
+            continue
+        data = file.read(length)
+        for part, (marker, begin, skipped) in _JPEG.items():
+            if head[1] == marker and data.startswith(begin):
+                found.setdefault(part, data[skipped:])
     raise ComparerError(f"{name} is not a valid picture: it has more than {SEGMENTS:,} parts.")
 
 
-def _of_webp(file: BinaryIO, name: str) -> bytes:
-    """Return the EXIF of a WebP; b"" if it has none."""
+def _of_webp(file: BinaryIO, name: str) -> dict[str, bytes]:
+    """Return the parts of a WebP that hold texts."""
+    found: dict[str, bytes] = {}
     file.seek(12)
     for _ in range(SEGMENTS):
         head = file.read(8)
         if len(head) < 8:
-            return b""
+            return found
         length = int.from_bytes(head[4:], "little")
-        if head[:4] == b"EXIF":
-            if length > MOST:
-                raise ComparerError(f"{name} has a text of {length:,} bytes: at most {MOST:,} are read.")
-            data = file.read(length)
-            if len(data) < length:
-                raise ComparerError(f"{name} is incomplete: it ends within a text.")
-            return data
-        file.seek(length + length % 2, 1)
+        if (part := _WEBP.get(head[:4])) is None or part in found:
+            file.seek(length + length % 2, 1)
+            continue
+        if length > MOST:
+            raise ComparerError(f"{name} has a text of {length:,} bytes: at most {MOST:,} are read.")
+        found[part] = file.read(length)
+        if len(found[part]) < length:
+            raise ComparerError(f"{name} is incomplete: it ends within a text.")
+        file.seek(length % 2, 1)
     raise ComparerError(f"{name} is not a valid picture: it has more than {SEGMENTS:,} parts.")
 
 

@@ -78,11 +78,13 @@ def _chunk(file: BinaryIO, name: str) -> tuple[bytes, bytes]:
 
 
 def decoded(body: bytes) -> str:
-    """Decode UTF-8, or Latin-1 if it is none."""
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        return body.decode("latin-1")
+    """Decode UTF-8, or what Windows calls Latin-1 if it is none."""
+    for coding in ("utf-8", "cp1252"):
+        try:
+            return body.decode(coding)
+        except UnicodeDecodeError:
+            continue
+    return body.decode("latin-1")
 
 
 def _text(kind: bytes, data: bytes, name: str, most: int) -> bytes:

@@ -69,7 +69,8 @@ def figures(comparison: Comparison, arm: int) -> Figures:
         fastest=min(seconds, default=None),
         median_seconds=middle(seconds),
         slowest=max(seconds, default=None),
-        steps_per_second=average([steps / call.stages["denoising"] for call in calls]),
+        # All steps over all time, as seconds are a mean of times: a mean of rates would count fast calls for more.
+        steps_per_second=share(steps, average([call.stages["denoising"] for call in calls])),
         speed_up=geometric_mean([b.seconds / o.seconds for b, o in call_pairs]),
         denoising_speed_up=geometric_mean([b.stages["denoising"] / o.stages["denoising"] for b, o in call_pairs]),
         clip_score=own_mean,

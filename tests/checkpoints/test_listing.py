@@ -250,3 +250,45 @@ def test_thousands_of_files_are_listed_by_their_headers_without_torch(tmp_path, 
     )
     told = subprocess.run([sys.executable, "-c", script, str(root)], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["2000", "root/lora-000000.safetensors", "root/lora-001999.safetensors"]
+
+
+def test_several_networks_of_one_kind_in_a_step_are_listed_file_by_file(tmp_path, weights):
+    """As accelerate saves a U-Net and its EMA, or a generator and a critic: nothing says which the folder means."""
+    import torch
+
+    for step in (9, 24):
+        for name in ("model.safetensors", "model_1.safetensors"):
+            save(weights.unet, tmp_path / "run" / f"checkpoint_{step}" / name)
+    save(weights.unet, tmp_path / "run" / "other_1" / "model.safetensors")
+    save({"head.weight": torch.ones(2)}, tmp_path / "run" / "other_1" / "model_1.safetensors")
+    config = Config(checkpoints=(tmp_path / "run", weights.folder), hub=False)
+    names = [entry.name for entry in listing(config).entries if entry.name.startswith("run/")]
+    assert [name for name in names if "checkpoint" in name] == [
+        f"run/checkpoint_{step}/model{number}.safetensors" for step in (9, 24) for number in ("", "_1")
+    ]
+    assert "run/other_1" in names
+    for name in names:
+        if not name.endswith("other_1/model_1.safetensors"):
+            assert sources(resolve(parse(f"{name}; base=whole"), config))
+
+
+def test_what_cannot_be_chosen_is_listed_with_the_reason(tmp_path, weights):
+    import torch
+
+    root = tmp_path / "m"
+    adapter = {name.replace("lora_down.weight", "hada_w1_a"): value for name, value in kohya_lora(weights).items()}
+    save(adapter, root / "loha.safetensors")
+    save({"image_proj": {"a.b": torch.ones(2)}, "ip_adapter": {"1.to_k_ip.weight": torch.ones(2)}}, root / "ip.bin")
+    save({"string_to_param": {"*": torch.ones(2, 32)}}, root / "easy.pt")
+    (root / "failed.safetensors").write_text("<!DOCTYPE html><html>")
+    (root / "x.mlpackage" / "weights").mkdir(parents=True)
+    (root / "x.mlpackage" / "weights" / "weight.bin").write_bytes(b"x")
+    save({"module": {}}, root / "run" / "pytorch_model" / "zero_pp_rank_0_mp_rank_00_model_states.pt")
+    config = Config(checkpoints=(root, weights.folder), hub=False)
+    found = {entry.name: entry for entry in listing(config).entries if entry.name.startswith("m/")}
+    assert sorted(found) == ["m/easy.pt", "m/failed.safetensors", "m/ip.bin", "m/loha.safetensors"]
+    assert "a textual inversion alone" in found["m/easy.pt"].about
+    assert found["m/failed.safetensors"].about.startswith("a web page, not weights: download it again")
+    for name, kind in (("m/ip.bin", "an IP-Adapter"), ("m/loha.safetensors", "a LoHa (LyCORIS)")):
+        assert found[name].about == f"{kind}, which is no checkpoint and is not served"
+    assert not {name for _, name in whatever(listing(config))} & set(found) and not lora_files(listing(config))

@@ -1,6 +1,7 @@
 """Pictures with texts, as other programs write them."""
 
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -20,6 +21,15 @@ def png(path: Path, **texts: str | bytes) -> Path:
             info.add_text(name, text)
     PIXELS.save(path, pnginfo=info)
     return path
+
+
+def xmp(comment: str) -> bytes:
+    """Return XMP with a comment, and a description as photo programs write it."""
+    about = '<dc:description><rdf:Alt><rdf:li xml:lang="x-default">Holiday</rdf:li></rdf:Alt></dc:description>'
+    inside = f'<rdf:li xml:lang="x-default">{escape(comment)}</rdf:li>'
+    inside = f"<exif:UserComment>\n <rdf:Alt>{inside}</rdf:Alt></exif:UserComment>" if comment else ""
+    packet = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description>{about}{inside}'
+    return f"{packet}</rdf:Description></rdf:RDF></x:xmpmeta>".encode()
 
 
 def with_comment(path: Path, comment: bytes, **tags: str) -> Path:

@@ -44,7 +44,7 @@ def torch_home(tmp_path, monkeypatch):
     return tmp_path / "torch" / "hub" / "checkpoints"
 
 
-@pytest.mark.parametrize(("width", "height"), [(64, 64), (128, 96), (192, 256)])
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (11, 37), (128, 96), (192, 256)])
 def test_they_are_the_libraries_own(width, height):
     """In their documented ways: torchmetrics' classes with ``data_range=1.0``, and scikit-image's SSIM."""
     from torchmetrics.image import MultiScaleStructuralSimilarityIndexMeasure, PeakSignalNoiseRatio
@@ -76,6 +76,12 @@ def test_the_ssim_of_bright_flat_areas_is_exact():
     other[::4, ::3] += 1
     expected = scikit_ssim(picture(flat), picture(other))
     assert similarity(picture(flat), picture(other)).ssim == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_ssim_of_pictures_smaller_than_its_window_is_not_a_number_but_unknown():
+    found = similarity(*noisy(10, 1, height=64))
+    assert found.ssim is None and found.psnr > 0
+    assert not_available(10, 64)["ssim"] == "SSIM is not available: its window needs 11 pixels a side."
 
 
 def test_known_values():

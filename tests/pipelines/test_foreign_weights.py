@@ -188,9 +188,57 @@ def test_merges_without_a_component_say_what_adds_it(left_out, said, home, confi
     assert "sd1" not in str(refused.value) and "scheduler" not in str(refused.value)
 
 
+def test_a_merge_without_text_encoder_is_sent_to_its_own_family(home, config):
+    """By the width of the text that its U-Net reads, or by SDXL's embedding of sizes."""
+    wide = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+    whole = original.checkpoint(pipeline("sdxl"))
+    merges = {"sdxl": {k: v for k, v in whole.items() if not k.startswith("conditioner.")}}
+    for width, base in ((768, "sd-1.5"), (1024, "sd-2.1")):
+        merges[base] = {
+            wide: torch.zeros(4, width),
+            "first_stage_model.decoder.conv_in.weight": torch.zeros(4, 4, 3, 3),
+        }
+    for base, content in merges.items():
+        save(content, home / "merge.safetensors")
+        with pytest.raises(ComparerError, match=f"has no text encoder; add base=…, .*base={base}'"):
+            resolve(parse("m/merge.safetensors"), config)
+        save({name: value for name, value in content.items() if "diffusion_model" in name}, home / "alone.safetensors")
+        with pytest.raises(ComparerError, match=f"say which checkpoint has the rest, .*base={base}'"):
+            resolve(parse("m/alone.safetensors"), config)
+    save({k: v for k, v in whole.items() if not k.startswith("model.")}, home / "rest.safetensors")
+    with pytest.raises(ComparerError, match="It holds text_encoder, text_encoder_2, vae; say which"):
+        resolve(parse("m/rest.safetensors"), config)
+
+
+def test_components_of_another_model_are_named_without_advice_to_fill_them(home, config):
+    save(original.original(pipeline("sd2").unet.state_dict()), home / "sd2.safetensors")
+    vae = dict(load("m/base", config).pipe.vae.state_dict())
+    vae["decoder.conv_in.weight"] = torch.zeros(vae["decoder.conv_in.weight"].shape[0], 16, 3, 3)
+    save(vae, home / "wide.safetensors")
+    for line, said in (
+        ("m/sd2.safetensors; base=m/base", "a U-Net of another model: .*32×48 instead of 32×32.*another base"),
+        ("m/base; vae=m/wide.safetensors", "a VAE of another model: .*16×3×3 instead of"),
+    ):
+        with pytest.raises(Foreign, match=said) as refused:
+            load(line, config)
+        assert "incomplete" not in str(refused.value)
+
+
+def test_weights_that_were_not_downloaded_whole_are_named_in_their_folder(home, config, tmp_path):
+    folder = copytree(home / "other", home / tmp_path.name)
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    for name, said in ((f"{file.name}.incomplete", "an unfinished download"), ("model.SAFETENSORS", "in capitals")):
+        file = file.rename(file.with_name(name))
+        with pytest.raises(ComparerError, match=f"no weights of a unet that can be read: 'unet/{name}' is .*{said}"):
+            resolve(parse(f"m/{folder.name}"), config)
+
+
 @pytest.mark.parametrize(
     ("names", "kind"),
     [
+        (["a1.weight", "a2.weight", "b1.weight", "b2.weight", "alpha"], "a GLoRA"),
+        (["diff", "diff_b"], "a full difference"),
+        (["weight", "on_input"], "an IA³"),
         (["hada_w1_a", "hada_w1_b", "hada_w2_a", "hada_w2_b", "alpha"], "a LoHa"),
         (["lokr_w1", "lokr_w2", "alpha"], "a LoKr"),
         (["oft_blocks", "alpha"], "an OFT"),
@@ -225,6 +273,13 @@ def test_random_tensors_are_offered_only_where_most_of_a_module_is_there(home, c
     [
         ("x.gguf", "a GGUF file"),
         ("x.SAFETENSORS", "rename it to 'x.safetensors'"),
+        ("x.sft", "rename it to 'x.safetensors'"),
+        ("x.safetensors.crdownload", "an unfinished download"),
+        ("x.zip", "an archive: unpack it"),
+        ("x.plan", "a TensorRT engine: take the weights in safetensors"),
+        ("x.mlpackage/weight.bin", "a Core ML model"),
+        ("run/openvino_model.bin", "weights of OpenVINO"),
+        ("run/pytorch_model/zero_pp_rank_0_mp_rank_00_model_states.pt", r"DeepSpeed split \(ZeRO stage 3\)"),
         ("run/__0_0.distcp", "torch.distributed"),
         ("run/pytorch_model_fsdp_0/__0_0.distcp", "torch.distributed"),
     ],
@@ -234,7 +289,8 @@ def test_files_of_other_tools_are_named(file, said, tmp_path):
     path.parent.mkdir(parents=True)
     path.write_bytes(b"GGUF" if "gguf" in file else bytes(100))
     config = Config(checkpoints=(tmp_path / "m",), runs=tmp_path / "runs", hub=False)
-    for line in {f"m/{file}; base=demo", f"m/{file.partition('/')[0]}; base=demo"}:
+    lines = {f"m/{file}; base=demo", f"m/{file.partition('/')[0]}; base=demo"}
+    for line in lines if "mlpackage" not in file else ("m/x.mlpackage",):
         with pytest.raises(ComparerError, match=said):
             resolve(parse(line), config)
 
@@ -244,10 +300,51 @@ def test_a_tokenizer_without_a_length_is_named(home, config, tmp_path):
     path = folder / "tokenizer" / "tokenizer_config.json"
     said = json.loads(path.read_text())
     del said["model_max_length"]
-    path.write_text(json.dumps(said))
-    with pytest.raises(ComparerError, match="tokenizer_config.json has no model_max_length, .* is 77") as refused:
-        resolve(parse(f"m/{folder.name}"), config)
-    assert "KeyError" not in str(refused.value)
+    for content in (said, said | {"model_max_length": int(1e30)}):  # what transformers writes for none
+        path.write_text(json.dumps(content))
+        with pytest.raises(ComparerError, match="tokenizer_config.json has no model_max_length, .* is 77") as refused:
+            resolve(parse(f"m/{folder.name}"), config)
+        assert "KeyError" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ({"image_proj": {"proj.weight": torch.ones(2)}, "ip_adapter": {"1.to_k_ip.weight": torch.ones(2)}},
+         "an IP-Adapter"),
+        ({"string_to_token": {"*": 265}, "string_to_param": {"*": torch.ones(2, 32)}}, "a textual inversion"),
+        ({320: [{"linear.0.weight": torch.ones(2)}, {"linear.0.weight": torch.ones(2)}], "step": 5}, "a hypernetwork"),
+        ({"body.0.block1.weight": torch.ones(2), "conv_in.weight": torch.ones(2)}, "a T2I-Adapter"),
+        ({"model.diffusion_model.input_blocks.1.1.time_stack.0.attn1.to_q.weight": torch.ones(2)}, "a video model"),
+        ({"diffusion_model.double_blocks.0.img_attn.proj.lora_A.weight": torch.ones(2, 2),
+          "diffusion_model.double_blocks.0.img_attn.proj.lora_B.weight": torch.ones(2, 2)}, "a LoRA for a transformer"),
+    ],
+)  # fmt: skip
+def test_networks_of_other_uses_are_named(content, kind, home, config):
+    torch.save(content, home / "x.pt")
+    for line in ("m/x.pt", "m/x.pt; base=m/base", "m/base; lora=m/x.pt"):
+        with pytest.raises(ComparerError, match=f"x.pt' is {kind}") as refused:
+            resolve(parse(line), config)
+        assert "incomplete" not in str(refused.value)
+
+
+def test_a_file_under_another_ending_is_to_be_renamed(home, config):
+    save(unet(home), home / "x.safetensors").rename(home / "x.ckpt")
+    torch.save(unet(home), home / "y.pt")
+    (home / "y.pt").rename(home / "y.safetensors")
+    for name, other in (("x.ckpt", "x.safetensors"), ("y.safetensors", "y.ckpt")):
+        with pytest.raises(ComparerError, match=f"{name}' is .* rename it to '{other}'"):
+            resolve(parse(f"m/{name}; base=m/base"), config)
+
+
+def test_autoencoders_that_are_not_served_are_named_without_their_config(home, config):
+    save({"decoder.condition_encoder.layers.0.weight": torch.ones(2), "encoder.conv_in.weight": torch.ones(2),
+          "decoder.conv_in.weight": torch.ones(2)}, home / "asym.safetensors")  # fmt: skip
+    with pytest.raises(ComparerError, match="an AsymmetricAutoencoderKL, which is not supported as a VAE"):
+        resolve(parse("m/base; vae=m/asym.safetensors"), config)
+    save({"decoder.layers.0.weight": torch.ones(2)}, home / "tiny" / "diffusion_pytorch_model.safetensors")
+    with pytest.raises(ComparerError, match=r"an AutoencoderTiny \(TAESD\).*copy its config.json into the folder"):
+        resolve(parse("m/base; vae=m/tiny"), config)
 
 
 def test_a_librarys_error_does_not_end_at_a_colon():

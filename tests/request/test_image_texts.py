@@ -7,10 +7,10 @@ from PIL import Image
 
 from comparer.config import Config
 from comparer.errors import ComparerError
-from comparer.request.image_texts import texts
+from comparer.request.image_texts import XMP, texts
 from comparer.request.restore import restore
 from comparer.ui.app import Page
-from helpers.foreign_pictures import png, with_comment
+from helpers.foreign_pictures import COMMENT, EXIF_FOLDER, PIXELS, png, with_comment, xmp
 
 TEXT = (
     "a café ★ 猫\nNegative prompt: flou\nSteps: 12, Sampler: Euler a, CFG scale: 6.5, Seed: 7, Size: 64x96, Model: demo"
@@ -45,6 +45,8 @@ def test_utf_8_in_a_chunk_for_latin_1_is_utf_8(tmp_path):
     is_read(png(tmp_path / "y.png", parameters=TEXT), tmp_path)
     latin = restore(png(tmp_path / "z.png", parameters="un café\nSteps: 9".encode("latin-1")), Config(runs=tmp_path))
     assert latin.request.settings.prompts == ("un café",)
+    windows = restore(png(tmp_path / "w.png", parameters="a “b” – c\nSteps: 9".encode("cp1252")), Config(runs=tmp_path))
+    assert windows.request.settings.prompts == ("a “b” – c",)
 
 
 def test_a_file_is_read_by_what_it_is_and_not_by_its_name(tmp_path):
@@ -61,6 +63,38 @@ def test_a_photo_is_refused_with_what_its_comment_says(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "y.webp")
     with pytest.raises(ComparerError, match="'y.webp' is a WebP and contains no settings that can be read: choose"):
         restore(tmp_path / "y.webp", Config(runs=tmp_path))
+
+
+def test_the_comments_of_xmp_and_of_a_jpeg_are_read_where_exif_has_none(tmp_path):
+    is_read(png(tmp_path / "x.png", **{XMP: xmp(TEXT).decode()}), tmp_path)
+    for suffix in ("jpg", "webp"):
+        PIXELS.save(tmp_path / f"x.{suffix}", xmp=xmp(TEXT))
+        is_read(tmp_path / f"x.{suffix}", tmp_path)
+    PIXELS.save(tmp_path / "y.jpg", comment=TEXT.encode())
+    is_read(tmp_path / "y.jpg", tmp_path)
+    PIXELS.save(tmp_path / "z.jpg", xmp=xmp("other"), comment=b"other", exif=exif_of(TEXT))
+    is_read(tmp_path / "z.jpg", tmp_path)
+    attribute = xmp("").replace(b"<rdf:Description>", b'<rdf:Description exif:UserComment="a&#10;Steps: 9, Seed: 3">')
+    PIXELS.save(tmp_path / "a.jpg", xmp=attribute)
+    assert restore(tmp_path / "a.jpg", Config(runs=tmp_path)).request.settings.steps == 9
+
+
+def test_comments_of_photos_are_no_settings(tmp_path):
+    PIXELS.save(tmp_path / "x.jpg", xmp=xmp(""))
+    with pytest.raises(ComparerError, match="carries no settings that can be read: choose"):
+        restore(tmp_path / "x.jpg", Config(runs=tmp_path))
+    PIXELS.save(tmp_path / "y.jpg", comment=b"Created with GIMP")
+    with pytest.raises(ComparerError, match="for its UserComment 'Created with GIMP' is of no program"):
+        restore(tmp_path / "y.jpg", Config(runs=tmp_path))
+    png(tmp_path / "z.png", Description="a lake --ar 3:2 Job ID: 1f2e", Author="somebody")
+    with pytest.raises(ComparerError, match="Midjourney, which made it, writes neither steps nor a sampler"):
+        restore(tmp_path / "z.png", Config(runs=tmp_path))
+
+
+def exif_of(text):
+    exif = Image.Exif()
+    exif.get_ifd(EXIF_FOLDER)[COMMENT] = b"UNICODE\0" + text.encode("utf-16-be")
+    return exif.tobytes()
 
 
 def webp(*chunks):

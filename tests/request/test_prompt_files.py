@@ -111,7 +111,9 @@ def test_text_of_another_coding_is_refused(tmp_path, coding, name):
 )
 def test_files_of_other_kinds_are_named(tmp_path, name, kind):
     (tmp_path / name).write_text('prompt = ["a star"]\n')
-    with pytest.raises(ComparerError, match=f"'{name}' is {kind}, which cannot be read as a prompt file: one prompt per"):
+    with pytest.raises(
+        ComparerError, match=f"'{name}' is {kind}, which cannot be read as a prompt file: one prompt per"
+    ):
         read_prompt_file(tmp_path / name)
     with pytest.raises(ComparerError, match="'gone.toml' cannot be read: No such file"):
         read_prompt_file(tmp_path / "gone.toml")

@@ -96,6 +96,13 @@ def test_seconds_are_a_pictures_and_a_ratio_is_of_whole_calls():
     assert Analysis(seen).times == [("Baseline", [2.0, 3.0]), ("DeepCache(interval=2)", [1.0, 3.0])]
 
 
+def test_steps_per_second_are_of_the_mean_time():
+    """A mean of the rates would be 6.7 steps of 10 a second beside a mean of 2 seconds."""
+    request = replace(ask(seeds=(1, 2)), settings=replace(ask(seeds=(1, 2)).settings, steps=10))
+    figures = Analysis(Comparison(request, calls=[call(0, 0, 1.0), call(0, 1, 3.0)])).arms[0].figures
+    assert (figures.seconds, figures.steps_per_second) == (2.0, 5.0)
+
+
 @pytest.mark.parametrize(("pixels", "same"), [("aabb", True), ("aabc", False), ("abcd", False)])
 def test_pictures_are_the_same_when_all_of_them_are(pixels, same):
     request = ask("DeepCache(interval=2)", seeds=(1, 2))

@@ -92,7 +92,7 @@ def split(tensors: tuple[Tensor, ...]) -> dict[str, tuple[Tensor, ...]]:
     """
     names = [tensor.name for tensor in tensors]
     prefixes = {f"{name}.": name for name in COMPONENTS}
-    if any(name.startswith("model.diffusion_model.") for name in names):
+    if any(name.startswith(tuple(_ORIGINAL)) for name in names):
         prefixes = _ORIGINAL
     elif not any(name.startswith(("unet.", "vae.", "text_encoder.")) for name in names):
         return _one(tensors)

@@ -19,6 +19,8 @@ _NEVER = (
     (re.compile(r"(random_states?|rng|rng_state).*\.(pkl|pt|pth|bin)", re.IGNORECASE), "random state"),
     (re.compile(r"(scaler|sampler|dataloader|dl_state|train_dataloader).*\.(bin|pt|pth)", re.IGNORECASE),
      "training state"),
+    (re.compile(r"zero_pp_rank_\d+_mp_rank_\d+_model_states\.pt"), "one part of split weights"),
+    (re.compile(r"openvino_.*\.bin"), "weights of another framework"),
     (re.compile(r"(args|training_args|trainer_state|callback_states?)\.(bin|pt|pth)", re.IGNORECASE), "training state"),
     (re.compile(r".*\.(pkl|pickle)", re.IGNORECASE), "pickle of any kind"),
     (re.compile(r".*\.(msgpack|h5|onnx|pb|gguf|npz)", re.IGNORECASE), "weights of another framework"),

@@ -92,6 +92,8 @@ class _Looking:
 
     def folder(self) -> Layout:
         """Scan a folder: its own weights, then those of the component folders."""
+        if self.root.suffix and (kind := foreign.file_kind(self.root)):
+            raise ComparerError(f"'{quote(self.root.name)}' is {kind}.")
         index = self.read_json(self.root / "model_index.json")
         class_name = class_of(self.read_json(self.root / "config.json"))
         own, below = folders.weights(self.root), self.below(index)
@@ -113,9 +115,8 @@ class _Looking:
         if not self.parts:
             others = sorted(path.name for path in self.root.iterdir() if path.is_dir() and path not in below)
             where = f"; inspect one of its folders: {quote(', '.join(others), 200)}" if others else ""
-            if kind := foreign.folder_kind(self.root):
-                raise ComparerError(f"'{quote(self.root.name)}' contains no weights that can be read: {kind}.")
-            raise ComparerError(f"'{quote(self.root.name)}' contains no weights that can be read{where}.")
+            what = f": {kind}" if (kind := foreign.folder_kind(self.root)) else where
+            raise ComparerError(f"'{quote(self.root.name)}' contains no weights that can be read{what}.")
         if own and below and not filled:
             kind = kinds.ONE_BESIDE
         elif index:

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from comparer.checkpoints.files.content import content_kind
 from comparer.errors import ComparerError, Refused
 from comparer.text import quote
 
@@ -101,10 +102,8 @@ def stored(path: Path) -> Stored:
             f"{_named(path)} is not a weights file: its name must end with one of {', '.join(ENDINGS)}."
         )
     try:
-        if _is_pointer(path):
-            raise ComparerError(
-                f"{_named(path)} is a Git LFS pointer, not the weights: run 'git lfs pull' in its repository."
-            )
+        if kind := content_kind(path):
+            raise ComparerError(f"{_named(path)} is {kind}.")
         return _safetensors(path) if path.suffix == ".safetensors" else _torch(path)
     except OSError as error:
         raise ComparerError(f"{_named(path)} cannot be read: {error.strerror or quote(error)}.") from error
@@ -152,11 +151,6 @@ def _opened(path: Path) -> Callable[[tuple[str, ...]], Any]:
 
 def _named(path: Path) -> str:
     return f"'{quote(path.name)}'"
-
-
-def _is_pointer(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(40).startswith(b"version https://git-lfs.github.com/")
 
 
 def _safetensors(path: Path) -> Stored:

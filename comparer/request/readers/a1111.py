@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 
+from comparer.errors import ComparerError
 from comparer.request.parse import one_line
 from comparer.request.png_write import NEGATIVE
 from comparer.request.readers.base import LONGEST, Parameters, Reader
@@ -19,12 +20,13 @@ MOST_JSON = 50  # values of JSON among the pairs
 NAME = re.compile(r"(\w[\w \-/]{0,60}):[ \t]*")
 QUOTED = re.compile(r'"((?:\\.|[^\\"]){0,20000})"[ \t]*(?=,|\n|$)', re.DOTALL)
 PLAIN = re.compile(r"[^,\n]*")
-VARIANTS = ("Fooocus", "ComfyUI", "SD.Next")  # programs that write this format and say so under "Version"
+VARIANTS = ("Fooocus", "ComfyUI", "SD.Next")  # programs that write this format and say so
 TEMPLATE = re.compile(r"(?:Negative )?Template:")  # of the extension Dynamic Prompts
 # A pair on a line of its own, above the steps.
 EARLY = re.compile(
     r"(Sampler|Schedule type|CFG scale|Seed|Size|Model|Model hash|VAE|VAE hash|Clip skip|Denoising strength): ([^,]*)$"
 )
+DATA = re.compile(r'\{\s*["}]|\[\s*[{"\]]')  # JSON begins so, and no prompt with "{a|b}" or "[a|b]"
 STEPS = re.compile(r"(?:^|,)\s*Steps:\s*\d")
 
 
@@ -35,10 +37,13 @@ def read(texts: Mapping[str, str]) -> Parameters | None:
     {'Steps': '20', 'Sampler': 'Euler a', 'Size': '512x768'}
     """
     text = texts.get("parameters", "")
-    if found := parse(text) or parse(texts.get("UserComment", "")):
-        return found
+    for key in ("parameters", "UserComment", "Comment"):
+        if found := parse(texts.get(key, "")):
+            if not found.prompt:
+                raise ComparerError("its prompt is empty")
+            return found
     plain = one_line(text[:LONGEST])
-    alone = plain and plain[0] not in "{[" and "prompt" not in texts
+    alone = re.search(r"\w", plain) and not DATA.match(plain) and "prompt" not in texts
     return Parameters(plain, "", {}, READER.program) if alone else None
 
 
@@ -60,7 +65,8 @@ def parse(text: str) -> Parameters | None:
     rest = [*blocks, *(line for part in said.values() for line in part if TEMPLATE.match(line)), *rest]
     prompt, negative = (one_line(" ".join(each for each in part if not TEMPLATE.match(each))) for part in said.values())
     notes = tuple(f"Not read among the settings: '{quote(each, 60)}'." for each in rest[:5])
-    program = next((name for name in VARIANTS if name.lower() in pairs.get("Version", "").lower()), READER.program)
+    version = f"{pairs.get('Version', '')} {pairs.get('App', '')}".lower()
+    program = next((name for name in VARIANTS if name.lower() in version), READER.program)
     return Parameters(prompt, negative[len(NEGATIVE) :].strip(), pairs, program, notes=notes)
 
 
@@ -148,4 +154,4 @@ def _unquoted(value: str) -> str:
         return value
 
 
-READER = Reader("A1111's web UI", ("parameters",), read)
+READER = Reader("A1111's web UI", ("parameters", "Comment"), read)

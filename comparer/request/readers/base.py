@@ -102,15 +102,16 @@ def pairs_of(**values: Any) -> dict[str, str]:
 
 
 def without_equivalent(data: Mapping[str, Any], known: Iterable[str]) -> dict[str, str]:
-    """Return the scalar entries of an object that no reader takes, to be named; empty, false and long ones are left."""
+    """Return the scalar entries of an object that no reader takes, to be named; empty and false ones are left out."""
     taken = set(known)
     return {
         one_line(str(key))[:60]: quote(text, 60)
         for key, value in list(data.items())[:200]
-        if key not in taken and (text := as_text(value)) and value not in (0, "", "None", "none")
+        if key not in taken and (text := "on" if value is True else as_text(value)) and value not in (0, *NOTHING)
     }
 
 
+NOTHING = ("", "None", "none")
 DEFAULT = ("", "automatic", "normal", "uniform")
 """Noise schedules that are the sampler's default."""
 _LISTED = {name.lower() for name in SAMPLERS}

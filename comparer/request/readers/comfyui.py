@@ -1,7 +1,7 @@
 """Read ComfyUI's ``prompt``: a graph of nodes, ``{id: {"class_type": …, "inputs": {name: value or [id, output]}}}``.
 
 One sampler is read, with what is linked to it; what does not stand plainly in a node's inputs is named. WebP files have
-the same text in EXIF, as ``prompt:{…}``.
+the same text in EXIF, as ``prompt:{…}``; Civitai's generator writes it into the comment of EXIF.
 """
 
 from collections.abc import Iterator, Mapping
@@ -78,8 +78,9 @@ class Graph:
 
 def read(texts: Mapping[str, str]) -> Parameters | None:
     """Read the settings; None if ComfyUI did not write them."""
-    graph = Graph(as_object(texts.get("prompt")))
-    if not any("class_type" in node for node in graph.nodes.values()):
+    graphs = (Graph(as_object(texts.get(key))) for key in ("prompt", "UserComment"))
+    graph = next((each for each in graphs if any("class_type" in node for node in each.nodes.values())), None)
+    if graph is None:
         editor = as_object(texts.get("workflow"))
         if isinstance(editor.get("nodes"), list) and "links" in editor:
             raise ComparerError("it contains only the editor's workflow, which does not name its values")

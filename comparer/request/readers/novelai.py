@@ -18,6 +18,7 @@ from comparer.request.readers.base import (
 KNOWN = (
     "prompt", "uc", "steps", "scale", "seed", "width", "height", "sampler", "noise_schedule", "cfg_rescale",
     "n_samples", "signed_hash", "version", "request_type", "uncond_scale",
+    "controlnet_strength",
 )  # fmt: skip
 
 

@@ -78,8 +78,11 @@ def entry(dtype="F32", shape=(4,), offsets=(0, 16)):
 
 
 DAMAGED = {
-    "empty": (b"", "cannot hold the header"),
-    "garbage": (b"garbage" * 100, "cannot hold the header"),
+    "empty": (b"", "is empty: download or copy it again"),
+    "garbage": (b"\xffgarbage" * 100, "cannot hold the header"),
+    "a page": (b"<!DOCTYPE html>\n<html><title>404</title>", "is a web page, not weights: download it again"),
+    "an answer": (b'{"error":"log in to download"}', """a text, not weights ('{"error":"log in to download"}')"""),
+    "an archive": (b"Rar!\x1a\x07\0" + bytes(90), "is an archive: unpack it"),
     "absurd length": (raw_header(2**63), "cannot hold the header of 9223372036854775808 bytes"),
     "no header": (raw_header(0, b"{}"), "header of 0 bytes"),
     "no JSON": (raw_header(4, b"{{{{"), "damaged header"),

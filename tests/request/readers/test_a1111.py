@@ -2,7 +2,11 @@
 
 import pytest
 
+from comparer.config import Config
+from comparer.errors import ComparerError
 from comparer.request.readers.a1111 import parse, read
+from comparer.request.restore import restore
+from helpers.foreign_pictures import png
 
 LINE = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 9, Size: 64x96"
 PAIRS = {"Steps": "20", "Sampler": "Euler a", "CFG scale": "7", "Seed": "9", "Size": "64x96"}
@@ -46,13 +50,26 @@ def test_prompts_alone():
     assert (found.prompt, found.negative_prompt, found.pairs) == ("a cat, on a mat", "blurry, low", {})
     found = read({"parameters": "a cat,\non a mat"})
     assert (found.prompt, found.negative_prompt, found.pairs) == ("a cat, on a mat", "", {})
-    assert read({"parameters": '{"a": 1}'}) is None
+    assert read({"parameters": '{"a": 1}'}) is read({"parameters": '[{"a": 1}]'}) is None
+    for prompt in ("{red|blue} car", "[cat|dog] in a garden", "[[cat]]"):
+        assert read({"parameters": prompt}).prompt == prompt
+    assert read({"Comment": HEAD + LINE}).pairs == PAIRS and read({"Comment": "Made with GIMP"}) is None
+    with pytest.raises(ComparerError, match="its prompt is empty"):
+        read({"parameters": LINE})
     assert read({"UserComment": "Holiday in Rome"}) is None, "a comment of a camera is no prompt"
 
 
 def test_a_program_that_writes_the_same_format_is_named():
     assert parse(f"{HEAD}{LINE}, Version: Fooocus v2.5.5").program == "Fooocus"
+    assert parse(f"{HEAD}{LINE}, App: SD.Next, Version: 0eb4a98").program == "SD.Next"
     assert parse(f"{HEAD}{LINE}, Version: v1.9.3").program == "A1111's web UI"
+
+
+def test_a_schedule_that_is_not_here_and_the_checkpoints_own_vae(tmp_path):
+    text = f"{HEAD}{LINE}, Model: demo, Schedule type: Beta, VAE: Automatic"
+    found = restore(png(tmp_path / "x.png", parameters=text), Config(runs=tmp_path))
+    assert (found.request.settings.sampler, found.request.settings.vae, found.notes) == ("Euler a", "", ())
+    assert found.missing == ("Comparer has no control for Schedule type Beta.",)
 
 
 @pytest.mark.parametrize("tail", ['a:"' * 100_000, '{"a":' * 60_000, "[" * 60_000, '"\\' * 40_000, "\n{" * 60_000])

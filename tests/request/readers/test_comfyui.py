@@ -170,3 +170,10 @@ def test_hostile_graphs_come_to_an_end():
         with pytest.raises(ComparerError):
             found(graph)
     assert read({"prompt": "a plain text of another program"}) is None and read({"prompt": "[1]"}) is None
+
+
+def test_the_graph_in_the_comment_of_civitais_generator_is_read(tmp_path):
+    graph = plain() | {"extra": {"airs": []}, "extraMetadata": '{"prompt": "a cat"}'}
+    path = with_comment(tmp_path / "x.jpg", b"UNICODE\0" + json.dumps(graph).encode("utf-16-be"))
+    found = restore(path, Config(runs=tmp_path))
+    assert (found.program, found.request.settings.seeds) == ("ComfyUI", (15668,))
