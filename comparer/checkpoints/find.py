@@ -126,10 +126,14 @@ def _fitting(layout: kinds.Layout) -> str:
     pooled = any(tensor.name.startswith(("label_emb.", "add_embedding.")) for tensor in tensors)
     widths = {t.shape[1] for t in tensors if t.name.endswith("attn2.to_k.weight") and len(t.shape) == 2}
     models = [model for family in FAMILIES.values() for model in family.models]
-    wide = (
-        each.name for each in models if each.family != "sdxl" and each.denoiser.get("cross_attention_dim") in widths
-    )
-    return next((each.name for each in models if each.family == "sdxl"), "") if pooled else next(wide, "")
+    return next(
+        (
+            model.name for model in models
+            if bool(model.denoiser.get("addition_embed_type")) == pooled
+            and (pooled or model.denoiser.get("cross_attention_dim") in widths)
+        ),
+        "",
+    )  # fmt: skip
 
 
 def _base(name: str, config: Config) -> Checkpoint:

@@ -110,7 +110,7 @@ def why_not(kind: str) -> str:
     if kind in (PIPELINE, FILE, WEIGHTS, LORA):
         return ""
     # What says how to go on, or that there is nothing in it, is said already.
-    return WHY_NOT.get(kind) or (kind if ":" in kind else f"{kind}, which is no checkpoint and is not served")
+    return WHY_NOT.get(kind) or (kind if ":" in kind else f"{kind}, which is not supported as a checkpoint")
 
 
 def labelled(config: Config) -> dict[str, Path]:

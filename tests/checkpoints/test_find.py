@@ -167,7 +167,7 @@ DAMAGES = {
     "no tokenizer": (without_tokenizer, "its tokenizer has no vocabulary"),
     "empty tokenizer": (with_empty_tokenizer, "its tokenizer has no vocabulary"),
     "tokenizer without a length": (changed(TOKENIZER, model_max_length="gone"), "model_max_length"),
-    "tokenizer of any length": (changed(TOKENIZER, model_max_length=10**30), "says no model_max_length"),
+    "tokenizer of any length": (changed(TOKENIZER, model_max_length=10**30), "has no model_max_length"),
     "tokenizer of too great a length": (changed(TOKENIZER, model_max_length=10**7), "model_max_length 10000000"),
 }
 

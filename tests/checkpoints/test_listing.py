@@ -290,5 +290,5 @@ def test_what_cannot_be_chosen_is_listed_with_the_reason(tmp_path, weights):
     assert "a textual inversion alone" in found["m/easy.pt"].about
     assert found["m/failed.safetensors"].about.startswith("a web page, not weights: download it again")
     for name, kind in (("m/ip.bin", "an IP-Adapter"), ("m/loha.safetensors", "a LoHa (LyCORIS)")):
-        assert found[name].about == f"{kind}, which is no checkpoint and is not served"
+        assert found[name].about == f"{kind}, which is not supported as a checkpoint"
     assert not {name for _, name in whatever(listing(config))} & set(found) and not lora_files(listing(config))

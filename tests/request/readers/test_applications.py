@@ -60,8 +60,8 @@ def test_a_picture_fills_a_request(tmp_path, write, program, suffix):
     if program == "Draw Things":
         assert settings.sampler == "DPM++ 2M Karras" and found.missing == found.notes == ()
     else:  # without Karras it is not here
-        assert "The sampler DPM++ 2M SDE is not here" in found.missing[0]
-        assert found.notes[0].endswith("so these are set: sampler DDIM.")
+        assert "The sampler DPM++ 2M SDE is not supported" in found.missing[0]
+        assert found.notes[0].startswith("These are defaults") and found.notes[0].endswith(": sampler DDIM.")
 
 
 def test_easy_diffusions_files_are_read(tmp_path):
@@ -94,5 +94,5 @@ def test_what_has_no_equivalent_is_named(tmp_path, write, more, told, suffix):
 @pytest.mark.parametrize(("write", "empty"), [(drawn, {"c": ""}), (easy, {"prompt": ""})])
 def test_an_empty_prompt_is_named(tmp_path, write, empty):
     data = (DRAW if write is drawn else EASY) | empty
-    with pytest.raises(ComparerError, match="'x.jpg' was made by .*, and its prompt is empty"):
+    with pytest.raises(ComparerError, match="'x.jpg' was made by .*, but its prompt is empty"):
         restore(write(tmp_path / "x.jpg", data), Config(runs=tmp_path))
