@@ -27,6 +27,7 @@ from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.models.catalog import DEMO
 from comparer.pipelines import loader
+from comparer.request.prompt_files import read_prompt_file
 from comparer.sanity import spectrum
 from comparer.sanity.expectations import RANGE, base_of, settings_of
 from comparer.sanity.image_measures import RULES, measure
@@ -48,7 +49,7 @@ def demo(work: Path) -> tuple[list[dict[str, Any]], list[Measures]]:
     config, own, others = Config(), [], []
     checkpoint = resolve("demo", config)
     settings, scorer = settings_of(checkpoint, base_of(checkpoint)), demo_scorer(DEMO / "scorer")
-    prompts = (ROOT / "assets" / "prompts" / "demo.txt").read_text().splitlines()
+    prompts = read_prompt_file(ROOT / "assets" / "prompts" / "demo.csv").prompts[:48]
     for half, variant in (("ema", None), ("raw", "non_ema")):
         loaded = loader.load(replace(checkpoint, variant=variant), config)
         for asked, seeds in ((settings, SEEDS), (replace(settings, prompts=tuple(prompts)), OTHERS)):

@@ -26,6 +26,7 @@ from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import counted, printable, quote
 
 PROMPTS = DEMO.parent / "prompts"
+SAMPLES = 48  # prompts of a set that comes along, unless --num-samples says otherwise
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
 GUIDANCE = "guidance as in diffusers, where 1 means none; papers with v = (1 + w)·cond − w·uncond have w = guidance − 1"
 TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)}; several are run in all combinations"}
@@ -76,7 +77,12 @@ def add(commands: Any) -> None:
     parser.set_defaults(command=run)
     parser.add_argument("request", nargs="?", metavar="FILE", help="a request as .toml or .json, or a run.json")
     parser.add_argument("--prompts", metavar="FILE", help=PROMPTS_HELP)
-    parser.add_argument("--num-samples", type=int, metavar="N", help="take the first N prompts (all)")
+    parser.add_argument(
+        "--num-samples",
+        type=int,
+        metavar="N",
+        help=f"take the first N prompts (all of a file, {SAMPLES} of the sets that come along)",
+    )
     parser.add_argument("--arm", "--accelerator", action="append", metavar="A", help="as for compare; may be repeated")
     parser.add_argument("--seeds", help="as for compare (0)")
     parser.add_argument("--batch-size", type=int, help="images per call (1)")
@@ -152,9 +158,10 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
         given["scorer"] = options.scorer
     if options.prompts or "prompt" not in given:
         checkpoint = given.get("checkpoint", "demo")
-        ours = PROMPTS / ("demo.txt" if checkpoint == "demo" else "photos.txt")
+        ours = PROMPTS / ("demo.csv" if checkpoint == "demo" else "general.csv")
         file = Path(options.prompts) if options.prompts else ours
-        given["prompt"] = sweep.prompts_of(file, options.num_samples, print)
+        number = SAMPLES if options.num_samples is None and not options.prompts else options.num_samples
+        given["prompt"] = sweep.prompts_of(file, number, print)
     elif isinstance(given["prompt"], str):
         if options.num_samples is not None:
             given["prompt"] = sweep.first(given["prompt"], options.num_samples)

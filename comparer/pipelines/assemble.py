@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from comparer.checkpoints import base_configs
+from comparer.checkpoints import base_configs, quantised
 from comparer.checkpoints.files.components import class_of
 from comparer.checkpoints.read import Checkpoint, read_json
 from comparer.checkpoints.read import state as files_of
@@ -49,7 +49,8 @@ class Assembled:
     """A diffusers pipeline, its components by name, its scheduler config, and the reason for its prediction type.
 
     ``notes`` say what the files state otherwise, or have and was not used, a sentence each; ``identical`` names what
-    was added to the checkpoint and changed no value.
+    was added to the checkpoint and changed no value; ``adapted`` names files that diffusers by itself would load with
+    other names or other scales.
     """
 
     pipe: Any
@@ -58,6 +59,7 @@ class Assembled:
     prediction_reason: str
     notes: tuple[str, ...] = ()
     identical: tuple[str, ...] = ()
+    adapted: tuple[str, ...] = ()
 
 
 def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Component]] = ()) -> Assembled:
@@ -86,16 +88,19 @@ def pipeline(checkpoint: Checkpoint, dtype: str, others: Iterable[dict[str, Comp
     pipe = getattr(diffusers, family.pipeline).from_pretrained(frame, **modules, **extra, local_files_only=True)
     chosen = schedule(checkpoint, dict(pipe.scheduler.config), modules[family.denoiser])
     identical = ["its own VAE"] if checkpoint.vae and _is_own_vae(checkpoint, index, made["vae"], dtype) else []
+    adapted = [each.source.path.name for each in made.values() if quantised.split(each.source.part)[1]]
     if checkpoint.loras:
         made = _refilled(made)  # by the module's names, as after the LoRA
     for file, weight in checkpoint.loras:
         before = made
-        add_lora(pipe, file, weight, checkpoint)
+        if not add_lora(pipe, file, weight, checkpoint):
+            adapted.append(file.name)
         made = _refilled(made)
         if all(same(before[name].filled, each.filled) for name, each in made.items()):
             identical.append(f"without LoRA {file.stem} × {weight:g}")
     notes = *chosen.notes, *surplus(checkpoint)
-    return Assembled(pipe, made, chosen.config, chosen.reason, notes, tuple(identical))
+    adapted = list(dict.fromkeys(adapted))
+    return Assembled(pipe, made, chosen.config, chosen.reason, notes, tuple(identical), tuple(adapted))
 
 
 def _refilled(made: dict[str, Component]) -> dict[str, Component]:

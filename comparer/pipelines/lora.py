@@ -2,6 +2,8 @@
 
 import tempfile
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ ADAPTER = "added"
 NAMED = 3  # maximum number of keys named in a message
 
 
-def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> None:
+def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> bool:
     """Add a LoRA to the weights themselves, as ``fuse_lora`` does; accelerators then see a plain module.
 
     Args:
@@ -28,8 +30,11 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
         weight: its weight, -10 to 10.
         checkpoint: the checkpoint of the pipeline.
 
+    Returns:
+        Whether diffusers, given the file itself, adds the same.
+
     Raises:
-        ComparerError: a key of the file finds no place in the pipeline, or is not of a LoRA.
+        ComparerError: a key of the file matches no layer of the pipeline, or is not of a LoRA.
     """
     layout = seen(file, checkpoint.within)
     tensors, lora = [tensor for part in layout.parts for tensor in part.tensors], layout.lora
@@ -44,8 +49,13 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
         )
     factors = scales(layout, file, checkpoint.within)
     renamed = plain_names([tensor.name for tensor in tensors], _modules(pipe), checkpoint.family.denoiser)
+    kept = _kept(tensors, renamed)
+    plain = len(kept) == len(tensors) and all(name == new for name, new in renamed.items())
+    usual = plain or _usual(tensors, factors)
     try:
-        _load(pipe, file, tensors, renamed)
+        with _quiet():
+            by_itself = {} if usual else _by_itself(pipe, file)
+            _load(pipe, file, () if plain else kept, renamed)
     except (LookupError, ValueError, RuntimeError) as error:
         why = quote(next((line.strip() for line in str(error).split("\n")[1:] if line.strip()), error), 200)
         raise ComparerError(
@@ -64,8 +74,23 @@ def add_lora(pipe: Any, file: Path, weight: float, checkpoint: Checkpoint) -> No
             )
         raise ComparerError(f"'{quote(file.name)}' was not added to {checkpoint.model.title}: {told}.")
     _scale(pipe, homes, renamed, factors)
+    same = usual or by_itself == _values(pipe)
     pipe.fuse_lora(lora_scale=weight, adapter_names=[ADAPTER])
     pipe.unload_lora_weights()
+    return same
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what diffusers says of a LoRA's keys, for example that a component has none: they are checked here."""
+    from diffusers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
 
 
 def _modules(pipe: Any) -> dict[str, set[str]]:
@@ -74,15 +99,45 @@ def _modules(pipe: Any) -> dict[str, set[str]]:
     return {name: {inside for inside, _ in module.named_modules()} for name, module in loadable.items() if module}
 
 
-def _load(pipe: Any, file: Path, tensors: list[Tensor], renamed: dict[str, str]) -> None:
-    """Load a LoRA as an adapter; with other names from a copy of the file, which keeps its metadata."""
-    options = {"adapter_name": ADAPTER, "local_files_only": True}
-    # diffusers knows an alpha beside kohya's names only: the others are left out here, and applied later.
+def _kept(tensors: list[Tensor], renamed: dict[str, str]) -> list[Tensor]:
+    """Return what diffusers reads: an alpha beside kohya's names only, the others are applied later."""
     kohya = any(
         name == new and kohya_component(name) and lora_place(name)[1] != "alpha" for name, new in renamed.items()
     )
-    kept = tensors if kohya else [tensor for tensor in tensors if lora_place(tensor.name)[1] != "alpha"]
-    if len(kept) == len(tensors) and all(name == new for name, new in renamed.items()):
+    return tensors if kohya else [tensor for tensor in tensors if lora_place(tensor.name)[1] != "alpha"]
+
+
+def _usual(tensors: list[Tensor], factors: dict[str, float]) -> bool:
+    """Return whether a file has kohya's names and one rank and factor, as diffusers reads them well."""
+    sides = [tensor for tensor in tensors if lora_place(tensor.name)[1] in ("down", "up")]
+    ranks = {tensor.shape[0] for tensor in sides if lora_place(tensor.name)[1] == "down"}
+    return all(kohya_component(each.name) for each in sides) and len(ranks) == len(set(factors.values())) == 1
+
+
+def _by_itself(pipe: Any, file: Path) -> dict[str, tuple[str, str, float]]:
+    """Return what diffusers, given the file itself, would add; {} if it cannot."""
+    try:
+        pipe.load_lora_weights(file.parent, weight_name=file.name, adapter_name=ADAPTER, local_files_only=True)
+        return _values(pipe)
+    except (LookupError, ValueError, RuntimeError, TypeError, AttributeError):
+        return {}
+    finally:
+        pipe.unload_lora_weights()
+
+
+def _values(pipe: Any) -> dict[str, tuple[str, str, float]]:
+    """Return of every layer of the adapter the digests of its matrices and its factor."""
+    found = {}
+    for path, layer in _layers_of(pipe):
+        down, up = (_digest(side[ADAPTER].weight.detach().cpu()) for side in (layer.lora_A, layer.lora_B))
+        found[path] = down, up, layer.scaling[ADAPTER]
+    return found
+
+
+def _load(pipe: Any, file: Path, kept: Sequence[Tensor], renamed: dict[str, str]) -> None:
+    """Load a LoRA as an adapter: the file itself or, with ``kept``, a copy of these tensors that has its metadata."""
+    options = {"adapter_name": ADAPTER, "local_files_only": True}
+    if not kept:
         pipe.load_lora_weights(file.parent, weight_name=file.name, **options)
         return
     from safetensors import safe_open

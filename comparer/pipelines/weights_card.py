@@ -95,6 +95,7 @@ class WeightsCard:
         dtype: dtype that the weights run in.
         dtype_reason: why it was chosen.
         identical: what the weights are identical to although a LoRA or a VAE was added.
+        adapted: files that diffusers by itself would load with other names or other scales.
     """
 
     name: str
@@ -114,6 +115,7 @@ class WeightsCard:
     dtype: str = ""
     dtype_reason: str = ""
     identical: list[str] = field(default_factory=list)
+    adapted: list[str] = field(default_factory=list)
 
 
 def weights_card(loaded: Loaded, hashes: Any) -> dict[str, Any]:
@@ -166,6 +168,7 @@ def weights_card(loaded: Loaded, hashes: Any) -> dict[str, Any]:
         dtype=loaded.dtype,
         dtype_reason=loaded.dtype_reason,
         identical=list(built.identical),
+        adapted=list(built.adapted),
     )
     data = asdict(card)
     for file_data in data["files"].values():

@@ -14,7 +14,10 @@ from comparer.request.parse import one_line, read_prompts, split_lines
 from comparer.text import counted, printable, quote
 
 COLUMNS = ("prompt", "caption", "text")
-"""Names of the column or key with the prompts, the first one that is there; upper and lower case are the same."""
+"""Names of the column or key with the prompts, the first one that is there; upper and lower case are the same.
+
+A column's name can also be in the plural.
+"""
 SMALL, LARGE = 1 << 20, 64 << 20  # bytes; COCO's captions of 2014 have 32 MB
 TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson")
 TYPES = (".txt", *TABLES)
@@ -151,12 +154,13 @@ def _column(text: str, name: str, delimiter: str) -> list[str]:
 
 
 def _head(text: str, mark: str) -> list[str]:
-    """Return the names of a table's columns if this mark separates them."""
+    """Return the names of a table's columns if this mark separates them, in the singular: DrawBench has "Prompts"."""
     try:
         first = next(csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True), [])
     except csv.Error:
         first = split_lines(text)[0].split(mark)
-    return [one_line(cell).lower() for cell in first]
+    names = [one_line(cell).lower() for cell in first]
+    return [name.removesuffix("s") if name.removesuffix("s") in COLUMNS else name for name in names]
 
 
 def _rows(text: str, mark: str, name: str) -> list[list[str]]:

@@ -13,7 +13,7 @@ from comparer.request.request import Settings
 
 SEEDS = (0, 1)
 RANGE = Path(__file__).with_name("demo.json")  # made by benchmarks/sanity_range.py
-# Unlike each other, so that a scorer cannot take one for another; of assets/prompts/photos.txt.
+# Unlike each other, so that a scorer cannot take one for another; of assets/prompts/general.csv.
 PHOTOS = (
     "a red bicycle leaning against a blue wooden door",
     "a snow-covered mountain reflected in a calm lake",

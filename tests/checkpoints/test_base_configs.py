@@ -123,7 +123,9 @@ def test_the_prediction_type_is_what_the_file_says_else_the_published_one():
     ]
     assert all("the file does not say it" in base_configs.prediction(layout(about))[1] for about in UNETS.values())
     assert base_configs.prediction(layout("SD 2.x", {"global_step": "875000"}))[0] == "epsilon"
-    assert base_configs.prediction(layout("SD 1.x", {"global_step": "875000"}))[1].startswith("nothing")
+    assert base_configs.prediction(layout("SD 1.x", {"global_step": "875000"}))[1].startswith(
+        "the file does not say it"
+    )
     for said, kind in (("v", "v_prediction"), ("Epsilon", "epsilon"), ("v_prediction", "v_prediction")):
         for about in UNETS.values():
             found = base_configs.prediction(layout(about, {"modelspec.prediction_type": said}))

@@ -225,7 +225,7 @@ def test_weights_without_names_and_classes_that_are_no_models_are_refused(tmp_pa
     unet = pipeline("sd1").unet
     torch.save(EMAModel(unet.parameters()).state_dict(), tmp_path / "ema.pt")
     (part,) = look(tmp_path / "ema.pt").parts
-    with pytest.raises(ComparerError, match="list without names"):
+    with pytest.raises(ComparerError, match="list without tensor names"):
         fitted(part, config_of(unet))
     for config in ({"_class_name": "DDIMScheduler"}, {"_class_name": "__file__"}, {"architectures": ["pipeline"]}, {}):
         with pytest.raises(ComparerError, match="names the class"):

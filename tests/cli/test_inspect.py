@@ -180,7 +180,7 @@ def test_a_converted_folder_against_its_step_folder(inspect, tmp_path):
     damaged = raw | {"conv_in.weight": raw["conv_out.weight"].clone().reshape(raw["conv_in.weight"].shape)}
     save_file(damaged, tmp_path / "mixed.safetensors")
     out = inspect(tmp_path / "mixed.safetensors", "--against", folder)[1]
-    assert "neither" in out.splitlines()[-1] and f"{len(raw)} of {len(raw)} tensors equal" in out
+    assert "do not equal any weights" in out.splitlines()[-1] and f"{len(raw)} of {len(raw)} tensors equal" in out
 
 
 def test_what_a_converter_left_out_is_counted(inspect, tmp_path):
@@ -202,7 +202,7 @@ def test_nothing_in_common(inspect):
         (["\0"], "There is nothing at"),
         ([DEMO, DEMO, "--against", DEMO], "B and --against exclude each other"),
         ([DEMO / "tokenizer"], "contains no weights"),
-        ([DEMO / "model_index.json"], "no weights file"),
+        ([DEMO / "model_index.json"], "not a weights file"),
         ([DEMO, "--against", "/none"], "There is nothing at '/none'"),
     ],
 )

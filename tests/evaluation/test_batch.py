@@ -167,7 +167,7 @@ def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
         (["--also", "speed"], "'speed' cannot be measured: choose among equal-time"),
         (["--assert", "speed>1"], "is not an assertion"),
         (["--steps", "0", "--num-samples", "2"], "Steps 0"),
-        (["--num-samples", "49"], "There are only 48 prompts, not 49"),
+        (["--num-samples", "161"], "There are only 160 prompts, not 161"),
         (["--resume", "/nowhere"], "does not contain an evaluation"),
         (["--resume", "/nowhere", "--steps", "3"], "leave steps out"),
         (["--resume", "/nowhere", "--warmups", "0"], "leave warmups out"),

@@ -185,7 +185,7 @@ def test_pixart_reads_more_and_says_what_it_does_not(installed):
 
 def test_pixart_says_which_shape_it_really_makes(installed):
     (said,) = finish(request(installed, "pixart-alpha", size="256x512", seeds="1"), installed).comparison.remarks
-    assert "makes 256 × 512 as 176 × 352" in said
+    assert "generates 256 × 512 at 176 × 352" in said
     done = finish(request(installed, "pixart-sigma", seeds="1"), installed)
     assert done.comparison.remarks == [] and pixels(done)[0, 0, 1].shape == (256, 256, 3)
 

@@ -96,35 +96,35 @@ OTHER = "mid_block.attentions.0.transformer_blocks.0.attn1.to_v"
 FC = "encoder.layers.0.mlp.fc1"
 
 
-def change(text, config, component="unet"):
+def change(text, config, base, component="unet"):
     """Return what a line adds to each weight of a component; weights that stay are left out."""
-    states = [load(resolve(parse(each), config), config).pipe for each in ("m/base", text)]
-    before, after = (getattr(pipe, component).state_dict() for pipe in states)
+    before = base[component].module.state_dict()
+    after = getattr(load(resolve(parse(text), config), config).pipe, component).state_dict()
     return {name.removesuffix(".weight"): value - before[name] for name, value in after.items()
             if not torch.equal(value, before[name])}  # fmt: skip
 
 
-def kohya(config, layers, component="unet"):
+def kohya(base, layers, component="unet"):
     """Return a LoRA under kohya's names: each layer with its alpha, None for none."""
     prefix, content = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}[component], {}
     for layer, alpha in layers.items():
-        down, up = matrices(config, component, layer)
+        down, up = matrices(base, component, layer)
         name = prefix + layer.replace(".", "_")
         content |= {f"{name}.lora_down.weight": down, f"{name}.lora_up.weight": up}
         content |= {} if alpha is None else {f"{name}.alpha": torch.tensor(float(alpha))}
     return content
 
 
-def scaled(config, layers, component="unet"):
+def scaled(base, layers, component="unet"):
     """Return what a LoRA of rank 2 must add to each layer."""
-    pairs = {layer: matrices(config, component, layer) for layer in layers}
+    pairs = {layer: matrices(base, component, layer) for layer in layers}
     return {
         layer: alpha / 2 * up @ down for (layer, alpha), (down, up) in zip(layers.items(), pairs.values(), strict=True)
     }
 
 
-def adds(text, config, layers, component="unet"):
-    added, wanted = change(text, config, component), scaled(config, layers, component)
+def adds(text, config, base, layers, component="unet"):
+    added, wanted = change(text, config, base, component), scaled(base, layers, component)
     return added.keys() == wanted.keys() and all(torch.allclose(added[k], wanted[k], atol=1e-5) for k in wanted)
 
 
@@ -137,19 +137,19 @@ def adds(text, config, layers, component="unet"):
         ("text_encoder", {TEXT: 1, FC: None}),
     ],
 )
-def test_every_layer_has_its_own_alpha_and_without_one_that_of_its_rank(component, layers, home, config):
-    save_file(kohya(config, layers, component), home / "alphas.safetensors")
+def test_every_layer_has_its_own_alpha_and_without_one_that_of_its_rank(component, layers, base, home, config):
+    save_file(kohya(base, layers, component), home / "alphas.safetensors")
     usual = {layer: 2 if alpha is None else alpha for layer, alpha in layers.items()}
-    assert adds("m/base; lora=m/alphas.safetensors", config, usual, component)
+    assert adds("m/base; lora=m/alphas.safetensors", config, base, usual, component)
 
 
 @pytest.mark.parametrize("form", ["unet.{}", "{}", "diffusion_model.{}", "base_model.model.{}"])
-def test_an_alpha_beside_any_name_is_applied(form, home, config):
-    down, up = matrices(config)
+def test_an_alpha_beside_any_name_is_applied(form, base, home, config):
+    down, up = matrices(base)
     name = form.format(LAYER)
     content = {f"{name}.lora_A.weight": down, f"{name}.lora_B.weight": up, f"{name}.alpha": torch.tensor(6.0)}
     save_file(content, home / "alpha.safetensors")
-    assert adds("m/base; lora=m/alpha.safetensors", config, {LAYER: 6})
+    assert adds("m/base; lora=m/alpha.safetensors", config, base, {LAYER: 6})
     save_file(content | {f"{name}x.alpha": torch.tensor(6.0)}, home / "lost.safetensors")
     with pytest.raises(ComparerError, match="1 of its keys match no layer"):
         filled("m/base; lora=m/lost.safetensors", config)
@@ -163,8 +163,8 @@ def test_an_alpha_beside_any_name_is_applied(form, home, config):
         ({"lora_alpha": 8, "alpha_pattern": {"attn2.to_out.0": 3}}, 3),
     ],
 )
-def test_the_configuration_that_peft_writes_is_applied(said, alpha, home, config, tmp_path):
-    down, up = matrices(config)
+def test_the_configuration_that_peft_writes_is_applied(said, alpha, base, home, config, tmp_path):
+    down, up = matrices(base)
     folder = home / tmp_path.name
     folder.mkdir()
     name = f"base_model.model.{LAYER}"
@@ -172,9 +172,9 @@ def test_the_configuration_that_peft_writes_is_applied(said, alpha, home, config
     path = folder / "adapter_config.json"
     path.write_text(json.dumps({"peft_type": "LORA", "r": 2, **said}))
     for line in (folder.name, f"{folder.name}/adapter_model.safetensors"):
-        assert adds(f"m/base; lora=m/{line}", config, {LAYER: alpha})
+        assert adds(f"m/base; lora=m/{line}", config, base, {LAYER: alpha})
     for text, why in (
-        ('{"peft_type": "LOHA"}', "is a LOHA of PEFT, no LoRA"),
+        ('{"peft_type": "LOHA"}', "is a LOHA of PEFT, not a LoRA"),
         ("[", "adapter_config.json' beside .* is"),
     ):
         path.write_text(text)
@@ -219,6 +219,23 @@ def test_a_layer_that_two_components_have_is_not_guessed():
     assert list(plain_names(names, modules, "unet").values()) == [
         "proj.lora_A.weight", "text_encoder.fc.lora_A.weight", "unet.proj.lora_B.weight"
     ]  # fmt: skip
+
+
+def adapted(name, content, home, config):
+    save_file(content, home / name)
+    return load(resolve(parse(f"m/base; lora=m/{name}"), config), config).built.adapted
+
+
+def test_files_that_diffusers_by_itself_would_load_otherwise_are_named(base, home, config, capfd):
+    """A script that loads them with diffusers alone would make other images."""
+    usual = {"own": named("unet.{}.lora_{}.weight", *matrices(base)), "one alpha": kohya(base, {LAYER: 4, OTHER: 4})}
+    for name, content in usual.items():
+        assert adapted(f"{name}.safetensors", content, home, config) == (), name
+    wrapped = named("unet._orig_mod.{}.lora_{}.weight", *matrices(base))
+    other = {"wrapped": wrapped, "two alphas": kohya(base, {TEXT: 1, FC: 8}, "text_encoder")}
+    for name, content in other.items():
+        assert adapted(f"{name}.safetensors", content, home, config) == (f"{name}.safetensors",)
+    assert "No LoRA keys" not in capfd.readouterr().err  # diffusers says it of every component without a LoRA
 
 
 def identical(text, config):

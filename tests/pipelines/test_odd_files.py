@@ -115,9 +115,9 @@ def test_names_that_cannot_be_said_are_not_listed_and_a_folder_called_demo_is_no
 @pytest.mark.parametrize(
     ("file", "change", "said"),
     [
-        ("model_index.json", {"unet": "x"}, "says x of the unet"),
-        ("model_index.json", {"scheduler": ["os", "system"]}, "of the scheduler"),
-        ("model_index.json", {"tokenizer": [None, None]}, "of the tokenizer"),
+        ("model_index.json", {"unet": "x"}, "has x for the unet"),
+        ("model_index.json", {"scheduler": ["os", "system"]}, "for the scheduler"),
+        ("model_index.json", {"tokenizer": [None, None]}, "for the tokenizer"),
         ("vae/config.json", {"scaling_factor": "x"}, "scaling_factor x is not a number"),
         ("text_encoder/config.json", {"hidden_size": "x"}, "configuration of a CLIPTextModel is damaged"),
     ],

@@ -28,7 +28,7 @@ def scheduler(folder, **changes):
     [
         ({"_class_name": "EDMEulerScheduler"}, "EDM's noise levels .*EDMEulerScheduler"),
         ({"_class_name": "FlowMatchHeunDiscreteScheduler"}, "flow matching .*FlowMatchHeunDiscreteScheduler"),
-        ({"_class_name": "CMStochasticIterativeScheduler"}, "not known .its scheduler is CMStochasticIterative"),
+        ({"_class_name": "CMStochasticIterativeScheduler"}, "unknown schedule .its scheduler is CMStochasticIterative"),
         ({"use_flow_sigmas": True}, "flow matching .*use_flow_sigmas"),
         ({"timestep_type": "continuous", "prediction_type": "v_prediction"}, "EDM's noise levels"),
     ],
@@ -44,7 +44,7 @@ def test_schedules_that_no_sampler_follows_are_refused(change, said, home, confi
 def test_betas_that_not_every_sampler_has_are_refused(home, config, tmp_path):
     folder = copytree(home / "other", home / tmp_path.name)
     scheduler(folder, _class_name="DDPMScheduler", beta_schedule="sigmoid")
-    with pytest.raises(ComparerError, match="its beta_schedule sigmoid is none of linear, scaled_linear"):
+    with pytest.raises(ComparerError, match="its beta_schedule sigmoid is not one of linear, scaled_linear"):
         resolve(parse(f"m/{folder.name}"), config)
 
 
@@ -139,11 +139,11 @@ def test_a_lora_of_the_other_prediction_type_is_named(home, config):
 
 def test_a_type_that_is_not_served_is_settled_as_a_contradiction_is(home, config):
     save_file(unet(home), home / "flow.safetensors", {"modelspec.prediction_type": "rectified_flow"})
-    with pytest.raises(ComparerError, match="'rectified_flow' in the file's metadata is not served"):
+    with pytest.raises(ComparerError, match="'rectified_flow' in the file's metadata is not supported"):
         resolve(parse("m/flow.safetensors; base=m/base"), config)
     built = load("m/flow.safetensors; base=m/base; prediction=v", config).built
     assert built.scheduler["prediction_type"] == "v_prediction"
-    assert "prediction=v was asked for, although the file's metadata say 'rectified_flow'." in built.notes
+    assert "prediction=v was requested, although the file's metadata says 'rectified_flow'." in built.notes
 
 
 def test_the_line_of_weights_holds_the_prediction():

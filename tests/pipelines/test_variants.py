@@ -157,7 +157,7 @@ def test_an_arm_of_a_later_block_that_holds_the_same_is_not_run(config, monkeypa
     monkeypatch.setattr(memory, "free", lambda device: 1000)
     seen = finish(build_request(config, PROMPT, variants=["m/copy", "weights=raw"], **QUICK), config).comparison
     (failure,) = seen.not_run
-    assert failure.arm == 1 and "hold the same" in failure.reason
+    assert failure.arm == 1 and "have the same weights" in failure.reason
     assert {shot.arm for shot in seen.shots} == {0, 2}
 
 

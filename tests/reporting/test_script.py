@@ -235,6 +235,9 @@ def test_what_has_no_documented_way_is_refused(weights, done):
         script(ema.comparison, ema.folder, 1, 0, 0)
     with pytest.raises(ComparerError, match="There is no picture of Baseline for prompt 1 and seed 99"):
         script(done.comparison, done.folder, 0, 0, 99)
+    one = replace(done.comparison, checkpoint=done.comparison.checkpoint | {"adapted": ["style.safetensors"]})
+    with pytest.raises(ComparerError, match="would load style.safetensors with other names or other scales"):
+        script(one, done.folder, 1, 0, 3)
     settings = Settings(("x",), sampler="DPM++ 2M")
     with pytest.raises(ComparerError, match="PixArt-Σ's pipeline has no callback"):
         recipe_of(parse_stack("GuidanceCutoff"), RecipeContext(settings, FAMILIES["pixart-sigma"]))

@@ -19,6 +19,7 @@ READ = {
     "for Excel.csv": f"sep=;\r\nprompt;x\r\n{STAR};1\r\n{RING};2\r\n",
     "carriage returns.csv": f"prompt,x\r{STAR},1\r{RING},2\r",
     "spaces around quotes.csv": f'x, prompt\n1, "{STAR}" \n2, "{RING}"\n',
+    "the plural, as in DrawBench.csv": f"Prompts,Category\n{STAR},x\n{RING},y\n",
     "text.csv": f"text,x\n{STAR},1\n{RING},2\n",
     "the caption before the text.csv": f"text,Caption\nno,{STAR}\nno,{RING}\n",
     "cells without a name.csv": f"prompt,x\n{STAR},1,\n{RING},2,,\n",

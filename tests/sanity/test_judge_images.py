@@ -17,6 +17,7 @@ from comparer.checkpoints.inspection.card import make
 from comparer.checkpoints.read import read_folder
 from comparer.models.catalog import CATALOG, DEMO
 from comparer.models.tiny import save_tiny
+from comparer.request.prompt_files import read_prompt_file
 from comparer.sanity import spectrum, weight_checks
 from comparer.sanity.expectations import EXAMPLES, PHOTOS, Base, Range, base_of, settings_of
 from comparer.sanity.image_measures import RULES, cells, correlation, measure
@@ -297,7 +298,7 @@ def test_a_copy_of_the_demo_is_known_by_its_words(copy, tmp_path):
 
 
 def test_the_photos_prompts_are_the_listed_ones():
-    assert set(PHOTOS) <= set((ROOT / "assets" / "prompts" / "photos.txt").read_text().splitlines())
+    assert set(PHOTOS) <= set(read_prompt_file(ROOT / "assets" / "prompts" / "general.csv").prompts)
 
 
 def test_the_range_of_the_demo_is_of_seeds_that_no_check_uses():

@@ -94,6 +94,9 @@ class _Writer:
         for name, part in self.parts.items():
             if part["missing"] or part["misshaped"]:
                 raise ComparerError(f"{CANNOT} the {name} lacks tensors, which were filled with random values.")
+        if adapted := self.card.get("adapted"):
+            names = ", ".join(quote(name) for name in adapted)
+            raise ComparerError(f"{CANNOT} diffusers by itself would load {names} with other names or other scales.")
         if self.weights.vae:
             self._vae()
         over = [name for name, part in self.parts.items() if part["instead_of"] and name not in self.given]

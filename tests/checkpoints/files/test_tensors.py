@@ -89,7 +89,7 @@ DAMAGED = {
     "no text": (raw_header(4, b"\xff\xff\xff\xff"), "damaged header"),
     "deep": (raw_header(100_000, b"[" * 100_000), "damaged header"),
     "a list": (raw_header(2, b"[]"), "it is not a dictionary"),
-    "cut off": (header(a=entry(shape=(400,), offsets=(0, 1600))), "cut off"),
+    "cut off": (header(a=entry(shape=(400,), offsets=(0, 1600))), "incomplete or damaged"),
     "wrong size": (header(a=entry(shape=(5,))), "has 16 bytes"),
     "negative": (header(a=entry(shape=(-4,))), "whole numbers"),
     "backwards": (header(a=entry(offsets=(16, 0))), "has -16 bytes"),
