@@ -8,7 +8,7 @@ from helpers.viewer_runs import SIZE, SPOT, STEP, ask, of_arm, ready, scene, scr
 ZOOMS, SCALES = (1, 1.5, 3, 8), (1, 1.25, 2)
 
 
-@pytest.mark.parametrize("scale", [1, 1.25, pytest.param(2, marks=pytest.mark.full)])
+@pytest.mark.parametrize("scale", [1.25, *(pytest.param(each, marks=pytest.mark.full) for each in (1, 2))])
 def test_identical_pictures_show_no_shift_in_any_mode_at_any_zoom_and_position(opened, scale):
     tab = opened("#pair=0:3&arm=1&mode=flicker", width=500, height=600, scale=scale)
     for zoom in ZOOMS:
@@ -30,7 +30,7 @@ def test_identical_pictures_show_no_shift_in_any_mode_at_any_zoom_and_position(o
             assert np.array_equal(screen(tab), first), (zoom, change)
 
 
-@pytest.mark.parametrize("scale", [1, 1.25, pytest.param(2, marks=pytest.mark.full)])
+@pytest.mark.parametrize("scale", [1.25, *(pytest.param(each, marks=pytest.mark.full) for each in (1, 2))])
 def test_side_by_side_draws_both_at_the_same_place_of_their_panes(opened, scale):
     tab = opened("#pair=0:3&arm=1", width=701, height=600, scale=scale)
     for zoom in ("null", *ZOOMS):
