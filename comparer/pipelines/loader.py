@@ -1,7 +1,7 @@
 """Load, cache and free checkpoint pipelines. One copy of the weights serves every arm."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from comparer.assets import ASSETS
@@ -64,6 +64,8 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
     pipe = built = None
     try:
         built = _from_files(checkpoint, dtype, device, config)
+        if checkpoint.weights.dtype and choose_dtype(checkpoint, device, config.dtype)[0] == dtype:
+            built = replace(built, identical=(*built.identical, f"its own dtype, {dtype}"))
         pipe = built.pipe
         pipe.set_progress_bar_config(disable=True)
         if config.vae != "whole":

@@ -258,6 +258,11 @@ def test_a_lora_that_changes_a_value_is_not_called_identical(base, home, config)
     assert identical("m/base; lora=m/real.safetensors", config) == ()
 
 
+@pytest.mark.parametrize(("dtype", "said"), [("float32", ("its own dtype, float32",)), ("bfloat16", ())])
+def test_a_dtype_that_the_weights_have_anyway_is_told(dtype, said, home, config):
+    assert identical(f"m/base; dtype={dtype}", config) == said
+
+
 def test_a_vae_that_the_checkpoint_has_already_is_told(home, config):
     told = {vae: identical(f"m/base; vae=m/{vae}", config) for vae in ("base", "other")}
     assert told == {"base": ("its own VAE",), "other": ()}
