@@ -8,6 +8,7 @@ from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
 from comparer.results.loaded_weights import apart, incomplete, unused
+from comparer.results.marks import single_colour
 from comparer.stats.intervals import Estimate
 from comparer.stats.verdict import DEFAULT
 from comparer.text import counted, decimals, gib, signed
@@ -132,14 +133,8 @@ def spread(each: ArmAnalysis) -> str:
 
 def single_colours(comparison: Comparison) -> list[str]:
     """Name the arms with images of one single colour; void ones are black anyway, and are not named."""
-    said = []
-    for number, arm in enumerate(comparison.request.arms):
-        shots = [shot for shot in comparison.shots if shot.arm == number]
-        colours = [shot.single_colour for shot in shots if shot.single_colour and not shot.not_finite]
-        if colours:
-            listed = ", ".join(dict.fromkeys(colours))
-            said.append(f"{arm.name}: {len(colours)} of {len(shots)} pictures have one single colour ({listed}).")
-    return said
+    said = ((arm.name, single_colour(comparison, number)) for number, arm in enumerate(comparison.request.arms))
+    return [f"{name}: {told}." for name, told in said if told]
 
 
 def _sees(about: dict) -> str:

@@ -20,6 +20,7 @@ from comparer.reporting.tables import body, rows
 from comparer.reporting.viewer import viewer
 from comparer.results import run_json, void
 from comparer.results.analysis import Analysis
+from comparer.results.marks import marks
 from comparer.results.notes import judged, notes
 from comparer.results.side_by_side import parts
 from comparer.results.sorting import LIKENESS, SCORE, ordered
@@ -182,7 +183,8 @@ def test_without_a_wider_dtype_the_checkpoint_is_named(whole):
 
 def test_a_picture_of_one_colour_is_remarked(whole):
     shots = [replace(shot, single_colour="#808080") if shot.arm == 2 else shot for shot in whole.shots]
-    said = notes(Analysis(replace(whole, shots=shots)))
-    assert "One pixel: 4 of 4 pictures have one single colour (#808080)." in said
+    grey = replace(whole, shots=shots)
+    assert "One pixel: 4 of 4 pictures have one single colour (#808080)." in notes(Analysis(grey))
+    assert [marks(grey, arm) for arm in (1, 2)] == [[], ["4 of 4 pictures have one single colour (#808080)"]]
     black = replace(spoil(whole, 2), shots=[replace(shot, single_colour="") for shot in whole.shots])
     assert not any("one single colour" in line for line in notes(Analysis(black)))
