@@ -72,8 +72,12 @@ class PipelinePool:
                     raise ComparerError(told)
         return self.loaded[arm]
 
-    def keep(self, comparison: Comparison) -> None:
+    def keep(self, comparison: Comparison, because: Sequence[str] = ()) -> None:
         """Store the weights card of the baseline and of every loaded arm with its own weights.
+
+        Args:
+            comparison: the run.
+            because: what differs from the process that began the run, such as its dtype; for the message.
 
         Raises:
             ComparerError: a resumed run has other weights than it began with.
@@ -88,9 +92,10 @@ class PipelinePool:
             before = comparison.variants.get(arm, {}) if arm else comparison.checkpoint
             if "components" in before and (was := _values(before)) != (now := _values(card)):
                 part = next(name for name in {**was, **now} if was.get(name) != now.get(name))
+                reason = f" ({'; '.join(because)})" if because else ""
                 raise ComparerError(
                     f"The run cannot be resumed: the weights of {self.request.arms[arm].name}'s {part} were "
-                    f"{was.get(part, 'missing')} and are now {now.get(part, 'missing')}."
+                    f"{was.get(part, 'missing')} and are now {now.get(part, 'missing')}{reason}."
                 )
             if arm:
                 comparison.variants[arm] = card

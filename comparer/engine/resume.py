@@ -94,9 +94,13 @@ def made_before(comparison: Comparison, arm: int, items: list[tuple[int, int]], 
     shots = [comparison.shot(arm, *item) for item in items]
     kept = [shot.pixels for shot in shots if shot and comparison.calls[shot.call].process < comparison.process]
     if kept and kept != list(pixels):
+        from comparer.pipelines.caveats import MOVED
+
+        moved = next((remark for remark in reversed(comparison.remarks) if remark.startswith(MOVED)), "")
+        because = f" ({moved.removeprefix(f'{MOVED}: ').rstrip('.')})" if moved else ""
         raise ComparerError(
-            "The run cannot be resumed: the baseline's pictures are no longer identical to the kept ones, so a "
-            "later arm would be compared with other pictures. Start a new run."
+            f"The run cannot be resumed: the baseline's pictures are no longer identical to the kept ones{because}, so "
+            "a later arm would be compared with other pictures. Start a new run."
         )
     return bool(kept)
 

@@ -96,10 +96,10 @@ class Run:
         first = self.pipes.loaded[0]
         before, now, said = self.comparison.environment, environment(first), self.comparison.remarks
         self.device, self.comparison.environment = first.device, now
-        self.pipes.keep(self.comparison)
+        moved = caveats.moved(before, now, said)
+        self.pipes.keep(self.comparison, because=caveats.differences(before, now))
         self.comparison.scorer = scoring.record(found, self.request.settings.prompts)
         self.comparison.not_available = scoring.not_available(self.request.settings, self.scorer)
-        moved = caveats.moved(before, now, said)
         self.comparison.remarks = caveats.remarks(first, self.request.settings) + moved
 
     def run(self) -> None:

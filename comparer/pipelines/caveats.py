@@ -48,12 +48,17 @@ def moved(before: dict, now: dict, said: Sequence[str] = ()) -> list[str]:
     >>> moved({"device": "cpu", "versions": {"torch": "2.6"}}, {"device": "cuda:0", "versions": {"torch": "2.6"}})
     ['Resumed under other conditions than before: device cuda:0 instead of cpu.']
     """
-    flat = [{**each, **each.get("versions", {})} for each in (before, now)]
-    names = ["device", "device_name", "dtype", "threads", "offload", "python", *now.get("versions", {})]
-    differ = [f"{name} {flat[1].get(name)} instead of {flat[0][name]}" for name in names
-              if name in flat[0] and flat[0][name] != flat[1].get(name)]  # fmt: skip
+    differ = differences(before, now)
     new = [f"{MOVED}: {'; '.join(differ)}."] if differ else []
     return [*(each for each in said if each.startswith(EARLIER) and each not in new), *new]
+
+
+def differences(before: dict, now: dict) -> list[str]:
+    """List the conditions of two processes that differ: "dtype float16 instead of float32"."""
+    flat = [{**each, **each.get("versions", {})} for each in (before, now)]
+    names = ["device", "device_name", "dtype", "threads", "offload", "vae", "python", *now.get("versions", {})]
+    return [f"{name} {flat[1].get(name)} instead of {flat[0][name]}" for name in names
+            if name in flat[0] and flat[0][name] != flat[1].get(name)]  # fmt: skip
 
 
 def unread(tokenizer: Any, text: str, context: int) -> str:

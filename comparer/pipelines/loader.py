@@ -57,7 +57,7 @@ def load(checkpoint: Checkpoint, config: Config, beside: Collection[Loaded] = ()
     dtype, why = choose_dtype(checkpoint, device, checkpoint.weights.dtype or config.dtype)
     if config.offload != "none" and device == "cpu":
         raise ComparerError(f"Offload '{config.offload}' needs a GPU: start with --offload none on this machine.")
-    key = checkpoint, device, dtype, state(*checkpoint.paths())
+    key = checkpoint, device, dtype, config.offload, config.vae, state(*checkpoint.paths())
     if found := _again(key):
         return found
     _evict(max(config.cached_pipelines - 1, len(beside)), beside)
@@ -120,7 +120,7 @@ def _sentence(error: Exception) -> str:
 def _again(key: tuple) -> Loaded | None:
     """Return the kept pipeline of this key, now the newest; in a function, so that no name here holds another one."""
     for kept in _kept:
-        if (kept.checkpoint, kept.device, kept.dtype, kept.files) == key:
+        if (kept.checkpoint, kept.device, kept.dtype, kept.offload, kept.vae, kept.files) == key:
             _kept.append(_kept.pop(_kept.index(kept)))
             return kept
     return None

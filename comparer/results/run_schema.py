@@ -34,7 +34,11 @@ TYPES = (
 """The types of the record, in the order of docs/run-format.md."""
 GENERATED = (Comparison, Settings, Thresholds, Weights, Environment, WeightsCard, Figures, Verdict)
 """The types that pydantic describes, with those that they contain."""
-MAY_BE_MISSING = {"Comparison": ("verdicts",), "Arm": ("steps", "like", "weights"), "WeightFile": ("weight",)}
+MAY_BE_MISSING = {
+    "Comparison": ("verdicts",), "Arm": ("steps", "like", "weights"), "WeightFile": ("weight",),
+    "WeightsCard": ("identical", "adapted"), "Similarity": tuple(METRICS), "Mean": tuple(METRICS),
+}  # fmt: skip
+"""Fields that a record may lack: those that only some have, and those that came later, as every metric may."""
 COUNT, TEXT, SECONDS = {"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "number", "minimum": 0}
 STAGES = ("text", "denoising", "decoding")
 

@@ -13,6 +13,7 @@ from comparer.engine.events import Finished, Updated
 from comparer.engine.resume import continued, unmade, untraced
 from comparer.errors import ComparerError
 from comparer.request import build
+from comparer.request.extend import extended
 from comparer.request.request import Arm
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
@@ -22,7 +23,7 @@ from comparer.results.records import NotRun
 from comparer.runs import store
 from comparer.runs.lock import being_made
 from helpers.killed import run_killed
-from helpers.runs import PROMPT, finish, pixels
+from helpers.runs import PROMPT, THREADS, finish, pixels
 from helpers.small import NAME, SIZE, ask, installed, kept
 
 ARM = "DeepCache(interval=2)"
@@ -254,12 +255,23 @@ def test_a_later_arm_of_an_equal_time_run_brings_its_own_fewer_steps(config):
     assert rivalry(last.comparison, 1) == rivalry(first.comparison, 1) and rivalry(last.comparison, 3).time.value
 
 
+def test_what_differs_in_the_installation_is_named(config, shared):
+    first = kept(shared(0), config)
+    more = extended(first.comparison.request, 1)
+    with pytest.raises(ComparerError, match=r"are now [0-9a-f]{16} \(dtype bfloat16 instead of float32\)"):
+        finish_into(more, replace(config, dtype="bfloat16"), first.folder)
+    last = finish_into(more, replace(config, vae="tiling"), first.folder)
+    assert "Resumed under other conditions than before: vae tiling instead of whole." in last.comparison.remarks
+
+
 def test_a_later_arm_is_refused_where_the_baseline_is_not_what_it_was(config, shared):
     first = kept(shared(0), config)
     shots = [replace(shot, pixels="0" * 32) if shot.arm == 0 else shot for shot in first.comparison.shots]
-    store.RunFolder(first.folder).save(replace(first.comparison, shots=shots))
+    elsewhere = first.comparison.environment | {"threads": 99}
+    store.RunFolder(first.folder).save(replace(first.comparison, shots=shots, environment=elsewhere))
     record = (first.folder / "run.json").read_bytes()
-    with pytest.raises(ComparerError, match="no longer identical to the kept ones"):
+    told = rf"no longer identical to the kept ones \(threads {THREADS} instead of 99\), so"
+    with pytest.raises(ComparerError, match=told):
         finish_into(build.with_arm(config, first.comparison.request, "ToMe"), config, first.folder)
     assert (first.folder / "run.json").read_bytes() == record and len(list(first.folder.glob("*.png"))) == 3
     with pytest.raises(ComparerError, match="Two arms have the same name"):

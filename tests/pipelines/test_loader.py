@@ -327,3 +327,11 @@ def sparse(content, path):
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + end)
     return path
+
+
+def test_a_kept_pipeline_is_used_again_only_with_the_same_options(config):
+    tiled = load("m/base", replace(config, vae="tiling"))
+    whole = load("m/base", config)
+    assert (tiled.vae, tiled.pipe.vae.use_tiling) == ("tiling", True)
+    assert (whole.vae, whole.pipe.vae.use_tiling) == ("whole", False)
+    assert load("m/base", config) is whole

@@ -12,6 +12,7 @@ from comparer.accelerators.registry import REGISTRY, to_json
 from comparer.config import Config
 from comparer.engine.compare import compare
 from comparer.errors import ComparerError
+from comparer.metrics.registry import METRICS
 from comparer.pipelines import loader
 from comparer.request import build
 from comparer.request.extend import extended
@@ -68,6 +69,16 @@ def test_every_accelerator_is_in_it(kind):
 def test_a_run_with_everything_keeps_to_it(full):
     data = saved(full.folder)
     assert data["divergence"] and data["seed_distance"] and data["shots"][0]["again"]
+    assert faults(data) == []
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_run_from_before_a_metric_was_added_keeps_to_it(full, metric):
+    data = saved(full.folder)
+    held = [shot["similarity"] for shot in data["shots"] if shot["similarity"]]
+    assert held and all(metric in each for each in held)
+    for each in held:
+        del each[metric]
     assert faults(data) == []
 
 

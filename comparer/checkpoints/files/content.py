@@ -6,11 +6,11 @@ from pathlib import Path
 
 from comparer.text import quote
 
-GGUF = "a GGUF file, weights quantised for stable-diffusion.cpp: take those in safetensors"
-POINTER = "a Git LFS pointer, not the weights: run 'git lfs pull' where it came from"
+GGUF = "a GGUF file, weights quantised for stable-diffusion.cpp: use the safetensors version"
+POINTER = "a Git LFS pointer, not the weights: run 'git lfs pull' in its repository"
 EMPTY = "empty: download or copy it again"
-ARCHIVE = "an archive: unpack it, and give what is in it"
-_FAILED = "download it again, and log in first if the site wants that"
+ARCHIVE = "an archive: unpack it and choose what is in it"
+_FAILED = "download it again, and log in first if the site needs it"
 _ARCHIVES = (b"7z\xbc\xaf'\x1c", b"Rar!\x1a\x07", b"\x1f\x8b", b"\xfd7zXZ\0", b"BZh", b"\x28\xb5\x2f\xfd")
 _TEXT = re.compile(rb"[\t\n\r\x20-\x7e]{16}")
 _PICKLED = re.compile(rb"[LI]\d+")  # a number, as pickles of protocol 0 begin
