@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from comparer.checkpoints.files.foreign import file_kind, kind_of_names
+from comparer.checkpoints.files.weight_sets import EMA, half_of
 
 PIPELINE, FILE, WEIGHTS = "pipeline", "single file", "weights"
 LORA, CONTROLNET, EMBEDDING = "LoRA", "ControlNet", "textual inversion"
@@ -19,6 +20,8 @@ _LORA = re.compile(r"lora|hada_|lokr_|oft_|\.alpha$|dora_scale")
 _CONTROLNET = re.compile(r"(.*\.)?(controlnet_\w+|control_model|input_hint_block|zero_convs)\.")
 _EMBEDDING = {"emb_params", "clip_l", "clip_g", "t5"}
 _EMA = re.compile(r"((?:\w+_)?ema(?:_\w+)?)\.", re.IGNORECASE)
+_DICTIONARY = {"model", "module", "generator", "unet", "state_dict", "model_state_dict", "net", "network", "denoiser"}
+"""Keys under which training programs save weights."""
 
 
 def kind_of(path: Path) -> tuple[str, bool]:
@@ -49,7 +52,18 @@ def _kind(path: Path, _size: int, _changed: int) -> tuple[str, bool]:
     if kind := file_kind(path):
         return kind, False
     names, keys = _names(path)
-    return _kind_of_names(names, keys), len({bool(_EMA.match(name)) for name in names}) == 2
+    both = len({bool(_EMA.match(name)) for name in names}) == 2 or _has_both(keys)
+    return _kind_of_names(names, keys), both
+
+
+def _has_both(keys: Collection[str]) -> bool:
+    """Say whether the keys of a training dictionary name EMA weights and raw ones.
+
+    >>> _has_both(["generator", "generator_ema", "step"]), _has_both(["model", "ema_decay"])
+    (True, False)
+    """
+    ema = {key.lower().replace("ema", "").strip("_") for key in keys if half_of(key) == EMA}
+    return bool(ema & {*_DICTIONARY, ""}) and not _DICTIONARY.isdisjoint(keys)
 
 
 def _names(path: Path) -> tuple[list[str], list[str]]:

@@ -141,7 +141,8 @@ class Walk:
         elif not names.weights and (inner := _inner(names)):
             file = inner.path / inner.weights[0]
             if self.allowed(file):
-                yield self.one(names.path, file, kind_of(file)[0])
+                kind, both = kind_of(file)
+                yield self.one(names.path, file, kind, halves=(EMA, RAW) if both else ())
         elif names.weights:
             yield from self.own(names)
 

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from comparer.checkpoints import walk
+from comparer.checkpoints.files.scan import look
 from comparer.checkpoints.find import loose_names, resolve, resolve_path
 from comparer.checkpoints.listing import INSTALLED, YOURS, listing
 from comparer.checkpoints.sources import sources
@@ -63,6 +64,22 @@ def test_a_training_output_is_listed_from_its_own_folder_and_from_above(layout, 
             right[root if below == "." else f"{root}/{below}"] = (kind, halves)
     found = {entry.name: (entry.kind, entry.halves) for entry in yours(top / under)}
     assert found == right and right
+
+
+def test_a_training_dictionary_with_both_halves_offers_them(tmp_path):
+    import torch
+
+    (root := tmp_path / "runs").mkdir()
+    weights, both = {"conv_in.weight": torch.ones(2, 2)}, [("generator", "generator_ema"), ("state_dict", "ema")]
+    for number, (raw, ema) in enumerate(both):
+        torch.save({raw: weights, ema: weights, "step": 3}, root / f"both{number}.pt")
+    torch.save({"model": weights, "ema_decay": 0.999}, root / "raw.pt")
+    torch.save({"ema": weights, "step": 3}, root / "averaged.pt")
+    halves = {entry.name: entry.halves for entry in yours(root)}
+    assert halves == {
+        "runs/both0.pt": ("ema", "raw"), "runs/both1.pt": ("ema", "raw"), "runs/raw.pt": (), "runs/averaged.pt": ()
+    }  # fmt: skip
+    assert {part.half for part in look(root / "both0.pt").parts} == {"ema", "raw"}  # as reading it says
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
