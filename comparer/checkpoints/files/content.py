@@ -53,8 +53,9 @@ def _zip_kind(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             torch = any(name.endswith("data.pkl") for name in archive.namelist())
+    # zipfile raises the last three for a compression that it does not know, an encrypted archive, and a damaged entry.
     except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError):
-        return ""  # damaged: reading it says more
+        return ""  # reading the file says more
     if not torch:
         return ARCHIVE
     other = path.suffix == ".safetensors"

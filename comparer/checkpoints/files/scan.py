@@ -23,7 +23,7 @@ from comparer.checkpoints.files.components import UNKNOWN as NETWORK
 from comparer.checkpoints.files.components import split as by_component
 from comparer.checkpoints.files.folders import WeightsFile
 from comparer.checkpoints.files.layout import File, Layout, Part, lent
-from comparer.checkpoints.files.tensors import ENDINGS, Stored, Tensor, stored
+from comparer.checkpoints.files.tensors import Stored, Tensor, check_ending, stored
 from comparer.checkpoints.files.weight_sets import BESIDE, EMA, RAW, UNKNOWN, Group, groups
 from comparer.errors import ComparerError
 from comparer.text import quote
@@ -73,10 +73,7 @@ class _Looking:
         """Scan one file."""
         if kind := foreign.file_kind(path):
             raise ComparerError(f"'{quote(path.name)}' is {kind}.")
-        if path.suffix not in ENDINGS:
-            raise ComparerError(
-                f"'{quote(path.name)}' is not a weights file: its name must end with one of {', '.join(ENDINGS)}."
-            )
+        check_ending(path)
         if what := folders.never(path.name):
             raise ComparerError(f"'{quote(path.name)}' was not opened: its name says that it is {what}, not weights.")
         self.alone = True  # other files in the folder were not requested

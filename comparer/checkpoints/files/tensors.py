@@ -88,6 +88,13 @@ class Stored:
     metadata: dict[str, str] | None = None
 
 
+def check_ending(path: Path) -> None:
+    """Raise a ``ComparerError`` if a file's name does not end as that of a weights file."""
+    if path.suffix not in ENDINGS:
+        endings = ", ".join(ENDINGS)
+        raise ComparerError(f"{_named(path)} is not a weights file: its name must end with one of {endings}.")
+
+
 def stored(path: Path) -> Stored:
     """List the tensors of a weights file without loading their data.
 
@@ -97,10 +104,7 @@ def stored(path: Path) -> Stored:
     Raises:
         ComparerError: the file is damaged, of another kind, or a pickle that contains more than tensors.
     """
-    if path.suffix not in ENDINGS:
-        raise ComparerError(
-            f"{_named(path)} is not a weights file: its name must end with one of {', '.join(ENDINGS)}."
-        )
+    check_ending(path)
     try:
         if kind := content_kind(path):
             raise ComparerError(f"{_named(path)} is {kind}.")
