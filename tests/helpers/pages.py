@@ -82,21 +82,41 @@ def _address(process, output, within):
     return found[1]
 
 
+class Faults(list):
+    """What went wrong in the tabs that it watches: errors, and requests to any address but ``address``."""
+
+    def __init__(self, address):
+        super().__init__()
+        self._own = address, "data:", "blob:", "about:"
+        self._left = False
+
+    def watch(self, tab):
+        """Add what goes wrong in a tab from now on."""
+        tab.on("console", self._said)
+        tab.on("pageerror", lambda error: self.append(str(error)))
+        tab.on("request", lambda r: self.append(r.url) if not r.url.startswith(self._own) else None)
+
+    def _said(self, message):
+        if message.type != "error":
+            return
+        # A page that is left while a request is going on: Gradio closes its own stream, and logs both of these.
+        closed = message.text.startswith("AbortError: signal is aborted without reason")
+        if not closed and not (self._left and message.text.startswith("Unexpected error Connection errored out.")):
+            self.append(message.text)
+        self._left = closed or self._left and "Connection errored out" in message.text
+
+
 @contextmanager
 def watched(chromium, address):
     """Yield a browser context and the list of what went wrong in its pages: errors, and requests elsewhere.
 
     What is still in the list at the end fails the test.
     """
-    context, wrong = chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True), []
-
-    def watch(tab):
-        tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-        tab.on("pageerror", lambda error: wrong.append(str(error)))
-        own = (address, "data:", "blob:", "about:")
-        tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith(own) else None)
-
-    context.on("page", watch)
+    context, wrong = (
+        chromium.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True),
+        Faults(address),
+    )
+    context.on("page", wrong.watch)
     context.set_default_timeout(90_000)
     try:
         yield context, wrong

@@ -14,6 +14,7 @@ from comparer.accelerators.registry import parse
 from comparer.blind import sessions
 from comparer.request.request import Arm
 from comparer.runs import store
+from helpers.pages import Faults
 from helpers.runs import PROMPT
 from helpers.viewer_runs import comparison_in, of_arm
 
@@ -40,16 +41,14 @@ def folder(made):
 @pytest.fixture
 def opened(chromium, made, folder):
     """Return a function that opens the blind test of the run; nothing may go elsewhere or be logged as an error."""
-    contexts, wrong = [], []
     address, _ = made
+    contexts, wrong = [], Faults(address)
 
     def at(width=1440, height=1000, **given):
         context = chromium.new_context(viewport={"width": width, "height": height}, **given)
         contexts.append(context)
         tab = context.new_page()
-        tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-        tab.on("pageerror", lambda e: wrong.append(str(e)))
-        tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+        wrong.watch(tab)
         tab.set_default_timeout(60_000)
         tab.goto(f"{address}/?run={folder.name}")
         enter(tab)

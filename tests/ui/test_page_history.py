@@ -10,7 +10,7 @@ import pytest
 from comparer.config import Config
 from comparer.runs import index, store
 from comparer.ui.app import Page
-from helpers.pages import serving, start
+from helpers.pages import Faults, serving, start
 from helpers.run_folders import kept, repeated, spoil
 from helpers.runs import until
 
@@ -39,10 +39,8 @@ def browser(chromium, address):
     """Yield a tab; nothing may go elsewhere, nothing may be logged as an error, no script of a prompt may run."""
     context = chromium.new_context(viewport={"width": 1440, "height": 1000})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
-    tab, wrong = context.new_page(), []
-    tab.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
-    tab.on("pageerror", lambda e: wrong.append(str(e)))
-    tab.on("request", lambda r: wrong.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+    tab, wrong = context.new_page(), Faults(address)
+    wrong.watch(tab)
     tab.set_default_timeout(90_000)
     yield tab, wrong
     context.close()

@@ -7,7 +7,7 @@ import pytest
 
 from comparer.config import Config
 from comparer.ui.app import Page
-from helpers.pages import drop, opened, pictures, serious, too_wide
+from helpers.pages import drop, opened, pictures, serious, too_wide, start
 
 
 @pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.full)])
@@ -154,3 +154,11 @@ def test_no_width_scrolls_sideways_generate_stays_in_sight_and_full_screen_shows
         " return document.fullscreenElement && box.top >= 0 && box.bottom <= innerHeight"
         " && box.height > 0.6 * innerHeight }"
     )
+
+
+def test_a_page_that_is_left_while_a_run_goes_on_is_no_fault(page, server):
+    start(page, "9", "150")
+    page.locator("#going .bar").wait_for()
+    page.goto("about:blank")
+    page.goto(server)
+    page.get_by_role("button", name="Generate").wait_for()
