@@ -7,7 +7,7 @@ import pytest
 
 from comparer.config import Config
 from comparer.ui.app import Page
-from helpers.pages import drop, opened, pictures, serious, too_wide, start
+from helpers.pages import drop, opened, pictures, serious, start, too_wide
 
 
 @pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.full)])
