@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from comparer.request.request import Request
 
@@ -61,8 +62,33 @@ class RemainingWork:
         return cls({number: (arms, items) for number, items in batches.items()}, again, traced, batches[0])
 
 
+def williams_design(count: int) -> list[list[int]]:
+    """Return the orders of a number of arms, one per turn, that balance position and the effect of the call before.
+
+    The design of E. J. Williams, "Experimental designs balanced for the estimation of residual effects of treatments",
+    Australian Journal of Scientific Research A 2, 1949: over all turns, each arm is at each position equally often, and
+    follows every other arm of its turn equally often. An even number of arms needs one Latin square, an odd number the
+    square and its mirror: as many turns as arms, or twice as many. Arms are renumbered so that the first turn has them
+    in their own order, and each turn is followed by its mirror: after every second turn a steady slow-down has affected
+    all arms alike.
+
+    Args:
+        count: number of arms, 1 or more.
+
+    >>> williams_design(2), williams_design(3)
+    ([[0, 1], [1, 0]], [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1], [2, 0, 1], [1, 0, 2]])
+    """
+    # 0, 1, −1, 2, −2, … modulo count: the steps between neighbours are all different, or all but for the sign.
+    zigzag = [(place + 1) // 2 * (1 if place % 2 else -1) % count for place in range(count)]
+    number = {arm: place for place, arm in enumerate(zigzag)}
+    # With an even number, the other half of the square is the mirror of this one.
+    shifts = range(count if count % 2 else count // 2)
+    square = [[number[(arm + shift) % count] for arm in zigzag] for shift in shifts]
+    return [turn for row in square for turn in (row, row[::-1])]
+
+
 def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[Sequence[int]] = ()) -> list[Planned]:
-    """List every call of a run, warm-ups first.
+    """List every call of a run, warm-ups first. Turns follow ``williams_design``; arms that a batch lacks are left out.
 
     Args:
         request: the request to plan.
@@ -94,12 +120,11 @@ def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[S
     rounds = [(number, repeat) for number in batches for repeat in range(request.repeats)]
 
     def timed(of: Sequence[int]) -> list[Planned]:
-        # A B, B A, A B: a machine that slows down affects all arms alike.
         return [
-            Planned(arm, batches[number][1], TIMED, number, repeat)
-            for turn, (number, repeat) in enumerate(rounds)
-            for arm in (of if turn % 2 == 0 else reversed(of))
-            if arm in batches[number][0]
+            Planned(of[place], batches[number][1], TIMED, number, repeat)
+            for order, (number, repeat) in zip(cycle(williams_design(len(of))), rounds, strict=False)
+            for place in order
+            if of[place] in batches[number][0]
         ]
 
     last = [Planned(0, items, AGAIN, number) for number, items in left.again.items()]

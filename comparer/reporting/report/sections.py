@@ -19,8 +19,9 @@ NOISE = {
 }
 MEASURED = (
     "All arms begin with the same noise, and before every call all global generators are seeded.",
-    "A time is the wall time of the pipeline's whole call, the device synchronised on both sides. Arms take turns "
-    "(A B, B A, …), each after its own warm-up.",
+    "A time is the wall time of the pipeline's whole call, the device synchronised on both sides. Arms take turns, "
+    "each after its own warm-up, in orders that balance the position in a turn and the call before (a Williams design; "
+    "A B, B A, … with two arms).",
     "The speed-up is the geometric mean over calls of baseline time / arm time, repeats averaged inside a call; its "
     "interval is Student's on the log scale.",
     "CLIP differences are means over pairs of pictures of the same prompt and seed; intervals count prompts, not "
