@@ -61,7 +61,7 @@ class Assertion:
         return "" if held else f"{self} missed: {said[0]} ({said[1]} to {said[2]})"
 
     def _loss_missed(self, evidence: Evidence, level: float, loss: float) -> str:
-        """Test a loss as the verdict does, which takes two pairs and not the bootstrap's six prompts."""
+        """Test a loss as the verdict does, which is possible also where the loss has no interval."""
         if evidence.same_pictures and self.sign == "<=" and self.bound >= 0:
             return ""  # nothing was lost, whatever prompts differ by
         base, mine, prompts = evidence.scored()

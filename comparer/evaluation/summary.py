@@ -99,4 +99,4 @@ def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str
             cells = asked.name, each.arm.name, f"Not run: {why}" if why else each.verdict.kind
             figures = notes.interval(each.speed_up, notes.ratio), notes.interval(each.clip_loss, notes.loss)
             lines.append(f"| {' | '.join(map(cell, (*cells, *figures)))} |")
-    return lines
+    return [*lines, "", tables.INTERVALS]

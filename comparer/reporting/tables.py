@@ -16,6 +16,9 @@ from comparer.results import notes
 from comparer.results.analysis import Analysis
 from comparer.results.columns import MARKDOWN, Pair, pair_columns, pairs, result_table
 from comparer.results.comparison import Comparison
+from comparer.stats.intervals import LEVEL
+
+INTERVALS = f"Ranges in brackets are {100 * LEVEL:g} % intervals."
 
 
 def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:
@@ -112,6 +115,7 @@ def body(analysis: Analysis, grid: str, plots: Iterable[str] = (), title: str = 
         title: title of this part.
     """
     lines = ["", f"## {line(title or 'Figures')}", "", *_table(analysis), ""]
+    lines += [INTERVALS, ""] if len(analysis.arms) > 1 else []
     for each in analysis.arms[1:]:
         lines += [f"- {line(text)}" for text in notes.judged(each)[1:]]
     for path in plots:

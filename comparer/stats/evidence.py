@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from comparer.stats import bootstrap, intervals
+from comparer.stats import fieller, intervals
 from comparer.stats.intervals import LEVEL, Estimate
 
 
@@ -43,5 +43,5 @@ class Evidence:
         return intervals.difference(*self.scored(), level)
 
     def clip_loss(self, level: float = LEVEL) -> Estimate:
-        """Estimate the lost share of the baseline's mean CLIP score."""
-        return bootstrap.clip_loss(*self.scored(), level)
+        """Estimate the lost share of the baseline's mean CLIP score, clustered by prompt."""
+        return fieller.clip_loss(*self.scored(), level)

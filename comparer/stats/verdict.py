@@ -17,6 +17,7 @@ claim is shown when its whole interval lies above 0, at the level of the current
 
 A loss below a share s is the claim that the mean of arm − (1 − s)·baseline is above 0, over pairs clustered by
 prompt: no ratio has to be estimated for it (E. C. Fieller, "Some Problems in Interval Estimation", JRSS B 16, 1954).
+Where the loss has an interval (``fieller.clip_loss``), the claim is shown exactly if its upper end is below s.
 """
 
 import math

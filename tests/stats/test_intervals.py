@@ -2,13 +2,11 @@
 
 import math
 from itertools import permutations
-from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from comparer.stats import power
-from comparer.stats.bootstrap import clip_loss
 from comparer.stats.intervals import clustered_error, constant, difference, drift, mean, speed_up, t_quantile, wilson
 
 SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
@@ -128,8 +126,6 @@ def test_what_is_not_finite_is_refused(wrong):
     with pytest.raises(ValueError, match="not a finite number"):
         speed_up([([1.0], [wrong])])
     with pytest.raises(ValueError, match="not a finite number"):
-        clip_loss([20.0, wrong], [20.0, 20.0], [0, 1])
-    with pytest.raises(ValueError, match="not a finite number"):
         drift([1.0] * 9 + [wrong])
 
 
@@ -155,60 +151,6 @@ def scores(prompts, seeds, loss, seed=0):
     labels = np.repeat(range(prompts), seeds)
     arm = base * (1 - loss) + rng.normal(0, 0.5, prompts)[labels] + rng.normal(0, 0.5, prompts * seeds)
     return list(base), list(arm), list(labels)
-
-
-def test_the_clip_loss_is_of_the_means_and_repeats_itself():
-    base, arm, labels = scores(12, 3, 0.04)
-    found = clip_loss(base, arm, labels)
-    assert found.value == pytest.approx(1 - np.mean(arm) / np.mean(base))
-    assert found.interval.low < found.value < found.interval.high
-    assert found == clip_loss(base, arm, labels) != clip_loss(base, arm, labels, seed=1)
-    assert found.median is None and found.clusters == 12
-
-
-def test_the_bootstrap_is_nearly_fiellers_interval():
-    """Fieller: all losses whose contrast, arm − (1 − loss)·baseline, has an interval that holds 0."""
-    base, arm, labels = scores(40, 2, 0.04, seed=3)
-    found = clip_loss(base, arm, labels).interval
-
-    def held(loss):
-        return mean([a - (1 - loss) * b for b, a in zip(base, arm, strict=True)], labels).interval.holds(0)
-
-    inside = [loss for loss in np.linspace(0, 0.1, 2001) if held(loss)]
-    width = inside[-1] - inside[0]
-    assert abs(found.low - inside[0]) < 0.1 * width and abs(found.high - inside[-1]) < 0.1 * width
-
-
-@pytest.mark.parametrize("prompts", [8, 12, 30])
-@pytest.mark.parametrize("level", [0.95, 0.975])
-def test_the_bootstrap_is_as_wide_as_students_interval(prompts, level):
-    """A baseline of equal scores makes the loss a mean, whose interval Student's is; plain percentiles are narrower."""
-    normal = [NormalDist().inv_cdf((k + 0.5) / prompts) for k in range(prompts)]
-    base, arm = [25.0] * prompts, [25 - 1 - 0.5 * z for z in normal]
-    found = clip_loss(base, arm, range(prompts), level).interval
-    theirs = mean([(b - a) / b for b, a in zip(base, arm, strict=True)], level=level).interval
-    assert found.high - found.low == pytest.approx(theirs.high - theirs.low, rel=0.06)
-
-
-def test_prompts_are_drawn_whole():
-    """Seeds that repeat each other add nothing: the interval stays as wide."""
-    base, arm, labels = scores(12, 1, 0.04)
-    once, often = clip_loss(base, arm, labels), clip_loss(base * 9, arm * 9, labels * 9)
-    assert often.interval.low == pytest.approx(once.interval.low) and often.n == 9 * once.n
-
-
-def test_where_the_clip_loss_is_undefined():
-    low = clip_loss([0.5] * 8, [0.4] * 8, range(8))
-    assert low.value is None and "below 1" in low.why_not
-    some = clip_loss([0.0] * 7 + [40.0], [0.0] * 7 + [39.0], range(8))
-    assert some.value == pytest.approx(1 / 40) and some.interval is None and "resamples" in some.why_not
-    few = clip_loss(*scores(5, 4, 0.04))
-    assert few.value is not None and few.interval is None and "5 prompts are too few" in few.why_not
-    assert clip_loss(*scores(6, 4, 0.04)).interval and not clip_loss(*scores(6, 4, 0.04), level=0.99).interval
-    assert clip_loss(*scores(1, 8, 0.04)).remark and clip_loss(*scores(1, 8, 0.04)).interval
-    same = clip_loss([20.0, 30.0], [20.0, 30.0], [0, 1])
-    assert same.value == 0 and same.constant and same.interval.high == 0
-    assert clip_loss([20.0], [19.0], [0]).why_not == "one pair has no spread"
 
 
 def test_looks_together_keep_the_level():
