@@ -5,6 +5,9 @@ from itertools import count
 
 import pytest
 
+from comparer.reporting.html.tables import notes_list
+from comparer.reporting.tables import body, line
+from comparer.results import run_json
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.notes import notes
@@ -57,6 +60,23 @@ def test_a_machine_that_changed_is_noted(slower, said):
     seen = Comparison(ask(seeds=tuple(range(8))), calls=[call(0, k, seconds) for k, seconds in enumerate(times)])
     told = [note for note in notes(Analysis(seen)) if "machine changed" in note]
     assert len(told) == bool(said) and all(said in note for note in told)
+
+
+def test_a_record_whose_later_half_took_twice_as_long_says_so_wherever_notes_are_shown():
+    """Both arms slowed down: the seconds changed, the speed-up did not."""
+    request = ask("DeepCache(interval=2)", seeds=tuple(range(10)))
+    seen = Comparison(request, state="finished")
+    for batch in range(10):
+        for arm in (0, 1) if batch % 2 == 0 else (1, 0):
+            seconds = (2 - arm) * (1 + batch % 3 / 50) * (2 if batch >= 5 else 1)
+            seen.shots.append(Shot(arm, 0, batch, "", len(seen.calls)))
+            seen.calls.append(call(arm, batch, seconds))
+    analysis = Analysis(run_json.from_json(run_json.to_json(seen)))
+    (told,) = (note for note in notes(analysis) if "machine changed" in note)
+    assert told.startswith("The machine changed during the run: late / early time of the baseline's calls is 2.0")
+    assert f"- {line(told)}" in body(analysis, "")  # summary.md
+    assert "<li>The machine changed during the run: " in notes_list(analysis)  # page and report
+    assert analysis.arms[1].speed_up.value == pytest.approx(2)
 
 
 def scored(base, arm):
