@@ -228,7 +228,7 @@ def preference(
         repeated,
         look,
         p,
-        sign_flip.mean_share(shares, level) if shares else Estimate(why_not=none),
+        sign_flip.mean_share(shares, level, p) if shares else Estimate(why_not=none),
         None if settled else sign_flip.more_prompts(shares, level_at(look + 1)),
         clip,
         not_scored or "there are no CLIP scores of these pairs",

@@ -1,1 +1,1 @@
-"""Statistics: ``intervals``, ``bootstrap``, ``power``, and the ``verdict`` derived from ``evidence``."""
+"""Statistics: ``intervals``, ``bootstrap``, ``sign_flip``, ``power``, and the ``verdict`` derived from ``evidence``."""

@@ -58,7 +58,7 @@ def p_value(shares: Sequence[float]) -> float:
     return (1 + found) / (1 + BLOCK * BLOCKS)
 
 
-def mean_share(shares: Sequence[float], level: float = LEVEL) -> Estimate:
+def mean_share(shares: Sequence[float], level: float = LEVEL, p: float | None = None) -> Estimate:
     """Estimate the mean share over prompts with an interval that leaves out one half exactly if p ≤ 1 − level.
 
     The interval is that of Clopper and Pearson for the effective number of votes of E. L. Korn and B. I. Graubard,
@@ -72,6 +72,7 @@ def mean_share(shares: Sequence[float], level: float = LEVEL) -> Estimate:
     Args:
         shares: one of each prompt, 0 to 1.
         level: 0 to 1, exclusive.
+        p: what ``p_value`` returns for the shares; None to compute it.
 
     Raises:
         ValueError: a share is not in 0 to 1, or there is none.
@@ -80,10 +81,10 @@ def mean_share(shares: Sequence[float], level: float = LEVEL) -> Estimate:
     >>> round(found.value, 3), round(found.interval.low, 3), round(found.interval.high, 3)
     (0.875, 0.52, 0.994)
     """
-    p, n = p_value(shares), len(shares)
     if not shares:
         raise ValueError("no shares: there is no mean")
-    middle = fmean(shares)
+    n, middle = len(shares), fmean(shares)
+    p = p_value(shares) if p is None else p
     plain = clopper_pearson(middle, _effective(shares, level), level)
     low, high = plain.low, plain.high
     if not refuses(p, level):
