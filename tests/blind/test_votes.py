@@ -63,6 +63,10 @@ def test_every_look_halves_the_error_and_asks_for_one_more_prompt():
         enough, fewer = (judged(prompts, 0, look=look) for prompts in (6 + look, 5 + look))
         assert enough.level == pytest.approx(level) == enough.share.interval.level
         assert enough.kind == "DeepCache is preferred" and fewer.kind == "Cannot tell"
+    for prompts in range(12, 18):  # where flips are drawn, luck does not settle what all flips would not
+        for look in range(6, 11):
+            found = judged(prompts, 0, look=look)
+            assert found.settled == ("is preferred" in found.sentence) and (not found.settled or prompts >= 6 + look)
     assert judged(30, 0, look=9).settled and not judged(30, 0, look=10).settled
     assert judged(30, 0, look=10).sentence == (
         "Cannot tell: the result was looked at 10 times, too often to be settled by further votes in this run. "

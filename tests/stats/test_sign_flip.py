@@ -39,6 +39,7 @@ def test_of_more_prompts_drawn_flips_come_near_to_all(count):
         assert abs(found - exact) <= 4 * (exact * (1 - exact) / 20_000) ** 0.5 + 1 / 20_001
         assert found == p_value(shares), "the same votes give the same p"
     assert p_value([1.0] * 100) == 1 / 20_001, "never 0"
+    assert p_value([1.0] * count) >= 2 ** (1 - count), "and never below that of all flips"
 
 
 @pytest.mark.parametrize(("wins", "losses"), [(0, 1), (7, 0), (9, 3), (4, 4), (2, 10)])
