@@ -21,7 +21,7 @@ from comparer.blind.votes import ARM, BASELINE, CANNOT_TELL, Vote, preference
 from comparer.stats.intervals import wilson
 from comparer.text import counted
 
-RUNS = 1000
+RUNS = 500
 PROMPT_SPREAD, PAIR_SPREAD = 1.5, 0.5  # standard deviations of the logit
 TRULY = 1.0  # mean logit where the arm is truly preferred
 LOOKS = 5
