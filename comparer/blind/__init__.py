@@ -1,1 +1,1 @@
-"""Blind tests: ``sessions`` keeps them on disk, ``votes`` counts them."""
+"""Blind tests: ``trials`` are what one person judges, ``sessions`` keeps them on disk, ``votes`` counts them."""

@@ -1,4 +1,4 @@
-"""Blind tests: order and sides of the pairs, votes stored in a run folder, and their results.
+"""Blind tests: sessions, votes and looks at the result, stored in a run folder, and the results.
 
 No torch, no gradio. The judge sees images A and B; only ``blind.json`` records which of them is the arm's.
 See docs/blind.md for a description.
@@ -6,19 +6,19 @@ See docs/blind.md for a description.
 
 import json
 import os
-import random
 import re
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from comparer.atomic import write_text
-from comparer.blind.votes import ARM, BAD, BASELINE, TIE, Preference, Vote, preference
+from comparer.blind.trials import VOTES, Session, read_session, trials
+from comparer.blind.votes import Preference, Vote, preference
 from comparer.errors import ComparerError
 from comparer.results.comparison import Comparison
 from comparer.runs import store
@@ -29,87 +29,9 @@ try:
 except ImportError:  # Windows: only what happens in this process is kept apart
     fcntl = None  # type: ignore[assignment]
 
-FILE, SCHEMA = "blind.json", 1
-VOTES = ("a", "b", "tie", "bad")
+FILE, SCHEMA = "blind.json", 2  # 2: sessions have looks
 MOST = 1000  # sessions of a run
-MOST_SEED = 2**32 - 1
 _writing = threading.Lock()
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One pair to judge: ``a`` is the arm whose image is shown as A, 0 for the baseline's."""
-
-    prompt: int
-    seed: int
-    a: int
-
-
-@dataclass(frozen=True)
-class Session:
-    """One person's session over the pairs of one arm.
-
-    Attributes:
-        id: identifier in the file.
-        judge: who votes: random letters stored in their browser.
-        arm: position in ``request.arms``; ``name`` is the arm's name at that time.
-        seed: random seed of the order and the sides.
-        started: start time, in ISO 8601.
-        trials: in display order.
-        votes: votes on the first trials, each one of ``VOTES``.
-        ended: whether the judge has requested the result.
-    """
-
-    id: str
-    judge: str
-    arm: int
-    name: str
-    seed: int
-    started: str
-    trials: tuple[Trial, ...]
-    votes: tuple[str, ...] = ()
-    ended: bool = False
-
-    @property
-    def over(self) -> bool:
-        """Return whether the session has ended or no trials remain."""
-        return self.ended or len(self.votes) == len(self.trials)
-
-    def choices(self) -> list[Vote]:
-        """List the votes with the side each one is for."""
-        names = {"tie": TIE, "bad": BAD}
-        sides = [names | {"a": ARM if t.a else BASELINE, "b": BASELINE if t.a else ARM} for t in self.trials]
-        return [Vote(t.prompt, t.seed, side[v]) for t, side, v in zip(self.trials, sides, self.votes, strict=False)]
-
-
-def trials(items: Sequence[tuple[int, int]], arm: int, seed: int) -> tuple[Trial, ...]:
-    """Shuffle the pairs, and which side the arm is on: A in half of them, of an odd number in one more or less.
-
-    The same seed gives the same on every machine: ``random.random()`` is the method whose numbers Python promises to
-    keep, so that all is sorted by it.
-
-    Args:
-        items: (prompt number, seed) of each pair.
-        arm: 1 or more.
-        seed: 0 to 2³² − 1.
-
-    Raises:
-        ComparerError: the seed is none.
-
-    >>> [trial.a for trial in trials([(0, 1), (0, 2), (1, 1), (1, 2)], 1, 7)].count(1)
-    2
-    """
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MOST_SEED:
-        raise ComparerError(f"The seed '{quote(seed)}' is not a whole number from 0 to {MOST_SEED}.")
-    drawn = random.Random(seed)
-    first = drawn.random() < 0.5
-
-    def shuffled(values: Sequence[Any]) -> list[Any]:
-        return sorted(values, key=lambda _: drawn.random())
-
-    order = shuffled(items)
-    sides = shuffled([arm if (place % 2 == 0) == first else 0 for place in range(len(order))])
-    return tuple(Trial(prompt, each, a) for (prompt, each), a in zip(order, sides, strict=True))
 
 
 def load(folder: Path) -> list[Session]:
@@ -123,7 +45,7 @@ def load(folder: Path) -> list[Session]:
         data = json.loads((folder / FILE).read_text(encoding="utf-8"))
         if data["schema"] > SCHEMA:
             raise ComparerError(f"{where} was written by a later version of Comparer, so it was not changed.")
-        return [_session(each) for each in data["sessions"]]
+        return [read_session(each) for each in data["sessions"]]
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -195,8 +117,40 @@ def counted(sessions: Sequence[Session], arm: int) -> tuple[list[Vote], int, int
     return list(found.values()), len(every) - len(found), len({judge for judge, _ in every})
 
 
+def look(folder: Path, arms: Sequence[int]) -> list[Session]:
+    """Record that the results of these arms are shown now, and load the sessions.
+
+    A result that was shown before with the same votes is no new look. In a folder that cannot be written nothing is
+    recorded: no vote can follow there, so that nothing is spent.
+
+    Raises:
+        ComparerError: the file cannot be read or written.
+    """
+    sessions = load(folder)
+    if not any(_not_seen(sessions, arm) for arm in arms) or not os.access(folder, os.W_OK):
+        return sessions
+    with _changed(folder) as sessions:
+        for arm in arms:
+            if votes := _not_seen(sessions, arm):
+                latest = max(place for place, each in enumerate(sessions) if each.arm == arm)
+                sessions[latest] = replace(sessions[latest], looks=(*sessions[latest].looks, votes))
+    return sessions
+
+
+def look_number(sessions: Sequence[Session], arm: int) -> int:
+    """Return the number of a look at an arm's result with these votes: 1, plus one per look with fewer votes."""
+    votes = len(counted(sessions, arm)[0])
+    return 1 + len({seen for each in sessions if each.arm == arm for seen in each.looks if seen < votes})
+
+
+def _not_seen(sessions: Sequence[Session], arm: int) -> int:
+    """Return the number of an arm's counted votes if its result was not shown with them yet, else 0."""
+    votes = len(counted(sessions, arm)[0])
+    return 0 if any(votes in each.looks for each in sessions if each.arm == arm) else votes
+
+
 def judged(comparison: Comparison, sessions: Sequence[Session], arm: int) -> Preference:
-    """Compute the figures from the votes on an arm."""
+    """Compute the figures from the votes on an arm, at the level of the look that is recorded; ``look`` records it."""
     votes, repeated, judges = counted(sessions, arm)
     scores = {
         (base.prompt, base.seed): (base.clip_score, other.clip_score)
@@ -204,18 +158,20 @@ def judged(comparison: Comparison, sessions: Sequence[Session], arm: int) -> Pre
         if base.clip_score is not None and other.clip_score is not None
     }
     names = comparison.request.arms[0].name, comparison.request.arms[arm].name
-    return preference(arm, names, votes, scores, judges, repeated, comparison.scorer.why_not)
+    look_ = look_number(sessions, arm)
+    return preference(arm, names, votes, scores, judges, repeated, comparison.scorer.why_not, look_)
 
 
 def result(folder: Path) -> list[Preference]:
-    """Load a run folder and compute the figures of each arm that was judged.
+    """Load a run folder and compute the figures of each arm that was judged; this is a look at each of them.
 
     Raises:
         ComparerError: the folder holds no run, or its votes cannot be read.
     """
-    sessions, comparison = load(folder), store.load(folder)
-    every = (judged(comparison, sessions, arm) for arm in range(1, len(comparison.request.arms)))
-    return [each for each in every if each.votes]
+    comparison = store.load(folder)
+    arms = range(1, len(comparison.request.arms))
+    sessions = look(folder, arms)
+    return [each for arm in arms if (each := judged(comparison, sessions, arm)).votes]
 
 
 def _replaced(folder: Path, id_: str, change: Any) -> Session:
@@ -252,24 +208,6 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(held)
-
-
-def _session(data: dict[str, Any]) -> Session:
-    """Read one session.
-
-    Raises:
-        ValueError: a value is none that this module writes.
-    """
-    found = Session(**data | {"trials": tuple(Trial(**t) for t in data["trials"]), "votes": tuple(data["votes"])})
-    numbers = [found.arm, found.seed, *(n for t in found.trials for n in (t.prompt, t.seed, t.a))]
-    texts = found.id, found.judge, found.name, found.started
-    if not all(type(n) is int and n >= 0 for n in numbers) or not all(isinstance(text, str) for text in texts):
-        raise ValueError("a number or a text is none")
-    if not found.arm or {t.a for t in found.trials} - {0, found.arm} or set(found.votes) - set(VOTES):
-        raise ValueError("a side or a vote is none")
-    if len(found.votes) > len(found.trials) or not isinstance(found.ended, bool):
-        raise ValueError("there are more votes than pairs")
-    return found
 
 
 def judge_id(kept: Any) -> str:

@@ -1,18 +1,22 @@
-"""Statistics of votes on pairs: preferred side, certainty, further votes needed, and agreement with CLIP.
+"""Statistics of votes on pairs: preferred side, certainty, further prompts needed, and agreement with CLIP.
 
 Plain arithmetic; see docs/blind.md for a description. A vote is for the arm, for the baseline, a tie, or "both bad";
-only the first two are **decided**, and the test uses only those.
+only the first two are **decided**, and the test uses only those. Votes on one prompt are not independent: they are
+averaged over the people who judged a pair, then over the prompt's pairs, and the prompts are what is tested.
 """
 
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
-from comparer.stats.intervals import LEVEL, Estimate, Interval, difference
-from comparer.stats.power import HOPELESS, POWER
-from comparer.stats.verdict import CANNOT_TELL, difference_text
-from comparer.text import counted
+from comparer.stats import sign_flip
+from comparer.stats.intervals import Estimate, difference
+from comparer.stats.power import HOPELESS, level_at
+from comparer.stats.sign_flip import EVEN
+from comparer.stats.verdict import CANNOT_TELL, about_level, difference_text, level_text
+from comparer.text import counted, decimals
 
 ARM, BASELINE, TIE, BAD = "arm", "baseline", "tie", "bad"
 SAME, OPPOSITE, OPEN = "same direction", "opposite", "cannot tell"
@@ -35,13 +39,17 @@ class Preference:
         arm: position in ``request.arms``, 1 or more.
         names: names of the baseline and the arm.
         wins, losses, ties, bad: votes for the arm, for the baseline, for neither, and votes that call both bad.
-        prompts: (won, lost, even): prompts in which the arm has more, fewer, as many decided votes as the baseline.
+        prompts: (won, lost, even): prompts in which the arm's share is above, below, at one half.
         judges: number of people who voted.
         repeated: votes on a pair that the same person had already judged; not included in any other count.
-        p: p-value of the exact two-sided sign test over decided votes, 0 to 1; None without any.
-        share: wins / (wins + losses), with its exact interval; its ``why_not`` gives the reason if it is None.
-        more: further votes that would probably settle the result; None if it is settled, or if no number would.
-        clip: mean of the arm's CLIP score − the baseline's over the judged pairs, each counted once.
+        look: number of this look at the result: 1, plus one per earlier look that was followed by votes.
+        p: p-value of the two-sided sign-flip test over prompts, 0 to 1; None without a decided vote.
+        share: mean over prompts of the arm's share of the decided votes (``prompt_shares``), with its interval at
+            ``level``; its ``why_not`` gives the reason if it is None.
+        more_prompts: further prompts that would probably settle the result at the next look; None if it is settled, or
+            if no number would.
+        clip: mean of the arm's CLIP score − the baseline's over the judged pairs, each counted once; its interval
+            has the same level.
         not_scored: why ``clip`` is None.
         higher: (k, n): of n decided votes on pairs with unequal CLIP scores, k are for the image with the higher score.
     """
@@ -55,9 +63,10 @@ class Preference:
     prompts: tuple[int, int, int]
     judges: int
     repeated: int
+    look: int
     p: float | None
     share: Estimate
-    more: int | None
+    more_prompts: int | None
     clip: Estimate
     not_scored: str
     higher: tuple[int, int]
@@ -73,49 +82,72 @@ class Preference:
         return self.decided + self.ties + self.bad
 
     @property
+    def level(self) -> float:
+        """Return the level of the test and the intervals at this look."""
+        return level_at(self.look)
+
+    @property
     def settled(self) -> bool:
-        """Return whether the test distinguishes the two sides at 95 %."""
-        return self.p is not None and self.p <= 1 - LEVEL
+        """Return whether the test distinguishes the two sides at this look: the interval leaves out one half."""
+        return self.share.interval is not None and not self.share.interval.holds(EVEN)
+
+    @property
+    def ahead(self) -> int:
+        """Return which side has the larger share: 1 for the arm, −1 for the baseline, 0 for neither."""
+        beyond = (EVEN if self.share.value is None else self.share.value) - EVEN
+        return (beyond > sign_flip.TIE) - (beyond < -sign_flip.TIE)
 
     @property
     def kind(self) -> str:
         """Return "<name> is preferred" or "Cannot tell"."""
-        return f"{self.names[self.wins > self.losses]} is preferred" if self.settled else CANNOT_TELL
+        return f"{self.names[self.ahead > 0]} is preferred" if self.settled else CANNOT_TELL
 
     @property
     def sentence(self) -> str:
-        """Describe which side is preferred, with the figures, or how many more votes would probably decide."""
-        if self.p is None:
+        """Describe which side is preferred, with the figures, or what would probably decide."""
+        if self.p is None or self.share.value is None:
             return f"{CANNOT_TELL}: {self.share.why_not}."
-        most = max(self.wins, self.losses)
-        of = f"{most} of {counted(self.decided, 'decided vote')} (p {p_text(self.p)})"
+        prompts, least = sum(self.prompts), sign_flip.fewest(self.level)
+        if least is None or prompts < least:
+            return f"{CANNOT_TELL}: {self._too_few(prompts)} So far: {self._votes()}."
+        larger = share_text(max(self.share.value, 1 - self.share.value))
+        of = f"{larger} of the decided votes, averaged over {counted(prompts, 'prompt')}"
+        tested = f"({p_text(self.p, 1 - self.level)})"
         if self.settled:
-            return f"{self.kind}, in {of}."
-        if self.wins == self.losses:
-            return f"{CANNOT_TELL}: each side has {of}; more votes settle nothing while they stay even."
-        offer = f"they are too near to each other for {HOPELESS} more votes to settle it"
-        if self.more is not None:
-            offer = f"about {counted(self.more, 'more vote')} would probably settle it"
-        return f"{CANNOT_TELL}: {self.names[self.wins > self.losses]} was preferred in {of}; {offer}."
+            return f"{self.kind}, in {of} {tested}."
+        if not self.ahead:
+            return f"{CANNOT_TELL}: each side has {of}; more prompts settle nothing while they stay even."
+        offer = f"they are too near to each other for {HOPELESS} more prompts to settle it"
+        if self.more_prompts is not None:
+            offer = f"about {counted(self.more_prompts, 'more prompt')} would probably settle it"
+        return f"{CANNOT_TELL}: {self.names[self.ahead > 0]} was preferred in {of} {tested}; {offer}."
+
+    def _too_few(self, prompts: int) -> str:
+        """Say how many prompts are needed: with fewer, no votes refuse one half."""
+        least = sign_flip.fewest(level_at(self.look + 1))
+        if least is None:
+            return f"the result was looked at {self.look} times, too often to be settled by further votes in this run."
+        return (
+            f"votes on {counted(prompts, 'prompt')} are too few, however they fall. "
+            f"At the next look, votes on at least {least} prompts are needed."
+        )
+
+    def _votes(self) -> str:
+        return f"{counted(self.wins, 'vote')} for {self.names[1]}, {self.losses} for {self.names[0]}"
 
     @property
     def note(self) -> str:
-        """Describe which votes were counted and which were not, and how certain the result is by prompts."""
+        """Describe which votes were counted and which were not, the share, and the level of the intervals."""
         people = "1 person" if self.judges == 1 else f"{self.judges} people"
         said = [f"{counted(self.votes, 'vote')} by {people}; ties and “both bad” are left out of the test."]
-        if interval := self.share.interval:
-            low, high = (f"{100 * end:.0f}" for end in (interval.low, interval.high))
-            share = f"{100 * (self.share.value or 0):.0f} %"
-            said.append(f"{self.names[1]}’s share of the decided votes is {share} (95 % interval {low} to {high} %).")
-        won, lost, even = self.prompts
-        prompts = won + lost + even
-        if prompts == 1 < self.decided:
-            said.append("All votes are on one prompt: other prompts may differ.")
-        elif 1 < prompts < self.decided:
-            by, ties = p_text(sign_test(won, lost)), f", {even} even" if even else ""
+        if self.share.value is not None and (interval := self.share.interval):
+            won, lost, even = self.prompts
+            ends = share_text(interval.low).removesuffix(" %"), share_text(interval.high)
             said.append(
-                "The test assumes independent votes; if votes on one prompt are correlated, it is too sure. With the "
-                f"majority of each prompt counted once: {won} to {lost}{ties} (p {by})."
+                f"{self.names[1]}’s share of the decided votes, each prompt counted the same, is "
+                f"{share_text(self.share.value)} ({level_text(self.level)} interval {' to '.join(ends)}); by prompts "
+                f"{won} to {lost}{f', {even} even' if even else ''}. Votes on one prompt are not independent, so the "
+                f"test counts every prompt once. {about_level(self.look)}"
             )
         if self.repeated:
             said.append(
@@ -129,7 +161,7 @@ class Preference:
         interval = self.clip.interval
         if not self.settled or not interval or interval.low <= 0 <= interval.high:
             return OPEN
-        return SAME if (interval.low > 0) == (self.wins > self.losses) else OPPOSITE
+        return SAME if (interval.low > 0) == (self.ahead > 0) else OPPOSITE
 
     @property
     def clip_sentence(self) -> str:
@@ -159,6 +191,7 @@ def preference(
     judges: int,
     repeated: int = 0,
     not_scored: str = "",
+    look: int = 1,
 ) -> Preference:
     """Compute the figures from the votes that count.
 
@@ -170,125 +203,72 @@ def preference(
         judges: number of people who voted.
         repeated: number of votes that were left out.
         not_scored: reason for missing scores.
+        look: number of this look at the result, 1 or more.
     """
     count = Counter(vote.choice for vote in votes)
-    wins, losses = count[ARM], count[BASELINE]
-    decided, balance = [vote for vote in votes if vote.choice in (ARM, BASELINE)], defaultdict[int, int](int)
-    for vote in decided:
-        balance[vote.prompt] += 1 if vote.choice == ARM else -1
-    signs = Counter((each > 0) - (each < 0) for each in balance.values())
+    level, shares = level_at(look), list(prompt_shares(votes).values())
+    decided = [vote for vote in votes if vote.choice in (ARM, BASELINE)]
+    signs = Counter((each > EVEN + sign_flip.TIE) - (each < EVEN - sign_flip.TIE) for each in shares)
     judged = [pair for pair in dict.fromkeys((vote.prompt, vote.seed) for vote in votes) if pair in scores]
-    clip = difference([scores[p][0] for p in judged], [scores[p][1] for p in judged], [p[0] for p in judged])
+    clip = difference([scores[p][0] for p in judged], [scores[p][1] for p in judged], [p[0] for p in judged], level)
     compared = [(vote, *scores[vote.prompt, vote.seed]) for vote in decided if (vote.prompt, vote.seed) in scores]
     higher = [(b > a) == (vote.choice == ARM) for vote, a, b in compared if a != b]
-    more = None
-    if decided and sign_test(wins, losses) > 1 - LEVEL:
-        more = more_decided(max(wins, losses), min(wins, losses))
-        more = None if more is None else math.ceil(more * len(votes) / len(decided))
+    none = f"none of {counted(len(votes), 'vote')} is for one of the two" if votes else "there is no vote yet"
+    p = sign_flip.p_value(shares) if shares else None
+    settled = p is not None and sign_flip.refuses(p, level)
     return Preference(
         arm,
         names,
-        wins,
-        losses,
+        count[ARM],
+        count[BASELINE],
         count[TIE],
         count[BAD],
         (signs[1], signs[-1], signs[0]),
         judges,
         repeated,
-        sign_test(wins, losses) if decided else None,
-        share(wins, losses, len(votes)),
-        more,
+        look,
+        p,
+        sign_flip.mean_share(shares, level, p) if shares else Estimate(why_not=none),
+        None if settled else sign_flip.more_prompts(shares, level_at(look + 1)),
         clip,
         not_scored or "there are no CLIP scores of these pairs",
         (sum(higher), len(higher)),
     )
 
 
-def share(wins: int, losses: int, votes: int) -> Estimate:
-    """Estimate wins / (wins + losses) with its exact interval; ``votes`` is the total, to explain a missing value."""
-    n = wins + losses
-    if not n:
-        none = f"none of {counted(votes, 'vote')} is for one of the two" if votes else "there is no vote yet"
-        return Estimate(why_not=none)
-    return Estimate(wins / n, clopper_pearson(wins, n), n=n, clusters=n)
+def prompt_shares(votes: Sequence[Vote]) -> dict[int, float]:
+    """Return prompt number -> the arm's share of the decided votes: the mean over the prompt's pairs.
 
+    Votes of several people on a pair are averaged first: they judge the same two images, so they are no further
+    evidence about other pairs. A pair or a prompt without a decided vote is left out.
 
-def sign_test(wins: int, losses: int) -> float:
-    """Return the exact two-sided p of the sign test: how often a fair coin is at least as far from even.
-
-    p = min(1, 2 · Σ C(n, i) / 2ⁿ over i ≤ min(wins, losses)), n = wins + losses: the binomial test of a share of one
-    half, ties left out (W. J. Dixon and A. M. Mood, "The Statistical Sign Test", JASA 41, 1946; W. J. Conover,
-    "Practical Nonparametric Statistics", 3rd ed., 1999, section 3.4). No votes at all: 1.
-
-    Raises:
-        ValueError: a count is below 0.
-
-    >>> sign_test(9, 3)
-    0.14599609375
+    >>> prompt_shares([Vote(0, 1, "arm"), Vote(0, 1, "baseline"), Vote(0, 2, "arm"), Vote(1, 1, "tie")])
+    {0: 0.75}
     """
-    if min(wins, losses) < 0:
-        raise ValueError(f"{wins} and {losses} votes: choose 0 or more")
-    n = wins + losses
-    return min(1.0, sum(math.comb(n, i) for i in range(min(wins, losses) + 1)) / 2 ** (n - 1)) if n else 1.0
+    pairs: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for vote in votes:
+        if vote.choice in (ARM, BASELINE):
+            pairs[vote.prompt][vote.seed].append(vote.choice == ARM)
+    return {prompt: fmean(map(fmean, seeds.values())) for prompt, seeds in pairs.items()}
 
 
-def clopper_pearson(wins: int, n: int, level: float = LEVEL) -> Interval:
-    """Return the exact interval of a share: the shares that a two-sided binomial test of equal tails does not refuse.
+def p_text(p: float, limit: float) -> str:
+    """Format a p-value with the largest one that settles the result.
 
-    C. J. Clopper and E. S. Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the
-    Binomial", Biometrika 26, 1934, by quantiles of the beta distribution. It leaves out one half exactly where
-    ``sign_test`` is at or below 1 − level.
-
-    Args:
-        wins: 0..n.
-        n: 1 or more.
-        level: 0 to 1, exclusive.
-
-    >>> found = clopper_pearson(9, 12)
-    >>> round(found.low, 4), round(found.high, 4)
-    (0.4281, 0.9451)
+    >>> p_text(0.1461, 0.025), p_text(0.0002, 0.025)
+    ('p = 0.146; at most 0.025 is needed', 'p below 0.001; at most 0.025 is needed')
     """
-    from scipy.special import betaincinv
-
-    tail = (1 - level) / 2
-    low = float(betaincinv(wins, n - wins + 1, tail)) if wins else 0.0
-    high = float(betaincinv(wins + 1, n - wins, 1 - tail)) if wins < n else 1.0
-    return Interval(low, high, level)
+    fewest = max(3, math.ceil(-math.log10(limit)))  # so that what is "below" is also below the limit
+    said = f"below {10**-fewest:.{fewest}f}" if p < 10**-fewest else f"= {p:.{decimals([p], limit, fewest)}f}"
+    return f"p {said}; at most {limit:.4g} is needed"
 
 
-def more_decided(wins: int, losses: int, level: float = LEVEL, wanted: float = POWER) -> int | None:
-    """Return the number of further decided votes with which the sign test would probably distinguish the sides.
+def share_text(share: float) -> str:
+    """Format a share with the digits that tell it from one half; an end that only leaves out one half is open.
 
-    The smallest m for which, given the votes so far and taking the current share as the true one, a binomial number of
-    wins among m further votes makes the test succeed with the wanted probability (J. Cohen, "Statistical Power Analysis
-    for the Behavioral Sciences", 1988, chapter 5, here without his approximation). A prediction, not a guarantee: few
-    votes estimate the share poorly.
-
-    Args:
-        wins: votes for the side that leads.
-        losses: votes for the other side; fewer than ``wins``, otherwise no number suffices.
-        level: confidence level of the test.
-        wanted: probability of success.
-
-    Returns:
-        1 or more; None if 1,000 more are not enough.
+    >>> share_text(0.75), share_text(0.5), share_text(0.501), share_text(math.nextafter(0.5, 1))
+    ('75 %', '50 %', '50.1 %', 'above 50 %')
     """
-    from scipy.special import bdtr, bdtrc
-
-    if wins <= losses:
-        return None
-    most = -1  # losses with which the test still succeeds
-    for more in range(1, HOPELESS + 1):
-        n = wins + losses + more
-        while bdtr(most + 1, n, 0.5) <= (1 - level) / 2:
-            most += 1
-        needed = n - most - wins
-        chance = 1.0 if needed <= 0 else bdtrc(needed - 1, more, wins / (wins + losses)) if needed <= more else 0.0
-        if chance >= wanted:
-            return more
-    return None
-
-
-def p_text(p: float) -> str:
-    """Format a p-value: "= 0.146", "below 0.001"."""
-    return f"= {p:.3f}" if p >= 0.001 else "below 0.001"
+    if share != EVEN and abs(share - EVEN) <= sign_flip.TIE:
+        return f"{'above' if share > EVEN else 'below'} {100 * EVEN:.0f} %"
+    return f"{100 * share:.{decimals([100 * share], 100 * EVEN, 0)}f} %"

@@ -1,1 +1,1 @@
-"""Statistics: ``intervals``, ``fieller``, ``power``, and the ``verdict`` derived from ``evidence``."""
+"""Statistics: ``intervals``, ``fieller``, ``sign_flip``, ``power``, and the ``verdict`` derived from ``evidence``."""

@@ -259,12 +259,21 @@ class _Words:
 
 def about_intervals(evidence: Evidence) -> str:
     """Describe the intervals' level and its reason, and what the intervals do not cover."""
-    look = evidence.interim_looks
+    only = " One prompt: other prompts may differ." if evidence.prompt_count == 1 else ""
+    return f"{about_level(evidence.interim_looks)}{only}"
+
+
+def about_level(look: int) -> str:
+    """Describe the level of the intervals at a look, from 1, and its reason."""
     why = "half of the 5 % of error is kept for continuing."
     if look > 1:
         why = f"this is look {look}, and each has half of the error of the one before; together they keep 95 %."
-    only = " One prompt: other prompts may differ." if evidence.prompt_count == 1 else ""
-    return f"The intervals are {100 * level_at(look):.4g} % intervals: {why}{only}"
+    return f"The intervals are {level_text(level_at(look))} intervals: {why}"
+
+
+def level_text(level: float) -> str:
+    """Format the level of an interval: "97.5 %"."""
+    return f"{100 * level:.4g} %"
 
 
 def difference_text(found: Estimate) -> str:

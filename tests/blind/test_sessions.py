@@ -92,7 +92,7 @@ def test_votes_are_kept_and_read_back_by_what_they_are_for(tmp_path):
     one, two = blind_sessions.result(tmp_path)
     assert (one.arm, one.wins, one.losses) == (1, 0, 4) and two == found
     assert one.clip.n == 4 and one.clip.value == pytest.approx(-2.25) and one.higher == (3, 3)
-    assert json.loads((tmp_path / "blind.json").read_text())["schema"] == 1
+    assert json.loads((tmp_path / "blind.json").read_text())["schema"] == 2
 
 
 def test_of_one_persons_votes_on_one_pair_the_first_counts(tmp_path):
@@ -162,6 +162,64 @@ def test_two_people_at_once_lose_no_vote(tmp_path):
     assert len(sessions) == 24 and all(len(session.votes) == 4 for session in sessions)
 
 
+def looks(folder):
+    return [session.looks for session in blind_sessions.load(folder)]
+
+
+def test_a_result_that_was_seen_before_more_votes_is_one_more_look(tmp_path):
+    seen = run_in(tmp_path)
+    first = vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, 5, JUDGE), ["a", "b"])
+    (found,) = blind_sessions.result(tmp_path)
+    assert (found.look, found.level) == (1, 0.975) and looks(tmp_path) == [(2,)]
+    before = (tmp_path / "blind.json").read_bytes()
+    for _ in range(3):  # read again without new votes: no new look, nothing is written
+        assert blind_sessions.result(tmp_path) == [found]
+    assert (tmp_path / "blind.json").read_bytes() == before
+    blind_sessions.cast(tmp_path, first.id, 2, "a")
+    (found,) = blind_sessions.result(tmp_path)
+    assert (found.look, found.level, found.votes) == (2, 0.9875, 3)
+    assert found.share.interval.level == 0.9875 and "98.75 % interval" in found.note and "look 2" in found.note
+    blind_sessions.cast(tmp_path, first.id, 3, "tie")
+    blind_sessions.end(tmp_path, first.id)
+    assert looks(tmp_path) == [(2, 3)], "a vote and an end are no look: nothing is shown"
+    assert blind_sessions.result(tmp_path)[0].look == 3
+
+
+def test_looks_are_counted_over_all_people_and_each_arm_has_its_own(tmp_path):
+    seen = run_in(tmp_path)
+    one = vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, 5, JUDGE), ["a"] * 4)
+    blind_sessions.look(tmp_path, [1])
+    vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 2, 6, JUDGE), ["a"] * 4)
+    other = vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, 7, "f" * 16), ["b"] * 4)
+    sessions = blind_sessions.look(tmp_path, [1, 2])
+    assert [blind_sessions.look_number(sessions, arm) for arm in (1, 2)] == [2, 1]
+    assert sessions == blind_sessions.load(tmp_path) and looks(tmp_path) == [(4,), (4,), (8,)]
+    # A person's votes on pairs that they have judged before are not counted: the result stays, and is no new look.
+    vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, 8, JUDGE), ["b"] * 4)
+    assert blind_sessions.look_number(blind_sessions.look(tmp_path, [1]), 1) == 2
+    assert [each.id for each in blind_sessions.load(tmp_path)][::2] == [one.id, other.id]
+
+
+def test_a_record_of_an_earlier_version_opens_and_its_next_result_is_the_first_look(tmp_path):
+    seen = run_in(tmp_path)
+    session = vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, 5, JUDGE), ["a", "tie"])
+    file = tmp_path / "blind.json"
+    data = json.loads(file.read_text())
+    old = {"schema": 1, "sessions": [{k: v for k, v in each.items() if k != "looks"} for each in data["sessions"]]}
+    file.write_text(json.dumps(old))
+    assert blind_sessions.load(tmp_path) == [session] and session.looks == ()
+    assert blind_sessions.cast(tmp_path, session.id, 2, "b").votes == ("a", "tie", "b")
+    assert blind_sessions.result(tmp_path)[0].look == 1
+    assert json.loads(file.read_text())["schema"] == 2 and looks(tmp_path) == [(3,)]
+
+
+def test_a_result_in_a_folder_that_cannot_be_written_is_shown_without_a_record(tmp_path, monkeypatch):
+    seen = run_in(tmp_path)
+    vote_all(tmp_path, blind_sessions.begin(tmp_path, seen, 1, 5, JUDGE), ["a"])
+    monkeypatch.setattr(blind_sessions.os, "access", lambda *_: False)
+    assert blind_sessions.result(tmp_path)[0].look == 1 and looks(tmp_path) == [()]
+
+
 DAMAGED = {
     "half of it": lambda text: text[: len(text) // 2],
     "another thing": lambda _: "[]",
@@ -169,6 +227,7 @@ DAMAGED = {
     "a side of another arm": lambda text: text.replace('"a": 1', '"a": 2'),
     "too many votes": lambda text: text.replace('["tie"]', '["tie", "a", "a", "a", "a"]'),
     "no number": lambda text: text.replace('"seed": 5', '"seed": "5"'),
+    "no look": lambda text: text.replace('"looks": []', '"looks": ["1"]'),
     "no text at all": lambda _: "\0",
 }
 
@@ -194,7 +253,7 @@ def test_a_damaged_file_is_named_and_not_overwritten(tmp_path, how):
 
 def test_a_file_of_a_later_version_is_left_alone(tmp_path):
     run_in(tmp_path)
-    (tmp_path / "blind.json").write_text('{"schema": 2, "sessions": "of another kind"}')
+    (tmp_path / "blind.json").write_text('{"schema": 3, "sessions": "of another kind"}')
     with pytest.raises(ComparerError, match="later version"):
         blind_sessions.result(tmp_path)
 

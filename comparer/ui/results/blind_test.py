@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from comparer.blind import sessions as blind_sessions
+from comparer.blind.trials import Session
 from comparer.engine import queue
 from comparer.errors import ComparerError
 from comparer.reporting.viewer import viewer
@@ -83,13 +84,14 @@ class Blind:
             return self._outcome(seen, folder, arm), None
         return self._entrance(seen, str(folder), arm, judge, again=True), None
 
-    def _pair(self, seen: Comparison, folder: Path, session: blind_sessions.Session) -> tuple[str, str | None]:
+    def _pair(self, seen: Comparison, folder: Path, session: Session) -> tuple[str, str | None]:
         if session.over:
             return self._outcome(seen, folder, session.arm), None
         return blind_html.pair(seen, folder, session), session.id
 
     def _outcome(self, seen: Comparison, folder: Path, arm: int) -> str:
-        sessions = blind_sessions.load(folder)
+        """Write the result, which is a look at it."""
+        sessions = blind_sessions.look(folder, [arm])
         return blind_html.outcome(
             seen, folder, blind_sessions.judged(seen, sessions, arm), blind_sessions.counted(sessions, arm)[0]
         )
@@ -102,11 +104,11 @@ class Blind:
             return NOTHING
         try:
             sessions = blind_sessions.load(Path(where))
+            mine = [each for each in sessions if each.judge == judge and each.arm == arm]
+            if mine and mine[-1].over and not error and not again:
+                return self._outcome(seen, Path(where), arm)
         except ComparerError as damaged:
             return blind_html.entrance(seen, arm, _new_seed(), None, 0, error or str(damaged))
-        mine = [each for each in sessions if each.judge == judge and each.arm == arm]
-        if mine and mine[-1].over and not error and not again:
-            return self._outcome(seen, Path(where), arm)
         votes = len(blind_sessions.counted(sessions, arm)[0])
         return blind_html.entrance(
             seen, arm, _new_seed(), blind_sessions.unfinished(sessions, judge, arm), votes, error
