@@ -157,7 +157,11 @@ def stacks(loaded: loader.Loaded, settings: Settings) -> list[Stack]:
     asked = [p for p in PUBLISHED if (p.model, p.steps) == (checkpoint.model.name, settings.steps)]
     found += [built for item in asked if (built := item.accelerators()) not in found]
     request = Request(settings)
-    return [built for built in found if not why_not(built, request, checkpoint.family.name, checkpoint.denoiser)]
+    return [
+        built
+        for built in found
+        if not why_not(built, request, checkpoint.family.name, checkpoint.denoiser, checkpoint.model.factor)
+    ]
 
 
 def chosen(options: argparse.Namespace, device: str) -> Iterator[tuple[str, loader.Loaded]]:
@@ -181,7 +185,9 @@ def measure(title: str, loaded: loader.Loaded, options: argparse.Namespace) -> d
         wanted = [parse_stack(text) for text in options.accelerator] or stacks(loaded, bench.settings)
         rows = []
         for stack in wanted:
-            if reason := why_not(stack, Request(bench.settings), model.family, loaded.checkpoint.denoiser):
+            if reason := why_not(
+                stack, Request(bench.settings), model.family, loaded.checkpoint.denoiser, loaded.checkpoint.model.factor
+            ):
                 raise ComparerError(reason)
             row, found[model.name, steps, stack] = bench.row(stack, options.repeats)
             rows.append(row)

@@ -57,7 +57,7 @@ class Slower(Accelerator):
 
     by: float = parameter(0.05, "Share of an evaluation's own work that is added to it.", 0, 10)
 
-    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+    def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Serve every request."""
         return None
 

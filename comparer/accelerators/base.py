@@ -105,13 +105,14 @@ class Accelerator(ABC):
         return {}
 
     @abstractmethod
-    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+    def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Return a one-sentence reason why this accelerator cannot serve the request, or None.
 
         Args:
             request: the whole ``Request``.
             family: the checkpoint's family.
             denoiser: the denoiser's config (its ``config.json``).
+            factor: pixels per latent along a side.
         """
 
     @abstractmethod

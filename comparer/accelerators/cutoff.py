@@ -32,7 +32,7 @@ class GuidanceCutoff(Accelerator):
         0.5, "Share of the steps that are guided; 1 drops nothing.", 0, 1, 0.05, label="Guided share of steps"
     )
 
-    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+    def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Refuse calls without guidance."""
         if family not in self.families():
             return f"Guidance cutoff does not know the family '{family}': choose one of {', '.join(self.families())}."

@@ -39,7 +39,7 @@ class DeepCache(Accelerator):
         """Return whether the family has a U-Net."""
         return family.denoiser == "unet"
 
-    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+    def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Refuse families without a U-Net, U-Nets without a mid block, and branches the U-Net lacks."""
         if family not in self.families():
             return f"DeepCache needs a U-Net, but {kind_of(family)} has none: choose T-GATE or Guidance cutoff."

@@ -9,18 +9,20 @@ from comparer.accelerators.guard import guarded
 from comparer.errors import ComparerError
 
 
-def check(request: Any, family: str, denoiser: dict) -> None:
+def check(request: Any, family: str, denoiser: dict, factor: int = 8) -> None:
     """Check that an arm's accelerators can serve the request, before anything runs.
 
     Raises:
         ComparerError: with the reason from ``why_not``.
     """
     for arm in request.arms:
-        if reason := why_not(arm.accelerators, request, family, denoiser):
+        if reason := why_not(arm.accelerators, request, family, denoiser, factor):
             raise ComparerError(reason)
 
 
-def why_not(accelerators: Sequence[Accelerator], request: Any, family: str, denoiser: dict) -> str | None:
+def why_not(
+    accelerators: Sequence[Accelerator], request: Any, family: str, denoiser: dict, factor: int = 8
+) -> str | None:
     """Return a one-sentence reason why this stack cannot serve the request, or None.
 
     Args:
@@ -28,12 +30,13 @@ def why_not(accelerators: Sequence[Accelerator], request: Any, family: str, deno
         request: the whole ``Request``.
         family: the checkpoint's family.
         denoiser: the denoiser's config.
+        factor: pixels per latent along a side.
     """
     named = {type(accelerator).__name__: accelerator for accelerator in accelerators}
     for name, accelerator in named.items():
         if sum(type(other).__name__ == name for other in accelerators) > 1:
             return f"{accelerator.title} is twice in one stack: put the second one in another arm."
-    reasons = [accelerator.why_not(request, family, denoiser) for accelerator in accelerators]
+    reasons = [accelerator.why_not(request, family, denoiser, factor) for accelerator in accelerators]
     reasons += [rule(named[one], named[other]) for (one, other), rule in PAIRS.items() if {one, other} <= named.keys()]
     return next(filter(None, reasons), None)
 

@@ -91,7 +91,7 @@ class TGATE(Accelerator):
         """Return whether the package has a loader for the family's pipeline."""
         return family.pipeline in _KNOWN
 
-    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+    def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Refuse calls without guidance, second-order samplers, and gates outside the steps."""
         if family not in self.families():
             return f"T-GATE does not know the family '{family}': choose one of {', '.join(self.families())}."

@@ -62,7 +62,7 @@ class ToMe(Accelerator):
         """Return whether the family has a U-Net."""
         return family.denoiser == "unet"
 
-    def why_not(self, request: Any, family: str, denoiser: dict) -> str | None:
+    def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unsupported sizes."""
         if family not in self.families():
             return f"ToMe needs a U-Net, but {kind_of(family)} has none: choose T-GATE or Guidance cutoff."
@@ -76,7 +76,7 @@ class ToMe(Accelerator):
             )
         width, height = request.settings.width, request.settings.height
         for downsample in attention_downsamples(denoiser):
-            if not self._fits(width // 8, height // 8, downsample, self.max_downsample or finest):
+            if not self._fits(width // factor, height // factor, downsample, self.max_downsample or finest):
                 return (
                     f"ToMe cannot lay out the tokens of {width}×{height} at 1/{downsample} of the resolution: "
                     "choose a smaller max_downsample or another size."

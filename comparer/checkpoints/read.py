@@ -118,7 +118,8 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
             _known(part, index.get(part))
         check_schedule(name, scheduler, index["scheduler"])
         check_channels(name, family, denoiser, vae)
-        size = denoiser["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
+        factor = 2 ** (len(vae["block_out_channels"]) - 1)
+        size = denoiser["sample_size"] * factor
         for part in family.text:
             tokenizer = rest / _tokenizer(part)
             if not hub.has_vocabulary(words or tokenizer):
@@ -138,7 +139,16 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         raise ComparerError(f"'{name}' is a damaged checkpoint: {kind}{quote(error, 300)}.") from error
     return Checkpoint(
-        Model(name, name, str(folder), family.name, size, family.guidance, sampler=samplers.named(scheduler)),
+        Model(
+            name,
+            name,
+            str(folder),
+            family.name,
+            size,
+            family.guidance,
+            sampler=samplers.named(scheduler),
+            factor=factor,
+        ),  # fmt: skip
         folder,
         denoiser,
         "fp16" if any(variants == ["fp16"] for variants in there.values()) else None,

@@ -164,6 +164,12 @@ def _own_vae(checkpoint: Checkpoint, frame: Path) -> Source:
                 f"The VAE '{name}' has latents of {quote(gives)} channels, but the {checkpoint.family.denoiser} takes "
                 f"{quote(takes)}: it belongs to another model."
             )
+        levels = config.get("block_out_channels") or config.get("encoder_block_out_channels") or range(4)
+        if (factor := 2 ** (len(levels) - 1)) != checkpoint.model.factor:
+            raise Foreign(
+                f"The VAE '{name}' reduces images {factor} times, but that of {checkpoint.model.title} "
+                f"{checkpoint.model.factor} times: it belongs to another model."
+            )
     elif kind := tiny_autoencoder(part.tensors):
         more = (
             "copy its config.json into the folder" if path.is_dir() else "name a folder that has its config.json, too"

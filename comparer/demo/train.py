@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from comparer.demo import networks
-from comparer.demo.loop import TrainingPlan, fit
+from comparer.demo.loop import TrainingPlan, autocast, fit
 from comparer.demo.scenes import KINDS, PLACES, Scene, Shape, one_attribute_away, random_scene
 from comparer.demo.scenes import held_out as is_held_out
 
@@ -53,7 +53,7 @@ def train_vae(work: Path, device: str):  # noqa: ANN201
             ]
             picture = torch.stack([p[:, y : y + 64, x : x + 64] for p, (x, y) in zip(picture, corners, strict=True)])
         picture = picture.to(device)
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             posterior = vae.encode(picture).latent_dist
             decoded = vae.decode(posterior.sample()).sample
         error = decoded.float() - picture
@@ -99,7 +99,7 @@ def train_decoder(vae, work: Path, device: str):  # noqa: ANN001, ANN201
             latents = vae.encode(picture).latent_dist.mode()
         # The denoiser's latents are slightly inaccurate: the decoder should tolerate that.
         latents = latents + 0.1 * torch.rand(len(latents), 1, 1, 1, device=device) * torch.randn_like(latents)
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             decoded = vae.decode(latents).sample
         error = decoded.float() - picture
         return error.abs().mean() + error.square().mean()
@@ -136,7 +136,7 @@ def train_scorer(work: Path, device: str, vocabulary: int):  # noqa: ANN201
         mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_DATASET_MEAN, OPENAI_DATASET_STD))
         picture = ((pixels(scenes) + 1) / 2 + 0.02 * torch.randn(len(scenes), 3, 1, 1) - mean) / std
         tokens = tokenize([scene.caption() for scene in scenes])
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             seen, read, scale = scorer(picture.to(device), tokens.to(device))
         seen = seen.float()
         named = {"kind": torch.tensor([KINDS.index(scene.shapes[0].kind) for scene in scenes])}
@@ -168,7 +168,7 @@ def encode_scenes(vae, tokenizer, work: Path, device: str, count: int = LATENTS)
             rng = np.random.default_rng([3, first])
             scenes = [random_scene(rng) for _ in range(100)]
             captions += [scene.caption() for scene in scenes]
-            with torch.no_grad(), torch.autocast(device, torch.bfloat16):
+            with torch.no_grad(), autocast(device):
                 latents.append(vae.encode(pixels(scenes).to(device)).latent_dist.mode().float().cpu())
         tokens = tokenizer(captions, padding="max_length", max_length=networks.CONTEXT, return_tensors="pt")
         stack = torch.cat(latents)
@@ -208,7 +208,7 @@ def train_denoiser(  # noqa: ANN201
         clean, noise = latents[pick], torch.randn(plan.batch, *latents.shape[1:])
         times = ((torch.arange(plan.batch) + torch.rand(plan.batch)) * 1000 / plan.batch).long()
         noisy, target = scheduler.add_noise(clean, noise, times), scheduler.get_velocity(clean, noise, times)
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             states = both["text_encoder"](ids.to(device)).last_hidden_state
             predicted = both["unet"](noisy.to(device), times.to(device), states).sample
         return (predicted.float() - target.to(device)).square().mean()
@@ -245,6 +245,10 @@ def export(out: Path, vae, both, ema, scorer, scale: float, vocabulary: int) -> 
             pipeline.to(torch.float32)
         else:
             pipeline.save_pretrained(out)
+    # transformers computes in the dtype that its config names, diffusers in float32 unless it is told otherwise: a
+    # script that names none would mix the two.
+    config = out / "text_encoder" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2) + "\n")
     save_file({k: v.half().contiguous() for k, v in scorer.state_dict().items()}, out / "scorer" / "model.safetensors")
     (out / "scorer" / f"{networks.SCORER_NAME}.json").write_text(
         json.dumps(networks.scorer_config(vocabulary), indent=2) + "\n"

@@ -39,6 +39,7 @@ def macs(
     accelerators: tuple[Accelerator, ...],
     family: str,
     stop: Callable[[], bool] = lambda: False,
+    factor: int = 8,
 ) -> int:
     """Count the multiply-accumulates of the denoiser per image.
 
@@ -49,6 +50,7 @@ def macs(
         accelerators: the stack; () for the baseline. ``stack.check`` must accept the stack.
         family: a key of ``FAMILIES``; determines what the denoiser receives.
         stop: polled at every operation; True ends the counting.
+        factor: pixels per latent along a side.
 
     Raises:
         Stopped: ``stop`` returned True.
@@ -56,7 +58,7 @@ def macs(
     one = replace(settings, checkpoint="", prompts=("",), negative_prompt="", seeds=(0,), batch_size=1)
     before = _stop.set(stop)
     try:
-        return _macs(kind, json.dumps(dict(config), sort_keys=True), one, tuple(accelerators), family)
+        return _macs(kind, json.dumps(dict(config), sort_keys=True), one, tuple(accelerators), family, factor)
     finally:
         _stop.reset(before)
 
@@ -67,7 +69,9 @@ def ratio(kind: str, config: dict, settings: Settings, accelerators: tuple[Accel
 
 
 @lru_cache(maxsize=256)
-def _macs(kind: str, config: str, settings: Settings, accelerators: tuple[Accelerator, ...], family: str) -> int:
+def _macs(
+    kind: str, config: str, settings: Settings, accelerators: tuple[Accelerator, ...], family: str, factor: int
+) -> int:
     prepare()
     import torch
 
@@ -75,7 +79,7 @@ def _macs(kind: str, config: str, settings: Settings, accelerators: tuple[Accele
         denoiser, counter = _denoiser(kind, config)
         pipe = _Pipe(denoiser, FAMILIES[family].denoiser, samplers.scheduler(settings.sampler, {}))
         pipe.scheduler.set_timesteps(settings.steps)
-        evaluate = _evaluation(denoiser, settings, FAMILIES[family])
+        evaluate = _evaluation(denoiser, settings, FAMILIES[family], factor)
         times = pipe.scheduler.timesteps
         counter.operations.total = 0
         with accelerated(pipe, accelerators, settings), counter:
@@ -169,11 +173,11 @@ def _counter() -> Any:
     return Counter()
 
 
-def _evaluation(denoiser: Any, settings: Settings, family: Family) -> Callable[[Any], Any]:
+def _evaluation(denoiser: Any, settings: Settings, family: Family, factor: int) -> Callable[[Any], Any]:
     """Return a function that evaluates the denoiser at a time step, as the family's pipeline calls it."""
     width, height = family.made_size(denoiser.config, settings.width, settings.height)
     batch = 1 if no_guidance("", settings, denoiser.config) else 2
-    return family.evaluation(denoiser, batch, width, height, family.context)
+    return family.evaluation(denoiser, batch, width // factor, height // factor, family.context)
 
 
 def count(
@@ -196,7 +200,7 @@ def count(
     return tuple(
         macs(
             its.denoiser["_class_name"], its.denoiser, request.settings_of(number), arm.accelerators,
-            its.model.family, stop,
+            its.model.family, stop, its.model.factor,
         )
         for number, (arm, its) in enumerate(zip(request.arms, checkpoints, strict=True))
     )  # fmt: skip

@@ -34,8 +34,13 @@ def _check(request: Request, checkpoint: Checkpoint) -> None:
                 f"Size {pixels} is too small for {checkpoint.model.title}: "
                 f"{checkpoint.model.min_size} to {request.limits.size} is allowed."
             )
+        if pixels % (factor := checkpoint.model.factor):
+            raise ComparerError(
+                f"Size {pixels} is not a multiple of {factor}, as {checkpoint.model.title} needs: "
+                f"try {max(1, round(pixels / factor)) * factor}."
+            )
     settings, family = request.settings, checkpoint.family
-    stack.check(request, checkpoint.model.family, checkpoint.denoiser)
+    stack.check(request, checkpoint.model.family, checkpoint.denoiser, checkpoint.model.factor)
     if samplers.find(settings.sampler).distilled and not checkpoint.distilled:
         raise ComparerError(
             f"Sampler {settings.sampler} is for models distilled for it, but {checkpoint.model.title} is not: "

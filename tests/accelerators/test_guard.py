@@ -48,7 +48,7 @@ class Crashing(Accelerator):
 
     entering: bool = parameter(True, "Whether it fails before the call.")
 
-    def why_not(self, request, family, denoiser):
+    def why_not(self, request, family, denoiser, factor=8):
         return None
 
     @contextmanager

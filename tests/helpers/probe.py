@@ -19,7 +19,7 @@ class Probe(Accelerator):
 
     text: str = parameter("", "Python, run before the call.")
 
-    def why_not(self, request, family, denoiser):
+    def why_not(self, request, family, denoiser, factor=8):
         return None
 
     @contextmanager

@@ -16,6 +16,7 @@ class Model:
         size: native image size, pixels per side.
         guidance, steps, sampler: defaults.
         min_size: the smallest useful side, pixels.
+        factor: pixels per latent along a side; sides are multiples of it.
         base: the repository of the other components where ``source`` holds the denoiser alone.
         gigabytes: approximate size of a float16 copy (parameters × 2 bytes); 0 if unknown. The Hub reports the
             exact size before a download.
@@ -33,6 +34,7 @@ class Model:
     steps: int = 25
     sampler: str = "DDIM"
     min_size: int = 64
+    factor: int = 8
     base: str = ""
     gigabytes: float = 0
     denoiser: dict[str, Any] = field(default_factory=dict, repr=False, hash=False)
@@ -85,7 +87,7 @@ class Family:
         tiny: builds a tiny pipeline with random weights from changes to the denoiser's config; native size 128 pixels,
             or the smallest that the pipeline can make.
         evaluation: returns a function that evaluates the denoiser at a time step as the pipeline calls it, on torch's
-            meta device. Takes the denoiser, the batch (2 per guided image), width and height in pixels, and the number
+            meta device. Takes the denoiser, the batch (2 per guided image), width and height in latents, and the number
             of prompt tokens.
         guidance: default classifier-free guidance scale.
         text: the components that read the prompt.

@@ -92,7 +92,7 @@ def meta(*shape: int) -> Any:
 def unet_evaluation(unet: Any, batch: int, width: int, height: int, context: int) -> Callable[[Any], Any]:
     """Return a function that evaluates a U-Net as Stable Diffusion's pipelines do; see ``Family.evaluation``."""
     config = unet.config
-    latents = meta(batch, config.in_channels, height // 8, width // 8)
+    latents = meta(batch, config.in_channels, height, width)
     prompt, given = meta(batch, context, config.cross_attention_dim), {}
     if config.addition_embed_type == "text_time":
         numbers = 6  # original size, crop and target size

@@ -76,7 +76,7 @@ def _t5_tokenizer() -> Any:
 def evaluation(transformer: Any, batch: int, width: int, height: int, context: int) -> Callable[[Any], Any]:
     """Return a function that evaluates the transformer as PixArt's pipelines do; see ``Family.evaluation``."""
     config = transformer.config
-    latents = meta(batch, config.in_channels, height // 8, width // 8)
+    latents = meta(batch, config.in_channels, height, width)
     given: dict[str, Any] = {"resolution": None, "aspect_ratio": None}
     if transformer.use_additional_conditions:
         given = {"resolution": meta(batch, 2), "aspect_ratio": meta(batch, 1)}

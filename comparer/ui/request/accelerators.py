@@ -7,6 +7,7 @@ import gradio as gr
 
 from comparer.accelerators.registry import REGISTRY, Accelerator, build, build_stack
 from comparer.models.catalog import CATALOG
+from comparer.models.families.base import Model
 from comparer.models.families.registry import FAMILIES
 from comparer.reporting.markup import markup
 from comparer.request.build import FIVE
@@ -136,7 +137,7 @@ class Arms:
                 updates[self.parameters[name, parameter]] = usual.get(parameter, _default(name, parameter))
         return updates
 
-    def available(self, request: Request, family: str, denoiser: dict, ticked: tuple, away: dict) -> dict:
+    def available(self, request: Request, model: Model, denoiser: dict, ticked: tuple, away: dict) -> dict:
         """Return updates of the switches: greyed out, with the reason, if an accelerator cannot serve the request.
 
         ``away`` remembers which of these were ticked until they are available again. An accelerator is checked with its
@@ -146,7 +147,8 @@ class Arms:
         kept, missing = dict(away), []
         for (name, switch), on in zip(self.switches.items(), ticked, strict=True):
             kind = REGISTRY[name]
-            reason = kind(**kind.usual(family, request.settings.steps)).why_not(request, family, denoiser)
+            usual = kind(**kind.usual(model.family, request.settings.steps))
+            reason = usual.why_not(request, model.family, denoiser, model.factor)
             value: dict[str, Any] = {"value": False} if reason else {}
             if reason and name not in kept:
                 kept[name] = bool(on)

@@ -287,7 +287,7 @@ class Controls:
             steps, width, height = (int(named[self.parts[part]]) for part in ("steps", "width", "height"))
             settings = Settings(("?",), name, "", sampler, steps, guidance, width, height)
             request = Request(settings, limits=self.config.limits)
-            return self.arms.available(request, model.family, denoiser, ticked, away)
+            return self.arms.available(request, model, denoiser, ticked, away)
         except (ComparerError, TypeError, ValueError):  # the plan says what is wrong
             return {}
 
