@@ -16,6 +16,7 @@ from scipy.stats import binomtest, chisquare
 
 from comparer.blind import sessions as blind_sessions
 from comparer.blind.anonymise import sealed
+from comparer.blind.trials import trials
 from comparer.errors import ComparerError
 from comparer.request.png_write import save_png
 from comparer.runs import store
@@ -45,16 +46,16 @@ def for_the_arm(session):
 
 
 def test_the_same_seed_gives_the_same_order_and_sides_on_every_machine():
-    assert [(t.prompt, t.seed, t.a) for t in blind_sessions.trials(ITEMS[:5], 2, 7)] == [
+    assert [(t.prompt, t.seed, t.a) for t in trials(ITEMS[:5], 2, 7)] == [
         (0, 3, 2), (0, 1, 2), (1, 2, 2), (1, 1, 0), (0, 2, 0),
     ]  # fmt: skip
-    assert blind_sessions.trials(ITEMS, 2, 7) != blind_sessions.trials(ITEMS, 2, 8)
+    assert trials(ITEMS, 2, 7) != blind_sessions.trials(ITEMS, 2, 8)
 
 
 def test_every_pair_comes_once_and_the_sides_are_balanced():
     for seed in range(50):
         for count in (1, 2, 5, 12):
-            found = blind_sessions.trials(ITEMS[:count], 1, seed)
+            found = trials(ITEMS[:count], 1, seed)
             assert sorted((t.prompt, t.seed) for t in found) == ITEMS[:count]
             assert abs(2 * sum(t.a for t in found) - count) <= count % 2
 
@@ -62,7 +63,7 @@ def test_every_pair_comes_once_and_the_sides_are_balanced():
 @pytest.mark.parametrize("count", [5, 12])
 def test_the_shuffle_is_fair(count):
     """By pair and by place the arm is A half of the time, and each pair comes at each place as often."""
-    drawn = [blind_sessions.trials(ITEMS[:count], 1, seed) for seed in range(2000)]
+    drawn = [trials(ITEMS[:count], 1, seed) for seed in range(2000)]
     for place in range(count):
         assert binomtest(sum(found[place].a for found in drawn), len(drawn)).pvalue > 1e-5
         assert chisquare(list(Counter((f[place].prompt, f[place].seed) for f in drawn).values())).pvalue > 1e-5
@@ -74,7 +75,7 @@ def test_the_shuffle_is_fair(count):
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, True, "7", None])
 def test_a_seed_that_is_none_is_refused(seed):
     with pytest.raises(ComparerError, match="not a whole number from 0 to 4294967295"):
-        blind_sessions.trials(ITEMS, 1, seed)
+        trials(ITEMS, 1, seed)
 
 
 def test_votes_are_kept_and_read_back_by_what_they_are_for(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from comparer.accelerators.registry import parse
-from comparer.blind import sessions
+from comparer.blind import sessions, trials
 from comparer.request.request import Arm
 from comparer.runs import store
 from helpers.pages import Faults
@@ -89,7 +89,7 @@ def test_a_whole_blind_test_by_keyboard_ends_in_the_result_and_the_votes_are_in_
     tab = opened()
     begin(tab, 41)
     (session,) = sessions.load(folder)
-    assert session.seed == 41 and session.trials == sessions.trials([(0, s) for s in (1, 2, 3, 4)], 1, 41)
+    assert session.seed == 41 and session.trials == trials.trials([(0, s) for s in (1, 2, 3, 4)], 1, 41)
     assert "Pair 1 of 4" in tab.locator(".pace").inner_text() and "Seed 41" in tab.locator(".pace").inner_text()
     keys = ["ArrowLeft" if session.trials[0].a else "ArrowRight", "a" if session.trials[1].a else "b", "t", "x"]
     press(tab, keys)
@@ -194,8 +194,8 @@ def test_a_key_that_is_held_and_a_damaged_file_do_no_harm(opened, folder):
 def seeds_with_the_arm_on(side, count):
     """Return seeds of four digits whose first trial is of seed 1, with the arm on A (True) or on B."""
     items = [(0, seed) for seed in (1, 2, 3, 4)]
-    firsts = ((seed, sessions.trials(items, 1, seed)[0]) for seed in range(1000, 9999))
-    fitting = (seed for seed, first in firsts if first == sessions.Trial(0, 1, int(side)))
+    firsts = ((seed, trials.trials(items, 1, seed)[0]) for seed in range(1000, 9999))
+    fitting = (seed for seed, first in firsts if first == trials.Trial(0, 1, int(side)))
     return [next(fitting) for _ in range(count)]
 
 
