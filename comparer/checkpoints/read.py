@@ -138,17 +138,10 @@ def read_folder(folder: Path, name: str, base: Path | None = None, words: Path |
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
         raise ComparerError(f"'{name}' is a damaged checkpoint: {kind}{quote(error, 300)}.") from error
+    sampler = samplers.named(scheduler)
+    model = Model(name, name, str(folder), family.name, size, family.guidance, sampler=sampler, factor=factor)
     return Checkpoint(
-        Model(
-            name,
-            name,
-            str(folder),
-            family.name,
-            size,
-            family.guidance,
-            sampler=samplers.named(scheduler),
-            factor=factor,
-        ),  # fmt: skip
+        model,
         folder,
         denoiser,
         "fp16" if any(variants == ["fp16"] for variants in there.values()) else None,
