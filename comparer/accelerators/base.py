@@ -35,6 +35,7 @@ class Accelerator(ABC):
         title: display name on the page, in reports and on the command line.
         summary: one sentence for the page.
         lossy: whether images change; an exact accelerator must reproduce the baseline's pixels.
+        adaptive: whether the work depends on the image, so that the time varies with the prompt.
         order: position in a stack, applied from low to high and undone in reverse.
         stacked: defaults that differ when stacked with another accelerator.
     """
@@ -42,6 +43,7 @@ class Accelerator(ABC):
     title: ClassVar[str]
     summary: ClassVar[str]
     lossy: ClassVar[bool] = True
+    adaptive: ClassVar[bool] = False
     order: ClassVar[int]
     stacked: ClassVar[dict[str, Any]] = {}
 

@@ -15,11 +15,12 @@ from comparer.stats import sign_flip
 from comparer.stats.intervals import Estimate, difference
 from comparer.stats.power import HOPELESS, level_at
 from comparer.stats.sign_flip import EVEN
-from comparer.stats.verdict import CANNOT_TELL, about_level, difference_text, level_text
+from comparer.stats.verdict import about_level, difference_text, level_text
 from comparer.text import counted, decimals
 
 ARM, BASELINE, TIE, BAD = "arm", "baseline", "tie", "bad"
-SAME, OPPOSITE, OPEN = "same direction", "opposite", "cannot tell"
+UNDECIDED = "Undecided"
+SAME, OPPOSITE, OPEN = "same direction", "opposite", "undecided"
 
 
 @dataclass(frozen=True)
@@ -99,28 +100,28 @@ class Preference:
 
     @property
     def kind(self) -> str:
-        """Return "<name> is preferred" or "Cannot tell"."""
-        return f"{self.names[self.ahead > 0]} is preferred" if self.settled else CANNOT_TELL
+        """Return "<name> is preferred" or "Undecided"."""
+        return f"{self.names[self.ahead > 0]} is preferred" if self.settled else UNDECIDED
 
     @property
     def sentence(self) -> str:
         """Describe which side is preferred, with the figures, or what would probably decide."""
         if self.p is None or self.share.value is None:
-            return f"{CANNOT_TELL}: {self.share.why_not}."
+            return f"{UNDECIDED}: {self.share.why_not}."
         prompts, least = sum(self.prompts), sign_flip.fewest(self.level)
         if least is None or prompts < least:
-            return f"{CANNOT_TELL}: {self._too_few(prompts)} So far: {self._votes()}."
+            return f"{UNDECIDED}: {self._too_few(prompts)} So far: {self._votes()}."
         larger = share_text(max(self.share.value, 1 - self.share.value))
         of = f"{larger} of the decided votes, averaged over {counted(prompts, 'prompt')}"
         tested = f"({p_text(self.p, 1 - self.level)})"
         if self.settled:
             return f"{self.kind}, in {of} {tested}."
         if not self.ahead:
-            return f"{CANNOT_TELL}: each side has {of}; more prompts settle nothing while they stay even."
+            return f"{UNDECIDED}: each side has {of}; more prompts settle nothing while they stay even."
         offer = f"they are too near to each other for {HOPELESS} more prompts to settle it"
         if self.more_prompts is not None:
             offer = f"about {counted(self.more_prompts, 'more prompt')} would probably settle it"
-        return f"{CANNOT_TELL}: {self.names[self.ahead > 0]} was preferred in {of} {tested}; {offer}."
+        return f"{UNDECIDED}: {self.names[self.ahead > 0]} was preferred in {of} {tested}; {offer}."
 
     def _too_few(self, prompts: int) -> str:
         """Say how many prompts are needed: with fewer, no votes refuse one half."""

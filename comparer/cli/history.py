@@ -57,7 +57,7 @@ def describe(entry: Entry) -> list[str]:
         *(
             f"  {arm.name}: {arm.why_not or arm.sentence or 'not judged'}"
             for number, arm in enumerate(card.arms)
-            if (number or arm.kind) and not arm.rival
+            if (number or arm.headline) and not arm.rival
         ),
     ]
 

@@ -13,7 +13,7 @@ from comparer.engine.compare import compare
 from comparer.engine.events import Finished, Progress, Waiting
 from comparer.request.request import Request
 from comparer.results.analysis import Analysis
-from comparer.results.notes import judged, notes
+from comparer.results.notes import judged, measured, notes
 from comparer.text import duration
 
 STEPS = "{desc} |{bar}| {n_fmt}/{total_fmt}{postfix}"
@@ -69,7 +69,7 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
     assert done is not None
     analysis = Analysis(done.comparison)
     print(table(analysis))
-    for line in (*(line for each in analysis.arms[1:] for line in judged(each)), *notes(analysis)):
+    for line in (*(line for each in analysis.arms[1:] for line in judged(each)), *notes(analysis), *measured(analysis)):
         print(line)
     print(f"\nRun folder: {done.folder}")
     if done.grid:

@@ -1,5 +1,6 @@
 """Resume a run: what can be reused and what still has to be generated."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -125,11 +126,12 @@ def untraced(comparison: Comparison) -> tuple[list[int], list[tuple[int, int]]]:
 
 
 def more_seeds(analysis: Analysis) -> int:
-    """Estimate how many more seeds would settle the arm that needs the fewest; 0 if that exceeds the limits."""
+    """Return how many more seeds settle the speed that needs the fewest turns; 0 if that exceeds the limits."""
     seen = analysis.comparison
-    verdicts = [each.verdict for each in analysis.arms[1:] if each.arm.matches_time_of is None]
-    needed = min((verdict.more_seeds for verdict in verdicts if verdict.more_seeds), default=0)
+    offers = [each.verdict.more_turns for each in analysis.arms[1:] if each.arm.matches_time_of is None]
     settings, limits = seen.request.settings, seen.request.limits
+    turns = min((offer.more for offer in offers if offer), default=0)
+    needed = math.ceil(turns * settings.batch_size / len(settings.prompts))
     pictures = len(settings.prompts) * (len(settings.seeds) + needed) * len(seen.request.arms)
     return needed if pictures <= limits.pictures else 0
 

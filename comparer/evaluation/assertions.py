@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from comparer.errors import ComparerError
 from comparer.metrics.registry import METRICS
 from comparer.results import void
-from comparer.results.analysis import evidence
 from comparer.results.comparison import Comparison
+from comparer.results.evidence import evidence
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, mean
 from comparer.stats.power import level_at
@@ -62,7 +62,7 @@ class Assertion:
 
     def _loss_missed(self, evidence: Evidence, level: float, loss: float) -> str:
         """Test a loss as the verdict does, which is possible also where the loss has no interval."""
-        if evidence.same_pictures and self.sign == "<=" and self.bound >= 0:
+        if evidence.identical and self.sign == "<=" and self.bound >= 0:
             return ""  # nothing was lost, whatever prompts differ by
         base, mine, prompts = evidence.scored()
         kept = mean([a - (1 - self.bound) * b for b, a in zip(base, mine, strict=True)], prompts, level)

@@ -79,7 +79,7 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
         | {"swept": "; ".join(f"{name.replace('_', ' ')}: {', '.join(values)}" for name, values in swept.items())}
         | facts
         | {
-            "worthwhile": f"from {enough:g}×, CLIP loss below {100 * bearable:g} %",
+            "thresholds": f"faster from {enough:g}×, quality kept below a CLIP loss of {100 * bearable:g} %",
             "tags": ", ".join(card.tags),
             "notes": card.notes,
             "state": "; ".join(dict.fromkeys(c.state if c else "not begun" for c in made)),
@@ -96,7 +96,7 @@ def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str
             continue
         for each in Analysis(comparison, evaluation.thresholds).arms[1:]:
             why = comparison.skip_reason(each.number)
-            cells = asked.name, each.arm.name, f"Not run: {why}" if why else each.verdict.kind
+            cells = asked.name, each.arm.name, f"Not run: {why}" if why else each.verdict.headline
             figures = notes.interval(each.speed_up, notes.ratio), notes.interval(each.clip_loss, notes.loss)
             lines.append(f"| {' | '.join(map(cell, (*cells, *figures)))} |")
     return [*lines, "", tables.INTERVALS]

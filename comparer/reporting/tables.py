@@ -121,7 +121,7 @@ def body(analysis: Analysis, grid: str, plots: Iterable[str] = (), title: str = 
     for path in plots:
         lines += ["", f"![{Path(path).stem.rpartition('-')[2]}]({path})"]
     lines += ["", f"![grid]({grid})"] if grid else []
-    return [*lines, "", *(f"- {line(text)}" for text in notes.notes(analysis))]
+    return [*lines, "", *(f"- {line(text)}" for text in (*notes.notes(analysis), *notes.measured(analysis)))]
 
 
 def _cell(pair: Pair, value: Callable[[Pair], Any], write: Callable[[Any], str]) -> str:

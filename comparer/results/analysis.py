@@ -7,11 +7,11 @@ from comparer.metrics.similarity_data import Mean, RelativeDistance, mean, relat
 from comparer.request.request import Arm
 from comparer.results import void
 from comparer.results.comparison import Comparison
+from comparer.results.evidence import evidence
 from comparer.results.figures import Figures, figures, share
 from comparer.results.records import Call
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, drift
-from comparer.stats.preference import prefer
 from comparer.stats.verdict import NOT_COMPARABLE, Thresholds, Verdict, judge
 
 
@@ -78,7 +78,7 @@ class ArmAnalysis:
 
     @cached_property
     def speed_up(self) -> Estimate:
-        """Speed-up over calls, with its 95 % interval."""
+        """Speed-up over turns, with its 95 % interval."""
         return self.evidence.speed_up()
 
     @cached_property
@@ -98,10 +98,10 @@ class ArmAnalysis:
 
     @cached_property
     def verdict(self) -> Verdict:
-        """Whether the arm is worth it or, if it has other weights, which of the two scores higher."""
+        """Whether the arm is faster, and whether it keeps the quality."""
         if self.not_comparable:
-            return Verdict(NOT_COMPARABLE, self.not_comparable, "", Estimate(), Estimate())
-        return prefer(self.evidence) if self.arm.weights else judge(self.evidence, self.whole.thresholds)
+            return Verdict(NOT_COMPARABLE, self.not_comparable)
+        return judge(self.evidence, self.whole.thresholds, self.arm.weights is not None)
 
     @cached_property
     def similarity(self) -> Mean | None:
@@ -137,7 +137,7 @@ class ArmAnalysis:
         accelerators, counted = [a for a in self.arm.accelerators if a.lossy], self.figures.reports
         found = [a.no_effect(Report(counted[a.title])) for a in accelerators if a.title in counted]
         said = [reason for reason in found if reason]
-        if accelerators and not said and self.evidence.same_pictures:
+        if accelerators and not said and self.evidence.identical:
             said.append(f"{self.arm.name}: every picture is the baseline's, bit for bit.")
         return said
 
@@ -148,28 +148,3 @@ class ArmAnalysis:
             return f"{self.arm.steps} of {self.whole.comparison.request.settings.steps} steps"
         counted = self.figures.reports
         return "; ".join(f"{a.title}: {a.did(counted[a.title])}" for a in self.arm.accelerators if a.title in counted)
-
-
-def evidence(comparison: Comparison, arm: int, base: int = 0) -> Evidence:
-    """Collect an arm's times per call, with all repeats of a call together, and its scores per pair.
-
-    Args:
-        comparison: finished or not.
-        arm: position of the arm.
-        base: arm to compare with, the baseline by default.
-    """
-    times: dict[tuple[int, int], tuple[list[float], list[float]]] = {}
-    for side, which in enumerate((base, arm)):
-        for call in comparison.valid_calls(which):
-            times.setdefault((call.batch, call.process), ([], []))[side].append(call.seconds)
-    pairs, settings = comparison.pairs(arm, base), comparison.request.settings
-    return Evidence(
-        calls=[sides for _, sides in sorted(times.items()) if all(sides)],
-        pairs=[(one.prompt, one.clip_score, other.clip_score) for one, other in pairs],
-        not_scored=comparison.scorer.why_not or Evidence.not_scored,
-        same_pictures=bool(pairs) and all(one.pixels and one.pixels == other.pixels for one, other in pairs),
-        prompt_count=len(settings.prompts),
-        seed_count=len(settings.seeds),
-        batch_size=settings.batch_size,
-        interim_looks=comparison.interim_looks,
-    )

@@ -1,4 +1,4 @@
-"""Columns of the result table: title, value and format of each, once for page, report, terminal, Markdown and grid.
+"""Columns of the result table: title, value and format of each, once for page, report, terminal and Markdown.
 
 A new column is an entry of ``COLUMNS``; in ``pairs.csv``, of ``pair_columns``.
 """
@@ -17,9 +17,9 @@ from comparer.results.marks import marked
 from comparer.results.notes import interval, loss, ratio
 from comparer.results.records import Call, Shot
 from comparer.stats.intervals import Estimate
-from comparer.text import counted, gib, percent, signed
+from comparer.text import gib, percent, signed
 
-PAGE, TERMINAL, MARKDOWN, GRID = "page and report", "terminal", "Markdown", "grid"
+PAGE, TERMINAL, MARKDOWN = "page and report", "terminal", "Markdown"
 TABLES = frozenset({PAGE, TERMINAL, MARKDOWN})
 
 
@@ -35,7 +35,6 @@ class Column:
         baseline: the baseline's cell; None to compute it as for the other arms.
         estimate: returns the value with its interval, which Markdown shows instead of the value alone.
         of_baseline: returns the arm's value / the baseline's, a percentage behind the value.
-        n: returns what the value rests on, as "6 pairs", which the grid shows behind it.
     """
 
     title: str
@@ -45,7 +44,6 @@ class Column:
     baseline: str | None = None
     estimate: Callable[[ArmAnalysis], Estimate] | None = None
     of_baseline: Callable[[ArmAnalysis], float | None] | None = None
-    n: Callable[[ArmAnalysis], str] | None = None
 
     def text(self, each: ArmAnalysis, where: str) -> str:
         """Return an arm's cell without its percentage of the baseline; "" if it is empty."""
@@ -54,8 +52,7 @@ class Column:
         if where == MARKDOWN and self.estimate:
             return interval(self.estimate(each), self.write)
         value = self.value(each)
-        said = "" if value in (None, "") else self.write(value)
-        return f"{said}, n = {self.n(each)}" if said and where == GRID and self.n else said
+        return "" if value in (None, "") else self.write(value)
 
     def part(self, each: ArmAnalysis) -> str:
         """Return an arm's percentage of the baseline; "" for none."""
@@ -99,8 +96,7 @@ COLUMNS = (
         estimate=lambda each: each.clip_difference,
     ),
     Column(
-        "CLIP loss", lambda each: each.figures.clip_loss, loss, where=TABLES | {GRID}, baseline="",
-        estimate=lambda each: each.clip_loss, n=lambda each: counted(each.figures.scored, "pair"),
+        "CLIP loss", lambda each: each.figures.clip_loss, loss, baseline="", estimate=lambda each: each.clip_loss,
     ),
     Column(SSIM.title, lambda each: each.similarity and each.similarity.ssim, SSIM.show),
     Column(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from comparer.results.comparison import Comparison
+from comparer.results.evidence import evidence
 
 
 @dataclass(frozen=True)
@@ -16,8 +17,8 @@ class Figures:
         seconds: mean seconds per image, over calls.
         fastest, median_seconds, slowest: of the calls' seconds per image.
         steps_per_second: denoising steps per second (it/s), for any batch size; a step of Heun's is two evaluations.
-        speed_up: geometric mean over calls of baseline time / arm time, of the whole call.
-        denoising_speed_up: the same, of the denoising alone.
+        speed_up: geometric mean of baseline time / arm time of the whole call, over turns of the most frequent shape.
+        denoising_speed_up: geometric mean over all calls of the same ratio of the denoising alone.
         scored: number of pairs with CLIP scores on both sides.
         clip_score: mean of 100·max(cos, 0) over the scored pairs.
         clip_loss: (baseline's mean − mean) / baseline's mean; None below a baseline mean of 1.
@@ -71,7 +72,7 @@ def figures(comparison: Comparison, arm: int) -> Figures:
         slowest=max(seconds, default=None),
         # All steps over all time, as seconds are a mean of times: a mean of rates would count fast calls for more.
         steps_per_second=share(steps, average([call.stages["denoising"] for call in calls])),
-        speed_up=geometric_mean([b.seconds / o.seconds for b, o in call_pairs]),
+        speed_up=evidence(comparison, arm).speed_up().value if arm else (1.0 if calls else None),
         denoising_speed_up=geometric_mean([b.stages["denoising"] / o.stages["denoising"] for b, o in call_pairs]),
         clip_score=own_mean,
         clip_loss=(base_mean - own_mean) / base_mean

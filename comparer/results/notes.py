@@ -10,40 +10,40 @@ from comparer.results.equal_time import rivalry
 from comparer.results.loaded_weights import apart, incomplete, unused
 from comparer.results.marks import single_colour
 from comparer.stats.intervals import Estimate
-from comparer.stats.verdict import DEFAULT
+from comparer.stats.verdict import DEFAULT, about_levels
 from comparer.text import counted, decimals, gib, signed
 
 WEIGHTED = SYNTAX  # a name of earlier versions
 
 
+MOST_NOTES = 3
+
+
 def notes(analysis: Analysis) -> list[str]:
-    """List what the figures are based on: number of calls, CLIP model, truncated prompts."""
+    """List what must be known to read the figures, at most three sentences, the gravest first."""
+    return _warnings(analysis)[:MOST_NOTES]
+
+
+def measured(analysis: Analysis) -> list[str]:
+    """List how the figures were measured: number of calls, levels, score model, memory; and further notes, if any."""
+    return _warnings(analysis)[MOST_NOTES:] + _facts(analysis)
+
+
+def _warnings(analysis: Analysis) -> list[str]:
     comparison = analysis.comparison
     request, scorer = comparison.request, comparison.scorer
-    arms = [each.figures for each in analysis.arms if each.figures.calls]
     said = [f"{request.arms[failure.arm].name} was not run: {failure.reason}." for failure in comparison.not_run]
-    if not arms:
+    if not any(each.figures.calls for each in analysis.arms):
         return said
-    figures = arms[-1]
-    each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
-    what = "Times" if request.variants() else "Speed-up"
-    said.append(f"{what} of whole calls, n = {_calls(analysis, each)}, {counted(request.warmups, 'warm-up')}.")
-    if others := apart(comparison):
-        said.append(
-            f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
-            "memory together."
-        )
     for number, column in enumerate(request.arms):
         if text := incomplete(comparison, number):
             said.append(f"{column.name} is {text}. Its pictures are not the checkpoint's.")
-    for number in (0, *request.variants()):
-        said += unused(comparison, number)
-    said += _parts(comparison)
     if analysis.arms[0].not_comparable:
         said.append(f"{request.arms[0].name}: {analysis.arms[0].not_comparable}")
+    for number in (0, *request.variants()):
+        said += unused(comparison, number)
+    said += [f"No effect: {reason}" for each in analysis.arms[1:] for reason in each.no_effect_reasons]
     said += single_colours(comparison)
-    if len(request.arms) > 1 and comparison.state != "running":
-        said += filter(None, [analysis.arms[1].verdict.note])
     drift = analysis.drift
     if drift.value and drift.interval and not drift.interval.holds(1):
         late, low, high = (ratio(x, 1) for x in (drift.value, drift.interval.low, drift.interval.high))
@@ -51,6 +51,35 @@ def notes(analysis: Analysis) -> list[str]:
             f"The machine changed during the run: late / early time of the baseline's calls is {late} "
             f"({low} to {high}). Pairs are protected from that, but their seconds are not those of a quiet machine."
         )
+    if others := apart(comparison):
+        said.append(
+            f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
+            "memory together."
+        )
+    for number in scorer.truncated:
+        said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
+    if not scorer.name:
+        said.append(f"Not scored: {scorer.why_not}.")
+    if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
+        said.append(f"The demo model has never seen: {', '.join(strange)}.")
+    if syntax := syntax_note((*request.settings.prompts, request.settings.negative_prompt)):
+        said.append(syntax)
+    return said + comparison.remarks
+
+
+def _facts(analysis: Analysis) -> list[str]:
+    comparison = analysis.comparison
+    request, scorer = comparison.request, comparison.scorer
+    arms = [each.figures for each in analysis.arms if each.figures.calls]
+    if not arms:
+        return []
+    figures = arms[-1]
+    each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
+    what = "Times" if request.variants() else "Speed-up"
+    said = [f"{what} of whole calls, n = {_calls(analysis, each)}, {counted(request.warmups, 'warm-up')}."]
+    said += _parts(comparison)
+    if len(request.arms) > 1 and comparison.state != "running":
+        said.append(about_levels(comparison.interim_looks, analysis.arms[1].evidence.arms))
     if comparison.reserved:
         held = sorted(comparison.reserved.items())
         each = "; ".join(f"{request.arms[arm].name} {gib(taken)}" for arm, taken in held)
@@ -63,17 +92,7 @@ def notes(analysis: Analysis) -> list[str]:
         said.append(f"Peak memory {how}.")
     if scorer.name:
         said.append(f"CLIP score by {scorer.name}{_sees(scorer.about)}, n = {counted(figures.scored, 'pair')}.")
-    else:
-        said.append(f"Not scored: {scorer.why_not}.")
-    if request.settings.checkpoint == "demo" and (strange := unknown_words(" ".join(request.settings.prompts))):
-        said.append(f"The demo model has never seen: {', '.join(strange)}.")
-    if syntax := syntax_note((*request.settings.prompts, request.settings.negative_prompt)):
-        said.append(syntax)
-    said += [f"No effect: {reason}" for each in analysis.arms[1:] for reason in each.no_effect_reasons]
-    said += _scale(analysis) + list(comparison.not_available)
-    for number in scorer.truncated:
-        said.append(f"Prompt {number + 1} is longer than the scorer's {scorer.context} tokens: its end was not scored.")
-    return said + comparison.remarks
+    return said + _scale(analysis) + list(comparison.not_available)
 
 
 def ratio(times: float, limit: float = DEFAULT.speed_up) -> str:
@@ -119,11 +138,11 @@ def judged(each: ArmAnalysis) -> list[str]:
 
 
 def spread(each: ArmAnalysis) -> str:
-    """Describe the median and the worst of the arm's calls and pairs: "median call 1.90×, worst 1.71×"."""
+    """Describe the median and the worst of the arm's turns and pairs: "median turn 1.90×, worst 1.71×"."""
     said = []
     figures: list[tuple[str, Estimate, Callable[[float], str]]] = [("pair", each.clip_difference, signed)]
     if each.arm.weights is None:
-        figures.insert(0, ("call", each.speed_up, ratio))
+        figures.insert(0, ("turn", each.speed_up, ratio))
     for noun, found, write in figures:
         if found.n > 1 and found.median is not None and found.worst is not None:
             what = " in CLIP score" if noun == "pair" else ""

@@ -24,12 +24,16 @@ from comparer.results.figures import Figures
 from comparer.results.records import Call, NotRun, Scorer, Shot
 from comparer.results.run_json import BY_ARM, NAMES_ON_DISK, SCHEMA
 from comparer.stats.intervals import Estimate, Interval
+from comparer.stats.offers import Offer
+from comparer.stats.quality import Quality
+from comparer.stats.speed import Speed
+from comparer.stats.tail import Tail
 from comparer.stats.verdict import Thresholds, Verdict
 
 TYPES = (
     Request, Settings, Thresholds, Arm, Weights, Environment, WeightsCard, WeightFile, ComponentCard, Health,
     PipelineConfigs, Scorer, Call, Shot, Similarity, Mean, NotRun, Conditions, Divergence, Step, Figures, Estimate,
-    Interval, Verdict,
+    Interval, Verdict, Speed, Quality, Tail, Offer,
 )  # fmt: skip
 """The types of the record, in the order of docs/run-format.md."""
 GENERATED = (Comparison, Settings, Thresholds, Weights, Environment, WeightsCard, Figures, Verdict)

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
-from comparer.results.notes import interval, loss, ratio
-from comparer.stats.power import level_at
-from comparer.stats.verdict import difference_text
+from comparer.stats.verdict import difference_text, quality_text, speed_text
 from comparer.text import gib, optional
 
 NOT_TESTED = (
@@ -94,16 +92,15 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
         "Peak memory": gib(peak),
     }
     if each.not_comparable:
-        return {"Verdict": each.verdict.kind, **said}
+        return {"Verdict": each.verdict.headline, **said}
     if not number or not seen.call_pairs(number):
         return said
     verdict = each.verdict
     return {
-        "Verdict": verdict.kind if seen.state != "running" else "",
-        "Speed-up": interval(verdict.speed_up, ratio),
-        "CLIP, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
-        "Level of the intervals": f"{100 * level_at(seen.interim_looks):.4g} %",
-        "CLIP loss": "" if figures.clip_loss is None else loss(figures.clip_loss),
+        "Verdict": verdict.headline if seen.state != "running" else "",
+        "Speed-up": speed_text(verdict.speed, seen.request.thresholds) if verdict.speed else "",
+        "Quality": quality_text(verdict.quality) if verdict.quality else "",
+        "CLIP, arm − baseline": difference_text(each.clip_difference).removeprefix("CLIP "),
         "SSIM": optional(alike.ssim if alike else None, "{:.3f}"),
         "MAC ratio": optional(figures.mac_ratio, "{:.2f}×"),
         "Pairs": str(len(seen.pairs(number))),

@@ -21,7 +21,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.sorting import LIKENESS, SCORE, distance
 
 FILE, RECORD = "card.json", "run.json"
-FORMAT = 1  # increment when the card of an unchanged record would change
+FORMAT = 2  # increment when the card of an unchanged record would change
 THUMB = 192  # pixels of a thumbnail's longer side; images up to twice that size are shown directly
 LONGEST = 6000  # total characters of all prompts
 
@@ -30,14 +30,16 @@ LONGEST = 6000  # total characters of all prompts
 class ArmCard:
     """Summary of one arm; only the name for the baseline, unless its images are not numbers.
 
-    ``kind`` and ``sentence`` are those of the verdict. ``value``, from ``low`` to ``high``, is the speed-up at the
-    verdict's level, or with ``clip`` the difference in CLIP score of an arm with other weights; None if unknown.
+    ``headline``, ``sentence`` and ``look`` are those of the verdict. ``value``, from ``low`` to ``high``, is the
+    speed-up at the verdict's level, or with ``clip`` the difference in score of an arm with other weights; None if
+    unknown.
     ``why_not`` is the reason why the arm was not run, and ``rival`` marks the equal-time baseline with fewer steps.
     """
 
     name: str
-    kind: str = ""
+    headline: str = ""
     sentence: str = ""
+    look: str = ""
     value: float | None = None
     low: float | None = None
     high: float | None = None
@@ -134,16 +136,19 @@ def _arm(each: ArmAnalysis) -> ArmCard:
     comparison, number, arm = each.whole.comparison, each.number, each.arm
     if each.not_comparable:
         rival, verdict = arm.matches_time_of is not None, each.verdict
-        return ArmCard(arm.name, verdict.kind, verdict.sentence, why_not=comparison.skip_reason(number), rival=rival)
+        said = verdict.headline, verdict.sentence, verdict.look
+        return ArmCard(arm.name, *said, why_not=comparison.skip_reason(number), rival=rival)
     if not number or not comparison.call_pairs(number):
         return ArmCard(arm.name, why_not=comparison.skip_reason(number), rival=arm.matches_time_of is not None)
     verdict, clip = each.verdict, arm.weights is not None
-    found = verdict.clip if clip else verdict.speed_up
+    assert verdict.quality
+    found = verdict.speed.estimate if verdict.speed else verdict.quality.difference
     ended = comparison.state != "running"  # no verdict before the run has ended
     return ArmCard(
         arm.name,
-        verdict.kind if ended else "",
+        verdict.headline if ended else "",
         verdict.sentence if ended else "",
+        verdict.look if ended else "",
         found.value,
         found.interval.low if found.interval else None,
         found.interval.high if found.interval else None,

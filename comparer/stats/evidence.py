@@ -1,5 +1,6 @@
 """Measurements of one arm and the baseline as plain numbers, and the figures computed from them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,40 +9,71 @@ from comparer.stats.intervals import LEVEL, Estimate
 
 
 @dataclass(frozen=True)
+class TimedCall:
+    """Times of one call of both arms, with all its repeats.
+
+    Attributes:
+        baseline, arm: seconds of every repeat, turn by turn; at least one of each.
+        images: images per call: calls of another shape take another time.
+        prompt: number of the first image's prompt.
+    """
+
+    baseline: Sequence[float]
+    arm: Sequence[float]
+    images: int = 1
+    prompt: int = 0
+
+
+@dataclass(frozen=True)
 class Evidence:
     """Times per call and scores per pair of shots.
 
     Attributes:
-        calls: (the baseline's seconds, the arm's seconds) of each call, one per repeat.
-        pairs: (prompt number, the baseline's CLIP score, the arm's) of each pair; a missing score is None.
+        calls: times of both arms, call by call.
+        pairs: (prompt number, the baseline's score, the arm's) of each pair; a missing score is None.
         not_scored: why scores are missing.
-        same_pictures: every pair is equal bit for bit: nothing was lost, scored or not.
-        prompt_count, seed_count, batch_size: of the request.
-        look: 1 for figures seen for the first time, one more for each continuation after they were seen.
+        identical: every pair is equal bit for bit: nothing was lost, scored or not.
+        adaptive: the arm's work depends on the image: its calls are then independent only if their prompts differ.
+        interim_looks: 1 for figures seen for the first time, one more for each continuation after they were seen.
+        arms: number of arms of the run that are judged; they share the error of quality.
     """
 
-    calls: Sequence[tuple[Sequence[float], Sequence[float]]]
+    calls: Sequence[TimedCall]
     pairs: Sequence[tuple[int, float | None, float | None]] = ()
     not_scored: str = "there are no CLIP scores"
-    same_pictures: bool = False
-    prompt_count: int = 1
-    seed_count: int = 1
-    batch_size: int = 1
+    identical: bool = False
+    adaptive: bool = False
     interim_looks: int = 1
+    arms: int = 1
 
     def scored(self) -> tuple[list[float], list[float], list[int]]:
         """Return the baseline's scores, the arm's and the prompt numbers of the pairs with both scores."""
         found = [(b, a, prompt) for prompt, b, a in self.pairs if b is not None and a is not None]
         return [b for b, _, _ in found], [a for _, a, _ in found], [prompt for _, _, prompt in found]
 
+    def log_ratios(self) -> tuple[list[float], list[int]]:
+        """Return the logarithm of baseline time / arm time of every replicate, and its cluster.
+
+        Only calls of the most frequent shape count (of the largest among equally frequent ones). The time of a fixed
+        schedule depends on neither prompt nor seed, so each turn, of whichever call, is a replicate. An adaptive arm
+        has one value per call, and the prompt is its cluster.
+        """
+        shapes = Counter(call.images for call in self.calls)
+        most = max(shapes, key=lambda images: (shapes[images], images), default=0)
+        calls = [call for call in self.calls if call.images == most]
+        if self.adaptive:
+            return intervals.log_ratios([(c.baseline, c.arm) for c in calls]), [c.prompt for c in calls]
+        turns = [([b], [a]) for c in calls for b, a in zip(c.baseline, c.arm, strict=False)]
+        return intervals.log_ratios(turns), list(range(len(turns)))
+
     def speed_up(self, level: float = LEVEL) -> Estimate:
-        """Estimate baseline time / arm time over calls."""
-        return intervals.speed_up(self.calls, level)
+        """Estimate baseline time / arm time over replicates of time (``log_ratios``)."""
+        return intervals.ratio(*self.log_ratios(), level)
 
     def clip_difference(self, level: float = LEVEL) -> Estimate:
-        """Estimate the mean of (the arm's CLIP score − the baseline's) over shots, clustered by prompt."""
+        """Estimate the mean of (the arm's score − the baseline's) over pairs, clustered by prompt."""
         return intervals.difference(*self.scored(), level)
 
     def clip_loss(self, level: float = LEVEL) -> Estimate:
-        """Estimate the lost share of the baseline's mean CLIP score, clustered by prompt."""
+        """Estimate the lost share of the baseline's mean score, clustered by prompt."""
         return fieller.clip_loss(*self.scored(), level)

@@ -151,26 +151,26 @@ def log_ratios(calls: Sequence[tuple[Sequence[float], Sequence[float]]]) -> list
     return [fmean(map(math.log, base)) - fmean(map(math.log, arm)) for base, arm in calls]
 
 
-def speed_up(calls: Sequence[tuple[Sequence[float], Sequence[float]]], level: float = LEVEL) -> Estimate:
-    """Estimate baseline time / arm time: the geometric mean over calls with its t interval on the log scale.
+def ratio(logs: Sequence[float], clusters: Sequence[Hashable], level: float = LEVEL) -> Estimate:
+    """Estimate a ratio of times from logarithms of ratios: their geometric mean with its t interval on the log scale.
 
     Ratios are averaged as logarithms, so that twice as fast and half as fast cancel (P. J. Fleming and J. J.
-    Wallace, "How Not to Lie with Statistics", CACM 29(3), 1986). Repeats are averaged within a call first: they
-    share its prompts and seeds, so they are no further evidence about other calls.
+    Wallace, "How Not to Lie with Statistics", CACM 29(3), 1986).
 
     Args:
-        calls: as for ``log_ratios``.
+        logs: logarithms of baseline time / arm time.
+        clusters: the label of each value's cluster; all different where values are independent.
         level: 0 to 1, exclusive.
 
-    >>> found = speed_up([([2.0], [1.0]), ([2.2, 2.2], [1.0, 1.0]), ([2.1], [1.0])])
-    >>> round(found.value, 3), round(found.interval.low, 3), round(found.interval.high, 3), found.worst
+    >>> found = ratio([math.log(x) for x in (2.0, 2.2, 2.1)], range(3))
+    >>> round(found.value, 3), round(found.interval.low, 3), round(found.interval.high, 3), round(found.worst, 3)
     (2.098, 1.864, 2.362, 2.0)
     """
-    found = mean(log_ratios(calls), level=level)
+    found = mean(logs, clusters, level)
     if found.value is None or found.median is None or found.worst is None:
         return replace(found, why_not="there are no calls of both arms")
     interval = found.interval and Interval(math.exp(found.interval.low), math.exp(found.interval.high), level)
-    why = "one call has no spread" if found.n == 1 else ""
+    why = "one turn has no spread" if found.n == 1 else found.why_not
     middle, worst = math.exp(found.median), math.exp(found.worst)
     return replace(
         found, value=math.exp(found.value), interval=interval, median=middle, worst=worst, why_not=why, remark=""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from comparer.reporting.grid.text import Style
 from comparer.results import void
 from comparer.results.analysis import ArmAnalysis
-from comparer.results.columns import COLUMNS, GRID
 from comparer.results.comparison import Comparison
 from comparer.results.marks import marks
 from comparer.results.records import Shot
-from comparer.text import counted, signed
+from comparer.stats.verdict import quality_text, speed_text
+from comparer.text import counted
 
 PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
 RED = "#b42318"
@@ -32,16 +32,6 @@ def format_seconds(seconds: float) -> str:
     ['0.0123 s', '0.40 s', '2.35 s', '83.20 s']
     """
     return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds:.3g} s"
-
-
-def format_speed_up(ratio: float) -> str:
-    """Say a speed-up, also where it is none.
-
-    >>> [format_speed_up(ratio) for ratio in (1.6243, 1.003, 0.8)]
-    ['1.62× as fast', '1.00×, no faster', '0.80×, slower']
-    """
-    said = f"{ratio:.2f}"
-    return f"{said}× as fast" if float(said) > 1 else f"{said}×, {'no faster' if float(said) == 1 else 'slower'}"
 
 
 def title(comparison: Comparison) -> Line:
@@ -99,12 +89,11 @@ def seen(each: ArmAnalysis) -> list[Line]:
         return [Line("not measured", small)]
     if each.arm.weights:
         return _score(each)
-    calls = len({call.batch for call, _ in each.whole.comparison.call_pairs(each.number)})
-    colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
-    lines = [Line(format_speed_up(figures.speed_up), Style(18, colour, bold=True))]
-    lines.append(Line(f"n = {counted(calls, 'call')}", small))
-    shown = ((column.title, column.text(each, GRID)) for column in COLUMNS if GRID in column.where)
-    lines += [Line(f"{title} {text}", small) for title, text in shown if text]
+    verdict = each.verdict
+    colour = ACCENT if verdict.look == "good" else INK
+    lines = [Line(verdict.headline, Style(18, colour, bold=True))]
+    lines += [Line(speed_text(verdict.speed, each.whole.thresholds), small)] if verdict.speed else []
+    lines += [Line(quality_text(verdict.quality), small)] if verdict.quality else []
     said = " ".join(each.no_effect_reasons)
     if did := f"No effect: {said}" if said else each.work:
         lines.append(Line(did, Style(12, INK if said else GREY), 4))
@@ -116,8 +105,9 @@ def _score(each: ArmAnalysis) -> list[Line]:
     found = each.clip_difference
     if found.value is None:
         return [Line("not scored", Style(14, GREY))]
-    said = f"{each.verdict.kind}, n = {counted(found.n, 'pair')}"
-    return [Line(f"CLIP {signed(found.value)}", Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
+    assert each.verdict.quality
+    said = quality_text(each.verdict.quality)
+    return [Line(each.verdict.headline, Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
 
 
 def beside(each: ArmAnalysis) -> list[Line]:

@@ -10,7 +10,7 @@ from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.columns import PAGE, Column, shown
 from comparer.results.comparison import Comparison
 from comparer.results.marks import marked
-from comparer.results.notes import notes
+from comparer.results.notes import measured, notes
 from comparer.results.records import Call, Shot
 from comparer.results.sorting import ordered
 
@@ -52,11 +52,14 @@ def pairs_table(comparison: Comparison) -> str:
 
 
 def notes_list(analysis: Analysis) -> str:
-    """List what the figures are based on, once there are any."""
+    """List the notes and, folded, how the figures were measured, once there are any."""
     if not analysis.comparison.shots:
         return ""
-    items = join(markup("<li>{}</li>", text) for text in notes(analysis))
-    return markup('<ul class="notes">{}</ul>', items)
+    first, rest = (join(markup("<li>{}</li>", text) for text in found(analysis)) for found in (notes, measured))
+    shown_first = markup('<ul class="notes">{}</ul>', first) if first else ""
+    return markup(
+        '{}<details><summary>How it was measured</summary><ul class="notes">{}</ul></details>', shown_first, rest
+    )
 
 
 def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:

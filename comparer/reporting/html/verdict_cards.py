@@ -62,8 +62,8 @@ def _scores(each: ArmAnalysis) -> str:
 def _card(
     each: ArmAnalysis, large: str, verdict: Verdict | None, seen: str, few: bool, facts: str = "", more: str = ""
 ) -> str:  # fmt: skip
-    kind = verdict.kind if verdict else ""
-    said = verdict.sentence.removeprefix(kind).lstrip(": ") if verdict else seen
+    head = verdict.headline if verdict else ""
+    said = verdict.sentence.removeprefix(head).lstrip(": ") if verdict else seen
     early = " early" if few and not verdict else ""
     alike = markup("<small>{}</small>", _whole(text)) if (text := likeness(each)) else ""
     why = each.no_effect_reasons
@@ -72,11 +72,11 @@ def _card(
         '<div class="card {}{}"><h2>{}'
         "</h2><strong>{}</strong>{}<span>{}</span>"
         '<div class="facts">{}{}{}{}</div>{}</div>',
-        kind.lower().replace(" ", "-"),
+        verdict.look if verdict else "",
         early,
         name(each.arm.name),
         large,
-        markup("<b>{}</b>", kind) if kind else "",
+        markup("<b>{}</b>", head) if head else "",
         _whole(said),
         facts,
         alike,

@@ -40,7 +40,7 @@ def experiment(comparison: Comparison) -> str:
     scorer = comparison.scorer
     blocks = [", ".join(request.arms[arm].name for arm in block) for block in comparison.blocks]
     thresholds = request.thresholds
-    worth = f"from {thresholds.speed_up:g}× with a CLIP loss below {100 * thresholds.clip_loss:g} %"
+    limits = f"faster from {thresholds.speed_up:g}×, quality kept below a CLIP loss of {100 * thresholds.clip_loss:g} %"
     rows = {
         "Made": f"{comparison.created[:19].replace('T', ' ')} UTC, {comparison.state}",
         "Ended": comparison.message,
@@ -60,7 +60,7 @@ def experiment(comparison: Comparison) -> str:
         "Took turns in blocks": "; ".join(blocks),
         "Measured besides": "; ".join(f"{each}: {EXTRA_MEASUREMENTS[each]}" for each in request.wanted()),
         "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",
-        "Worth it": "" if request.variants() else worth,
+        "Thresholds": limits,
         "Time steps": ", ".join(f"{t:g}" for t in comparison.conditions[0].timesteps) if comparison.conditions else "",
         "Seeds": ", ".join(map(str, s.seeds)),
     }  # fmt: skip

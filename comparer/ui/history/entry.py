@@ -117,7 +117,7 @@ def _prompts(prompts: Sequence[str]) -> str:
 
 
 def _arms(arms: Sequence[ArmCard]) -> str:
-    own = [arm for number, arm in enumerate(arms) if (number or arm.kind) and not arm.rival]
+    own = [arm for number, arm in enumerate(arms) if (number or arm.headline) and not arm.rival]
     drawn = [_arm(arm) for arm in own[:CHIPS]]
     if len(own) > CHIPS:
         drawn.append(markup("<li>and {} more</li>", len(own) - CHIPS))
@@ -125,14 +125,14 @@ def _arms(arms: Sequence[ArmCard]) -> str:
 
 
 def _arm(arm: ArmCard) -> str:
-    kind = arm.kind.lower().replace(" ", "-")
+    look = arm.look
     large = markup("<b>{}</b> ", figure(arm)) if arm.value is not None else ""
-    said = markup("{}<i>{}</i>", large, arm.kind) if arm.kind or large else ""
+    said = markup("{}<i>{}</i>", large, arm.headline) if arm.headline or large else ""
     if arm.why_not:
-        said, kind = Markup("<i>not run</i>"), "not-run"
+        said, look = Markup("<i>not run</i>"), "not-run"
     return markup(
         '<li class="{}" title="{}"><span>{}</span><span>{}</span></li>',
-        kind,
+        look,
         arm.why_not or arm.sentence,
         broken(arm.name),
         said,

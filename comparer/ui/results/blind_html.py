@@ -7,7 +7,7 @@ from urllib.parse import quote
 from comparer.blind.anonymise import sealed
 from comparer.blind.plot import ballots
 from comparer.blind.trials import Session
-from comparer.blind.votes import ARM, BAD, BASELINE, CANNOT_TELL, TIE, Preference, Vote
+from comparer.blind.votes import ARM, BAD, BASELINE, TIE, UNDECIDED, Preference, Vote
 from comparer.reporting.html.verdict_cards import name
 from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.viewer import viewer
@@ -121,7 +121,7 @@ def outcome(comparison: Comparison, folder: Path, found: Preference, votes: list
     """Render the result of the votes, with every judged pair and what was chosen."""
     said = found.sentence.removeprefix(found.kind).lstrip(":, ")
     side = "arm" if found.ahead > 0 else "baseline"
-    kind = "cannot-tell" if found.kind == CANNOT_TELL else f"{side}-preferred"
+    kind = "open" if found.kind == UNDECIDED else f"{side}-preferred"
     arm, base = name(found.names[1]), name(found.names[0])
     card = markup(
         '<div class="card {} verdict" tabindex="-1"><h2>{} against {}, judged blind</h2>'
