@@ -2,7 +2,8 @@
 
 ``assets/prompts/demo.csv`` names every pair of colour and shape twice, once small and once large; places and
 backgrounds go round. Any eight prompts in a row have eight shapes and eight colours, so that the first N are a fair
-sample. ``general.csv``, for real models, is written by hand, its categories in turn.
+sample, and the first 80 name every pair once. ``general.csv``, for real models, is written by hand, its eight
+categories in turn.
 """
 
 import csv

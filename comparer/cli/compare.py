@@ -3,7 +3,6 @@
 import argparse
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from comparer.accelerators.registry import REGISTRY
@@ -13,8 +12,8 @@ from comparer.config import Config
 from comparer.evaluation.sweep import prompts_of
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
+from comparer.request import prompt_sets
 from comparer.request.build import FIVE, build_request
-from comparer.request.prompt_files import HELP as PROMPTS_HELP
 from comparer.request.prompt_syntax import lora_hints
 from comparer.request.request import NOISE, NOISE_HELP, Request
 from comparer.text import printable
@@ -29,7 +28,7 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(command=_compare)
     parser.add_argument("prompt", nargs="*", help="what the images show; each prompt is one row")
-    parser.add_argument("--prompts", metavar="FILE", help=PROMPTS_HELP)
+    parser.add_argument("--prompts", metavar="SET|FILE", help=prompt_sets.HELP)
     parser.add_argument(
         "--accelerator",
         action="append",
@@ -102,9 +101,10 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _asked(options: argparse.Namespace, config: Config) -> Request:
+    read = [prompts_of(prompt_sets.find(options.prompts), tell=print)] if options.prompts else []
     return build_request(
         config,
-        "\n".join([*options.prompt, *([prompts_of(Path(options.prompts), tell=print)] if options.prompts else [])]),
+        "\n".join([*options.prompt, *read]),
         options.checkpoint,
         [*(FIVE if options.all_five else ()), *options.accelerator] or None,
         options.negative_prompt,

@@ -14,19 +14,17 @@ from comparer.errors import ComparerError
 from comparer.evaluation import assertions, batch, sweep
 from comparer.evaluation.batch import Evaluation, ExperimentCard
 from comparer.metrics.scorers import SCORERS
-from comparer.models.catalog import DEMO
 from comparer.models.samplers import SAMPLERS
 from comparer.options import add_arguments, from_arguments
+from comparer.request import prompt_sets
 from comparer.request.parse import parse_prompts
-from comparer.request.prompt_files import HELP as PROMPTS_HELP
 from comparer.request.prompt_files import first_two
 from comparer.request.prompt_syntax import lora_hints
 from comparer.request.request import EXTRA_MEASUREMENTS, NOISE, NOISE_HELP
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import counted, printable, quote
 
-PROMPTS = DEMO.parent / "prompts"
-SAMPLES = 48  # prompts of a set that comes along, unless --num-samples says otherwise
+SAMPLES = 48  # prompts of the checkpoint's set, where neither --prompts nor --num-samples is given
 SEVERAL = {"checkpoint": str, "sampler": str, "steps": int, "guidance": float, "size": str, "guidance_rescale": float}
 GUIDANCE = "guidance as in diffusers, where 1 means none; papers with v = (1 + w)·cond − w·uncond have w = guidance − 1"
 TOLD = {"guidance": GUIDANCE, "sampler": f"one or more of {', '.join(SAMPLERS)}; several are run in all combinations"}
@@ -76,12 +74,13 @@ def add(commands: Any) -> None:
     )
     parser.set_defaults(command=run)
     parser.add_argument("request", nargs="?", metavar="FILE", help="a request as .toml or .json, or a run.json")
-    parser.add_argument("--prompts", metavar="FILE", help=PROMPTS_HELP)
+    parser.add_argument("--prompts", metavar="SET|FILE", help=prompt_sets.HELP)
     parser.add_argument(
         "--num-samples",
         type=int,
         metavar="N",
-        help=f"take the first N prompts (all of a file, {SAMPLES} of the sets that come along)",
+        help=f"take the first N prompts (all of a file, {prompt_sets.FAIR_TEST} of a set; without --prompts, {SAMPLES} "
+        "of the checkpoint's set)",
     )
     parser.add_argument("--arm", "--accelerator", action="append", metavar="A", help="as for compare; may be repeated")
     parser.add_argument("--seeds", help="as for compare (0)")
@@ -157,11 +156,9 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
     if options.scorer:
         given["scorer"] = options.scorer
     if options.prompts or "prompt" not in given:
-        checkpoint = given.get("checkpoint", "demo")
-        ours = PROMPTS / ("demo.csv" if checkpoint == "demo" else "general.csv")
-        file = Path(options.prompts) if options.prompts else ours
+        source = prompt_sets.find(options.prompts) if options.prompts else _usual_set(given, config)
         number = SAMPLES if options.num_samples is None and not options.prompts else options.num_samples
-        given["prompt"] = sweep.prompts_of(file, number, print)
+        given["prompt"] = sweep.prompts_of(source, number, print)
     elif isinstance(given["prompt"], str):
         if options.num_samples is not None:
             given["prompt"] = sweep.first(given["prompt"], options.num_samples)
@@ -175,6 +172,14 @@ def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
     card = ExperimentCard(options.title, options.purpose, tuple(options.tag), options.notes, options.conclusion)
     folder = Path(options.out) if options.out else batch.new_folder(config.runs)
     return batch.begin(Evaluation(folder, cells, card, thresholds(options)))
+
+
+def _usual_set(given: dict[str, Any], config: Config) -> prompt_sets.PromptSet:
+    """Return the checkpoint's prompt set; the general one for several checkpoints that do not share one."""
+    asked = given.get("checkpoint", "demo")
+    every = [one for one in (asked if isinstance(asked, list) else [asked]) if isinstance(one, str)]
+    found = {prompt_sets.for_checkpoint(one, config) for one in every}
+    return found.pop() if len(found) == 1 else prompt_sets.GENERAL
 
 
 def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:

@@ -14,6 +14,7 @@ from comparer.errors import ComparerError
 from comparer.request.build import build_request
 from comparer.request.parse import one_line, parse_prompts
 from comparer.request.prompt_files import LARGE, SMALL, TABLES, first_two, read_prompt_file
+from comparer.request.prompt_sets import FAIR_TEST, PromptSet
 from comparer.request.request import Request
 from comparer.text import printable, quote
 
@@ -112,19 +113,26 @@ def _arguments(request: Request) -> dict[str, Any]:
     }
 
 
-def prompts_of(path: Path, number: int | None = None, tell: Callable[[str], object] = lambda said: None) -> str:
-    """Read the first ``number`` prompts of a file, as ``read_prompt_file`` reads it, on a line each.
+def prompts_of(
+    source: Path | PromptSet, number: int | None = None, tell: Callable[[str], object] = lambda said: None
+) -> str:
+    """Read the first ``number`` prompts of a file, as ``read_prompt_file`` reads it, or of a set, on a line each.
 
     Args:
-        path: the file, of 1 MiB at most; CSV and JSON of 64 MiB at most.
-        number: how many; None for all.
+        source: a set, or a file, of 1 MiB at most; CSV and JSON of 64 MiB at most.
+        number: how many; None for all of a file, and for a set's fair test.
         tell: is told how many prompts were read, what was left out, and the first two.
 
     Raises:
         ComparerError: the file cannot be read, holds no prompt, or fewer than ``number``.
     """
-    found = read_prompt_file(path, LARGE if path.suffix.lower() in TABLES else SMALL)
-    tell(f"{printable(quote(path.name))}: {found.sentence}. First: {first_two(found.prompts)}")
+    if isinstance(source, PromptSet):
+        every, number = source.prompts(), FAIR_TEST if number is None else number
+        taken = first("\n".join(every), number)
+        tell(f"Set {source.name}: the first {number} of {len(every)} prompts: {first_two(every[:number])}")
+        return taken
+    found = read_prompt_file(source, LARGE if source.suffix.lower() in TABLES else SMALL)
+    tell(f"{printable(quote(source.name))}: {found.sentence}. First: {first_two(found.prompts)}")
     prompts = "\n".join(found.prompts)
     return prompts if number is None else first(prompts, number)
 

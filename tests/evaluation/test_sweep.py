@@ -1,21 +1,14 @@
 """What an evaluation asks: files, lists of settings, and the product of them."""
 
-import csv
 import json
-from collections import Counter
 from dataclasses import replace
-from itertools import product
 
-import prompt_sets
 import pytest
 
-from comparer.cli.evaluate import PROMPTS, SAMPLES
 from comparer.cli.main import main
-from comparer.config import Config, Limits
-from comparer.demo.scenes import COLOURS, KINDS, RADII, unknown_words
+from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.evaluation.sweep import cells, prompts_of, read_file
-from comparer.request.prompt_files import read_prompt_file
 from helpers.runs import ask, finish
 
 PROMPT = "a large red star on a blue background"
@@ -113,24 +106,3 @@ def test_the_command_says_which_prompts_it_read(tmp_path, capsys):
     (tmp_path / "a.toml").write_text('prompt = ["a star", "a ring"]\nsteps = 0')
     assert main(["evaluate", str(tmp_path / "a.toml")]) == 2
     assert capsys.readouterr().out == "a.toml: 2 prompts read. First: 'a star', 'a ring'\n"
-
-
-def test_the_sets_that_come_along():
-    demo, general = (read_prompt_file(PROMPTS / f"{name}.csv") for name in ("demo", "general"))
-    assert len(demo.prompts) == 160 and not any(map(unknown_words, demo.prompts))
-    assert len(general.prompts) >= 160 and not (demo.duplicates or general.duplicates)
-    assert (PROMPTS / "demo.csv").read_text(encoding="utf-8") == prompt_sets.text(), "run scripts/prompt_sets.py"
-
-
-def test_the_first_prompts_of_a_set_are_a_fair_sample_of_it():
-    scenes, rows = prompt_sets.scenes(), list(csv.DictReader((PROMPTS / "general.csv").open(encoding="utf-8")))
-    for first in range(0, len(scenes), 8):
-        shapes = [scene.shapes[0] for scene in scenes[first : first + 8]]
-        assert len({shape.kind for shape in shapes}) == len({shape.colour for shape in shapes}) == 8
-        assert [shape.size for shape in shapes].count("small") == 4
-    assert {(shape.colour, shape.kind, shape.size) for scene in scenes for shape in scene.shapes} == set(
-        product(COLOURS, KINDS, RADII)
-    )
-    categories = {row["category"] for row in rows}
-    assert len(categories) == 9 and {row["category"] for row in rows[:9]} == categories
-    assert Limits().prompts >= SAMPLES and min(Counter(row["category"] for row in rows).values()) >= 16

@@ -5,7 +5,8 @@ from itertools import product
 
 import pytest
 
-from comparer.config import Config
+from comparer.config import Config, Limits
+from comparer.request.prompt_sets import DEMO, GENERAL
 from comparer.ui.app import Page
 from helpers.pages import drop, opened, pictures, serious, start, too_wide
 
@@ -92,6 +93,31 @@ def test_prompts_come_from_a_file(page, tmp_path):
     page.locator("input[type=file]:not(#drop input)").first.set_input_files(bad)
     page.get_by_text("'bad.txt' is not a text file").wait_for()
     assert page.get_by_role("textbox", name=re.compile("^Prompt")).input_value().count("\n") == 1
+
+
+def test_a_fair_test_is_one_press(page):
+    page.get_by_role("textbox", name=re.compile("^Seed")).fill("1-3")
+    page.get_by_role("button", name="A fair test: 80 prompts").click()
+    page.wait_for_function("() => document.querySelector('#plan').innerText.includes('160 pictures')")
+    assert page.locator("#counted").inner_text() == "The first 80 of 160 prompts of the set demo, one seed"
+    prompts = page.get_by_role("textbox", name=re.compile("^Prompt")).input_value()
+    assert prompts.split("\n") == [*DEMO.fair_test()]
+
+
+def test_a_fair_test_is_of_the_selected_checkpoint_and_within_the_limits(tmp_path):
+    import gradio
+
+    def pressed(name, base="", **limits):
+        page = Page(Config(runs=tmp_path / "runs", limits=Limits(**limits)))
+        page.build()
+        return page.controls._fill_fair_test(name, base)
+
+    prompts, seeds, told, counted = pressed("sdxl", "demo")
+    assert prompts.split("\n") == [*GENERAL.fair_test()] and seeds == "0" and not told and "set general" in counted
+    assert pressed("step_24000", "demo")[0].split("\n") == [*DEMO.fair_test()]
+    for limits, allowed in (({"prompts": 79}, "79 prompts and 400"), ({"pictures": 159}, "100 prompts and 159")):
+        prompts, seeds, told, _ = pressed("demo", **limits)
+        assert prompts == seeds == gradio.skip() and f"at most {allowed} pictures." in told
 
 
 def test_the_keyboard_reaches_and_starts_everything(page):

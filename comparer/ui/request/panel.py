@@ -19,6 +19,7 @@ from comparer.models.families.base import Model
 from comparer.models.samplers import SAMPLERS
 from comparer.models.tiny import native_config
 from comparer.reporting.markup import markup
+from comparer.request import prompt_sets
 from comparer.request.build import build_request
 from comparer.request.prompt_files import TYPES, read_prompt_file
 from comparer.request.prompt_syntax import lora_offer
@@ -113,9 +114,12 @@ class Controls:
         parts["prompt"] = gr.Textbox(EXAMPLES[0], label="Prompt", info="One prompt per line.", lines=2, max_lines=8)
         with gr.Row(equal_height=True, elem_id="from-file"):
             self.file = gr.UploadButton(
-                "Prompts from a file", file_types=list(TYPES), size="sm", elem_id="file", scale=0, min_width=170
+                "Prompts from a file", file_types=list(TYPES), size="sm", elem_id="file", min_width=140
             )
-            self.counted = gr.HTML(elem_id="counted", padding=False)
+            self.fair_test = gr.Button(
+                f"A fair test: {prompt_sets.FAIR_TEST} prompts", size="sm", elem_id="fair-test", min_width=140
+            )
+        self.counted = gr.HTML(elem_id="counted", padding=False)
         self.told = gr.HTML(elem_id="told", padding=False)
         self.use_loras = gr.Button("Use as LoRA", visible=False, size="sm", elem_id="use-loras")
         with gr.Accordion("What the demo model knows", open=False) as self.knows:
@@ -173,6 +177,12 @@ class Controls:
         self.refresh.click(self.refreshed, None, self.inputs(), **PRIVATE)
         self.variants.wire(parts["checkpoint"], self.which, self.accelerators)
         self.file.upload(self._from_file, self.file, [parts["prompt"], self.told, self.counted], **PRIVATE)
+        self.fair_test.click(
+            self._fill_fair_test,
+            [parts["checkpoint"], self.which.base],
+            [parts["prompt"], parts["seeds"], self.told, self.counted],
+            **PRIVATE,
+        )
         parts["prompt"].input(lambda: "", None, self.counted, **PRIVATE)
         defaults = [parts[name] for name in ("sampler", "steps", "width", "height", "guidance", "scorer")]
         which = [parts["checkpoint"], self.which.base]
@@ -213,11 +223,23 @@ class Controls:
             return gr.skip(), note(self.config.redact(error)), ""
         return "\n".join(found.prompts), "", note(found.sentence)
 
+    def _fill_fair_test(self, name: str, base: str) -> tuple:
+        """Fill in the prompts of a fair test of the selected checkpoint, and one seed."""
+        number, limits = prompt_sets.FAIR_TEST, self.config.limits
+        if limits.prompts < number or limits.pictures < 2 * number:
+            why = (
+                f"A fair test has {number} prompts and at least {2 * number} pictures: here a run may have at most "
+                f"{limits.prompts} prompts and {limits.pictures} pictures."
+            )
+            return gr.skip(), gr.skip(), note(why), ""
+        found = prompt_sets.for_checkpoint(_weights(name, base), self.config)
+        told = f"The first {number} of {len(found.prompts())} prompts of the set {found.name}, one seed"
+        return "\n".join(found.fair_test()), "0", "", note(told)
+
     def _about(self, name: str, base: str = "") -> tuple[Model, dict]:
         """Return a checkpoint's model and its denoiser's configuration; what is usual where it cannot be read."""
         try:
-            # Catalogue models are complete; a base may still be selected from before.
-            found = resolve(Weights(name or "", base="" if name in CATALOG else base or ""), self.config)
+            found = resolve(_weights(name, base), self.config)
             return found.model, found.denoiser
         except ComparerError:  # the plan says why
             model = CATALOG.get(name, CATALOG["sd-1.5"])
@@ -304,6 +326,11 @@ class Controls:
             return estimate.work(self.read(values), self.config)
         except ComparerError:  # the plan says why
             return ""
+
+
+def _weights(name: str, base: str) -> Weights:
+    """Return the selected checkpoint; catalogue models are complete, and a base may still be selected from before."""
+    return Weights(name or "", base="" if name in CATALOG else base or "")
 
 
 def _notes(listed: Listing) -> str | None:
