@@ -12,7 +12,7 @@ from statistics import fmean
 from comparer.models.samplers import evaluations
 from comparer.request.request import Settings
 from comparer.results import void
-from comparer.results.analysis import evidence
+from comparer.results.evidence import evidence
 from comparer.results.comparison import Comparison
 from comparer.stats.intervals import Estimate, difference
 from comparer.stats.power import level_at

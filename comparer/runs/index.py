@@ -48,7 +48,7 @@ class Entry:
     def words(self) -> str:
         """Return the searchable text, in lower case."""
         card = self.card
-        arms = (f"{arm.name} {arm.kind}" for arm in card.arms)
+        arms = (f"{arm.name} {arm.headline}" for arm in card.arms)
         texts = (self.name, self.title, card.checkpoint, card.state, card.created, card.device)
         return " ".join((*texts, *card.prompts, *arms, *card.accelerators)).casefold()
 

@@ -11,6 +11,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import fmean
+from typing import Any
 
 from comparer.stats.tail import Tail, tail
 
@@ -105,7 +106,7 @@ def _means(values: Sequence[float], clusters: Sequence[Hashable]) -> list[float]
     return [fmean(group) for group in groups.values()]
 
 
-def _predicted(values: Sequence[float], more: int):  # noqa: ANN202
+def _predicted(values: Sequence[float], more: int) -> tuple[Any, Any, float]:
     """Draw means, their standard errors and degrees of freedom of all values together with ``more`` further ones."""
     import numpy as np
 

@@ -104,7 +104,9 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT, weights: bool = 
     speed = None if weights else judge_speed(evidence, thresholds.speed_up)
     quality = judge_quality(evidence, thresholds.clip_loss)
     head = headline(speed, quality)
-    figures = "; ".join(filter(None, (speed and speed_text(speed, thresholds), quality_text(quality, score))))
+    figures = quality_text(quality, score)
+    if speed:
+        figures = f"{speed_text(speed, thresholds)}; {figures}"
     turns = prompts = None
     told = []
     if speed and speed.word == s.UNDECIDED:
