@@ -10,6 +10,7 @@ from comparer.results.comparison import Comparison
 from comparer.results.figures import Figures, figures, share
 from comparer.results.records import Call
 from comparer.stats.evidence import Evidence
+from comparer.stats.fieller import clip_loss
 from comparer.stats.intervals import Estimate, drift
 from comparer.stats.preference import prefer
 from comparer.stats.verdict import NOT_COMPARABLE, Thresholds, Verdict, judge
@@ -90,6 +91,18 @@ class ArmAnalysis:
     def clip_loss(self) -> Estimate:
         """Lost share of the baseline's mean CLIP score, with its 95 % interval."""
         return self.evidence.clip_loss()
+
+    @cached_property
+    def loss_above_floor(self) -> Estimate:
+        """Lost share of what the baseline's mean score has above that of wrong prompts, with its 95 % interval.
+
+        (baseline − arm) / (baseline − floor), the floor taken as known; without a value if it is not.
+        """
+        floor = self.whole.comparison.scorer.floor
+        if floor is None:
+            return Estimate(why_not="no score of wrong prompts")
+        base, arm, prompts = self.evidence.scored()
+        return clip_loss([each - floor for each in base], [each - floor for each in arm], prompts)
 
     @cached_property
     def not_comparable(self) -> str:

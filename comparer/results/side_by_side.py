@@ -66,9 +66,9 @@ def remarks(one: Comparison, other: Comparison) -> list[str]:
             "different times: seconds of the one beside seconds of the other say little."
         )
     if one.scorer.name != other.scorer.name:
-        said.append("The CLIP scores are not comparable: they come from different scorers.")
+        said.append("The scores are not comparable: they come from different scorers.")
     elif _pictures(one) != _pictures(other):
-        said.append("The mean CLIP scores and SSIMs are not comparable: prompts, seeds or settings differ.")
+        said.append("The mean scores and SSIMs are not comparable: prompts, seeds or settings differ.")
     return said
 
 
@@ -90,7 +90,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     figures, alike, peak = each.figures, each.similarity, each.peak
     said = {
         "Seconds per image": optional(figures.seconds, "{:.3f}"),
-        "CLIP score": optional(figures.clip_score, "{:.2f}"),
+        seen.scorer.title: optional(figures.clip_score, "{:.2f}"),
         "Peak memory": gib(peak),
     }
     if each.not_comparable:
@@ -101,9 +101,9 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     return {
         "Verdict": verdict.kind if seen.state != "running" else "",
         "Speed-up": interval(verdict.speed_up, ratio),
-        "CLIP, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
+        f"{seen.scorer.short}, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
         "Level of the intervals": f"{100 * level_at(seen.interim_looks):.4g} %",
-        "CLIP loss": "" if figures.clip_loss is None else loss(figures.clip_loss),
+        seen.scorer.loss: "" if figures.clip_loss is None else loss(figures.clip_loss),
         "SSIM": optional(alike.ssim if alike else None, "{:.3f}"),
         "MAC ratio": optional(figures.mac_ratio, "{:.2f}×"),
         "Pairs": str(len(seen.pairs(number))),

@@ -31,8 +31,9 @@ class ArmCard:
     """Summary of one arm; only the name for the baseline, unless its images are not numbers.
 
     ``kind`` and ``sentence`` are those of the verdict. ``value``, from ``low`` to ``high``, is the speed-up at the
-    verdict's level, or with ``clip`` the difference in CLIP score of an arm with other weights; None if unknown.
-    ``why_not`` is the reason why the arm was not run, and ``rival`` marks the equal-time baseline with fewer steps.
+    verdict's level, or with ``clip`` the difference in score of an arm with other weights; None if unknown.
+    ``score`` is the name before that difference. ``why_not`` is the reason why the arm was not run, and ``rival``
+    marks the equal-time baseline with fewer steps.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ArmCard:
     clip: bool = False
     why_not: str = ""
     rival: bool = False
+    score: str = "CLIP"
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class RunCard:
         accelerators: titles and names of all accelerators.
         arms: in order, the baseline first.
         pictures, width, height: number of images, and their size in pixels.
-        worst: arm, prompt number and seed of the pair with the largest loss of CLIP score, or the lowest similarity;
+        worst: arm, prompt number and seed of the pair with the largest loss of score, or the lowest similarity;
             () if there is none.
         files: the worst pair's images, the baseline's first; one image for a run without pairs.
         thumbs: thumbnails of the same images, () if the files themselves are small.
@@ -150,6 +152,7 @@ def _arm(each: ArmAnalysis) -> ArmCard:
         clip,
         comparison.skip_reason(number),
         arm.matches_time_of is not None,
+        comparison.scorer.short,
     )
 
 

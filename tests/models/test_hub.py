@@ -19,7 +19,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError, Stopped
 from comparer.metrics import clip
 from comparer.metrics.scorers import DEMO as DEMO_SCORER
-from comparer.metrics.scorers import SCORERS
+from comparer.metrics.scorers import CLIP_SCORE, SCORERS
 from comparer.models import download, hub
 from comparer.models.catalog import DEMO
 from helpers.hub_models import NEEDLESS, SD, SDXL, SIGMA
@@ -329,7 +329,11 @@ def hub_scorers():
     return [source for source in SCORERS.values() if source.repository]
 
 
-@pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
+def plain_clips():
+    return [source for source in hub_scorers() if source.title == CLIP_SCORE]
+
+
+@pytest.mark.parametrize("source", plain_clips(), ids=lambda source: source.name)
 def test_a_scorers_weights_are_where_open_clip_has_them(source):
     import open_clip
 
@@ -343,7 +347,7 @@ def test_a_scorers_weights_are_where_open_clip_has_them(source):
         assert getattr(defaults, name) == known[name], "a file is read with open_clip's defaults"
 
 
-@pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
+@pytest.mark.parametrize("source", plain_clips(), ids=lambda source: source.name)
 def test_a_scorer_is_fetched_once_and_loaded_from_its_file(served, repositories, monkeypatch, source):
     from safetensors.torch import load_file
 
@@ -355,7 +359,7 @@ def test_a_scorer_is_fetched_once_and_loaded_from_its_file(served, repositories,
     asked = [line for line in served.asked if source.repository in line]
     assert told[-1][0] == told[-1][1] > 0 and len(asked) == 2
     before = len(served.asked)
-    weights = load_file(hub.scorer_weights(repository=source.repository))
+    weights = load_file(hub.scorer_files(source.files)[source.repository] / source.file)
     assert all((scorer.model.state_dict()[name] == value).all() for name, value in weights.items())
     assert len(served.asked) == before
 
@@ -367,6 +371,7 @@ def test_the_scorer_that_cannot_be_had_is_one_sentence(at, source):
     reason = clip.real_scorer(source=source)
     assert reason.startswith(f"the weights of {source.full} are not on this machine. http")
     assert "cannot be reached" in reason and monotonic() - began < SOON
+    assert f"'python -m comparer fetch {source.name}' brings them ({source.gigabytes:g} GB)" in reason
 
 
 def hear_interrupts():

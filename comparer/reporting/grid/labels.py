@@ -103,7 +103,9 @@ def seen(each: ArmAnalysis) -> list[Line]:
     colour = ACCENT if round(figures.speed_up, 2) > 1 else INK
     lines = [Line(format_speed_up(figures.speed_up), Style(18, colour, bold=True))]
     lines.append(Line(f"n = {counted(calls, 'call')}", small))
-    shown = ((column.title, column.text(each, GRID)) for column in COLUMNS if GRID in column.where)
+    shown = (
+        (column.heading(each.whole.comparison), column.text(each, GRID)) for column in COLUMNS if GRID in column.where
+    )
     lines += [Line(f"{title} {text}", small) for title, text in shown if text]
     said = " ".join(each.no_effect_reasons)
     if did := f"No effect: {said}" if said else each.work:
@@ -112,12 +114,15 @@ def seen(each: ArmAnalysis) -> list[Line]:
 
 
 def _score(each: ArmAnalysis) -> list[Line]:
-    """Say of an arm with other weights how its CLIP score differs; its time is no question."""
+    """Say of an arm with other weights how its score differs; its time is no question."""
     found = each.clip_difference
     if found.value is None:
         return [Line("not scored", Style(14, GREY))]
     said = f"{each.verdict.kind}, n = {counted(found.n, 'pair')}"
-    return [Line(f"CLIP {signed(found.value)}", Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
+    return [
+        Line(f"{each.whole.comparison.scorer.short} {signed(found.value)}", Style(18, INK, bold=True)),
+        Line(said, Style(14, GREY)),
+    ]
 
 
 def beside(each: ArmAnalysis) -> list[Line]:
@@ -128,12 +133,12 @@ def beside(each: ArmAnalysis) -> list[Line]:
 
 
 def caption(comparison: Comparison, shot: Shot) -> str:
-    """Format an image's seconds and CLIP score, or say that it is void."""
+    """Format an image's seconds and score, or say that it is void."""
     if told := void.caption(shot):
         return told
     call = comparison.calls[shot.call]
     said = format_seconds(call.seconds / call.pictures)
-    return said if shot.clip_score is None else f"{said} · CLIP {shot.clip_score:.2f}"
+    return said if shot.clip_score is None else f"{said} · {comparison.scorer.short} {shot.clip_score:.2f}"
 
 
 def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
@@ -141,10 +146,11 @@ def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
     said = ["Seconds: the whole pipeline call, divided by its pictures."]
     if any(arms):
         baseline = comparison.request.arms[0].name
-        what = "CLIP differences" if comparison.request.variants() else "Speed-up and CLIP loss"
+        scorer = comparison.scorer
+        what = f"{scorer.difference}s" if comparison.request.variants() else f"Speed-up and {scorer.loss}"
         whose = baseline if 0 in arms else f"{baseline}, which is not shown"
         said.append(f"{what} are against {whose}, over what both have made.")
     if comparison.scorer.name:
-        said.append(f"CLIP scores by {comparison.scorer.name}.")
+        said.append(f"{comparison.scorer.title} by {comparison.scorer.name}.")
     said.append("Made with Comparer" + (f" on {day}." if (day := comparison.created[:10]) else "."))
     return Line(" ".join(said), Style(12, GREY))
