@@ -234,7 +234,7 @@ def preference(
         sign_flip.mean_share(shares, level, p) if shares else Estimate(why_not=none),
         None if settled else sign_flip.more_prompts(shares, level_at(look + 1)),
         clip,
-        not_scored or "there are no CLIP scores of these pairs",
+        not_scored or "there are no scores of these pairs",
         (sum(higher), len(higher)),
     )
 

@@ -22,7 +22,7 @@ class Evidence:
 
     calls: Sequence[tuple[Sequence[float], Sequence[float]]]
     pairs: Sequence[tuple[int, float | None, float | None]] = ()
-    not_scored: str = "there are no CLIP scores"
+    not_scored: str = "there are no scores"
     same_pictures: bool = False
     prompt_count: int = 1
     seed_count: int = 1

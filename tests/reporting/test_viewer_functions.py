@@ -163,13 +163,13 @@ def test_pairs_are_ordered_by_the_arm_beside_the_baseline_and_filtered_by_words_
 
 def test_a_pairs_title_says_its_seed_by_what_it_was_sorted_and_its_prompt(run):
     shots = [{"clip": 25.0, "ssim": None}, {"clip": 23.5, "ssim": 0.97}, None]
-    data = DATA | {"pairs": [{"prompt": 0, "seed": 3, "shots": shots}]}
+    data = DATA | {"score": "PickScore", "pairs": [{"prompt": 0, "seed": 3, "shots": shots}]}
 
     def titled(**state):
         return run(PAIRS, "return titled(data, state, 0)", data=data, state=BEGIN | state)
 
     assert titled() == "seed 3 · a large red star"
-    assert titled(order="Worst score first") == "seed 3 · CLIP −1.50 · a large red star"
+    assert titled(order="Worst score first") == "seed 3 · PickScore −1.50 · a large red star"
     assert titled(order="Least alike") == "seed 3 · SSIM 0.970 · a large red star"
     assert titled(order="Worst score first", arms=[0, 2]) == "seed 3 · a large red star"  # not made
     data["prompts"] = ["x" * 101, ""]
