@@ -152,10 +152,13 @@ def _above_floor(analysis: Analysis) -> list[str]:
     """Say what share is lost of the part of the score that wrong prompts do not have."""
     floor, arms = analysis.comparison.scorer.floor, [arm for arm in analysis.arms[1:] if not arm.not_comparable]
     lost = [(arm.arm.name, arm.loss_above_floor.value) for arm in arms if not arm.arm.weights]
-    told = [(name, loss(share)) for name, share in lost if share is not None]
+    told = [(name, loss(abs(share)), share < 0) for name, share in lost if share is not None]
     if floor is None or not told:
         return []
-    which = [f"{text} is lost" if len(told) == 1 else f"{name} loses {text}" for name, text in told]
+    if len(told) == 1:
+        which = [f"{text} is {'gained' if gain else 'lost'}" for _, text, gain in told]
+    else:
+        which = [f"{name} {'gains' if gain else 'loses'} {text}" for name, text, gain in told]
     return [f"Of the score above that of wrong prompts ({floor:.1f}), {', '.join(which)}."]
 
 

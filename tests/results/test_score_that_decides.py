@@ -114,6 +114,8 @@ def test_the_loss_above_the_floor_is_a_figure_and_a_note():
     comparison.calls, comparison.shots = ([e for e in m if e.arm < 2] for m in (comparison.calls, comparison.shots))
     said = f"Of the score above that of wrong prompts (9.1), {100 * expected:.1f} % is lost."
     assert said in notes(Analysis(comparison))
+    comparison.shots = [replace(shot, clip_score=26.0) if shot.arm else shot for shot in comparison.shots]
+    assert said.replace(f"{100 * expected:.1f} % is lost", "6.3 % is gained") in notes(Analysis(comparison))
 
 
 @pytest.mark.parametrize("floor", [None, 24.5])
