@@ -21,6 +21,7 @@ from comparer.config import Config
 from comparer.metrics import clip, ms_ssim, scorers
 from comparer.metrics.base import Pair
 from comparer.metrics.differences import LARGEST, MEAN
+from comparer.metrics.embedding import EmbeddingScorer
 from comparer.metrics.similarity import opened, similarity
 from comparer.models.libraries import prepare
 
@@ -36,7 +37,11 @@ def cost(work: Callable[[], Any], rounds: int) -> str:
     return f"{statistics.median(taken):.1f} ({min(taken):.1f} to {max(taken):.1f})"
 
 
-def scorer_of(source: scorers.ScorerWeights) -> clip.ClipScorer:
+# Those that open_clip builds.
+SCORED = [name for name, source in scorers.SCORERS.items() if source.model == "open_clip"]
+
+
+def scorer_of(source: scorers.ScorerWeights) -> EmbeddingScorer:
     """Load the demo's scorer, or build another one with random weights."""
     import open_clip
 
@@ -45,7 +50,7 @@ def scorer_of(source: scorers.ScorerWeights) -> clip.ClipScorer:
     logging.disable(logging.WARNING)  # open_clip warns of random weights, which are meant here
     model, _, transform = open_clip.create_model_and_transforms(source.architecture, pretrained_text=False)
     logging.disable(logging.NOTSET)
-    return clip.ClipScorer(source.full, model, transform, open_clip.get_tokenizer(source.architecture))
+    return clip.ClipScorer(source, model, transform, open_clip.get_tokenizer(source.architecture))
 
 
 def works(files: list[Path], named: list[str]) -> Iterator[tuple[str, Callable[[], Any] | None]]:
@@ -76,7 +81,7 @@ def works(files: list[Path], named: list[str]) -> Iterator[tuple[str, Callable[[
         scorer = scorer_of(scorers.SCORERS[name])
         scorer.score(pair, [PROMPT] * 2)
 
-        def anew(scorer: clip.ClipScorer = scorer) -> None:
+        def anew(scorer: EmbeddingScorer = scorer) -> None:
             scorer._seen.clear()
             scorer.score(pair[:1], [PROMPT])
 
@@ -90,7 +95,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[128, 512])
-    parser.add_argument("--scorers", nargs="+", default=["demo", "ViT-B-32", "ViT-L-14"], choices=scorers.SCORERS)
+    parser.add_argument("--scorers", nargs="+", default=["demo", "ViT-B-32", "ViT-L-14"], choices=SCORED)
     parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     load = load_average()

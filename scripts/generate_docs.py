@@ -24,6 +24,7 @@ from comparer.accelerators.registry import REGISTRY, Accelerator, parse_stack  #
 from comparer.accelerators.tgate import TGATE  # noqa: E402
 from comparer.engine.macs import macs, ratio  # noqa: E402
 from comparer.metrics.registry import METRICS  # noqa: E402
+from comparer.metrics.scorers import DEFAULT, SCORERS  # noqa: E402
 from comparer.models.catalog import CATALOG  # noqa: E402
 from comparer.models.families.registry import FAMILIES  # noqa: E402
 from comparer.models.tiny import native_config  # noqa: E402
@@ -139,6 +140,22 @@ def metrics() -> str:
     return "\n".join(rows)
 
 
+def scorers() -> str:
+    """Write the scores that can decide as a Markdown table."""
+    rows = [
+        "| name | score | architecture and weights | measures | licence of the weights | prompt limit | download |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for each in SCORERS.values():
+        name = f"`{each.name}`" + (" (default)" if each.name == DEFAULT else "")
+        limit = "reads no prompt" if each.context is None else f"{each.context} tokens"
+        about = f"{each.measures}; {each.direction}"
+        size = f"{each.gigabytes:g} GB" if each.repository else "in the repository"
+        model = f"{each.architecture}, {each.weights}" if each.weights else each.architecture
+        rows.append(f"| {name} | {each.title} | {model} | {about} | {each.licence} | {limit} | {size} |")
+    return "\n".join(rows)
+
+
 def run_format() -> str:
     """Write every field of ``run.json`` as Markdown, from its JSON Schema."""
     schema = run_schema.schema()
@@ -216,6 +233,7 @@ PARTS: dict[str, Callable[[], str]] = {
     **{kind.__name__: partial(parameters, kind) for kind in WRITTEN_BY_HAND},
     "further-accelerators": further_accelerators,
     "metrics": metrics,
+    "scorers": scorers,
     "run-format": run_format,
     "macs": multiply_accumulates,
 }

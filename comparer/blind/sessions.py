@@ -159,7 +159,8 @@ def judged(comparison: Comparison, sessions: Sequence[Session], arm: int) -> Pre
     }
     names = comparison.request.arms[0].name, comparison.request.arms[arm].name
     look_ = look_number(sessions, arm)
-    return preference(arm, names, votes, scores, judges, repeated, comparison.scorer.why_not, look_)
+    found = preference(arm, names, votes, scores, judges, repeated, comparison.scorer.why_not, look_)
+    return replace(found, score=comparison.scorer.title, difference=comparison.scorer.difference)
 
 
 def result(folder: Path) -> list[Preference]:

@@ -53,6 +53,7 @@ class Preference:
             has the same level.
         not_scored: why ``clip`` is None.
         higher: (k, n): of n decided votes on pairs with unequal CLIP scores, k are for the image with the higher score.
+        score, difference: name of the score, and of a difference between two.
     """
 
     arm: int
@@ -71,6 +72,8 @@ class Preference:
     clip: Estimate
     not_scored: str
     higher: tuple[int, int]
+    score: str = "CLIP score"
+    difference: str = "CLIP difference"
 
     @property
     def decided(self) -> int:
@@ -168,18 +171,18 @@ class Preference:
     def clip_sentence(self) -> str:
         """Describe in one sentence whether the CLIP difference of the same pairs agrees with the votes."""
         if self.clip.value is None:
-            return f"It is not known whether the CLIP score agrees: {self.not_scored}."
+            return f"It is not known whether the {self.score} agrees: {self.not_scored}."
         figure, (k, n) = difference_text(self.clip), self.higher
-        singly = f"; {k} of {counted(n, 'decided vote')} went to the higher CLIP score" if n else ""
+        singly = f"; {k} of {counted(n, 'decided vote')} went to the higher {self.score}" if n else ""
         if self.agreement == SAME:
-            return f"The CLIP difference of the same pairs points the same way: {figure}{singly}."
+            return f"The {self.difference} of the same pairs points the same way: {figure}{singly}."
         if self.agreement == OPPOSITE:
-            return f"The CLIP difference of the same pairs says the opposite: {figure}{singly}."
+            return f"The {self.difference} of the same pairs says the opposite: {figure}{singly}."
         interval = self.clip.interval
         known = interval is not None and not interval.low <= 0 <= interval.high
-        open_ = "the CLIP difference is" if self.settled else "the votes are" if known else "both are"
+        open_ = f"the {self.difference} is" if self.settled else "the votes are" if known else "both are"
         return (
-            "It is not known whether the CLIP difference of the same pairs agrees, because "
+            f"It is not known whether the {self.difference} of the same pairs agrees, because "
             f"{open_} undecided: {figure}{singly}."
         )
 
@@ -232,7 +235,7 @@ def preference(
         sign_flip.mean_share(shares, level, p) if shares else Estimate(why_not=none),
         None if settled else sign_flip.more_prompts(shares, level_at(look + 1)),
         clip,
-        not_scored or "there are no CLIP scores of these pairs",
+        not_scored or "there are no scores of these pairs",
         (sum(higher), len(higher)),
     )
 

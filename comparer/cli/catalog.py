@@ -11,6 +11,7 @@ from comparer.cli.progress import BYTES, progress_bar
 from comparer.config import Config
 from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError
+from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import CATALOG
 from comparer.options import add_arguments, from_arguments
 from comparer.request import compatibility
@@ -40,7 +41,10 @@ def add_fetch(commands: Any) -> None:
         "fetch", help="fetch a model from the hub", description="Fetch a model; Ctrl-C keeps what was downloaded."
     )
     parser.set_defaults(command=_fetch)
-    parser.add_argument("name", metavar="NAME", help="a model that 'checkpoints' lists as not here")
+    scorers = ", ".join(source.name for source in SCORERS.values() if source.repository)
+    parser.add_argument(
+        "name", metavar="NAME", help=f"a model that 'checkpoints' lists as not here, or one of {scorers}"
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     add_arguments(parser, matter=("hub", "device", "dtype"))
 
@@ -86,5 +90,6 @@ def _fetch(options: argparse.Namespace) -> int:
         run.close()
         print("Stopped. What was downloaded is kept; the same command continues from there.", file=sys.stderr)
         return 130
-    print(f"{CATALOG[options.name].title} is here.")
+    model = CATALOG.get(options.name)
+    print(f"{model.title if model else options.name} is here.")
     return 0

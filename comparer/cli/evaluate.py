@@ -40,8 +40,8 @@ def add_measured(parser: argparse.ArgumentParser) -> None:
         "--scorer",
         default="",
         metavar="NAME",
-        help=f"CLIP model for scoring: {', '.join(SCORERS)}, or ARCHITECTURE=FILE for weights on this machine (the "
-        "checkpoint's own)",
+        help=f"the score that decides about quality: {', '.join(SCORERS)}, or ARCHITECTURE=FILE for weights on this "
+        "machine; docs/metrics.md says what each measures (a CLIP score)",
     )
     add_thresholds(parser, f"{DEFAULT.speed_up:g}", f"{DEFAULT.clip_loss:g}")
 
@@ -53,7 +53,7 @@ def add_thresholds(parser: argparse.ArgumentParser, speed_up: str, clip_loss: st
     )
     parser.add_argument(
         "--bearable", type=float, metavar="SHARE",
-        help=f"CLIP loss that is too high; 0.02 is 2 %% ({clip_loss})",
+        help=f"lost share of the score that is too high; 0.02 is 2 %% ({clip_loss})",
     )  # fmt: skip
 
 

@@ -7,18 +7,19 @@ from time import monotonic
 from comparer.config import Config
 from comparer.engine.events import Progress, in_thread
 from comparer.errors import ComparerError
+from comparer.metrics.scorers import DEFAULT, SCORERS, known
 from comparer.models import hub
 from comparer.models.catalog import CATALOG
 from comparer.models.download import OnProgress
 
 
 def fetch(name: str, config: Config, stop: threading.Event | None = None) -> Iterator[Progress]:
-    """Download the missing files of a model, then those of its scorer, and yield the progress.
+    """Download the missing files of a model, then those of its scorer, or of a scorer, and yield the progress.
 
     Downloaded data stays after a stop or an error, and the next fetch resumes there.
 
     Args:
-        name: a model of the catalogue.
+        name: a model of the catalogue, or a scorer.
         config: whether the Hub may be used, and the dtype of the weights.
         stop: set this event to stop; closing the generator stops, too.
 
@@ -26,16 +27,19 @@ def fetch(name: str, config: Config, stop: threading.Event | None = None) -> Ite
         ComparerError: the model does not exist or is unavailable; one sentence, within seconds.
     """
     model = CATALOG.get(name)
-    if model is None:
+    scorer = SCORERS[DEFAULT] if model else known(name)
+    if scorer is None:
         raise ComparerError(f"There is no model '{name[:80]}' to fetch: choose one of {', '.join(CATALOG)}.")
     if not config.hub and name != "demo":
-        raise ComparerError(f"{model.title} cannot be fetched: this installation may not use the hub.")
+        title = model.title if model else scorer.name
+        raise ComparerError(f"{title} cannot be fetched: this installation may not use the hub.")
     stop = stop or threading.Event()
 
     def work(emit: Callable[[Progress], None]) -> None:
-        hub.fetch(model, _half(config), reporter(emit), stop.is_set)
+        if model:
+            hub.fetch(model, _half(config), reporter(emit), stop.is_set)
         if name != "demo":
-            hub.scorer_weights(reporter(emit), stop.is_set)
+            hub.scorer_files(scorer.files, reporter(emit), stop.is_set)
 
     return in_thread(work, stop, "comparer-fetch")
 

@@ -28,8 +28,8 @@ def continued(before: Comparison, request: Request) -> Comparison:
     Args:
         before: the comparison as it was saved.
         request: the earlier request, or the same one with more seeds, with appended prompts or with appended arms.
-            More seeds or prompts after verdicts were shown count as another interim look at the figures; a new arm
-            has its own figures and does not affect the others'.
+            Whatever is added to the figures after verdicts were shown, at a stop as at the end, counts as another interim
+            look; a new arm has its own figures and does not affect the others'.
 
     Raises:
         ComparerError: the request differs in anything else; the message names what differs, with both values.
@@ -47,9 +47,11 @@ def continued(before: Comparison, request: Request) -> Comparison:
     done = {item for batch in batches for item in batch}
     left = [item for item in request.items() if item not in done]
     size = request.settings.batch_size
-    # A run in progress shows no verdict; one interrupted in a later part has shown those of an earlier part.
-    seen = before.state != "running" or before.process > 0
-    more = seen and request.settings != before.request.settings
+    # A run in progress shows no verdict; one interrupted in a later part has shown those of an earlier part. New arms
+    # alone are questions of their own.
+    seen = any(before.call_pairs(arm) for arm in range(1, len(before.request.arms)))
+    seen = seen and (before.state != "running" or before.process > 0)
+    more = seen and (request.settings != before.request.settings or bool(left) and before.state != "finished")
     chosen = {number: arm for number, arm in enumerate(before.request.arms) if arm.steps is not None}
     arms = tuple(chosen.get(number, arm) for number, arm in enumerate(request.arms))
     return replace(

@@ -298,6 +298,8 @@ class Run:
     def _distance(self) -> None:
         if self.folder:
             self.comparison.seed_distance = scoring.distance(self.comparison, self.folder.path, self.scorer)
+            found = scoring.floor(self.comparison, self.folder.path, self.scorer)
+            self.comparison.scorer = replace(self.comparison.scorer, floor=found)
 
     def _resident(self) -> None:
         """Measure every arm's peak memory on a CPU, where that was asked for."""

@@ -10,6 +10,7 @@ from comparer.reporting.tables import cell, line
 from comparer.results import notes
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
+from comparer.results.records import Scorer
 from comparer.text import signed
 
 SPEED, CLIP, TIMES, LATENTS = "speed-up.svg", "clip.svg", "times.svg", "latents.svg"
@@ -30,7 +31,7 @@ def markdown(evaluation: Evaluation, made: list[Comparison | None]) -> str:
     """Render the summary as Markdown."""
     lines = [f"# {line(evaluation.card.title or 'Evaluation ' + evaluation.folder.name)}", "", *_card(evaluation, made)]
     drawn = _plots(evaluation, made)
-    for name, title in ((SPEED, "Speed-up by arm"), (CLIP, "Difference in CLIP score by arm")):
+    for name, title in ((SPEED, "Speed-up by arm"), (CLIP, f"Difference in {line(_scorer(made).title)} by arm")):
         lines += ["", f"![{title}]({name})"] if drawn.get(name) else []
     lines += _overview(evaluation, made) if len(made) > 1 else []
     for number, comparison in enumerate(made):
@@ -64,8 +65,13 @@ def _plots(evaluation: Evaluation, made: list[Comparison | None]) -> dict[str, s
     if speed:
         drawn[SPEED] = charts.intervals(speed, "Speed-up", notes.ratio, evaluation.thresholds.speed_up, 1)
     if any(estimate.value is not None for _, estimate in clip):
-        drawn[CLIP] = charts.intervals(clip, "CLIP score, arm − baseline", signed, None, 0)
+        drawn[CLIP] = charts.intervals(clip, f"{_scorer(made).title}, arm − baseline", signed, None, 0)
     return {name: charts.standalone(svg) for name, svg in drawn.items() if svg}
+
+
+def _scorer(made: list[Comparison | None]) -> Scorer:
+    """Return what scored the images: one for all cells."""
+    return next((one.scorer for one in made if one and one.scorer.name), Scorer())
 
 
 def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
@@ -79,7 +85,7 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
         | {"swept": "; ".join(f"{name.replace('_', ' ')}: {', '.join(values)}" for name, values in swept.items())}
         | facts
         | {
-            "thresholds": f"faster from {enough:g}×, quality kept below a CLIP loss of {100 * bearable:g} %",
+            "thresholds": f"faster from {enough:g}×, quality kept below a {_scorer(made).loss} of {100 * bearable:g} %",
             "tags": ", ".join(card.tags),
             "notes": card.notes,
             "state": "; ".join(dict.fromkeys(c.state if c else "not begun" for c in made)),
@@ -90,7 +96,7 @@ def _card(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
 
 def _overview(evaluation: Evaluation, made: list[Comparison | None]) -> list[str]:
     """Write a row for every arm of every cell."""
-    lines = ["", "| cell | arm | verdict | speed-up | CLIP loss |", "| --- | --- | --- | --- | --- |"]
+    lines = ["", f"| cell | arm | verdict | speed-up | {cell(_scorer(made).loss)} |", "| --- | --- | --- | --- | --- |"]
     for asked, comparison in zip(evaluation.cells, made, strict=True):
         if comparison is None:
             continue

@@ -12,7 +12,7 @@ class Pair:
 
     Attributes:
         one, other: PIL images, mode RGB.
-        scorer: a ``ClipScorer``, or None.
+        scorer: an ``EmbeddingScorer``, or None.
     """
 
     def __init__(self, one: Any, other: Any, scorer: Any = None) -> None:

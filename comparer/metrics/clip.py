@@ -1,98 +1,58 @@
 """CLIP score of an image and its prompt: 100·max(cos, 0) (Hessel et al. 2021, arXiv:2104.08718).
 
 The weight is 100, as is common (torchmetrics), not the paper's 2.5. A score is only meaningful together with its
-CLIP model: ``scorers`` lists them.
+model: ``scorers`` lists them. HPSv2.1 is another CLIP of open_clip, trained on people's choices, whose score is
+100·cos (Wu et al. 2023, arXiv:2306.09341); ``transformers_scorers`` has the scorers that are no model of open_clip.
 """
 
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
 from comparer.errors import ComparerError
-from comparer.metrics.scorers import DEFAULT, SCORERS, ScorerWeights, choose
+from comparer.metrics import transformers_scorers
+from comparer.metrics.embedding import EmbeddingScorer
+from comparer.metrics.scorers import CLIP_SCORE, DEFAULT, SCORERS, ScorerWeights, choose
 from comparer.models.catalog import DEMO
 from comparer.models.download import OnProgress
-from comparer.models.hub import scorer_weights
+from comparer.models.hub import scorer_files
 from comparer.models.libraries import prepare
 
 log = logging.getLogger(__name__)
-REMEMBERED = 4096  # embeddings: about 12 MB with ViT-L-14
 
 
-class ClipScorer:
-    """A loaded open_clip model that caches its embeddings of prompts and recent images.
+class ClipScorer(EmbeddingScorer):
+    """A loaded open_clip model: a CLIP score, or HPSv2.1's."""
 
-    Attributes:
-        name: architecture and weights.
-        context: maximum number of prompt tokens, start and end included; longer prompts are cut, the end token kept.
-        preprocessing: image preprocessing: size, resizing, mean, standard deviation.
-        digest: SHA-256 of the weights if they are a local file, else "".
-    """
-
-    def __init__(self, name: str, model: Any, transform: Any, tokenizer: Any, digest: str = "") -> None:
+    def __init__(self, source: ScorerWeights, model: Any, transform: Any, tokenizer: Any, digest: str = "") -> None:
         """Wrap open_clip's model, evaluation transform and tokenizer."""
-        self.name, self.model, self.transform, self.tokenizer = name, model.eval(), transform, tokenizer
-        self.context: int = tokenizer.context_length
-        self.preprocessing: dict[str, Any] = dict(model.visual.preprocess_cfg)
-        self.digest = digest
-        self._read: dict[str, Any] = {}
-        self._seen: OrderedDict[tuple, Any] = OrderedDict()
+        super().__init__(source, dict(model.visual.preprocess_cfg), tokenizer.context_length, digest)
+        self.model, self.transform, self.tokenizer = model.eval(), transform, tokenizer
 
-    def record(self) -> dict:
-        """Return the scorer's metadata, stored with every score, as plain data."""
-        model, _, weights = self.name.partition("/")
-        said = json.loads(json.dumps(self.preprocessing))  # tuples as lists, as a file would have them
-        told = {"model": model, "weights": weights, "preprocessing": said, "context": self.context}
-        return told | ({"sha256": self.digest} if self.digest else {})
+    def tokens(self, prompt: str) -> int:
+        """Return the number of the prompt's tokens, start and end included."""
+        return len(self.tokenizer.encode(prompt)) + 2
 
-    def truncates(self, prompt: str) -> bool:
-        """Return whether the prompt is longer than the context."""
-        return len(self.tokenizer.encode(prompt)) + 2 > self.context
+    def encode_prompt(self, prompt: str) -> Any:
+        """Return the prompt's embedding, a unit vector."""
+        return self.model.encode_text(self.tokenizer([prompt]), normalize=True)[0]
 
-    def score(self, pictures: list[Any], prompts: list[str]) -> list[float]:
-        """Score PIL images against their prompts, one each; ``embed`` and ``cosine`` then reuse the embeddings."""
-        import torch
+    def encode_image(self, rgb: Any) -> Any:
+        """Return the embedding of an RGB image, a unit vector."""
+        return self.model.encode_image(self.transform(rgb)[None], normalize=True)[0]
 
-        with torch.no_grad():
-            for prompt in dict.fromkeys(prompts):
-                if prompt not in self._read:
-                    text = self.model.encode_text(self.tokenizer([prompt]), normalize=True)
-                    self._read[prompt] = text[0]
-            read = [self._read[prompt] for prompt in prompts]
-            return [100 * max(float(s @ r), 0.0) for s, r in zip(self.embed(pictures), read, strict=True)]
-
-    def embed(self, pictures: list[Any]) -> list[Any]:
-        """Return the images' embeddings, unit vectors; recently encoded images are cached."""
-        import torch
-
-        found = []
-        for picture in pictures:
-            rgb = picture.convert("RGB")
-            key = (rgb.size, sha256(rgb.tobytes()).digest())
-            if key not in self._seen:
-                with torch.no_grad():
-                    # One image per pass: rounding depends on the batch size.
-                    self._seen[key] = self.model.encode_image(self.transform(rgb)[None], normalize=True)[0]
-            self._seen.move_to_end(key)
-            found.append(self._seen[key])
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
-        return found
-
-    def cosine(self, one: Any, other: Any) -> float:
-        """Return the cosine of two images' embeddings, −1 to 1."""
-        first, second = self.embed([one, other])
-        return min(max(float(first @ second), -1.0), 1.0)
+    def points(self, cosine: float) -> float:
+        """Return 100·max(cos, 0), or for HPSv2.1 100·cos."""
+        return 100 * (max(cosine, 0.0) if self.source.title == CLIP_SCORE else cosine)
 
 
-_kept: dict[str, ClipScorer] = {}
+_kept: dict[str, EmbeddingScorer] = {}
 
 
-def _keep(name: str, scorer: ClipScorer) -> ClipScorer:
+def _keep(name: str, scorer: EmbeddingScorer) -> EmbeddingScorer:
     """Keep the demo's scorer and one other: the large ones need gigabytes."""
     demo = SCORERS["demo"].full
     for other in [known for known in _kept if demo not in (known, name)]:
@@ -101,7 +61,7 @@ def _keep(name: str, scorer: ClipScorer) -> ClipScorer:
     return scorer
 
 
-def demo_scorer(folder: Path) -> ClipScorer:
+def demo_scorer(folder: Path) -> EmbeddingScorer:
     """Load the demo's own CLIP model from its folder."""
     prepare()
     import open_clip
@@ -114,7 +74,7 @@ def demo_scorer(folder: Path) -> ClipScorer:
         )
         context = open_clip.get_model_config(name)["text_cfg"]["context_length"]
         tokenizer = open_clip.tokenizer.SimpleTokenizer(str(folder / "bpe.txt.gz"), context_length=context)
-        _keep(name, ClipScorer(name, model, transform, tokenizer))
+        _keep(name, ClipScorer(SCORERS["demo"], model, transform, tokenizer))
     return _kept[name]
 
 
@@ -122,7 +82,7 @@ def real_scorer(
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
     source: ScorerWeights = SCORERS[DEFAULT],
-) -> ClipScorer | str:
+) -> EmbeddingScorer | str:
     """Load a Hub scorer from the cache or the Hub; if it is unavailable, return the reason.
 
     Args:
@@ -133,25 +93,41 @@ def real_scorer(
     Raises:
         Stopped: ``stop`` returned true.
     """
-    prepare()
-    import open_clip
-
     if source.full not in _kept:
         try:
-            weights = scorer_weights(on_progress, stop, source.repository, source.file)
+            folders = scorer_files(source.files, on_progress, stop)
         except ComparerError as error:
-            return f"the weights of {source.full} are not on this machine. {error}"
+            size = f"{source.gigabytes:g} GB"
+            return (
+                f"the weights of {source.full} are not on this machine. {error} Where the hub can be reached, "
+                f"'python -m comparer fetch {source.name}' brings them ({size})"
+            )
+        file = folders[source.repository] / source.file
         try:
-            # Given a file, open_clip makes no request; its defaults are the preprocessing of these weights.
-            model, _, transform = open_clip.create_model_and_transforms(source.architecture, pretrained=str(weights))
+            _keep(source.full, _loaded(source, file, folders.get(source.processor, file.parent)))
         except Exception as error:  # a damaged file raises many kinds; images are useful without scores
-            log.warning("%s cannot be loaded: %s: %s", weights, type(error).__name__, error)
-            return f"the weights of {source.full} cannot be loaded: delete {weights.name} to fetch it again"
-        _keep(source.full, ClipScorer(source.full, model, transform, open_clip.get_tokenizer(source.architecture)))
+            log.warning("%s cannot be loaded: %s: %s", file, type(error).__name__, error)
+            return f"the weights of {source.full} cannot be loaded: delete {file.name} to fetch it again"
     return _kept[source.full]
 
 
-def local_scorer(source: ScorerWeights) -> ClipScorer:
+def _loaded(source: ScorerWeights, file: Path, processor: Path, digest: str = "", **changed: Any) -> EmbeddingScorer:
+    """Load a scorer's model from its file; ``changed`` is open_clip's preprocessing where it is not its default."""
+    prepare()
+    if source.model != "open_clip":
+        return transformers_scorers.load(source, file.parent, processor, digest)
+    import open_clip
+
+    if source.title != CLIP_SCORE:
+        changed |= {"image_resize_mode": "longest"}  # HPSv2 fits the whole image into the square
+    # Given a file, open_clip makes no request; its defaults are the preprocessing of these weights.
+    model, _, transform = open_clip.create_model_and_transforms(
+        source.architecture, pretrained=str(file), weights_only=True, **changed
+    )
+    return ClipScorer(source, model, transform, open_clip.get_tokenizer(source.architecture), digest)
+
+
+def local_scorer(source: ScorerWeights) -> EmbeddingScorer:
     """Load a scorer from a local file; an ``open_clip_config.json`` beside it defines the preprocessing.
 
     Raises:
@@ -160,7 +136,8 @@ def local_scorer(source: ScorerWeights) -> ClipScorer:
     prepare()
     import open_clip
 
-    config, file = open_clip.get_model_config(source.architecture), Path(source.file)
+    file, known = Path(source.file), source.model == "open_clip"
+    config = open_clip.get_model_config(source.architecture) if known else {"text_cfg": {}}
     if config is None:
         raise ComparerError(
             f"open_clip has no architecture '{source.architecture}': choose one of "
@@ -168,23 +145,22 @@ def local_scorer(source: ScorerWeights) -> ClipScorer:
         )
     if any(name.startswith("hf_") for name in config["text_cfg"]):
         raise ComparerError(f"{source.architecture} needs a tokenizer of the hub, which is not supported.")
-    with file.open("rb") as content:
+    weights = file if known else file / SCORERS[source.name.partition("=")[0]].file
+    if not weights.is_file():
+        raise ComparerError(f"'{file.name}' has no {weights.name}.")
+    with weights.open("rb") as content:
         digest = file_digest(content, "sha256").hexdigest()
-    name = f"{source.full} {digest[:8]}"
+    name = f"{source.name.partition('=')[0]} {source.full} {digest[:8]}"
     if name not in _kept:
         try:
             beside = file.with_name("open_clip_config.json")
             read = json.loads(beside.read_text(encoding="utf-8"))["preprocess_cfg"] if beside.is_file() else {}
-            known = ("mean", "std", "interpolation", "resize_mode")
-            changed = {f"image_{key}": read[key] for key in known if key in read}
-            model, _, transform = open_clip.create_model_and_transforms(
-                source.architecture, pretrained=str(file), weights_only=True, **changed
-            )
+            usual = ("mean", "std", "interpolation", "resize_mode")
+            changed = {f"image_{key}": read[key] for key in usual if key in read}
+            _keep(name, _loaded(source, weights, weights.parent, digest, **changed))
         except Exception as error:  # of many kinds: pickled code, other shapes, a damaged file
             log.warning("%s cannot be loaded: %s: %s", file, type(error).__name__, error)
             raise ComparerError(f"'{file.name}' does not contain weights of {source.architecture}.") from error
-        tokenizer = open_clip.get_tokenizer(source.architecture)
-        _keep(name, ClipScorer(source.full, model, transform, tokenizer, digest))
     return _kept[name]
 
 
@@ -193,7 +169,7 @@ def scorer_for(
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
     wanted: str = "",
-) -> ClipScorer | str:
+) -> EmbeddingScorer | str:
     """Return the requested scorer, or the one suited to this ``Checkpoint``.
 
     Args:

@@ -14,7 +14,7 @@ def noise_floor(repeats: Sequence[Sequence[Any]], scorer: Any = None) -> Mean | 
     Args:
         repeats: for every (prompt, seed), the baseline's images of all repeats, as for ``similarity``; each
             repeat is compared with the first.
-        scorer: a ``ClipScorer`` or None.
+        scorer: an ``EmbeddingScorer`` or None.
 
     Returns:
         None if nothing was repeated.
@@ -27,7 +27,7 @@ def seed_distance(prompts: Sequence[Sequence[Any]], scorer: Any = None, most: in
 
     Args:
         prompts: for every prompt, the baseline's images of all seeds, as for ``similarity``.
-        scorer: a ``ClipScorer`` or None.
+        scorer: an ``EmbeddingScorer`` or None.
         most: maximum number of pairs to measure; if there are more, evenly spread ones are taken.
 
     Returns:

@@ -20,7 +20,7 @@ def similarity(one: Any, other: Any, scorer: Any = None) -> Similarity:
     Args:
         one: a PIL image, or the path of an image file.
         other: the same; the order does not matter.
-        scorer: a ``ClipScorer``, whose embeddings give the cosine.
+        scorer: an ``EmbeddingScorer``, whose embeddings give the cosine.
 
     Raises:
         ComparerError: the images differ in size.

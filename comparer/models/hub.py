@@ -1,12 +1,12 @@
 """Find catalogue models in the Hub cache, plan downloads and run them. No torch.
 
-Only ``plan``, ``fetch`` and ``scorer_weights`` access the network. ``HF_ENDPOINT``, ``HF_HOME``, ``HF_HUB_OFFLINE``
+Only ``plan``, ``fetch`` and ``scorer_files`` access the network. ``HF_ENDPOINT``, ``HF_HOME``, ``HF_HUB_OFFLINE``
 and ``HF_TOKEN`` have the same meaning as in ``huggingface_hub``.
 """
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -179,33 +179,49 @@ def fetch(
         watched(lambda job: bring(_plan(model, half, job).files, model.title, job), on_progress, stop)
 
 
-def scorer_weights(
+def scorer_files(
+    wanted: Mapping[str, tuple[str, ...]],
     on_progress: OnProgress | None = None,
     stop: Callable[[], bool] | None = None,
-    repository: str = SCORER,
-    name: str = SCORER_FILE,
-) -> Path:
-    """Return the weights file of a CLIP model, downloading it if missing; OpenAI's ViT-B/32 has 605 MB.
+) -> dict[str, Path]:
+    """Return the folders of a scorer's files, downloading them if any is missing; OpenAI's ViT-B/32 has 605 MB.
 
     Args:
+        wanted: the names of the files by Hub repository.
         on_progress: as for ``fetch``.
         stop: as for ``fetch``.
-        repository: the Hub repository.
-        name: the file name in the repository.
+
+    Returns:
+        by repository, the folder that holds them all.
 
     Raises:
         Stopped: ``stop`` returned true.
-        ComparerError: the weights are unavailable; raised within seconds, with a one-sentence reason.
+        ComparerError: the files are unavailable; raised within seconds, with a one-sentence reason.
     """
 
-    def work(job: Job) -> Path:
-        job.text = "Looking for the CLIP scorer"
-        files = listing(repository, job)
-        if name not in files:
-            raise ComparerError(f"{repository} has no {name}.")
-        file = measured(files[name])
-        bring((file,), "the CLIP scorer", job)
-        return file.path
+    def work(job: Job) -> None:
+        job.text = "Looking for the scorer"
+        found = []
+        for repository, names in wanted.items():
+            files = listing(repository, job)
+            if missing := [name for name in names if name not in files]:
+                raise ComparerError(f"{repository} has no {missing[0]}.")
+            found += [measured(files[name]) for name in names]
+        bring(tuple(found), "the scorer", job)
 
-    folder = _snapshot(repository, name)
-    return folder / name if folder else watched(work, on_progress, stop)
+    if _folders(wanted) is None:
+        watched(work, on_progress, stop)
+    folders = _folders(wanted)
+    assert folders is not None  # they were just brought
+    return folders
+
+
+def _folders(wanted: Mapping[str, tuple[str, ...]]) -> dict[str, Path] | None:
+    """Return the folders of files in the cache, by repository; None if any file is missing."""
+    found = {}
+    for repository, names in wanted.items():
+        folders = [_snapshot(repository, name) for name in names]
+        if None in folders or not folders[0]:
+            return None
+        found[repository] = folders[0]
+    return found

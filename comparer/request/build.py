@@ -68,7 +68,7 @@ def build_request(
         scorer: as for ``scorers.choose``; None and "" select the checkpoint's own.
         variants: one arm each, with other weights than the baseline's: another checkpoint, or changes to the
             baseline's, as parsed by ``spec.parse``.
-        thresholds: from which speed-up and below which CLIP loss an arm is worth it.
+        thresholds: from which speed-up and below which loss of score an arm is worth it.
 
     Raises:
         ComparerError: a value is not allowed; one sentence names the value and what is allowed.

@@ -115,8 +115,8 @@ class Request:
             every batch), or "device", one draw per batch on the device, as a server would.
         repeats: timed calls per batch; the images of the first one are kept.
         extras: optional measurements of ``EXTRA_MEASUREMENTS``.
-        scorer: the CLIP model, as for ``scorers.choose``; "" for the checkpoint's own.
-        thresholds: from which speed-up and below which CLIP loss an arm is worth it.
+        scorer: the score that decides, as for ``scorers.choose``; "" for the CLIP score that suits the checkpoint.
+        thresholds: from which speed-up and below which loss of score an arm is worth it.
         limits: limits of the installation; not saved.
     """
 

@@ -21,7 +21,12 @@ def validate(request: Request, config: Config) -> tuple[Checkpoint, ...]:
     first = found[asked[0]]
     if "=" in request.scorer and not config.trusted:
         raise ComparerError("Only the command line may read a scorer from a file: choose a scorer by its name.")
-    scorers.choose(request.scorer, first.model.name, first.demo)
+    score = scorers.choose(request.scorer, first.model.name, first.demo)
+    if score.context is None and request.variants():
+        raise ComparerError(
+            f"{score.title} says how near an image is to the baseline's, so it cannot tell which of two checkpoints is "
+            "better: choose another scorer."
+        )
     for checkpoint in found.values():
         _check(request, checkpoint)
     return tuple(found[weights] for weights in asked)

@@ -11,6 +11,7 @@ from comparer.results.evidence import evidence
 from comparer.results.figures import Figures, figures, share
 from comparer.results.records import Call
 from comparer.stats.evidence import Evidence
+from comparer.stats.fieller import clip_loss
 from comparer.stats.intervals import Estimate, drift
 from comparer.stats.verdict import NOT_COMPARABLE, Thresholds, Verdict, judge
 
@@ -92,6 +93,18 @@ class ArmAnalysis:
         return self.evidence.clip_loss()
 
     @cached_property
+    def loss_above_floor(self) -> Estimate:
+        """Lost share of what the baseline's mean score has above that of wrong prompts, with its 95 % interval.
+
+        (baseline − arm) / (baseline − floor), the floor taken as known; without a value if it is not.
+        """
+        floor = self.whole.comparison.scorer.floor
+        if floor is None:
+            return Estimate(why_not="no score of wrong prompts")
+        base, arm, prompts = self.evidence.scored()
+        return clip_loss([each - floor for each in base], [each - floor for each in arm], prompts)
+
+    @cached_property
     def not_comparable(self) -> str:
         """Why nothing is concluded on this arm, with what helps; "" if something is."""
         return void.reason(self.whole.comparison, self.number)
@@ -101,7 +114,9 @@ class ArmAnalysis:
         """Whether the arm is faster, and whether it keeps the quality."""
         if self.not_comparable:
             return Verdict(NOT_COMPARABLE, self.not_comparable)
-        return judge(self.evidence, self.whole.thresholds, self.arm.weights is not None)
+        return judge(
+            self.evidence, self.whole.thresholds, self.arm.weights is not None, self.whole.comparison.scorer.short
+        )
 
     @cached_property
     def similarity(self) -> Mean | None:

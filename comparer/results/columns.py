@@ -28,7 +28,7 @@ class Column:
     """One column of the result table, a row per arm.
 
     Attributes:
-        title: its heading.
+        title: its heading, in which ``{0}`` is the ``Scorer``.
         value: returns an arm's value; None or "" for an empty cell.
         write: formats a value.
         where: the places that show it. A table leaves out a column that is empty for every arm.
@@ -44,6 +44,10 @@ class Column:
     baseline: str | None = None
     estimate: Callable[[ArmAnalysis], Estimate] | None = None
     of_baseline: Callable[[ArmAnalysis], float | None] | None = None
+
+    def heading(self, comparison: Comparison) -> str:
+        """Return its heading, with the name of the score that was used."""
+        return self.title.format(comparison.scorer)
 
     def text(self, each: ArmAnalysis, where: str) -> str:
         """Return an arm's cell without its percentage of the baseline; "" if it is empty."""
@@ -90,13 +94,13 @@ COLUMNS = (
         where=frozenset({TERMINAL, MARKDOWN}),
     ),
     Column("it/s", lambda each: each.figures.steps_per_second, "{:.1f}".format),
-    Column("CLIP score", lambda each: each.figures.clip_score, "{:.2f}".format),
+    Column("{0.title}", lambda each: each.figures.clip_score, "{:.2f}".format),
     Column(
-        "CLIP difference", lambda each: each.clip_difference.value, signed, where=frozenset({MARKDOWN}), baseline="",
+        "{0.difference}", lambda each: each.clip_difference.value, signed, where=frozenset({MARKDOWN}), baseline="",
         estimate=lambda each: each.clip_difference,
     ),
     Column(
-        "CLIP loss", lambda each: each.figures.clip_loss, loss, baseline="", estimate=lambda each: each.clip_loss,
+        "{0.loss}", lambda each: each.figures.clip_loss, loss, baseline="", estimate=lambda each: each.clip_loss,
     ),
     Column(SSIM.title, lambda each: each.similarity and each.similarity.ssim, SSIM.show),
     Column(
@@ -121,7 +125,7 @@ def shown(analysis: Analysis, where: str) -> tuple[list[ArmAnalysis], list[Colum
 def result_table(analysis: Analysis, where: str) -> list[list[str]]:
     """Return the result table as plain text: the headings, then a row per arm; a percentage follows in brackets."""
     arms, columns = shown(analysis, where)
-    rows = [[column.title for column in columns]]
+    rows = [[column.heading(analysis.comparison) for column in columns]]
     for each in arms:
         cells = ((column.text(each, where), column.part(each)) for column in columns)
         rows.append([f"{text} ({part})" if part else text for text, part in cells])

@@ -122,7 +122,9 @@ class Comparison:
                     shot, not_finite=shot.not_finite or where, clip_score=None, similarity=None, again=()
                 )
             elif not arm and (shot.prompt, shot.seed) == (prompt, seed):
-                self.shots[position] = replace(shot, similarity=None)
+                of_it = self.scorer.context is None  # the score is a similarity to it, too
+                score = None if of_it else shot.clip_score
+                self.shots[position] = replace(shot, similarity=None, clip_score=score)
 
     @property
     def has_void(self) -> bool:

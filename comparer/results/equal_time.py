@@ -12,8 +12,8 @@ from statistics import fmean
 from comparer.models.samplers import evaluations
 from comparer.request.request import Settings
 from comparer.results import void
-from comparer.results.evidence import evidence
 from comparer.results.comparison import Comparison
+from comparer.results.evidence import evidence
 from comparer.stats.intervals import Estimate, difference
 from comparer.stats.power import level_at
 from comparer.stats.verdict import WIDE
@@ -64,6 +64,7 @@ class Rival:
         ssim: mean of the arm's SSIM with the full baseline − the control's, likewise.
         arm_ssim, other_ssim: the two means; None if nothing was measured.
         kind: which of the sentences above.
+        score: name of the score.
     """
 
     arm: int
@@ -76,6 +77,7 @@ class Rival:
     arm_ssim: float | None
     other_ssim: float | None
     kind: str
+    score: str = "CLIP score"
 
     @property
     def sentence(self) -> str:
@@ -91,7 +93,7 @@ class Rival:
         if self.kind == OPEN and self.ssim.n < 2:
             return f"{self.kind} from one pair: {steps}."
         return (
-            f"{self.kind}: {steps}. The higher CLIP score is {clip}{points}; the one nearer to the full "
+            f"{self.kind}: {steps}. The higher {self.score} is {clip}{points}; the one nearer to the full "
             f"baseline is {near}{ssim}."
         )
 
@@ -119,6 +121,7 @@ def rivalry(comparison: Comparison, arm: int) -> Rival | None:
     return Rival(
         arm, other, fewer, full,
         time, clip, ssim, fmean(mine) if mine else None, fmean(theirs) if theirs else None, kind,
+        comparison.scorer.title,
     )  # fmt: skip
 
 

@@ -19,8 +19,8 @@ class Figures:
         steps_per_second: denoising steps per second (it/s), for any batch size; a step of Heun's is two evaluations.
         speed_up: geometric mean of baseline time / arm time of the whole call, over turns of the most frequent shape.
         denoising_speed_up: geometric mean over all calls of the same ratio of the denoising alone.
-        scored: number of pairs with CLIP scores on both sides.
-        clip_score: mean of 100·max(cos, 0) over the scored pairs.
+        scored: number of pairs with scores on both sides.
+        clip_score: mean score over the scored pairs.
         clip_loss: (baseline's mean − mean) / baseline's mean; None below a baseline mean of 1.
         peak_bytes: largest peak of its calls, allocated on a GPU.
         reports: accelerator -> counter -> sum over calls.

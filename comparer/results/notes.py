@@ -91,7 +91,9 @@ def _facts(analysis: Analysis) -> list[str]:
         how = "was not measured: on a CPU it needs a separate process, on request" if cpu else "is not counted here"
         said.append(f"Peak memory {how}.")
     if scorer.name:
-        said.append(f"CLIP score by {scorer.name}{_sees(scorer.about)}, n = {counted(figures.scored, 'pair')}.")
+        by = f"{scorer.title} by {scorer.name}{_sees(scorer.about)}"
+        said.append(f"{by}, n = {counted(figures.scored, 'pair')}.")
+        said += _above_floor(analysis)
     return said + _scale(analysis) + list(comparison.not_available)
 
 
@@ -145,7 +147,7 @@ def spread(each: ArmAnalysis) -> str:
         figures.insert(0, ("turn", each.speed_up, ratio))
     for noun, found, write in figures:
         if found.n > 1 and found.median is not None and found.worst is not None:
-            what = " in CLIP score" if noun == "pair" else ""
+            what = f" in {each.whole.comparison.scorer.title}" if noun == "pair" else ""
             said.append(f"median {noun} {write(found.median)}, worst {write(found.worst)}{what}")
     return "; ".join(said)
 
@@ -163,6 +165,20 @@ def _sees(about: dict) -> str:
     pixels = f"{size[0] if isinstance(size, list) else size} px" if size else ""
     told = ", ".join(filter(None, (pixels, seen.get("interpolation"), seen.get("resize_mode"))))
     return f" ({told})" if told else ""
+
+
+def _above_floor(analysis: Analysis) -> list[str]:
+    """Say what share is lost of the part of the score that wrong prompts do not have."""
+    floor, arms = analysis.comparison.scorer.floor, [arm for arm in analysis.arms[1:] if not arm.not_comparable]
+    lost = [(arm.arm.name, arm.loss_above_floor.value) for arm in arms if not arm.arm.weights]
+    told = [(name, loss(abs(share)), share < 0) for name, share in lost if share is not None]
+    if floor is None or not told:
+        return []
+    if len(told) == 1:
+        which = [f"{text} is {'gained' if gain else 'lost'}" for _, text, gain in told]
+    else:
+        which = [f"{name} {'gains' if gain else 'loses'} {text}" for name, text, gain in told]
+    return [f"Of the score above that of wrong prompts ({floor:.1f}), {', '.join(which)}."]
 
 
 def _scale(analysis: Analysis) -> list[str]:

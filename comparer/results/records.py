@@ -50,7 +50,8 @@ class Shot:
         seed: 0 to 2³² − 1.
         file: name of its PNG in the run folder.
         call: position of its call in ``calls``.
-        clip_score: 100·max(cos, 0); None if the image was not scored.
+        clip_score: value of the score that the scorer names: for a CLIP score 100·max(cos, 0); None if the image was
+            not scored.
         pixels: first 32 hexadecimal digits of the SHA-256 of its RGB bytes: equal digests mean equal images.
         similarity: similarity to the baseline's shot; None for the baseline's own.
         again: similarity of a baseline's shot to those of its further runs.
@@ -74,21 +75,44 @@ class Shot:
 
 @dataclass(frozen=True)
 class Scorer:
-    """CLIP model that scored the images, or the reason for having none.
+    """What scored the images, or the reason for having nothing; its score is the one that decides about quality.
 
     Attributes:
         name: architecture and weights, or "" if nothing was scored.
         why_not: the reason if nothing was scored.
         truncated: the prompts (numbers from 0) that were truncated to the scorer's context.
-        context: the scorer's context length in tokens, including start and end.
+        context: the scorer's context length in tokens, including start and end; None if it reads no prompt, but
+            compares an image with the baseline's.
         about: its model, weights and preprocessing.
+        title: name of the score, such as "CLIP score".
+        licence: licence of the weights; "" if unknown.
+        floor: mean score of the baseline's images with wrong prompts: each with the run's next prompt of another text,
+            after the last the first. None if the scorer reads no prompt, or there is no other prompt.
     """
 
     name: str = ""
     why_not: str = ""
     truncated: tuple[int, ...] = ()
-    context: int = 77
+    context: int | None = 77
     about: dict = field(default_factory=dict)
+    title: str = "CLIP score"
+    licence: str = ""
+    floor: float | None = None
+
+    @property
+    def short(self) -> str:
+        """Return the name before a value: "CLIP"."""
+        return self.title.removesuffix(" score").removesuffix(" similarity")
+
+    @property
+    def difference(self) -> str:
+        """Return the name of a difference between two scores: "CLIP difference"."""
+        return f"{self.short} difference"
+
+    @property
+    def loss(self) -> str:
+        """Return the name of the lost share of the baseline's score: "CLIP loss"."""
+        return f"{self.short} loss"
 
 
 @dataclass(frozen=True)

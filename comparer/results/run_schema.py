@@ -41,6 +41,7 @@ GENERATED = (Comparison, Settings, Thresholds, Weights, Environment, WeightsCard
 MAY_BE_MISSING = {
     "Comparison": ("verdicts",), "Arm": ("steps", "like", "weights"), "WeightFile": ("weight",),
     "WeightsCard": ("identical", "adapted"), "Similarity": tuple(METRICS), "Mean": tuple(METRICS),
+    "Scorer": ("title", "licence", "floor"),
 }  # fmt: skip
 """Fields that a record may lack: those that only some have, and those that came later, as every metric may."""
 COUNT, TEXT, SECONDS = {"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "number", "minimum": 0}

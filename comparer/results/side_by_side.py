@@ -64,9 +64,9 @@ def remarks(one: Comparison, other: Comparison) -> list[str]:
             "different times: seconds of the one beside seconds of the other say little."
         )
     if one.scorer.name != other.scorer.name:
-        said.append("The CLIP scores are not comparable: they come from different scorers.")
+        said.append("The scores are not comparable: they come from different scorers.")
     elif _pictures(one) != _pictures(other):
-        said.append("The mean CLIP scores and SSIMs are not comparable: prompts, seeds or settings differ.")
+        said.append("The mean scores and SSIMs are not comparable: prompts, seeds or settings differ.")
     return said
 
 
@@ -88,19 +88,19 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     figures, alike, peak = each.figures, each.similarity, each.peak
     said = {
         "Seconds per image": optional(figures.seconds, "{:.3f}"),
-        "CLIP score": optional(figures.clip_score, "{:.2f}"),
+        seen.scorer.title: optional(figures.clip_score, "{:.2f}"),
         "Peak memory": gib(peak),
     }
     if each.not_comparable:
         return {"Verdict": each.verdict.headline, **said}
     if not number or not seen.call_pairs(number):
         return said
-    verdict = each.verdict
+    verdict, score = each.verdict, seen.scorer.short
     return {
         "Verdict": verdict.headline if seen.state != "running" else "",
         "Speed-up": speed_text(verdict.speed, seen.request.thresholds) if verdict.speed else "",
-        "Quality": quality_text(verdict.quality) if verdict.quality else "",
-        "CLIP, arm − baseline": difference_text(each.clip_difference).removeprefix("CLIP "),
+        "Quality": quality_text(verdict.quality, score) if verdict.quality else "",
+        f"{score}, arm − baseline": difference_text(each.clip_difference, score).removeprefix(f"{score} "),
         "SSIM": optional(alike.ssim if alike else None, "{:.3f}"),
         "MAC ratio": optional(figures.mac_ratio, "{:.2f}×"),
         "Pairs": str(len(seen.pairs(number))),

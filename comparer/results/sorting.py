@@ -2,7 +2,7 @@
 
 from comparer.results.comparison import Comparison
 
-AS_ASKED, SCORE, LIKENESS = "As asked", "Worst CLIP first", "Least alike first"
+AS_ASKED, SCORE, LIKENESS = "As asked", "Worst score first", "Least alike first"
 ORDERS = (AS_ASKED, SCORE, LIKENESS)
 
 
@@ -12,7 +12,7 @@ def distance(comparison: Comparison, arm: int, order: str) -> dict[tuple[int, in
     Args:
         comparison: finished or not.
         arm: the arm whose pairs with the baseline are sorted.
-        order: ``SCORE``, the arm's CLIP score − the baseline's, or ``LIKENESS``, SSIM.
+        order: ``SCORE``, the arm's score − the baseline's, or ``LIKENESS``, SSIM.
     """
     found = {}
     for base, other in comparison.pairs(arm):
@@ -29,7 +29,7 @@ def ordered(comparison: Comparison, arm: int, order: str = AS_ASKED) -> list[tup
     Args:
         comparison: finished or not.
         arm: the arm whose pairs with the baseline are sorted.
-        order: one of ``ORDERS``: as asked, by the CLIP score that the arm lost, or by SSIM. Pairs without a value come
+        order: one of ``ORDERS``: as asked, by the score that the arm lost, or by SSIM. Pairs without a value come
             last, as asked.
     """
     made = {(shot.prompt, shot.seed) for shot in comparison.shots}

@@ -32,8 +32,8 @@ class ArmCard:
 
     ``headline``, ``sentence`` and ``look`` are those of the verdict. ``value``, from ``low`` to ``high``, is the
     speed-up at the verdict's level, or with ``clip`` the difference in score of an arm with other weights; None if
-    unknown.
-    ``why_not`` is the reason why the arm was not run, and ``rival`` marks the equal-time baseline with fewer steps.
+    unknown. ``score`` is the name before that difference. ``why_not`` is the reason why the arm was not run, and
+    ``rival`` marks the equal-time baseline with fewer steps.
     """
 
     name: str
@@ -46,6 +46,7 @@ class ArmCard:
     clip: bool = False
     why_not: str = ""
     rival: bool = False
+    score: str = "CLIP"
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class RunCard:
         accelerators: titles and names of all accelerators.
         arms: in order, the baseline first.
         pictures, width, height: number of images, and their size in pixels.
-        worst: arm, prompt number and seed of the pair with the largest loss of CLIP score, or the lowest similarity;
+        worst: arm, prompt number and seed of the pair with the largest loss of score, or the lowest similarity;
             () if there is none.
         files: the worst pair's images, the baseline's first; one image for a run without pairs.
         thumbs: thumbnails of the same images, () if the files themselves are small.
@@ -155,6 +156,7 @@ def _arm(each: ArmAnalysis) -> ArmCard:
         clip,
         comparison.skip_reason(number),
         arm.matches_time_of is not None,
+        comparison.scorer.short,
     )
 
 

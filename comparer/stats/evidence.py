@@ -40,7 +40,7 @@ class Evidence:
 
     calls: Sequence[TimedCall]
     pairs: Sequence[tuple[int, float | None, float | None]] = ()
-    not_scored: str = "there are no CLIP scores"
+    not_scored: str = "there are no scores"
     identical: bool = False
     adaptive: bool = False
     interim_looks: int = 1

@@ -73,7 +73,7 @@ class Api:
         scorer: str = "",
         variants: list[str] = [],  # noqa: B006
     ) -> AsyncIterator[dict]:
-        """Make pictures without and with accelerators from the same noise, and measure time and CLIP score.
+        """Make pictures without and with accelerators from the same noise, and measure time and quality.
 
         Returns the record as run.json has it, with every picture of "shots" and the "grid" as files. While the
         comparison waits or runs, it says so instead: {"state": "waiting" or "running", ...}.
@@ -96,7 +96,8 @@ class Api:
             repeats: Timed calls of every batch, arms alternating.
             also: What to measure besides: "equal-time" (the baseline with fewer steps in each arm's time),
                 "noise-floor", "divergence" of the latents, "memory" of a CPU.
-            scorer: The CLIP that scores: demo, ViT-B-32, ViT-L-14 or ViT-B-32-LAION; left out, the checkpoint's own.
+            scorer: The score that decides: demo, ViT-B-32, ViT-L-14, ViT-B-32-LAION, HPSv2.1, PickScore or DINOv2; left
+                out, the CLIP score that suits the checkpoint.
             variants: One arm each with other weights: another checkpoint, or what changes in the first one, as
                 "weights=raw", "lora=style.safetensors:0.8", "vae=other", "dtype=float16", "prediction=v".
         """

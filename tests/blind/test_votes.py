@@ -149,7 +149,7 @@ def test_what_is_undefined_says_why(ties, bad, why):
     found = judged(0, 0, ties, bad)
     assert found.p is None and found.share.value is None and found.more_prompts is None and found.agreement == OPEN
     assert found.sentence.startswith("Cannot tell: ") and why in found.sentence
-    assert "there are no CLIP scores" in found.clip_sentence
+    assert "there are no scores" in found.clip_sentence
     assert "the file is missing" in judged(9, 3, not_scored="the file is missing").clip_sentence
 
 

@@ -80,7 +80,9 @@ def test_a_scorer_that_means_nothing_is_refused(demo, real):
 
 
 def test_what_is_no_scorer_is_refused(weights):
-    assert "choose one of demo, ViT-B-32, ViT-L-14, ViT-B-32-LAION" in refusal("ViT-X", "sdxl")
+    assert "choose one of demo, ViT-B-32, ViT-L-14, ViT-B-32-LAION, HPSv2.1, PickScore, DINOv2," in refusal(
+        "ViT-X", "sdxl"
+    )
     assert "There is no file" in refusal(f"ViT-B-32={weights / 'nowhere.pt'}", "sdxl")
     assert "must end with one of .safetensors, .bin, .pt, .pth." in refusal(f"ViT-B-32={weights / TINY}.json", "sdxl")
 

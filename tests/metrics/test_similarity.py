@@ -223,7 +223,10 @@ def test_the_document_lists_every_scorer_and_limit():
     text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     for source in SCORERS.values():
         assert f"| `{source.name}`" in text
-        assert not source.repository or f"{source.architecture}, " in text and f"{source.gigabytes:g} GB" in text
+        (row,) = [line for line in text.splitlines() if line.startswith(f"| `{source.name}`")]
+        assert source.title in row and source.measures in row and source.licence and source.licence in row
+        assert f"{source.context} tokens" in row or source.context is None and "reads no prompt" in row
+        assert not source.repository or f"{source.architecture}, " in row and f"{source.gigabytes:g} GB" in row
     assert lpips.ALEXNET in text and f"{lpips.SIDE} pixels per side" in text
     assert f"{MS_SSIM_SIDE} pixels per side" in text
 

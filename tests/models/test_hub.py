@@ -1,5 +1,6 @@
 """Fetching models: exactly the needed files, resumable, and one sentence when they cannot be had."""
 
+import math
 import os
 import signal
 import socket
@@ -16,12 +17,14 @@ import pytest
 from comparer.checkpoints.find import resolve
 from comparer.cli.main import main
 from comparer.config import Config
+from comparer.engine.fetch import fetch
 from comparer.errors import ComparerError, Stopped
 from comparer.metrics import clip
+from comparer.metrics.scorers import CLIP_SCORE, SCORERS
 from comparer.metrics.scorers import DEMO as DEMO_SCORER
-from comparer.metrics.scorers import SCORERS
 from comparer.models import download, hub
 from comparer.models.catalog import DEMO
+from helpers import tiny_scorers
 from helpers.hub_models import NEEDLESS, SD, SDXL, SIGMA
 from helpers.hub_server import Hub, serving
 from helpers.runs import ROOT, until
@@ -329,7 +332,11 @@ def hub_scorers():
     return [source for source in SCORERS.values() if source.repository]
 
 
-@pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
+def plain_clips():
+    return [source for source in hub_scorers() if source.title == CLIP_SCORE]
+
+
+@pytest.mark.parametrize("source", plain_clips(), ids=lambda source: source.name)
 def test_a_scorers_weights_are_where_open_clip_has_them(source):
     import open_clip
 
@@ -343,7 +350,7 @@ def test_a_scorers_weights_are_where_open_clip_has_them(source):
         assert getattr(defaults, name) == known[name], "a file is read with open_clip's defaults"
 
 
-@pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
+@pytest.mark.parametrize("source", plain_clips(), ids=lambda source: source.name)
 def test_a_scorer_is_fetched_once_and_loaded_from_its_file(served, repositories, monkeypatch, source):
     from safetensors.torch import load_file
 
@@ -355,9 +362,31 @@ def test_a_scorer_is_fetched_once_and_loaded_from_its_file(served, repositories,
     asked = [line for line in served.asked if source.repository in line]
     assert told[-1][0] == told[-1][1] > 0 and len(asked) == 2
     before = len(served.asked)
-    weights = load_file(hub.scorer_weights(repository=source.repository))
+    weights = load_file(hub.scorer_files(source.files)[source.repository] / source.file)
     assert all((scorer.model.state_dict()[name] == value).all() for name, value in weights.items())
     assert len(served.asked) == before
+
+
+def test_a_scorer_of_two_repositories_is_fetched_by_its_name_and_loaded(served, tmp_path, monkeypatch, capsys):
+    source, folders = SCORERS["PickScore"], (tmp_path / "model", tmp_path / "processor")
+    tiny_scorers.save_pick(*folders)
+    served.repositories |= dict(zip(source.files, folders, strict=True))
+    assert main(["fetch", "pickscore", "--quiet"]) == 0 and "pickscore is here." in capsys.readouterr().out
+    monkeypatch.setattr(clip, "_kept", {})
+    asked = len(served.asked)
+    scorer = clip.real_scorer(source=source)
+    assert scorer.source is source and scorer.scale == pytest.approx(math.exp(3)) and len(served.asked) == asked
+    (hub.scorer_files(source.files)[source.repository] / source.file).unlink()
+    assert clip.real_scorer(source=source) is scorer  # it stays loaded
+    monkeypatch.setattr(clip, "_kept", {})
+    assert clip.real_scorer(source=source).name == scorer.name and len(served.asked) > asked  # and is fetched again
+
+
+def test_a_scorer_is_not_fetched_where_the_hub_may_not_be_used():
+    with pytest.raises(ComparerError, match="HPSv2.1 cannot be fetched: this installation may not use the hub."):
+        next(fetch("HPSv2.1", Config(hub=False)))
+    with pytest.raises(ComparerError, match="There is no model 'HPSv3' to fetch"):
+        next(fetch("HPSv3", Config()))
 
 
 @pytest.mark.parametrize("source", hub_scorers(), ids=lambda source: source.name)
@@ -367,6 +396,7 @@ def test_the_scorer_that_cannot_be_had_is_one_sentence(at, source):
     reason = clip.real_scorer(source=source)
     assert reason.startswith(f"the weights of {source.full} are not on this machine. http")
     assert "cannot be reached" in reason and monotonic() - began < SOON
+    assert f"'python -m comparer fetch {source.name}' brings them ({source.gigabytes:g} GB)" in reason
 
 
 def hear_interrupts():

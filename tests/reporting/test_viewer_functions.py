@@ -15,7 +15,7 @@ DATA = {
     "pairs": [{"prompt": prompt, "seed": seed} for prompt in (0, 1) for seed in (3, 17)],
     "orders": [
         {"name": "As asked", "arms": [[0, 1, 2, 3]] * 3},
-        {"name": "CLIP lost most", "arms": [[0, 1, 2, 3], [2, 0, 3, 1], [1, 3, 0, 2]]},
+        {"name": "Worst score first", "arms": [[0, 1, 2, 3], [2, 0, 3, 1], [1, 3, 0, 2]]},
     ],
 }
 BEGIN = {
@@ -152,7 +152,7 @@ def listed(run, **state):
 
 def test_pairs_are_ordered_by_the_arm_beside_the_baseline_and_filtered_by_words_and_seed(run):
     assert listed(run) == [0, 1, 2, 3]
-    worst = {"order": "CLIP lost most"}
+    worst = {"order": "Worst score first"}
     assert listed(run, **worst) == [2, 0, 3, 1] == listed(run, **worst, arms=[1, 0])
     assert listed(run, **worst, arms=[0, 2]) == [1, 3, 0, 2] == listed(run, **worst, arms=[2, 0])
     assert listed(run, **worst, prompt=" RED  star") == [0, 1]
@@ -163,15 +163,15 @@ def test_pairs_are_ordered_by_the_arm_beside_the_baseline_and_filtered_by_words_
 
 def test_a_pairs_title_says_its_seed_by_what_it_was_sorted_and_its_prompt(run):
     shots = [{"clip": 25.0, "ssim": None}, {"clip": 23.5, "ssim": 0.97}, None]
-    data = DATA | {"pairs": [{"prompt": 0, "seed": 3, "shots": shots}]}
+    data = DATA | {"score": "PickScore", "pairs": [{"prompt": 0, "seed": 3, "shots": shots}]}
 
     def titled(**state):
         return run(PAIRS, "return titled(data, state, 0)", data=data, state=BEGIN | state)
 
     assert titled() == "seed 3 · a large red star"
-    assert titled(order="CLIP lost most") == "seed 3 · CLIP −1.50 · a large red star"
+    assert titled(order="Worst score first") == "seed 3 · PickScore −1.50 · a large red star"
     assert titled(order="Least alike") == "seed 3 · SSIM 0.970 · a large red star"
-    assert titled(order="CLIP lost most", arms=[0, 2]) == "seed 3 · a large red star"  # not made
+    assert titled(order="Worst score first", arms=[0, 2]) == "seed 3 · a large red star"  # not made
     data["prompts"] = ["x" * 101, ""]
     assert titled() == f"seed 3 · {'x' * 99}…"
     unsorted = {"pairs": [{"seed": seed} for seed in (17, 3, 17, 100)]}
@@ -292,7 +292,7 @@ def test_modes_go_round_arms_change_places_and_the_largest_difference_is_gone_to
     assert acted(run, "does.zoom(1)", "zoom") == 4 and acted(run, "does.zoom(-1)", "zoom") == 2
     assert acted(run, "does.fit()", "zoom", "x", zoom=9, x=0.1) == [None, 0.5]
     # Another order begins with its first pair; a filter keeps the pair where it has it.
-    assert acted(run, "does.sort({order: 'CLIP lost most'})", "pair", pair=1) == 2
+    assert acted(run, "does.sort({order: 'Worst score first'})", "pair", pair=1) == 2
     assert acted(run, "does.sort({seed: '17'})", "pair", pair=3) == 3
     assert acted(run, "does.sort({seed: '17'})", "pair", pair=2) == 1
 

@@ -358,7 +358,7 @@ def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(t
 
 def test_scores_of_different_scorers_are_not_laid_beside_each_other_unsaid(tmp_path):
     one, other = (store.load(kept(tmp_path, day)) for day in (1, 2))
-    said = "The CLIP scores are not comparable: they come from different scorers."
+    said = "The scores are not comparable: they come from different scorers."
     assert said not in side_by_side.remarks(one, other)
     assert said in side_by_side.remarks(one, replace(other, scorer=replace(other.scorer, name="ViT-L-14/openai")))
 

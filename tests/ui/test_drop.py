@@ -112,7 +112,7 @@ def test_no_field_of_the_settings_is_left_at_its_default(config):
         ({"arms": ["ToMe(ratio=0.3)", "DeepCache(interval=3)"]}, "The arms are in another order."),
         ({"arms": []}, "The controls have DeepCache(interval=3) instead."),
         ({"scorer": "ViT-B-16=clip.safetensors"},
-         "The controls cannot show the CLIP that scores ViT-B-16=clip.safetensors."),
+         "The controls cannot show the score that decides ViT-B-16=clip.safetensors."),
     ],
 )  # fmt: skip
 def test_what_the_controls_cannot_hold_is_said(page, config, tmp_path, change, told):

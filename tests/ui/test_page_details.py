@@ -130,8 +130,8 @@ def test_use_these_settings_asks_for_the_same_again(seen):
 
 def test_a_scorer_that_means_nothing_is_refused_before_it_runs(seen):
     tab, _ = seen
-    if not tab.get_by_label("CLIP that scores").is_visible():
+    if not tab.get_by_label("Score that decides").is_visible():
         tab.get_by_text("More settings").click()
-    tab.get_by_label("CLIP that scores").click()
+    tab.get_by_label("Score that decides").click()
     tab.get_by_role("option", name="ViT-L-14").click()
     tab.locator("#plan .wrong", has_text="never seen the demo's coloured shapes").wait_for()

@@ -93,7 +93,7 @@ def seen(each: ArmAnalysis) -> list[Line]:
     colour = ACCENT if verdict.look == "good" else INK
     lines = [Line(verdict.headline, Style(18, colour, bold=True))]
     lines += [Line(speed_text(verdict.speed, each.whole.thresholds), small)] if verdict.speed else []
-    lines += [Line(quality_text(verdict.quality), small)] if verdict.quality else []
+    lines += [Line(quality_text(verdict.quality, each.whole.comparison.scorer.short), small)] if verdict.quality else []
     said = " ".join(each.no_effect_reasons)
     if did := f"No effect: {said}" if said else each.work:
         lines.append(Line(did, Style(12, INK if said else GREY), 4))
@@ -101,12 +101,12 @@ def seen(each: ArmAnalysis) -> list[Line]:
 
 
 def _score(each: ArmAnalysis) -> list[Line]:
-    """Say of an arm with other weights how its CLIP score differs; its time is no question."""
+    """Say of an arm with other weights how its score differs; its time is no question."""
     found = each.clip_difference
     if found.value is None:
         return [Line("not scored", Style(14, GREY))]
     assert each.verdict.quality
-    said = quality_text(each.verdict.quality)
+    said = quality_text(each.verdict.quality, each.whole.comparison.scorer.short)
     return [Line(each.verdict.headline, Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
 
 
@@ -118,12 +118,12 @@ def beside(each: ArmAnalysis) -> list[Line]:
 
 
 def caption(comparison: Comparison, shot: Shot) -> str:
-    """Format an image's seconds and CLIP score, or say that it is void."""
+    """Format an image's seconds and score, or say that it is void."""
     if told := void.caption(shot):
         return told
     call = comparison.calls[shot.call]
     said = format_seconds(call.seconds / call.pictures)
-    return said if shot.clip_score is None else f"{said} · CLIP {shot.clip_score:.2f}"
+    return said if shot.clip_score is None else f"{said} · {comparison.scorer.short} {shot.clip_score:.2f}"
 
 
 def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
@@ -131,10 +131,11 @@ def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
     said = ["Seconds: the whole pipeline call, divided by its pictures."]
     if any(arms):
         baseline = comparison.request.arms[0].name
-        what = "CLIP differences" if comparison.request.variants() else "Speed-up and CLIP loss"
+        scorer = comparison.scorer
+        what = f"{scorer.difference}s" if comparison.request.variants() else f"Speed-up and {scorer.loss}"
         whose = baseline if 0 in arms else f"{baseline}, which is not shown"
         said.append(f"{what} are against {whose}, over what both have made.")
     if comparison.scorer.name:
-        said.append(f"CLIP scores by {comparison.scorer.name}.")
+        said.append(f"{comparison.scorer.title} by {comparison.scorer.name}.")
     said.append("Made with Comparer" + (f" on {day}." if (day := comparison.created[:10]) else "."))
     return Line(" ".join(said), Style(12, GREY))

@@ -58,18 +58,20 @@ def _dtype(found: dict) -> str:
 def uncertainty(analysis: Analysis) -> str:
     """Plot the main figure of every arm with its interval, and list all figures with intervals, median and worst.
 
-    The main figure is the speed-up, or the difference in CLIP score if the arms have weights other than the baseline's.
+    The main figure is the speed-up, or the difference in score if the arms have weights other than the baseline's.
     """
     head = ["Arm", "Figure", "95 % interval", "Median", "Worst", "n"]
     rows, drawn, about_scores = [], [], bool(analysis.comparison.request.variants())
+    scorer = analysis.comparison.scorer
     for each in analysis.arms[1:]:
         if not analysis.comparison.call_pairs(each.number):
             continue
         drawn.append((each.arm.name, each.clip_difference if about_scores else each.speed_up))
         for title, found, write, noun in (
             ("Speed-up", each.speed_up, ratio, "call"),
-            ("CLIP difference", each.clip_difference, signed, "pair"),
-            ("CLIP loss", each.clip_loss, loss, "pair"),
+            (scorer.difference, each.clip_difference, signed, "pair"),
+            (scorer.loss, each.clip_loss, loss, "pair"),
+            (f"{scorer.loss} above wrong prompts", each.loss_above_floor, loss, "pair"),
         ):
             if found.value is None:
                 continue
@@ -88,7 +90,7 @@ def uncertainty(analysis: Analysis) -> str:
             )
     if not rows:
         return ""
-    plot = ("CLIP difference", signed, None, 0) if about_scores else ("Speed-up", ratio, None, 1)
+    plot = (scorer.difference, signed, None, 0) if about_scores else ("Speed-up", ratio, None, 1)
     return charts.intervals(drawn, *plot) + table("95 % intervals", head, rows)
 
 

@@ -21,7 +21,7 @@ def arms_table(analysis: Analysis) -> str:
     """Render the figures of every arm as a table; time and memory also as a share of the baseline's."""
     arms, columns = shown(analysis, PAGE)
     rows = [[name(each.arm.name), *(_cell(column, each) for column in columns[1:])] for each in arms]
-    return table("Figures by arm", [unbroken(column.title) for column in columns], rows)
+    return table("Figures by arm", [unbroken(column.heading(analysis.comparison)) for column in columns], rows)
 
 
 def _cell(column: Column, each: ArmAnalysis) -> str:
@@ -33,7 +33,7 @@ def _cell(column: Column, each: ArmAnalysis) -> str:
 
 
 def pairs_table(comparison: Comparison) -> str:
-    """Render a row per (prompt, seed) with each arm's seconds for all repeats, CLIP score and SSIM; folded if long."""
+    """Render a row per (prompt, seed) with each arm's seconds for all repeats, score and SSIM; folded if long."""
     arms = comparison.request.arms
     head = ["Prompt", "Seed", *(name(arm.name) for arm in arms)]
     rows, calls = [], defaultdict(list)
@@ -44,7 +44,9 @@ def pairs_table(comparison: Comparison) -> str:
         cells = [comparison.request.settings.prompts[prompt], str(seed)]
         for number in range(len(arms)):
             shot = made.get((number, prompt, seed))
-            cells.append(seen(shot, calls[number, comparison.calls[shot.call].batch], whole=True) if shot else "–")
+            cells.append(
+                seen(comparison, shot, calls[number, comparison.calls[shot.call].batch], whole=True) if shot else "–"
+            )
         rows.append(cells)
     open_ = " open" if len(rows) <= FEW else ""
     drawn = table("Every picture", head, rows, wide_first=True)
@@ -62,12 +64,13 @@ def notes_list(analysis: Analysis) -> str:
     )
 
 
-def seen(shot: Shot, calls: list[Call], whole: bool = False) -> str:
-    """Render a shot's seconds in these calls, its CLIP score and, if ``whole``, its SSIM; or that it is void."""
+def seen(comparison: Comparison, shot: Shot, calls: list[Call], whole: bool = False) -> str:
+    """Render a shot's seconds in these calls, its score and, if ``whole``, its SSIM; or that it is void."""
     seconds = " ".join(f"{call.seconds / call.pictures:.3f}" for call in calls)
     if void_text := void.caption(shot):
         return markup("<span>{}</span>", void_text)
-    score = "" if shot.clip_score is None else markup(" · <span>CLIP {:.2f}</span>", shot.clip_score)
+    short, points = comparison.scorer.short, shot.clip_score
+    score = "" if points is None else markup(" · <span>{} {:.2f}</span>", short, points)
     alike = markup(" · <span>SSIM {}</span>", SSIM.show(shot.similarity.ssim)) if whole and shot.similarity else ""
     return markup("<span>{} s</span>{}{}", seconds, score, alike)
 

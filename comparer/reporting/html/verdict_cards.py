@@ -52,9 +52,13 @@ def _speed(each: ArmAnalysis) -> str:
 
 
 def _scores(each: ArmAnalysis) -> str:
-    """Draw the card of an arm with other weights: its CLIP score beside the baseline's, and which is higher."""
+    """Draw the card of an arm with other weights: its score beside the baseline's, and which is higher."""
     found = each.clip_difference
-    large = "not scored" if found.value is None else markup("{}<em>CLIP</em>", signed(found.value))
+    large = (
+        "not scored"
+        if found.value is None
+        else markup("{}<em>{}</em>", signed(found.value), each.whole.comparison.scorer.short)
+    )
     verdict = each.verdict if each.whole.comparison.state != "running" else None
     return _card(each, large, verdict, f"after {counted(found.n, 'pair')}", found.n < 2)
 

@@ -78,4 +78,4 @@ def _cell(
         held.add(number)
         yield f'id="{number}" src="{embed.data_uri(files[shot.file], kind)}">'
     same = " · identical" if base and shot.arm and numbers[base.file] == number and not shot.not_finite else ""
-    yield markup("</a><p>{}{}</p></td>", seen(shot, [comparison.calls[shot.call]], whole=not same), same)
+    yield markup("</a><p>{}{}</p></td>", seen(comparison, shot, [comparison.calls[shot.call]], whole=not same), same)

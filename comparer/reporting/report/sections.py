@@ -11,6 +11,7 @@ from comparer.reporting.markup import Markup, join, markup
 from comparer.request.request import EXTRA_MEASUREMENTS, Request
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components
+from comparer.results.records import Scorer
 from comparer.text import counted, few, quote
 
 NOISE = {
@@ -24,7 +25,7 @@ MEASURED = (
     "A B, B A, … with two arms).",
     "The speed-up is the geometric mean over calls of baseline time / arm time, repeats averaged inside a call; its "
     "interval is Student's on the log scale.",
-    "CLIP differences are means over pairs of pictures of the same prompt and seed; intervals count prompts, not "
+    "{} differences are means over pairs of pictures of the same prompt and seed; intervals count prompts, not "
     "pictures, as independent. Nothing is scored inside a timed call.",
 )
 ENVIRONMENT = {"comparer": "Comparer, commit", "device_name": "hardware", "tf32": "TF32", "vae": "VAE"}
@@ -40,7 +41,7 @@ def experiment(comparison: Comparison) -> str:
     scorer = comparison.scorer
     blocks = [", ".join(request.arms[arm].name for arm in block) for block in comparison.blocks]
     thresholds = request.thresholds
-    limits = f"faster from {thresholds.speed_up:g}×, quality kept below a CLIP loss of {100 * thresholds.clip_loss:g} %"
+    kept = f"quality kept below a {scorer.loss} of {100 * thresholds.clip_loss:g} %"
     rows = {
         "Made": f"{comparison.created[:19].replace('T', ' ')} UTC, {comparison.state}",
         "Ended": comparison.message,
@@ -59,8 +60,8 @@ def experiment(comparison: Comparison) -> str:
         "further look",
         "Took turns in blocks": "; ".join(blocks),
         "Measured besides": "; ".join(f"{each}: {EXTRA_MEASUREMENTS[each]}" for each in request.wanted()),
-        "Scorer": f"{scorer.name}, context of {scorer.context} tokens" if scorer.name else f"none: {scorer.why_not}",
-        "Thresholds": limits,
+        "Scorer": _scorer(scorer),
+        "Thresholds": f"faster from {thresholds.speed_up:g}×, {kept}",
         "Time steps": ", ".join(f"{t:g}" for t in comparison.conditions[0].timesteps) if comparison.conditions else "",
         "Seeds": ", ".join(map(str, s.seeds)),
     }  # fmt: skip
@@ -75,8 +76,16 @@ def experiment(comparison: Comparison) -> str:
         _facts(rows),
         arms,
         prompts,
-        join(markup("<li>{}</li>", text) for text in MEASURED),
+        join(markup("<li>{}</li>", text.format(scorer.short)) for text in MEASURED),
     )
+
+
+def _scorer(scorer: Scorer) -> str:
+    """Write which score decides: its name, its model, the prompt it reads, and its licence."""
+    if not scorer.name:
+        return f"none: {scorer.why_not}"
+    reads = "reads no prompt" if scorer.context is None else f"context of {scorer.context} tokens"
+    return ", ".join(filter(None, (f"{scorer.title} by {scorer.name}", reads, scorer.licence)))
 
 
 def _asked(request: Request, number: int) -> str:

@@ -43,8 +43,9 @@ def data(
         pixels, ``prompts``, ``arms`` (each a ``name``, and a ``mark`` of what is wrong with it or ""), ``arm``,
         ``pair``, the position of ``item`` or None, ``asked``, ``pairs`` in the order of the request (each ``prompt``
         from 0, ``seed`` and ``shots``: by arm, None if missing, else ``url``, ``file``, ``seconds``, ``clip``,
-        ``ssim`` and ``facts``, rows of (title, text)), ``orders`` (each ``name`` and ``arms``: by arm, the positions of
-        pairs) and ``order``, the initial one: the worst pairs first, if anything tells which those are.
+        ``ssim`` and ``facts``, rows of (title, text)), ``score``, the name before a ``clip``, ``orders`` (each ``name``
+        and ``arms``: by arm, the positions of pairs) and ``order``, the initial one: the worst pairs first, if anything
+        tells which those are.
     """
     request = comparison.request
     shots = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
@@ -81,6 +82,7 @@ def data(
         "pair": positions.get(item) if item else None,
         "asked": asked,
         "pairs": pairs,
+        "score": comparison.scorer.short,
         "orders": orders,
         "order": worst[0] if worst and comparison.state != "running" else ORDERS[0],
     }
@@ -178,7 +180,7 @@ def _shot(comparison: Comparison, shot: Shot, settings: list[tuple[str, str]], f
     if told := void.caption(shot):
         seen.append(("Picture", told))
     if shot.clip_score is not None:
-        seen.append(("CLIP score", f"{shot.clip_score:.2f}"))
+        seen.append((comparison.scorer.title, f"{shot.clip_score:.2f}"))
     if alike := shot.similarity:
         for name, metric in METRICS.items():
             same = "identical" if alike.identical and metric.identical is None else ""

@@ -140,12 +140,12 @@ def _arm(arm: ArmCard) -> str:
 
 
 def figure(arm: ArmCard) -> str:
-    """Format an arm's speed-up, or its difference in CLIP score, with its interval: "1.80× (1.60–2.02)"."""
+    """Format an arm's speed-up, or its difference in score, with its interval: "1.80× (1.60–2.02)"."""
     if arm.value is None:
         return ""
     if arm.clip:
         spread = "" if arm.low is None or arm.high is None else f" ({signed(arm.low)} to {signed(arm.high)})"
-        return f"CLIP {signed(arm.value)}{spread}"
+        return f"{arm.score} {signed(arm.value)}{spread}"
     wide = arm.low is None or arm.high is None or arm.high > WIDE * arm.value
     return f"{arm.value:.2f}×" + ("" if wide else f" ({arm.low:.2f}–{arm.high:.2f})")
 

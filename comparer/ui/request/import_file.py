@@ -24,7 +24,7 @@ MADE = {
 }
 FIELDS = {
     "warmups": "warm-ups", "noise": "starting noise", "repeats": "repeats", "extras": "what is measured also",
-    "scorer": "CLIP that scores",
+    "scorer": "score that decides",
 }  # fmt: skip
 
 

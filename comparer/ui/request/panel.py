@@ -167,7 +167,10 @@ class Controls:
                 info="Each takes untimed or further calls",
             )  # fmt: skip
             parts["scorer"] = gr.Dropdown(
-                [("The checkpoint's own", ""), *((name, name) for name in SCORERS)], value="", label="CLIP that scores"
+                [("CLIP score that suits the checkpoint", ""), *((each.label, each.name) for each in SCORERS.values())],
+                value="",
+                label="Score that decides",
+                info="What the quality verdict rests on",
             )
         self._wire()
 

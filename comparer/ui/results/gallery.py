@@ -152,4 +152,4 @@ def _cell(comparison: Comparison, folder: Path, shot: Shot | None, arm: int, pro
         seed,
     )
     button = markup('<button type="button" data-pair="{}:{}" data-arm="{}">{}</button>', prompt, seed, arm, image)
-    return markup("{}<p>{}</p>", button, tables.seen(shot, [comparison.calls[shot.call]]))
+    return markup("{}<p>{}</p>", button, tables.seen(comparison, shot, [comparison.calls[shot.call]]))

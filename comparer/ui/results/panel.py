@@ -45,7 +45,7 @@ class Outcome:
             with gr.Accordion("What is worthwhile", open=False) as self.worthwhile:
                 self.thresholds = [
                     gr.Slider(1.01, 5, DEFAULT.speed_up, step=0.01, label="A speed-up from"),
-                    gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A CLIP loss below (%)"),
+                    gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A loss of score below (%)"),
                 ]
         self.goon.build()
         self.pictures.build()
@@ -133,5 +133,5 @@ class Outcome:
 
 
 def thresholds(speed_up: float, clip_loss: float) -> Thresholds:
-    """Return the verdict thresholds from the sliders' values: a speed-up, and a CLIP loss in percent."""
+    """Return the verdict thresholds from the sliders' values: a speed-up, and a loss of score in percent."""
     return Thresholds(speed_up, clip_loss / 100)

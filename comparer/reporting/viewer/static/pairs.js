@@ -20,8 +20,8 @@ function titled(data, state, position) {
   const [base, other] = [pair.shots[0], pair.shots[arm]], prompt = data.prompts[pair.prompt]
   const said = [`seed ${pair.seed}`]
   if (arm && base && other) {
-    if (/CLIP/.test(state.order) && base.clip !== null && other.clip !== null) {
-      said.push(`CLIP ${signed(other.clip - base.clip)}`)
+    if (/score/.test(state.order) && base.clip !== null && other.clip !== null) {
+      said.push(`${data.score} ${signed(other.clip - base.clip)}`)
     } else if (/alike/.test(state.order) && other.ssim !== null) said.push(`SSIM ${other.ssim.toFixed(3)}`)
   }
   said.push(prompt.length > 100 ? `${prompt.slice(0, 99)}…` : prompt)

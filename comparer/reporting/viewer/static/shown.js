@@ -42,10 +42,10 @@ const altText = (viewer, arm) => {
 }
 
 /** Write what was measured of one shot. */
-function figures(shot) {
+function figures(shot, score) {
   if (!shot) return 'not made'
   if (shot.seconds === undefined) return ''
-  return `${shot.seconds.toFixed(3)} s${shot.clip === null ? '' : ` · CLIP ${shot.clip.toFixed(2)}`}`
+  return `${shot.seconds.toFixed(3)} s${shot.clip === null ? '' : ` · ${score} ${shot.clip.toFixed(2)}`}`
 }
 
 /** A link that saves a shot's file as it is, with its settings in it. */
@@ -67,7 +67,7 @@ function side(viewer, place, given = {}) {
   const away = state.mode === 'side' && state.arms.length > 2 && pictured('close', `Leave ${data.arms[arm].name} out`,
     () => viewer.set({arms: state.arms.filter(each => each !== arm)}))
   const mark = data.arms[arm].mark && make('em', {class: 'mark', text: data.arms[arm].mark, title: data.arms[arm].mark})
-  return make('div', {class: 'side', ...given}, name, mark, make('span', {}, figures(shot), shot?.file && !data.no_map && saved(shot)), away)
+  return make('div', {class: 'side', ...given}, name, mark, make('span', {}, figures(shot, data.score), shot?.file && !data.no_map && saved(shot)), away)
 }
 
 /** Build the captions and the pictures' alternative texts anew. */
