@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from comparer.demo.scenes import unknown_words
 from comparer.request.prompt_syntax import SYNTAX, syntax_note
+from comparer.results import extra_turns
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
@@ -28,6 +29,7 @@ def notes(analysis: Analysis) -> list[str]:
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
     what = "Times" if request.variants() else "Speed-up"
     said.append(f"{what} of whole calls, n = {_calls(analysis, each)}, {counted(request.warmups, 'warm-up')}.")
+    said += [text for text in extra_turns.sentences(comparison) if text != extra_turns.OFF]
     if others := apart(comparison):
         said.append(
             f"The times of {_listed(others)} were not interleaved with the baseline's: their weights did not fit in "
