@@ -32,7 +32,7 @@ EXTRA_MEASUREMENTS = {
 """What can be measured on request, and what it takes."""
 EQUAL_TIME = next(iter(EXTRA_MEASUREMENTS))
 REPEAT_SECONDS = 20.0  # unless a request says otherwise
-REPEAT_HELP = "seconds for extra timed turns after the images, until each speed-up is known to ±3 %; 0 for none"
+REPEAT_HELP = "seconds for extra timed turns after the images, until each speed-up is known to ±3 %%; 0 for none"
 NOISE_HELP = "where the starting noise is drawn: cpu (the same on every device and in every batch) or device"
 
 
