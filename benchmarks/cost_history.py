@@ -32,7 +32,7 @@ def real(folder: Path) -> Path:
 
     config = Config(runs=folder)
     prompts = "\n".join(f"a large red star in the {place} on a blue background" for place in PLACES)
-    request = build_request(config, prompts, accelerators=FIVE, steps=8, seeds="1-4", warmups=0)
+    request = build_request(config, prompts, accelerators=FIVE, steps=8, seeds="1-4", warmups=0, repeat_seconds=0)
     *_, last = compare(request, config)
     return last.folder
 

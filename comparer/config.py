@@ -20,6 +20,7 @@ class Limits:
     prompt: int = 2000  # characters
     warmups: int = 10
     repeats: int = 20
+    repeat_seconds: int = 600  # for extra timed turns
     queue: int = 20  # comparisons waiting in the queue
 
 

@@ -174,6 +174,10 @@ OPTIONS: tuple[Option, ...] = (
     Option("max-steps", _whole(1, 10000), str(_LIMITS.steps), "Denoising steps.", "N"),
     Option("max-prompts", _whole(1), str(_LIMITS.prompts), "Prompts per run.", "N"),
     Option(
+        "max-repeat-seconds", _whole(0), str(_LIMITS.repeat_seconds),
+        "Seconds per run for extra timed turns of a short call; 0 allows none.", "N",
+    ),
+    Option(
         "max-queue", _whole(0, 1000), str(_LIMITS.queue), "Comparisons that may wait in the queue.", "N",
         serving=True,
     ),

@@ -20,9 +20,14 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test needs a connection
 os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("COMPARER_TEST_THREADS", "1"))  # of the children, too
 
 from comparer.config import Config
+from comparer.request import request as requests
 from helpers import forked
 from helpers.pages import forget, serving, watched
 from helpers.runs import THREADS, ask, finish
+
+# Extra turns take up to their seconds: only tests about them ask for some.
+requests.REPEAT_SECONDS = 0.0
+os.environ.setdefault("COMPARER_MAX_REPEAT_SECONDS", "0")  # of the children, and of the command line
 
 HEAVY = ("torch", "diffusers", "transformers", "open_clip", "playwright")
 

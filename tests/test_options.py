@@ -34,6 +34,7 @@ GIVEN = {
     "max-size": ("256", lambda c: c.limits == Limits(size=256)),
     "max-steps": ("30", lambda c: c.limits == Limits(steps=30)),
     "max-prompts": ("3", lambda c: c.limits == Limits(prompts=3)),
+    "max-repeat-seconds": ("5", lambda c: c.limits == Limits(repeat_seconds=5)),
     "max-queue": ("0", lambda c: c.limits == Limits(queue=0)),
     "host": ("0.0.0.0", lambda c: c.host == "0.0.0.0"),
     "port": ("8000", lambda c: c.port == 8000),

@@ -15,7 +15,7 @@ from comparer.options import add_arguments, from_arguments
 from comparer.request import prompt_sets
 from comparer.request.build import FIVE, build_request
 from comparer.request.prompt_syntax import lora_hints
-from comparer.request.request import NOISE, NOISE_HELP, Request
+from comparer.request.request import NOISE, NOISE_HELP, REPEAT_HELP, Request
 from comparer.text import printable
 
 
@@ -67,6 +67,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--repeats", type=_whole, default=1, help="timed calls per batch; the arms alternate (%(default)s)"
     )
+    parser.add_argument("--repeat-seconds", type=_number, metavar="SECONDS", help=f"{REPEAT_HELP} (20)")
     parser.add_argument("--noise", default="cpu", metavar="|".join(NOISE), help=f"{NOISE_HELP} (%(default)s)")
     evaluate.add_measured(parser)
     from_file.add(parser)
@@ -121,4 +122,5 @@ def _asked(options: argparse.Namespace, config: Config) -> Request:
         options.also,
         options.scorer,
         options.variant,
+        repeat_seconds=options.repeat_seconds,
     )

@@ -20,7 +20,7 @@ from comparer.request import prompt_sets
 from comparer.request.parse import parse_prompts
 from comparer.request.prompt_files import first_two
 from comparer.request.prompt_syntax import lora_hints
-from comparer.request.request import EXTRA_MEASUREMENTS, NOISE, NOISE_HELP
+from comparer.request.request import EXTRA_MEASUREMENTS, NOISE, NOISE_HELP, REPEAT_HELP
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import counted, printable, quote
 
@@ -86,6 +86,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--seeds", help="as for compare (0)")
     parser.add_argument("--batch-size", type=int, help="images per call (1)")
     parser.add_argument("--repeats", type=int, help="timed calls per batch; the arms alternate (3)")
+    parser.add_argument("--repeat-seconds", type=float, metavar="SECONDS", help=f"{REPEAT_HELP}, per run (0)")
     parser.add_argument("--warmups", type=int, help="untimed calls per arm (1)")
     parser.add_argument("--negative-prompt")
     parser.add_argument("--noise", metavar="|".join(NOISE), help=f"{NOISE_HELP} (cpu)")
@@ -144,9 +145,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _begun(options: argparse.Namespace, config: Config) -> Evaluation:
-    given: dict[str, Any] = {"accelerators": ["DeepCache"], "repeats": 3}
+    # Prompts and repeats replicate the times already, and every run of a product would take its own extra turns.
+    given: dict[str, Any] = {"accelerators": ["DeepCache"], "repeats": 3, "repeat_seconds": 0.0}
     given |= sweep.read_file(Path(options.request)) if options.request else {}
-    for name in ("seeds", "batch_size", "repeats", "warmups", "negative_prompt", "noise", *SEVERAL):
+    for name in ("seeds", "batch_size", "repeats", "repeat_seconds", "warmups", "negative_prompt", "noise", *SEVERAL):
         if (value := getattr(options, name)) is not None:
             given[name] = value[0] if isinstance(value, list) and len(value) == 1 else value
     if options.arm:
@@ -184,8 +186,8 @@ def _usual_set(given: dict[str, Any], config: Config) -> prompt_sets.PromptSet:
 
 def _resumed(options: argparse.Namespace, config: Config) -> Evaluation:
     names = ("request", "prompts", "num_samples", "arm", "seeds", "batch_size", "repeats", "warmups", "negative_prompt")
-    names += ("noise", "also", "scorer", *SEVERAL, "title", "purpose", "notes", "conclusion", "tag", "worthwhile")
-    given = [name for name in (*names, "bearable") if getattr(options, name) not in (None, "", [])]
+    names += ("repeat_seconds", "noise", "also", "scorer", *SEVERAL, "title", "purpose", "notes", "conclusion", "tag")
+    given = [name for name in (*names, "worthwhile", "bearable") if getattr(options, name) not in (None, "", [])]
     if given:
         raise ComparerError(f"--resume uses the settings of the evaluation: leave {given[0].replace('_', '-')} out.")
     return batch.load(Path(options.resume), config)

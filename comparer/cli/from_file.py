@@ -14,7 +14,8 @@ from comparer.text import printable, quote
 
 EXCLUDED = (
     "prompt", "prompts", "accelerator", "all_five", "checkpoint", "variant", "negative_prompt", "sampler", "steps",
-    "guidance", "guidance_rescale", "size", "seeds", "batch_size", "warmups", "repeats", "noise", "also", "scorer",
+    "guidance", "guidance_rescale", "size", "seeds", "batch_size", "warmups", "repeats", "repeat_seconds", "noise",
+    "also", "scorer",
 )  # fmt: skip
 
 

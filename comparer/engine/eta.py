@@ -12,7 +12,8 @@ from pathlib import Path
 
 from comparer.atomic import write_text
 from comparer.config import Config
-from comparer.engine.schedule import Planned, plan
+from comparer.engine.repeats import ExtraTurnPlanner
+from comparer.engine.schedule import Planned, RemainingWork, plan
 from comparer.request.request import Request, Settings
 from comparer.results.comparison import Comparison
 
@@ -23,11 +24,17 @@ FILE, KEPT = "times.json", 2000
 def estimate(request: Request, config: Config) -> float | None:
     """Estimate the seconds of a run without loading and scoring; None if the baseline was never timed here.
 
+    Of the extra turns, those up to the fifth are counted; how many follow depends on the spread of their times.
+
     An accelerated arm that was never timed is assumed to be as slow as the baseline.
     """
     times = _read(config.runs)
     seconds = [expected(times, request, config, call.arm, len(call.items)) for call in plan(request)]
-    return None if not seconds or any(s is None for s in seconds) else sum(s for s in seconds if s is not None)
+    if not seconds or any(s is None for s in seconds):
+        return None
+    extra = ExtraTurnPlanner(Comparison(request), RemainingWork.of(request))
+    turn = sum(expected(times, request, config, arm, extra.size) or 0.0 for arm in extra.arms)
+    return sum(s for s in seconds if s is not None) + turn * extra.ahead(turn)
 
 
 def expected(times: dict, request: Request, config: Config, arm: int, size: int) -> float | None:
@@ -77,16 +84,19 @@ def _key(settings: Settings, config: Config, accelerators: Sequence[object], siz
 class Pace:
     """Estimate the remaining seconds of a run in progress."""
 
-    def __init__(self, request: Request, config: Config, steps: int, calls: list[Planned]) -> None:
+    def __init__(
+        self, request: Request, config: Config, steps: int, calls: list[Planned], extra: ExtraTurnPlanner | None = None
+    ) -> None:
         """Start from the times stored for this machine.
 
         Args:
             request: the request being run.
             config: the installation's configuration.
             steps: progress steps per call.
-            calls: the plan.
+            calls: the plan; extra turns may be added to it.
+            extra: plans the extra turns; None for none.
         """
-        self.plan, self.steps = calls, steps
+        self.plan, self.steps, self.extra = calls, steps, extra
         kinds, times = {(call.arm, len(call.items)) for call in calls}, _read(config.runs)
         self.known = {kind: expected(times, request, config, *kind) for kind in kinds}
         self.seen: dict[tuple[int, int], list[float]] = {}
@@ -107,6 +117,8 @@ class Pace:
         self.this = self._seconds(rest[0]) if rest else 0.0
         later = [self._seconds(i) for i in rest[1:]]
         self.later, self.unknown = sum(s for s in later if s is not None), later.count(None)
+        further, turn = self._extra(skipped)
+        self.total, self.later = len(self.plan) + further, self.later + turn
         every = [seconds for kind in self.seen.values() for seconds in kind]
         self.mean = sum(every) / len(every) if every else None
 
@@ -124,9 +136,20 @@ class Pace:
             return None
         return max(this * (1 - step / self.steps) + self.later + self.unknown * (usual or 0), 0)
 
+    def _extra(self, skipped: set[int]) -> tuple[int, float]:
+        """Estimate the number of calls in extra turns that the plan does not have yet, and their seconds."""
+        arms = [arm for arm in self.extra.arms if arm not in skipped] if self.extra else []
+        known = [each for arm in arms if self.extra and (each := self._of((arm, self.extra.size))) is not None]
+        if not self.extra or not arms or len(known) < len(arms):
+            return 0, 0.0
+        turns = self.extra.ahead(sum(known))
+        return turns * len(arms), turns * sum(known)
+
     def _kind(self, position: int) -> tuple[int, int]:
         return self.plan[position].arm, len(self.plan[position].items)
 
     def _seconds(self, position: int) -> float | None:
-        kind = self._kind(position)
+        return self._of(self._kind(position))
+
+    def _of(self, kind: tuple[int, int]) -> float | None:
         return sum(self.seen[kind]) / len(self.seen[kind]) if kind in self.seen else self.known[kind]

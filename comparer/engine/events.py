@@ -25,9 +25,10 @@ class Waiting:
 class Progress:
     """Progress of a run or a download.
 
-    ``phase`` is loading, counting, warm-up, choice, generating, scoring, again, trace or memory, with ``done`` of
-    ``total`` denoising steps of the whole run; or fetching, with bytes (``total`` is 0 until the Hub reports the
-    sizes). ``seconds_left`` is None until an estimate is available, from this run or an earlier one.
+    ``phase`` is loading, counting, warm-up, choice, generating, scoring, repeating, again, trace or memory, with
+    ``done`` of ``total`` denoising steps of the whole run, which may change while it is planned; or fetching, with
+    bytes (``total`` is 0 until the Hub reports the sizes). ``seconds_left`` is None until an estimate is available,
+    from this run or an earlier one.
     """
 
     phase: str

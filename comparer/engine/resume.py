@@ -14,7 +14,8 @@ from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.text import quote
 
-MEASURING = ("warmups", "noise", "repeats", "extras", "scorer")  # what a request has besides settings and arms
+# What a request has besides settings and arms.
+MEASURING = ("warmups", "noise", "repeats", "repeat_seconds", "extras", "scorer")
 
 
 def continued(before: Comparison, request: Request) -> Comparison:
@@ -43,6 +44,7 @@ def continued(before: Comparison, request: Request) -> Comparison:
         position for position, call in enumerate(before.calls) if (call.arm, call.process) in kept.get(call.batch, ())
     ]
     new_calls = {old: new for new, old in enumerate(calls)}
+    processes = {before.calls[old].process for old in calls}
     batches = [before.batches[number] for number in whole]
     done = {item for batch in batches for item in batch}
     left = [item for item in request.items() if item not in done]
@@ -63,6 +65,7 @@ def continued(before: Comparison, request: Request) -> Comparison:
         shots=[replace(shot, call=new_calls[shot.call]) for shot in before.shots if shot.call in new_calls],
         batches=batches + [left[start : start + size] for start in range(0, len(left), size)],
         process=before.process + 1,
+        extra_turns=[each for each in before.extra_turns if each.process in processes],
         interim_looks=before.interim_looks + more,
     )
 
@@ -184,7 +187,7 @@ def _kept(before: Comparison, number: int) -> set[tuple[int, int]]:
     """
     request, failed = before.request, {failure.arm for failure in before.not_run}
     made = Counter((call.arm, call.process) for call in before.calls if call.batch == number)
-    whole = {which for which, times in made.items() if times == request.repeats or which[0] in failed}
+    whole = {which for which, times in made.items() if times >= request.repeats or which[0] in failed}
     paired = {(arm, process) for arm, process in whole if (0, process) in whole or 0 in failed}
     done = {arm for arm, _ in paired}
     missing = set(range(len(request.arms))) - failed - done

@@ -16,9 +16,10 @@ from comparer.engine.fetch import reporter
 from comparer.engine.finite import single_colour
 from comparer.engine.macs import count_all
 from comparer.engine.pool import PipelinePool
+from comparer.engine.repeats import ExtraTurnPlanner
 from comparer.engine.resume import left, made_before
 from comparer.engine.rss_probe import resident
-from comparer.engine.schedule import AGAIN, CHOICE, TIMED, TRACE, WARM_UP, Planned, describe_call, plan
+from comparer.engine.schedule import AGAIN, CHOICE, EXTRA, TIMED, TRACE, WARM_UP, Planned, describe_call, plan
 from comparer.engine.trace import trace
 from comparer.errors import ComparerError, Stopped
 from comparer.metrics import latents
@@ -68,9 +69,9 @@ class Run:
         return self.comparison.request
 
     def _plan(self) -> None:
-        done = self.comparison
-        self.plan = plan(done.request, left(done), self.pipes.blocks)
-        self.pace = eta.Pace(done.request, self.config, self.steps, self.plan)
+        done, work = self.comparison, left(self.comparison)
+        self.plan, self.extra = plan(done.request, work, self.pipes.blocks), ExtraTurnPlanner(done, work)
+        self.pace = eta.Pace(done.request, self.config, self.steps, self.plan, self.extra)
 
     def _marks(self, arm: int) -> int:
         settings = self.request.settings_of(arm)
@@ -150,18 +151,24 @@ class Run:
         self.emit(Updated(self.comparison, self._save().path))
 
     def _calls(self) -> None:
-        for position, planned in enumerate(self.plan):
+        for position, planned in enumerate(self.plan):  # it grows by the extra turns
             if self.stop.is_set():
                 raise Stopped
             untraceable = planned.kind == TRACE and planned.arm and self.traced is None
             if planned.arm not in self.failed and not untraceable:
                 self._call(position, planned)
             after = self.plan[position + 1 :][:1]
-            if planned.batch >= 0 and (not after or (after[0].kind, after[0].batch) != (planned.kind, planned.batch)):
+            ends = not after or (after[0].kind, after[0].batch) != (planned.kind, planned.batch)
+            if ends and planned.batch >= 0 and planned.kind != EXTRA:
                 self.pace.begin(position + 1, self.failed)
                 self.began = monotonic()
                 self._progress("scoring", "Scoring", position + 1)
                 self._score()
+            if planned.kind in (TIMED, EXTRA) and (not after or after[0].kind not in (TIMED, EXTRA)):
+                more = self.extra.next()  # after the images were scored
+                self.plan[position + 1 : position + 1] = more
+                if planned.kind == EXTRA and not more:
+                    self._score()
 
     def _call(self, position: int, planned: Planned) -> None:
         from comparer.engine.generate import generate
@@ -173,6 +180,7 @@ class Run:
         if planned.kind == WARM_UP and self.device.startswith("cuda"):
             empty()  # do not count memory reserved by other arms
         text = describe_call(planned, self.request, len(self.comparison.batches))
+        text += self.extra.place() if planned.kind == EXTRA else ""
         try:
             loaded = self.pipes.of(planned.arm, lambda text: self._progress("loading", text, position), self.comparison)
         except ComparerError as error:
@@ -273,7 +281,8 @@ class Run:
                 self.comparison.shots.append(shot)
         else:
             self._repeated(arm, planned.items, output)
-            if arm == 0 and not late:
+            floor = planned.kind == TIMED or self.request.repeats > 1 or "noise-floor" in self.request.extras
+            if arm == 0 and not late and floor:
                 self._again(planned.items, output.pictures)
         self._seen()
 
@@ -318,4 +327,4 @@ class Run:
 
     def _progress(self, phase: str, text: str, position: int, step: int = 0) -> None:
         left = self.pace.left(step, monotonic() - self.began)
-        self.emit(Progress(phase, text, position * self.steps + step, len(self.plan) * self.steps, left))
+        self.emit(Progress(phase, text, position * self.steps + step, self.pace.total * self.steps, left))

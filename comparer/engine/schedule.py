@@ -14,8 +14,8 @@ class Planned:
     Attributes:
         arm: position of the arm.
         items: (prompt number, seed) of every image.
-        kind: WARM_UP, CHOICE (choose the steps that match another arm's time), TIMED, AGAIN (noise floor) or TRACE
-            (latents).
+        kind: WARM_UP, CHOICE (choose the steps that match another arm's time), TIMED, EXTRA (timed, in a turn that is
+            added after all batches), AGAIN (noise floor) or TRACE (latents).
         batch, repeat: batch and repeat of a timed call; for AGAIN, the batch that is generated again.
     """
 
@@ -27,9 +27,11 @@ class Planned:
 
 
 WARM_UP, CHOICE, TIMED, AGAIN, TRACE = "warm-up", "choice", "generating", "again", "trace"
+EXTRA = "repeating"
 TOLD = {
     WARM_UP: "Warming up",
     CHOICE: "Timing, to choose the fewer steps",
+    EXTRA: "Repeating for the timing",
     AGAIN: "Repeating, for the noise floor",
     TRACE: "Repeating, for the latents",
 }

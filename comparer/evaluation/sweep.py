@@ -108,6 +108,7 @@ def _arguments(request: Request) -> dict[str, Any]:
         "noise": request.noise,
         "guidance_rescale": s.guidance_rescale,
         "repeats": request.repeats,
+        "repeat_seconds": request.repeat_seconds,
         "also": request.wanted(),
         "scorer": request.scorer,
     }

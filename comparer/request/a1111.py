@@ -18,7 +18,7 @@ from comparer.models.samplers import SAMPLERS, canonical
 from comparer.request.parse import one_line, parse_size
 from comparer.request.prompt_syntax import LORA, find_lora, lora_offer, stem
 from comparer.request.readers.base import DEFAULT, Parameters
-from comparer.request.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings, usual_repeat_seconds
 from comparer.text import quote
 
 READ = (
@@ -55,7 +55,8 @@ def ask(found: Parameters, config: Config) -> tuple[Request, list[str], list[str
         model = CATALOG.get(checkpoint, CATALOG["demo"])
     settings = Settings((prompt,), checkpoint, found.negative_prompt, model.sampler, model.steps, model.guidance,
                         model.size, model.size)  # fmt: skip
-    request, taken = Request(settings, limits=UNLIMITED), set()
+    repeat_seconds = usual_repeat_seconds(config.limits)
+    request, taken = Request(settings, repeat_seconds=repeat_seconds, limits=UNLIMITED), set()
 
     def take(name: str, read: Callable[[str], dict[str, Any]]) -> None:
         nonlocal request

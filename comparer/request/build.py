@@ -14,7 +14,7 @@ from comparer.errors import ComparerError
 from comparer.models import samplers
 from comparer.request.extend import append_arm
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size
-from comparer.request.request import EQUAL_TIME, EXTRA_MEASUREMENTS, Arm, Request, Settings, fewer
+from comparer.request.request import EQUAL_TIME, EXTRA_MEASUREMENTS, Arm, Request, Settings, fewer, usual_repeat_seconds
 from comparer.request.validate import validate
 from comparer.stats.verdict import DEFAULT, Thresholds
 from comparer.text import quote
@@ -43,6 +43,7 @@ def build_request(
     scorer: str | None = "",
     variants: Sequence[str] = (),
     thresholds: Thresholds = DEFAULT,
+    repeat_seconds: Any = None,
 ) -> Request:
     """Build and validate a request; None selects the checkpoint's own default.
 
@@ -68,7 +69,8 @@ def build_request(
         scorer: as for ``scorers.choose``; None and "" select the checkpoint's own.
         variants: one arm each, with other weights than the baseline's: another checkpoint, or changes to the
             baseline's, as parsed by ``spec.parse``.
-        thresholds: from which speed-up and below which loss of score an arm is worth it.
+        thresholds: from which speed-up an arm is faster, and below which loss of score quality is kept.
+        repeat_seconds: seconds for extra timed turns; None for 20, or the installation's limit if that is lower.
 
     Raises:
         ComparerError: a value is not allowed; one sentence names the value and what is allowed.
@@ -136,6 +138,7 @@ def build_request(
         measured,
         (scorer or "").strip(),
         thresholds,
+        usual_repeat_seconds(config.limits) if repeat_seconds is None else repeat_seconds,
         config.limits,
     )
     validate(request, config)

@@ -31,6 +31,8 @@ EXTRA_MEASUREMENTS = {
 }
 """What can be measured on request, and what it takes."""
 EQUAL_TIME = next(iter(EXTRA_MEASUREMENTS))
+REPEAT_SECONDS = 20.0  # unless a request says otherwise
+REPEAT_HELP = "seconds for extra timed turns after the images, until each speed-up is known to ±3 %%; 0 for none"
 NOISE_HELP = "where the starting noise is drawn: cpu (the same on every device and in every batch) or device"
 
 
@@ -98,6 +100,11 @@ class Arm:
     weights: Weights | None = None
 
 
+def usual_repeat_seconds(limits: Limits) -> float:
+    """Return the seconds for extra turns of a request that does not give them: ``REPEAT_SECONDS``, if allowed."""
+    return min(REPEAT_SECONDS, limits.repeat_seconds)
+
+
 def fewer(number: int, arm: Arm) -> Arm:
     """Return the equal-time arm for the arm at this position: the baseline with fewer steps."""
     return Arm(f"Fewer steps, as long as {arm.name}", matches_time_of=number)
@@ -116,7 +123,9 @@ class Request:
         repeats: timed calls per batch; the images of the first one are kept.
         extras: optional measurements of ``EXTRA_MEASUREMENTS``.
         scorer: the score that decides, as for ``scorers.choose``; "" for the CLIP score that suits the checkpoint.
-        thresholds: from which speed-up and below which loss of score an arm is worth it.
+        thresholds: from which speed-up an arm is faster, and below which loss of score quality is kept.
+        repeat_seconds: seconds for extra timed turns of one call after all batches; 0 for none, as in records of
+            earlier versions.
         limits: limits of the installation; not saved.
     """
 
@@ -128,6 +137,7 @@ class Request:
     extras: tuple[str, ...] = ()
     scorer: str = ""
     thresholds: Thresholds = DEFAULT
+    repeat_seconds: float = 0.0
     limits: Limits = field(default=Limits(), compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -161,6 +171,7 @@ class Request:
         _between("Batch size", s.batch_size, 1, limits.batch_size, whole=True)
         _between("Warm-ups", self.warmups, 0, limits.warmups, whole=True)
         _between("Repeats", self.repeats, 1, limits.repeats, whole=True)
+        _between("Seconds for repeats", self.repeat_seconds, 0, limits.repeat_seconds)
         if self.noise not in NOISE:
             raise ComparerError(f"There is no noise source '{quote(self.noise)}': choose one of {', '.join(NOISE)}.")
         for name in self.extras:
@@ -255,6 +266,7 @@ class Request:
             REQUEST_NAMES["extras"]: list(self.extras),
             "scorer": self.scorer,
             "thresholds": asdict(self.thresholds),
+            "repeat_seconds": self.repeat_seconds,
         }
 
     @classmethod
@@ -270,8 +282,8 @@ class Request:
             settings |= {"loras": tuple((file, weight) for file, weight in settings.get("loras", ()))}
             arms = tuple(_arm(arm) for arm in data["arms"])
             measured = data["warmups"], data["noise"], data.get("repeats", 1), tuple(data.get("also", ()))
-            thresholds = Thresholds(**data.get("thresholds", {}))
-            return cls(Settings(**settings), arms, *measured, data.get("scorer", ""), thresholds, limits)
+            more = data.get("scorer", ""), Thresholds(**data.get("thresholds", {})), data.get("repeat_seconds", 0.0)
+            return cls(Settings(**settings), arms, *measured, *more, limits)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             raise ComparerError(f"This is not a request of Comparer: {quote(error)}.") from error
 

@@ -203,7 +203,7 @@ def _what_can_be_read(data: dict, missing: list[str], error: ComparerError) -> R
         elif name != "prompts":
             missing.append(f"This version of Comparer does not know the setting '{quote(name)}'.")
     request = _changed(request, missing, arms=lambda r: _arms(data.get("arms", []), missing))
-    for name in ("warmups", "noise", "repeats", "scorer"):
+    for name in ("warmups", "noise", "repeats", "repeat_seconds", "scorer"):
         if name in data:
             request = _changed(request, missing, **{name: lambda r, n=name: data[n]})
     for name in data.get("also", ()):

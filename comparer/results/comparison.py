@@ -7,7 +7,7 @@ from comparer.metrics.latents import Divergence
 from comparer.metrics.similarity_data import Mean
 from comparer.request.request import Request
 from comparer.results.conditions import Conditions
-from comparer.results.records import Call, NotFinite, NotRun, Scorer, Shot
+from comparer.results.records import Call, ExtraTurns, NotFinite, NotRun, Scorer, Shot
 
 State = Literal["running", "finished", "stopped", "failed"]
 
@@ -40,6 +40,7 @@ class Comparison:
         resident: by arm, peak bytes of a process that made a call of this arm and nothing else, on a CPU.
         reserved: by arm, bytes reserved by torch at the peak of its first warm-up, on a GPU.
         variants: by arm, the weights of those with weights other than the baseline's.
+        extra_turns: the turns that were repeated for the timing, an entry for each process that could have some.
         blocks: the arms whose calls were interleaved, block by block; empty if all were.
     """
 
@@ -66,6 +67,7 @@ class Comparison:
     reserved: dict[int, int] = field(default_factory=dict)
     variants: dict[int, dict] = field(default_factory=dict)
     blocks: list[list[int]] = field(default_factory=list)
+    extra_turns: list[ExtraTurns] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Split the request into batches if none are given."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from comparer.demo.scenes import unknown_words
 from comparer.request.prompt_syntax import SYNTAX, syntax_note
+from comparer.results import extra_turns
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
@@ -77,7 +78,7 @@ def _facts(analysis: Analysis) -> list[str]:
     each = f" of {request.repeats} repeats" if request.repeats > 1 else ""
     what = "Times" if request.variants() else "Speed-up"
     said = [f"{what} of whole calls, n = {_calls(analysis, each)}, {counted(request.warmups, 'warm-up')}."]
-    said += _parts(comparison)
+    said += [text for text in extra_turns.sentences(comparison) if text != extra_turns.OFF] + _parts(comparison)
     if len(request.arms) > 1 and comparison.state != "running":
         said.append(about_levels(comparison.interim_looks, analysis.arms[1].evidence.arms))
     if comparison.reserved:

@@ -6,6 +6,7 @@ from typing import Literal
 from comparer.metrics.similarity_data import Similarity
 
 NotFinite = Literal["", "latents", "decoded"]
+WhyEnded = Literal["reached", "planned", "budget", "long", "failed", "stopped", "off"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,27 @@ class Scorer:
     def loss(self) -> str:
         """Return the name of the lost share of the baseline's score: "CLIP loss"."""
         return f"{self.short} loss"
+
+
+@dataclass(frozen=True)
+class ExtraTurns:
+    """Turns of one call that a process repeated after its batches, to time the arms better.
+
+    Attributes:
+        process: index of the process, as in ``Call.process``.
+        turns: number of turns; in each, every arm made the call once.
+        seconds: what they took in all, with what happens between the calls.
+        why: why there are no more: "reached", every arm's time ratio is known to ±3 %; "planned", as many as were
+            planned for that; "budget", no further turn fits in ``Request.repeat_seconds``; "long", not even one does;
+            "failed", no other arm is left; "stopped", the run ended meanwhile; "off", none were asked for.
+        half_width: of the widest interval of an arm's mean log time ratio over turns of this call; null if unknown.
+    """
+
+    process: int
+    turns: int = 0
+    seconds: float = 0.0
+    why: WhyEnded = "stopped"
+    half_width: float | None = None
 
 
 @dataclass(frozen=True)

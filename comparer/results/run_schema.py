@@ -21,7 +21,7 @@ from comparer.request.request import ARM_NAMES, REQUEST_NAMES, Arm, Request, Set
 from comparer.results.comparison import Comparison
 from comparer.results.conditions import Conditions
 from comparer.results.figures import Figures
-from comparer.results.records import Call, NotRun, Scorer, Shot
+from comparer.results.records import Call, ExtraTurns, NotRun, Scorer, Shot
 from comparer.results.run_json import BY_ARM, NAMES_ON_DISK, SCHEMA
 from comparer.stats.intervals import Estimate, Interval
 from comparer.stats.offers import Offer
@@ -32,16 +32,16 @@ from comparer.stats.verdict import Thresholds, Verdict
 
 TYPES = (
     Request, Settings, Thresholds, Arm, Weights, Environment, WeightsCard, WeightFile, ComponentCard, Health,
-    PipelineConfigs, Scorer, Call, Shot, Similarity, Mean, NotRun, Conditions, Divergence, Step, Figures, Estimate,
-    Interval, Verdict, Speed, Quality, Tail, Offer,
+    PipelineConfigs, Scorer, Call, ExtraTurns, Shot, Similarity, Mean, NotRun, Conditions, Divergence, Step, Figures,
+    Estimate, Interval, Verdict, Speed, Quality, Tail, Offer,
 )  # fmt: skip
 """The types of the record, in the order of docs/run-format.md."""
 GENERATED = (Comparison, Settings, Thresholds, Weights, Environment, WeightsCard, Figures, Verdict)
 """The types that pydantic describes, with those that they contain."""
 MAY_BE_MISSING = {
-    "Comparison": ("verdicts",), "Arm": ("steps", "like", "weights"), "WeightFile": ("weight",),
-    "WeightsCard": ("identical", "adapted"), "Similarity": tuple(METRICS), "Mean": tuple(METRICS),
-    "Scorer": ("title", "licence", "floor"),
+    "Comparison": ("verdicts", "extra_turns"), "Request": ("repeat_seconds",),
+    "Arm": ("steps", "like", "weights"), "WeightFile": ("weight",), "WeightsCard": ("identical", "adapted"),
+    "Similarity": tuple(METRICS), "Mean": tuple(METRICS), "Scorer": ("title", "licence", "floor"),
 }  # fmt: skip
 """Fields that a record may lack: those that only some have, and those that came later, as every metric may."""
 COUNT, TEXT, SECONDS = {"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "number", "minimum": 0}
@@ -94,6 +94,7 @@ def _others() -> dict[str, dict[str, Any]]:
             "extras": {"type": "array", "items": TEXT},
             "scorer": TEXT,
             "thresholds": _ref(Thresholds),
+            "repeat_seconds": SECONDS,
         },
         "Arm": {
             "name": TEXT,

@@ -124,6 +124,7 @@ def _settings(seen: Comparison) -> dict[str, str]:
         "Batch size": str(settings.batch_size),
         "Warm-ups": str(request.warmups),
         "Repeats": str(request.repeats),
+        "Seconds for repeats": f"{request.repeat_seconds:g}",
         "Starting noise": request.noise,
         "Scored by": seen.scorer.name or f"not scored: {seen.scorer.why_not}",
     }

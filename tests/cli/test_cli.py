@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
+from comparer.cli import evaluate
 from comparer.cli.main import main
+from comparer.request import request as requests
 from helpers.runs import PROMPT, ROOT
 
 
@@ -45,6 +47,27 @@ def test_what_is_worthwhile_is_the_callers_to_say(tmp_path, capsys):
     assert verdict["speed_up"]["interval"]["level"] == 0.975 and verdict["speed_up"]["n"] == 4
     assert main([*arguments, "--worthwhile", "0.9"]) == 2
     assert "above 1, up to 100 is allowed" in capsys.readouterr().err
+
+
+def test_the_seconds_for_repeats_are_the_callers_to_say(tmp_path, capsys):
+    arguments = ["compare", PROMPT, "--quiet", "--out", str(tmp_path)]
+    assert main([*arguments, "--max-repeat-seconds", "60", "--repeat-seconds", "60.5"]) == 2
+    assert "Seconds for repeats 60.5 is out of range: 0 to 60 is allowed." in capsys.readouterr().err
+    assert main([*arguments, "--repeat-seconds", "long"]) == 2
+    assert "Seconds for repeats 'long' is not a number." in capsys.readouterr().err
+    assert main(["compare", "--repeat-seconds", "3", "--from", "run.json"]) == 2
+    assert "leave --repeat-seconds out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "seconds"), [([], 0.0), (["--repeat-seconds", "7"], 7.0)])
+def test_an_evaluation_repeats_only_where_it_is_asked_to(tmp_path, monkeypatch, given, seconds):
+    monkeypatch.setattr(requests, "REPEAT_SECONDS", 20.0)  # as it is outside the tests
+    monkeypatch.setattr(evaluate, "_watch", lambda *_: sys.exit())
+    arguments = ["evaluate", "--num-samples", "2", "--max-repeat-seconds", "60", "--out", str(tmp_path / "e")]
+    with pytest.raises(SystemExit):
+        main([*arguments, *given])
+    (cell,) = json.loads((tmp_path / "e" / "evaluation.json").read_text())["cells"]
+    assert cell["request"]["repeat_seconds"] == seconds
 
 
 def test_prompts_from_a_file(tmp_path, capsys):

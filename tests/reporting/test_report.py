@@ -303,6 +303,7 @@ def test_what_cannot_be_written_leaves_the_report_that_was_there(tmp_path):
         {
             "guidance_rescale": 0.3,
             "repeats": 2,
+            "repeat_seconds": 2.5,
             "warmups": 0,
             "negative_prompt": 'it\'s "red"; $HOME',
             "size": "64x128",
@@ -318,6 +319,6 @@ def test_the_command_line_asks_for_the_same(given):
     again = door(
         Config(), "\n".join(o.prompt), o.checkpoint, o.accelerator or None, o.negative_prompt, o.sampler, o.steps,
         o.guidance, o.size, o.seeds, o.batch_size, o.warmups, o.noise, o.guidance_rescale, o.repeats, o.also, o.scorer,
-        o.variant,
+        o.variant, repeat_seconds=o.repeat_seconds,
     )  # fmt: skip
     assert again == request

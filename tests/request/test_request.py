@@ -10,6 +10,7 @@ import pytest
 from comparer.accelerators.registry import parse_stack
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
+from comparer.request import request as requests
 from comparer.request.build import build_request as ask_at_door
 from comparer.request.parse import parse_prompts, parse_seeds, parse_size, read_prompts
 from comparer.request.request import Request
@@ -48,6 +49,10 @@ from helpers.runs import PROMPT, ask
         ({"seeds": "4294967296"}, ["Seed 4294967296"]),
         ({"batch_size": 17}, ["Batch size 17", "1 to 16"]),
         ({"warmups": 11}, ["Warm-ups 11", "0 to 10"]),
+        ({"repeat_seconds": 601}, ["Seconds for repeats 601", "0 to 600"]),
+        ({"repeat_seconds": -1}, ["Seconds for repeats -1", "0 to 600"]),
+        ({"repeat_seconds": float("nan")}, ["Seconds for repeats nan", "0 to 600"]),
+        ({"repeat_seconds": ""}, ["Seconds for repeats is empty: write a number."]),
         ({"noise": "gpu"}, ["'gpu'", "cpu, device"]),
         ({"accelerators": ["DeepCache(interval=0)"]}, ["interval 0", "1 to 20"]),
         ({"accelerators": ["DeepCache(interval='x')"]}, ["interval 'x'", "whole number"]),
@@ -94,12 +99,12 @@ def test_bad_input_gets_one_sentence(change, words):
     ("name", "least"),
     [
         ("size", 128), ("steps", 4), ("guidance", 4.0), ("pictures", 12), ("prompts", 2), ("batch_size", 3),
-        ("prompt", len(PROMPT)), ("warmups", 2), ("repeats", 2),
+        ("prompt", len(PROMPT)), ("warmups", 2), ("repeats", 2), ("repeat_seconds", 5),
     ],
 )  # fmt: skip
 def test_what_is_exactly_at_a_limit_is_allowed_and_one_more_is_not(name, least):
     asked = ask("DeepCache", prompts=(PROMPT, "a"), seeds=(1, 2, 3), batch_size=3, warmups=2)
-    asked = replace(asked, repeats=2)
+    asked = replace(asked, repeats=2, repeat_seconds=5)
     assert replace(asked, limits=replace(Limits(), **{name: least})) == asked
     with pytest.raises(ComparerError, match=f"{least - 1:g}"):
         replace(asked, limits=replace(Limits(), **{name: least - 1}))
@@ -107,7 +112,21 @@ def test_what_is_exactly_at_a_limit_is_allowed_and_one_more_is_not(name, least):
 
 def test_a_request_round_trips_through_json():
     request = ask("DeepCache(interval=5, branch=1)", "DeepCache(interval=2)", seeds=(3, 1), warmups=2, noise="device")
+    request = replace(request, repeat_seconds=2.5)
     assert Request.from_json(json.loads(json.dumps(request.to_json()))) == request
+
+
+def test_a_request_asks_for_extra_turns_as_long_as_the_installation_allows(monkeypatch):
+    monkeypatch.setattr(requests, "REPEAT_SECONDS", 20.0)  # as it is outside the tests
+    assert ask_at_door(Config(), PROMPT).repeat_seconds == 20
+    assert ask_at_door(Config(limits=Limits(repeat_seconds=7)), PROMPT).repeat_seconds == 7
+    assert ask_at_door(Config(), PROMPT, repeat_seconds=0).repeat_seconds == 0
+
+
+def test_a_request_from_before_there_were_extra_turns_asks_for_none():
+    data = replace(ask(), repeat_seconds=9.0).to_json()
+    del data["repeat_seconds"]
+    assert Request.from_json(data).repeat_seconds == 0
 
 
 def test_a_damaged_request_is_refused():

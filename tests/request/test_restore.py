@@ -43,7 +43,8 @@ def every_field() -> Request:
         Arm(f"Fewer steps, as long as {cache}", matches_time_of=1),
         Arm(f"Fewer steps, as long as {gate}", matches_time_of=2),
     )
-    return Request(settings, arms, 3, "device", 4, ("noise-floor", "divergence", "memory"), "demo")
+    extras = ("noise-floor", "divergence", "memory")
+    return Request(settings, arms, 3, "device", 4, extras, "demo", repeat_seconds=2.5)
 
 
 def written(path: Path, data: dict | str, chunk: str = "comparer") -> Path:
@@ -88,7 +89,14 @@ def test_a_run_is_asked_for_again_as_it_was_asked_for_first(tmp_path, config):
 
 def test_an_older_record_and_the_request_alone_are_read(tmp_path, config):
     data = ask("DeepCache").to_json()
-    del data["also"], data["scorer"], data["repeats"], data["settings"]["loras"], data["settings"]["dtype"]
+    del (
+        data["also"],
+        data["scorer"],
+        data["repeats"],
+        data["repeat_seconds"],
+        data["settings"]["loras"],
+        data["settings"]["dtype"],
+    )
     for written in ({"schema": 0, "request": data, "shots": []}, data):
         (tmp_path / "run.json").write_text(json.dumps(written))
         found = restore(tmp_path / "run.json", config)

@@ -20,7 +20,8 @@ ALL = ("equal-time", "noise-floor", "divergence", "memory")
 EVERYTHING = {
     "prompt": "a small green ring\n<b>a</b> \"large\" 'red' star, \u200fא 🐱", "negative_prompt": "a hexagon: =1+1",
     "sampler": "Euler a", "steps": 12, "guidance": 25.5, "size": (136, 144), "seeds": "9,4,4294967295", "batch_size": 2,
-    "warmups": 3, "noise": "device", "guidance_rescale": 0.25, "repeats": 4, "scorer": "demo",
+    "warmups": 3, "noise": "device", "guidance_rescale": 0.25, "repeats": 4, "repeat_seconds": 2.5,
+    "scorer": "demo",
 }  # fmt: skip
 REQUESTS = {
     "every field": {**EVERYTHING, "accelerators": ["DeepCache(interval=2, branch=1)", "T-GATE(gate_step=5)"],
@@ -100,7 +101,7 @@ def test_no_field_of_the_settings_is_left_at_its_default(config):
     alike = {name for name, value in vars(request.settings).items() if getattr(usual, name) == value}
     assert alike == {"checkpoint", "base"}  # each of which the checkpoints have
     plain = build_request(config, "x")
-    fields = ("warmups", "noise", "repeats", "extras", "scorer", "arms")
+    fields = ("warmups", "noise", "repeats", "repeat_seconds", "extras", "scorer", "arms")
     assert all(getattr(request, name) != getattr(plain, name) for name in fields)
 
 

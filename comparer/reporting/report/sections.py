@@ -9,6 +9,7 @@ from comparer.reporting.html.tables import table
 from comparer.reporting.html.verdict_cards import badges, name
 from comparer.reporting.markup import Markup, join, markup
 from comparer.request.request import EXTRA_MEASUREMENTS, Request
+from comparer.results import extra_turns
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import card, components
 from comparer.results.records import Scorer
@@ -56,6 +57,7 @@ def experiment(comparison: Comparison) -> str:
         "Starting noise": NOISE.get(request.noise, request.noise),
         "Calls": f"{counted(request.warmups, 'warm-up')} per arm, every batch {counted(request.repeats, 'time')}; "
         f"{made}",
+        "Extra turns": " ".join(extra_turns.sentences(comparison)),
         "Looked at": f"{counted(comparison.interim_looks, 'time')}; intervals keep a part of the error for every "
         "further look",
         "Took turns in blocks": "; ".join(blocks),
@@ -207,6 +209,7 @@ def command(request: Request) -> str:
     given += [("--guidance-rescale", f"{s.guidance_rescale:g}")] if s.guidance_rescale else []
     given += [("--size", f"{s.width}x{s.height}"), ("--seeds", ",".join(map(str, s.seeds)))]
     given += [("--batch-size", s.batch_size), ("--warmups", request.warmups), ("--repeats", request.repeats)]
+    given += [("--repeat-seconds", f"{request.repeat_seconds:g}")]
     given += [("--noise", request.noise), *(("--also", each) for each in request.wanted())]
     given += [("--scorer", request.scorer)] if request.scorer else []
     options = [f"{flag} {shlex.quote(str(value))}" for flag, value in given]

@@ -23,8 +23,8 @@ MADE = {
     FOREIGN: "Filled from the settings of {}, whose starting noise is another",
 }
 FIELDS = {
-    "warmups": "warm-ups", "noise": "starting noise", "repeats": "repeats", "extras": "what is measured also",
-    "scorer": "score that decides",
+    "warmups": "warm-ups", "noise": "starting noise", "repeats": "repeats",
+    "repeat_seconds": "seconds for repeats", "extras": "what is measured also", "scorer": "score that decides",
 }  # fmt: skip
 
 

@@ -3,8 +3,9 @@
 from collections import Counter
 
 from comparer.engine.events import Progress, Waiting
+from comparer.engine.repeats import ExtraTurnPlanner
 from comparer.engine.resume import left
-from comparer.engine.schedule import TIMED, WARM_UP, plan
+from comparer.engine.schedule import TIMED, WARM_UP, RemainingWork, plan
 from comparer.reporting.html.verdict_cards import name
 from comparer.reporting.markup import Markup, join, markup
 from comparer.request.request import Request
@@ -22,13 +23,16 @@ EMPTY = Markup(
 
 def announce(request: Request, kept: Comparison | None = None) -> str:
     """Describe what will be made; ``kept`` is the part of a resumed run that is reused."""
-    kinds = Counter(call.kind for call in plan(request, left(kept) if kept else None))
+    work = left(kept) if kept else RemainingWork.of(request)
+    kinds = Counter(call.kind for call in plan(request, work))
     calls, warm = kinds[TIMED], kinds[WARM_UP]
     more = kinds.total() - calls - warm
     pictures = len(request.arms) * len(request.items()) - (len(kept.shots) if kept else 0)
     planned = f"{counted(pictures, 'picture')} in {counted(calls, 'timed call')}"
     planned += f" after {counted(warm, 'warm-up call')}" if warm else ""
-    return f"{planned}, and {counted(more, 'untimed call')} besides" if more else planned
+    planned += f", and {counted(more, 'untimed call')} besides" if more else ""
+    repeated = request.repeat_seconds and len(ExtraTurnPlanner(kept or Comparison(request), work).arms) > 1
+    return f"{planned}; one call is repeated for up to {request.repeat_seconds:g} s" if repeated else planned
 
 
 def expected(request: Request, macs: tuple[int, ...]) -> str:
