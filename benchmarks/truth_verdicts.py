@@ -1,15 +1,15 @@
 """Do the verdicts keep what they promise? ``python benchmarks/truth_verdicts.py``.
 
 Draws comparisons whose truth is known, judges them as the program does, and counts. It needs no model and takes
-minutes; the same seed gives the same counts. Each part prints a Markdown table with 95 % Wilson intervals of its counts.
-docs/statistics.md has them as printed.
+minutes; the same seed gives the same counts. Each part prints a Markdown table with 95 % Wilson intervals of its
+counts. docs/statistics.md has them as printed.
 """
 
 import argparse
 import math
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -91,46 +91,40 @@ def any_of_five(rng: np.random.Generator, how: Pairs, looks: int) -> bool:
     return any(word(rng, how, looks=looks, arms=5) in (KEPT, BETTER) for _ in range(5))
 
 
-KEPT_WORDS = (KEPT, BETTER)
-
-
 def quality_rows() -> list[Row]:
     """List the simulations of quality."""
-    threshold = Pairs(bad=DEFAULT.clip_loss / BAD)
+    threshold, different = Pairs(bad=DEFAULT.clip_loss / BAD), Pairs(2.0)
+    half = Pairs(bad=0.04, size=HALF)
+
+    def kept(how: Pairs, **more: int) -> Callable[[np.random.Generator], bool]:
+        return said((KEPT, BETTER), how, **more)
+
     rows = [
-        Row(
-            "kept; 8 % of the pairs lose 25 %: mean loss on the threshold", "2.5 % or less", said(KEPT_WORDS, threshold)
-        ),
-        Row("the same, after five looks", "2.5 % or less", said(KEPT_WORDS, threshold, looks=LOOKS)),
-        Row(
-            "the same, any of five arms, after five looks",
-            "4 % or less",
-            partial(any_of_five, how=threshold, looks=LOOKS),
-        ),
-        Row("kept; every pair loses 2 %", "2.5 % or less", said(KEPT_WORDS, Pairs(loss=0.02), looks=LOOKS)),
-    ]
+        Row("kept; 8 % of the pairs lose 25 %: mean loss on the threshold", "2.5 % or less", kept(threshold)),
+        Row("the same, after five looks", "2.5 % or less", kept(threshold, looks=LOOKS)),
+        Row("the same, any of five arms, after five looks", "4 % or less",
+            partial(any_of_five, how=threshold, looks=LOOKS)),
+        Row("kept; every pair loses 2 %, after five looks", "2.5 % or less", kept(Pairs(loss=0.02), looks=LOOKS)),
+    ]  # fmt: skip
     for within in (0.6, 1.0):
-        rows += [
-            Row(f"kept; no loss, SD {within}", "90 % or more", said(KEPT_WORDS, Pairs(within))),
-            Row(
-                f"kept; no loss, SD {within}, one of five arms", "90 % or more", said(KEPT_WORDS, Pairs(within), arms=5)
-            ),
-        ]
-    rows += [
-        Row("loses; equally good but different, SD 2.0, five looks", "2.5 % or less", said((LOSES,), Pairs(2.0), looks=LOOKS)),
-        *(
-            Row(f"kept; equally good but different, SD 2.0, {count} prompts", "–", said(KEPT_WORDS, Pairs(2.0), prompts=count))
-            for count in (80, 160, 240)
-        ),
+        rows.append(Row(f"kept; no loss, SD {within}", "90 % or more", kept(Pairs(within))))
+        rows.append(Row(f"kept; no loss, SD {within}, one of five arms", "90 % or more", kept(Pairs(within), arms=5)))
+    rows.append(
+        Row("loses; equally good but different, SD 2.0, after five looks", "2.5 % or less",
+            said((LOSES,), different, looks=LOOKS))
+    )  # fmt: skip
+    for count in (80, 160, 240):
+        title = f"kept; equally good but different, SD 2.0, {count} prompts"
+        rows.append(Row(title, "as found", kept(different, prompts=count)))
+    return [
+        *rows,
         Row("loses; every pair loses 5 %", "–", said((LOSES,), Pairs(loss=0.05))),
         Row("better; every pair gains 5 %", "–", said((BETTER,), Pairs(loss=-0.05))),
         Row("loses; 25 % of the pairs lose 25 %", "–", said((LOSES,), Pairs(bad=0.25))),
-        Row("kept; 4 % of the pairs lose half", "limit", said(KEPT_WORDS, Pairs(bad=0.04, size=HALF))),
-        Row("the same, after five looks", "limit", said(KEPT_WORDS, Pairs(bad=0.04, size=HALF), looks=LOOKS)),
-        Row("kept; 4 % of the prompts lose half in 4 seeds each", "limit",
-            said(KEPT_WORDS, Pairs(bad=0.04, size=HALF, seeds=4))),
-    ]  # fmt: skip
-    return rows
+        Row("kept; 4 % of the pairs lose half", "a limit", kept(half)),
+        Row("the same, after five looks", "a limit", kept(half, looks=LOOKS)),
+        Row("kept; 4 % of the prompts lose half, in 4 seeds each", "a limit", kept(replace(half, seeds=4))),
+    ]
 
 
 @dataclass(frozen=True)
@@ -224,9 +218,10 @@ def speed_rows() -> list[Row]:
         "autocorrelated pace": Machine(wander=0.02),
     }
     bursty = Machine(bursts=0.05)
+    holds = "interval holds 1.5×"
     return [
-        *(Row(f"interval holds 1.5×; {name}", "92 % or more", partial(covers, machine=each)) for name, each in machines.items()),
-        Row("interval holds 1.5×; every twentieth time half as long again", "as found", partial(covers, machine=bursty)),
+        *(Row(f"{holds}; {name}", "92 % or more", partial(covers, machine=each)) for name, each in machines.items()),
+        Row(f"{holds}; every twentieth time half as long again", "as found", partial(covers, machine=bursty)),
         Row("interval within ± 5 %; noise 2 %", "–", partial(narrow, machine=Machine())),
         Row("faster; truth 1.05×, up to five looks", "2.5 % or less", partial(faster, machine=Machine(), ratio=1.05)),
         Row("the same, spreads 1:3", "2.5 % or less", partial(faster, machine=Machine(arm=3), ratio=1.05)),

@@ -101,7 +101,7 @@ def add(commands: Any) -> None:
         default=[],
         metavar="A",
         help=f"such as speedup>=1.5 or clip_loss<=0.02: the whole interval must meet the bound; "
-        f"{', '.join(assertions.known())}",
+        f"{', '.join(assertions.known())}; or one of {', '.join(assertions.words())}",
     )
     for name in ("title", "purpose", "notes", "conclusion"):
         parser.add_argument(f"--{name}", default="", help=f"{name} on the experiment card")
@@ -138,7 +138,11 @@ def run(options: argparse.Namespace) -> int:
             if comparison.request.arms[arm].matches_time_of is not None:
                 continue  # an equal-time baseline, not an accelerated arm
             name = ", ".join(filter(None, (cell.name, comparison.request.arms[arm].name)))
-            missed += [f"{name}: {why}" for assertion in asked if (why := assertion.miss(comparison, arm))]
+            missed += [
+                f"{name}: {why}"
+                for assertion in asked
+                if (why := assertion.miss(comparison, arm, evaluation.thresholds))
+            ]
     for line in missed:
         print(f"comparer: {line}", file=sys.stderr)
     return 1 if missed else 0

@@ -18,7 +18,7 @@ from comparer.results.columns import MARKDOWN, Pair, pair_columns, pairs, result
 from comparer.results.comparison import Comparison
 from comparer.stats.intervals import LEVEL
 
-INTERVALS = f"Ranges in brackets are {100 * LEVEL:g} % intervals."
+INTERVALS = "Ranges in brackets are the intervals that decide; the notes of each part give their levels."
 
 
 def save_tables(comparison: Comparison, folder: Path) -> tuple[Path, Path]:

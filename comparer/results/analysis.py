@@ -79,22 +79,22 @@ class ArmAnalysis:
 
     @cached_property
     def speed_up(self) -> Estimate:
-        """Speed-up over turns, with its 95 % interval."""
+        """Speed-up over turns, with the interval that decides."""
         return self.evidence.speed_up()
 
     @cached_property
     def clip_difference(self) -> Estimate:
-        """Mean difference in CLIP score, arm − baseline, with its 95 % interval."""
+        """Mean difference in CLIP score, arm − baseline, with the interval that decides."""
         return self.evidence.clip_difference()
 
     @cached_property
     def clip_loss(self) -> Estimate:
-        """Lost share of the baseline's mean CLIP score, with its 95 % interval."""
+        """Lost share of the baseline's mean CLIP score, with the interval that decides."""
         return self.evidence.clip_loss()
 
     @cached_property
     def loss_above_floor(self) -> Estimate:
-        """Lost share of what the baseline's mean score has above that of wrong prompts, with its 95 % interval.
+        """Lost share of what the baseline's mean score has above that of wrong prompts, with the interval that decides.
 
         (baseline − arm) / (baseline − floor), the floor taken as known; without a value if it is not.
         """

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from comparer.stats import fieller, intervals
-from comparer.stats.intervals import LEVEL, Estimate
+from comparer.stats.intervals import Estimate
+from comparer.stats.power import error_at, level_at
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,16 @@ class Evidence:
     interim_looks: int = 1
     arms: int = 1
 
+    @property
+    def speed_level(self) -> float:
+        """Return the level of the interval that decides on speed at this look."""
+        return level_at(self.interim_looks)
+
+    @property
+    def quality_level(self) -> float:
+        """Return the level of the interval that decides on quality at this look, for one of the run's arms."""
+        return 1 - 2 * error_at(self.interim_looks, self.arms)
+
     def scored(self) -> tuple[list[float], list[float], list[int]]:
         """Return the baseline's scores, the arm's and the prompt numbers of the pairs with both scores."""
         found = [(b, a, prompt) for prompt, b, a in self.pairs if b is not None and a is not None]
@@ -66,14 +77,14 @@ class Evidence:
         turns = [([b], [a]) for c in calls for b, a in zip(c.baseline, c.arm, strict=False)]
         return intervals.log_ratios(turns), list(range(len(turns)))
 
-    def speed_up(self, level: float = LEVEL) -> Estimate:
-        """Estimate baseline time / arm time over replicates of time (``log_ratios``)."""
-        return intervals.ratio(*self.log_ratios(), level)
+    def speed_up(self) -> Estimate:
+        """Estimate baseline time / arm time over replicates of time (``log_ratios``), with the interval that decides."""
+        return intervals.ratio(*self.log_ratios(), self.speed_level)
 
-    def clip_difference(self, level: float = LEVEL) -> Estimate:
+    def clip_difference(self) -> Estimate:
         """Estimate the mean of (the arm's score − the baseline's) over pairs, clustered by prompt."""
-        return intervals.difference(*self.scored(), level)
+        return intervals.difference(*self.scored(), self.quality_level)
 
-    def clip_loss(self, level: float = LEVEL) -> Estimate:
-        """Estimate the lost share of the baseline's mean score, clustered by prompt."""
-        return fieller.clip_loss(*self.scored(), level)
+    def clip_loss(self) -> Estimate:
+        """Estimate the lost share of the baseline's mean score, clustered by prompt, with the interval that decides."""
+        return fieller.clip_loss(*self.scored(), self.quality_level)

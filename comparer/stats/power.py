@@ -8,6 +8,7 @@ from statistics import fmean
 from comparer.stats.intervals import LEVEL, ROUNDING, clustered_error, t_quantile
 
 POWER = 0.8  # J. Cohen, "Statistical Power Analysis for the Behavioral Sciences", 1988: the usual choice
+QUALITY_ERROR = 0.01  # on each side, over all looks and all arms of a run
 HOPELESS = 1000  # more additional seeds, prompts or calls are not suggested
 
 
@@ -34,6 +35,17 @@ def level_at(look: int, level: float = LEVEL) -> float:
     if look < 1:
         raise ValueError(f"look {look}: the first is 1")
     return 1 - (1 - level) / 2.0**look
+
+
+def error_at(look: int, arms: int = 1) -> float:
+    """Return the error on one side that a look may spend on each arm: 1 % in all.
+
+    Halved with each look, as ``level_at``, and shared equally among the arms (Bonferroni's inequality).
+
+    >>> error_at(1), error_at(2), error_at(1, 5)
+    (0.005, 0.0025, 0.001)
+    """
+    return QUALITY_ERROR / 2.0**look / max(1, arms)
 
 
 def power(effect: float, error: float, freedom: float, level: float = LEVEL) -> float:

@@ -6,6 +6,7 @@ from statistics import fmean
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate, mean
 from comparer.stats.offers import Offer, offer_prompts
+from comparer.stats.power import error_at
 from comparer.stats.tail import Tail, tail
 from comparer.text import counted
 
@@ -14,7 +15,6 @@ UNDECIDED, FEW, NOT_SCORED = "undecided", "few prompts", "not scored"
 SEEN = {True: "loss seen", False: "no loss seen"}
 LEAST_PROMPTS = 8  # below, nothing is said about other prompts
 FAIR_TEST = 80  # prompts × 1 seed
-ERROR = 0.01  # on each side, over all looks and all arms of a run
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,6 @@ class Quality:
     seen_loss: bool = False
 
 
-def error_at(look: int, arms: int = 1) -> float:
-    """Return the error on one side that a look may spend on each arm: 1 % in all.
-
-    Halved with each look, as ``power.level_at``, and shared equally among the arms (Bonferroni's inequality).
-
-    >>> error_at(1), error_at(2), error_at(1, 5)
-    (0.005, 0.0025, 0.001)
-    """
-    return ERROR / 2.0**look / max(1, arms)
-
-
 def judge_quality(evidence: Evidence, threshold: float) -> Quality:
     """Judge the quality by two claims over pairs, with the prompt as the unit.
 
@@ -69,10 +58,9 @@ def judge_quality(evidence: Evidence, threshold: float) -> Quality:
         evidence: scores; none at all gives "not scored", unless all pairs are identical.
         threshold: the loss from which quality is not kept, a share of 1.
     """
-    error = error_at(evidence.interim_looks, evidence.arms)
-    level = 1 - 2 * error
+    error, level = error_at(evidence.interim_looks, evidence.arms), evidence.quality_level
     base, arm, prompts = evidence.scored()
-    loss, difference, found = evidence.clip_loss(level), evidence.clip_difference(level), tail(base, arm, prompts)
+    loss, difference, found = evidence.clip_loss(), evidence.clip_difference(), tail(base, arm, prompts)
     seen = loss, difference, found
     if evidence.identical:
         return Quality(IDENTICAL, *seen)

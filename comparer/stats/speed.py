@@ -34,8 +34,7 @@ def judge_speed(evidence: Evidence, threshold: float) -> Speed:
     Raises:
         ValueError: a time is not above 0.
     """
-    level = level_at(evidence.interim_looks)
-    found = evidence.speed_up(level)
+    found = evidence.speed_up()
     if found.value is None:
         return Speed(NOT_TIMED, found)
     if found.interval and found.interval.low > threshold:

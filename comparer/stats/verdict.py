@@ -11,7 +11,7 @@ from comparer.stats import speed as s
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate
 from comparer.stats.offers import Offer
-from comparer.stats.power import level_at
+from comparer.stats.power import error_at, level_at
 from comparer.stats.quality import FAIR_TEST, Quality, judge_quality, offer_quality
 from comparer.stats.speed import Speed, judge_speed, offer_speed
 from comparer.text import counted, decimals, signed
@@ -196,7 +196,7 @@ def about_level(look: int) -> str:
 
 def about_levels(look: int, arms: int) -> str:
     """Describe the levels of the intervals that decide, and their reason."""
-    speed, quality = level_text(level_at(look)), level_text(1 - 2 * q.error_at(look, arms))
+    speed, quality = level_text(level_at(look)), level_text(1 - 2 * error_at(look, arms))
     shared = f", shared by {arms} arms" if arms > 1 else ""
     seen = "the first look" if look == 1 else f"look {look}"
     return (

@@ -12,6 +12,7 @@ from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.loaded_weights import HALVES, as_baseline, card, components
 from comparer.results.notes import interval, loss, ratio
+from comparer.stats.verdict import level_text
 from comparer.text import counted, optional, percent, signed
 
 STAGES = {"text": "Text", "denoising": "Denoising", "decoding": "Decoding"}
@@ -60,7 +61,7 @@ def uncertainty(analysis: Analysis) -> str:
 
     The main figure is the speed-up, or the difference in score if the arms have weights other than the baseline's.
     """
-    head = ["Arm", "Figure", "95 % interval", "Median", "Worst", "n"]
+    head = ["Arm", "Figure", "Interval", "Level", "Median", "Worst", "n"]
     rows, drawn, about_scores = [], [], bool(analysis.comparison.request.variants())
     scorer = analysis.comparison.scorer
     for each in analysis.arms[1:]:
@@ -68,7 +69,7 @@ def uncertainty(analysis: Analysis) -> str:
             continue
         drawn.append((each.arm.name, each.clip_difference if about_scores else each.speed_up))
         for title, found, write, noun in (
-            ("Speed-up", each.speed_up, ratio, "call"),
+            ("Speed-up", each.speed_up, ratio, "turn"),
             (scorer.difference, each.clip_difference, signed, "pair"),
             (scorer.loss, each.clip_loss, loss, "pair"),
             (f"{scorer.loss} above wrong prompts", each.loss_above_floor, loss, "pair"),
@@ -83,6 +84,7 @@ def uncertainty(analysis: Analysis) -> str:
                     name(each.arm.name),
                     title,
                     _wide(interval(found, write)),
+                    level_text(found.interval.level) if found.interval else "",
                     middle,
                     worst,
                     n,
@@ -91,7 +93,7 @@ def uncertainty(analysis: Analysis) -> str:
     if not rows:
         return ""
     plot = (scorer.difference, signed, None, 0) if about_scores else ("Speed-up", ratio, None, 1)
-    return charts.intervals(drawn, *plot) + table("95 % intervals", head, rows)
+    return charts.intervals(drawn, *plot) + table("Intervals", head, rows)
 
 
 def times(analysis: Analysis) -> str:
