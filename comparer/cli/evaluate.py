@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
     if not ended:
         print(f"Stopped; resume with: python -m comparer evaluate --resume {evaluation.folder}", file=sys.stderr)
         return 130
-    if any(comparison.not_run or comparison.has_void for comparison in made):
+    if any(comparison.incomplete for comparison in made):
         return 3
     missed = []
     for cell, comparison in zip(evaluation.cells, made, strict=True):

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from comparer.request.request import unchosen
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
-from comparer.results.notes import interval, loss, ratio
+from comparer.results.notes import fewer_steps, interval, loss, ratio
 from comparer.stats.power import level_at
 from comparer.stats.verdict import difference_text
 from comparer.text import gib, optional
@@ -39,7 +40,7 @@ class FigureGroup:
 
 def parts(one: Comparison, other: Comparison) -> list[FigureGroup]:
     """Compare two runs: arms matched by name, then settings, then environment; rows without text are left out."""
-    names = dict.fromkeys(arm.name for seen in (one, other) for arm in seen.request.arms)
+    names = dict.fromkeys(name for seen in (one, other) for name in _names(seen))
     found = [_part(name, _arm(one, name), _arm(other, name)) for name in names]
     found += [_part("Settings", _settings(one), _settings(other))]
     found += [_part("Environment", _environment(one), _environment(other))]
@@ -80,8 +81,13 @@ def _pictures(seen: Comparison) -> tuple:
     return items, rest, settings.weights, settings.guidance_rescale
 
 
+def _names(seen: Comparison) -> list[str]:
+    """List the arms' names; of equal-time arms the first ones, for two runs seldom choose the same steps."""
+    return [arm.name for arm in unchosen(seen.request.arms)]
+
+
 def _arm(seen: Comparison, name: str) -> dict[str, str]:
-    number = next((n for n, arm in enumerate(seen.request.arms) if arm.name == name), None)
+    number = next((n for n, known in enumerate(_names(seen)) if known == name), None)
     if number is None:
         return {"Arm": "not in this run"}
     if why := seen.skip_reason(number):
@@ -92,6 +98,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
         "Seconds per image": optional(figures.seconds, "{:.3f}"),
         "CLIP score": optional(figures.clip_score, "{:.2f}"),
         "Peak memory": gib(peak),
+        "Steps": "" if each.arm.steps is None else str(each.arm.steps),
     }
     if each.not_comparable:
         return {"Verdict": each.verdict.kind, **said}
@@ -100,6 +107,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     verdict = each.verdict
     return {
         "Verdict": verdict.kind if seen.state != "running" else "",
+        "In equal time": fewer_steps(each, "said"),
         "Speed-up": interval(verdict.speed_up, ratio),
         "CLIP, arm − baseline": difference_text(verdict.clip).removeprefix("CLIP "),
         "Level of the intervals": f"{100 * level_at(seen.interim_looks):.4g} %",

@@ -18,10 +18,11 @@ from comparer.accelerators.base import Accelerator
 from comparer.atomic import write_text
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
+from comparer.results.notes import fewer_steps
 from comparer.results.sorting import LIKENESS, SCORE, distance
 
 FILE, RECORD = "card.json", "run.json"
-FORMAT = 1  # increment when the card of an unchanged record would change
+FORMAT = 2  # increment when the card of an unchanged record would change
 THUMB = 192  # pixels of a thumbnail's longer side; images up to twice that size are shown directly
 LONGEST = 6000  # total characters of all prompts
 
@@ -32,7 +33,8 @@ class ArmCard:
 
     ``kind`` and ``sentence`` are those of the verdict. ``value``, from ``low`` to ``high``, is the speed-up at the
     verdict's level, or with ``clip`` the difference in CLIP score of an arm with other weights; None if unknown.
-    ``why_not`` is the reason why the arm was not run, and ``rival`` marks the equal-time baseline with fewer steps.
+    ``why_not`` is the reason why the arm was not run, ``rival`` marks the equal-time baseline with fewer steps, and
+    ``fewer`` is the conclusion that fewer steps do as well or better; "" without it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class ArmCard:
     clip: bool = False
     why_not: str = ""
     rival: bool = False
+    fewer: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def _arm(each: ArmAnalysis) -> ArmCard:
         clip,
         comparison.skip_reason(number),
         arm.matches_time_of is not None,
+        fewer_steps(each, "headline"),
     )
 
 

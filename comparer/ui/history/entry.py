@@ -128,6 +128,7 @@ def _arm(arm: ArmCard) -> str:
     kind = arm.kind.lower().replace(" ", "-")
     large = markup("<b>{}</b> ", figure(arm)) if arm.value is not None else ""
     said = markup("{}<i>{}</i>", large, arm.kind) if arm.kind or large else ""
+    said += markup("<small>{}</small>", arm.fewer) if arm.fewer else ""
     if arm.why_not:
         said, kind = Markup("<i>not run</i>"), "not-run"
     return markup(
