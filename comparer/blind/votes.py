@@ -161,7 +161,7 @@ class Preference:
 
     @property
     def agreement(self) -> str:
-        """Compare with the CLIP difference: "same direction", "opposite", or "cannot tell" if either is undecided."""
+        """Compare with the CLIP difference: "same direction", "opposite", or "undecided" if either is undecided."""
         interval = self.clip.interval
         if not self.settled or not interval or interval.low <= 0 <= interval.high:
             return OPEN

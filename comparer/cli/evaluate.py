@@ -49,7 +49,7 @@ def add_measured(parser: argparse.ArgumentParser) -> None:
 def add_thresholds(parser: argparse.ArgumentParser, speed_up: str, clip_loss: str) -> None:
     """Add the verdict thresholds; the texts say what they are if left out."""
     parser.add_argument(
-        "--worthwhile", type=float, metavar="X", help=f"smallest speed-up that is worth it ({speed_up})"
+        "--worthwhile", type=float, metavar="X", help=f"an arm is faster from this speed-up on ({speed_up})"
     )
     parser.add_argument(
         "--bearable", type=float, metavar="SHARE",
@@ -130,7 +130,7 @@ def run(options: argparse.Namespace) -> int:
     if not ended:
         print(f"Stopped; resume with: python -m comparer evaluate --resume {evaluation.folder}", file=sys.stderr)
         return 130
-    if any(comparison.not_run or comparison.has_void for comparison in made):
+    if any(comparison.incomplete for comparison in made):
         return 3
     missed = []
     for cell, comparison in zip(evaluation.cells, made, strict=True):
@@ -138,11 +138,9 @@ def run(options: argparse.Namespace) -> int:
             if comparison.request.arms[arm].matches_time_of is not None:
                 continue  # an equal-time baseline, not an accelerated arm
             name = ", ".join(filter(None, (cell.name, comparison.request.arms[arm].name)))
-            missed += [
-                f"{name}: {why}"
-                for assertion in asked
-                if (why := assertion.miss(comparison, arm, evaluation.thresholds))
-            ]
+            for assertion in asked:
+                why = assertion.miss(comparison, arm, evaluation.thresholds)
+                missed += [f"{name}: {why}"] if why else []
     for line in missed:
         print(f"comparer: {line}", file=sys.stderr)
     return 1 if missed else 0

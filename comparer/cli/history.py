@@ -55,7 +55,7 @@ def describe(entry: Entry) -> list[str]:
         entry.name,
         f"  {when}, {entry.title}, {card.state}, {card.pictures} pictures: {prompt}{more}",
         *(
-            f"  {arm.name}: {arm.why_not or arm.sentence or 'not judged'}"
+            f"  {arm.name}: {arm.why_not or '. '.join(filter(None, (arm.sentence, arm.fewer))) or 'not judged'}"
             for number, arm in enumerate(card.arms)
             if (number or arm.headline) and not arm.rival
         ),

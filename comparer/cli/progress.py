@@ -74,4 +74,4 @@ def run(request: Request, config: Config, options: argparse.Namespace, into: Pat
     print(f"\nRun folder: {done.folder}")
     if done.grid:
         print(f"Grid:       {Path(done.grid)}")
-    return 3 if done.comparison.not_run or done.comparison.has_void else 0
+    return 3 if done.comparison.incomplete else 0

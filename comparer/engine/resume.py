@@ -9,7 +9,7 @@ from itertools import zip_longest
 from comparer.accelerators.stack import label
 from comparer.engine.schedule import RemainingWork
 from comparer.errors import ComparerError
-from comparer.request.request import Arm, Request
+from comparer.request.request import Arm, Request, unchosen
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.text import quote
@@ -176,7 +176,7 @@ def _described(arm: Arm) -> str:
 
 def _arms(request: Request) -> tuple[Arm, ...]:
     """Return the arms; which fewer steps one takes is chosen on the way."""
-    return tuple(replace(arm, steps=None) if arm.matches_time_of is not None else arm for arm in request.arms)
+    return unchosen(request.arms)
 
 
 def _kept(before: Comparison, number: int) -> set[tuple[int, int]]:

@@ -174,7 +174,7 @@ class Run:
         from comparer.engine.generate import generate
         from comparer.pipelines.memory import out_of_memory, remedies
 
-        if self.request.arms[planned.arm].matches_time_of is not None and not self._chosen(planned.arm):
+        if not self._chosen(planned.arm):
             return
         arm, settings = self.request.arms[planned.arm], self.request.settings_of(planned.arm)
         if planned.kind == WARM_UP and self.device.startswith("cuda"):
@@ -218,25 +218,26 @@ class Run:
         empty()  # outside the handler, because the error's traceback holds the call's tensors
         self._seen()
 
-    def _fail(self, arm: int, reason: str) -> None:
-        self.comparison.not_run.append(NotRun(arm, reason))
+    def _fail(self, arm: int, reason: str, unneeded: bool = False) -> None:
+        self.comparison.not_run.append(NotRun(arm, reason, unneeded))
         self.failed.add(arm)
 
     def _chosen(self, number: int) -> bool:
-        """Choose the steps that take another arm's time, once; return whether there is one to take the time of."""
+        """Choose the steps on both sides of another arm's time, once; return whether this arm is to be run."""
         arm = self.request.arms[number]
-        if arm.steps is not None:
+        if (like := arm.matches_time_of) is None or arm.steps is not None:
             return True
-        base, other = ([(s, d) for which, s, d in self.chosen_from if which == w] for w in (0, arm.matches_time_of))
+        base, other = ([(s, d) for which, s, d in self.chosen_from if which == w] for w in (0, like))
         if not base or not other:
             self._fail(number, "the arm that it is matched to was not run")
             return False
-        least = self.checkpoint.family.min_steps
-        arm = replace(arm, steps=equal_time.fewer_steps(base, [s for s, _ in other], self.request.settings, least))
-        arms = (*self.request.arms[:number], arm, *self.request.arms[number + 1 :])
-        self.comparison.request = replace(self.request, arms=arms)
+        least, seconds = self.checkpoint.family.min_steps, [s for s, _ in other]
+        chosen = equal_time.choose(self.request, like, base, seconds, least)
+        self.comparison.request, unneeded = self.request.with_steps(chosen.steps), chosen.unneeded
+        for which, reason in unneeded.items():
+            self._fail(which, reason, unneeded=True)
         self._count()
-        return True
+        return number not in self.failed
 
     def _keep(self, planned: Planned, output: Any) -> None:
         """Keep what a call gave, by what it was for."""

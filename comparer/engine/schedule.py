@@ -114,7 +114,8 @@ def plan(request: Request, left: RemainingWork | None = None, blocks: Sequence[S
 
     first = warm([arm for arm in arms if arm not in open_])
     if open_:
-        known = [0, *(like for arm in open_ if (like := request.arms[arm].matches_time_of) is not None)]
+        likes = (request.arms[arm].matches_time_of for arm in open_)
+        known = [0, *dict.fromkeys(like for like in likes if like is not None)]
         items = next(items for arms, items in batches.values() if open_[0] in arms)
         for number in range(CHOICES):
             first += [Planned(arm, items, CHOICE) for arm in known[:: -1 if number % 2 else 1]]

@@ -25,7 +25,7 @@ FIGURES: dict[str, Callable[[Evidence], Estimate]] = {
 }
 
 
-WORDS = {
+WORDS: dict[str, dict[str, tuple[str, ...]]] = {
     "speed": {FASTER: (FASTER,)},
     "quality": {KEPT: (KEPT, BETTER, IDENTICAL), BETTER: (BETTER,), IDENTICAL: (IDENTICAL,)},
 }
@@ -80,9 +80,8 @@ class Assertion:
         if evidence.identical and self.sign == "<=" and self.bound >= 0:
             return ""  # nothing was lost, whatever prompts differ by
         base, mine, prompts = evidence.scored()
-        kept = mean(
-            [a - (1 - self.bound) * b for b, a in zip(base, mine, strict=True)], prompts, evidence.quality_level
-        )
+        values = [a - (1 - self.bound) * b for b, a in zip(base, mine, strict=True)]
+        kept = mean(values, prompts, evidence.quality_level)
         if kept.interval is None:
             return f"{self} missed: there is no interval, {kept.why_not}"
         held = kept.interval.low >= 0 if self.sign == "<=" else kept.interval.high <= 0

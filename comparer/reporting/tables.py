@@ -16,7 +16,6 @@ from comparer.results import notes
 from comparer.results.analysis import Analysis
 from comparer.results.columns import MARKDOWN, Pair, pair_columns, pairs, result_table
 from comparer.results.comparison import Comparison
-from comparer.stats.intervals import LEVEL
 
 INTERVALS = "Ranges in brackets are the intervals that decide; the notes of each part give their levels."
 

@@ -127,7 +127,7 @@ def build_request(
     if EQUAL_TIME in wanted and others:
         raise ComparerError("The equal-time control is for accelerated arms, not for checkpoints: leave it out.")
     if EQUAL_TIME in wanted:
-        arms += [fewer(number, arm) for number, arm in enumerate(arms) if arm.accelerators]
+        arms += [each for number, arm in enumerate(arms) if arm.accelerators for each in fewer(number, arm)]
     measured = tuple(name for name in wanted if name != EQUAL_TIME)
     request = Request(
         settings,

@@ -13,12 +13,12 @@ def extended(request: Request, seeds: int) -> Request:
 
 
 def append_arm(request: Request, arm: Arm) -> Request:
-    """Append an arm to the request, with its equal-time baseline if the request has that measurement.
+    """Append an arm to the request, with its equal-time arms if the request has that measurement.
 
     Raises:
         ComparerError: the request cannot have this arm.
     """
     arms = [*request.arms, arm]
     if EQUAL_TIME in request.wanted() and arm.accelerators:
-        arms.append(fewer(len(arms) - 1, arm))
+        arms += fewer(len(arms) - 1, arm)
     return replace(request, arms=tuple(arms))

@@ -6,6 +6,7 @@ is allowed. The page, the API and the command line all use these classes.
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -24,7 +25,7 @@ NOISE = ("cpu", "device")
 REQUEST_NAMES = {"extras": "also"}  # names in run.json, by attribute
 ARM_NAMES = {"matches_time_of": "like"}
 EXTRA_MEASUREMENTS = {
-    "equal-time": "one more arm for each accelerated one: the baseline with fewer steps, matched to its time",
+    "equal-time": "two more arms for each accelerated one: the baseline with fewer steps, below and above its time",
     "noise-floor": "how much the baseline differs from itself: one more untimed run of it, unless it is repeated",
     "divergence": "distance of the latents from the baseline's, step by step: the first call of every arm once more",
     "memory": "peak memory of every arm on a CPU, in a separate process; on a GPU it is always measured",
@@ -33,6 +34,7 @@ EXTRA_MEASUREMENTS = {
 EQUAL_TIME = next(iter(EXTRA_MEASUREMENTS))
 REPEAT_SECONDS = 20.0  # unless a request says otherwise
 REPEAT_HELP = "seconds for extra timed turns after the images, until each speed-up is known to ±3 %%; 0 for none"
+SIDES = BELOW, ABOVE = ("below", "above")
 NOISE_HELP = "where the starting noise is drawn: cpu (the same on every device and in every batch) or device"
 
 
@@ -91,6 +93,8 @@ class Arm:
         matches_time_of: the position of the arm whose runtime this arm matches with fewer steps; the steps are chosen
             when that runtime is known. None for an independent arm.
         weights: the arm's weights if they differ from the settings'.
+        side: of an arm that matches another's runtime: "below" for the most steps that take no longer, "above" for one
+            step more; "" for the steps nearest in time, as records of earlier versions have them.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Arm:
     steps: int | None = None
     matches_time_of: int | None = None
     weights: Weights | None = None
+    side: str = ""
 
 
 def usual_repeat_seconds(limits: Limits) -> float:
@@ -105,9 +110,24 @@ def usual_repeat_seconds(limits: Limits) -> float:
     return min(REPEAT_SECONDS, limits.repeat_seconds)
 
 
-def fewer(number: int, arm: Arm) -> Arm:
-    """Return the equal-time arm for the arm at this position: the baseline with fewer steps."""
-    return Arm(f"Fewer steps, as long as {arm.name}", matches_time_of=number)
+def fewer(number: int, arm: Arm) -> list[Arm]:
+    """Return the equal-time arms for the arm at this position: the baseline with fewer steps, below and above its time.
+
+    Once their steps are chosen, they are called by them (``Request.with_steps``).
+    """
+    return [Arm(f"Fewer steps, {side} the time of {arm.name}", matches_time_of=number, side=side) for side in SIDES]
+
+
+def unchosen(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """Return the arms without the steps that were chosen to match another arm's time, under their first names."""
+
+    def open_(arm: Arm) -> Arm:
+        if arm.matches_time_of is None:
+            return arm
+        first = (each.name for each in fewer(arm.matches_time_of, arms[arm.matches_time_of]) if each.side == arm.side)
+        return replace(arm, steps=None, name=next(first, arm.name))
+
+    return tuple(map(open_, arms))
 
 
 @dataclass(frozen=True)
@@ -203,6 +223,8 @@ class Request:
         for arm in self.arms:
             if arm.matches_time_of is not None and (arm.accelerators or arm.matches_time_of not in self.accelerated()):
                 raise ComparerError(f"{quote(arm.name)} is not matched to an accelerated arm.")
+            if arm.side not in ("", *SIDES) or (arm.side and arm.matches_time_of is None):
+                raise ComparerError(f"{quote(arm.name)} is on no side of another arm's time: {quote(arm.side)}.")
             if arm.steps is not None:
                 _between("Steps", arm.steps, 1, self.settings.steps, whole=True)
 
@@ -228,9 +250,23 @@ class Request:
         """List the positions of the arms whose latents can be compared with the baseline's."""
         return sorted({*self.accelerated(), *self.variants()})
 
-    def fewer_steps(self, arm: int) -> int | None:
-        """Return the position of the equal-time arm of this arm; None if there is none."""
-        return next((number for number, other in enumerate(self.arms) if other.matches_time_of == arm), None)
+    def fewer_steps(self, arm: int) -> dict[str, int]:
+        """Return the positions of the equal-time arms of this arm, by side: two, one in earlier records, or none."""
+        return {other.side: number for number, other in enumerate(self.arms) if other.matches_time_of == arm}
+
+    def with_steps(self, steps: Mapping[int, int]) -> "Request":
+        """Give equal-time arms, by position, their chosen steps, and name them by these: "12 steps".
+
+        Where another arm has that name already, it is "12 steps, in the time of ToMe(ratio=0.5)".
+        """
+        arms = list(self.arms)
+        for number, chosen in steps.items():
+            arm, known = arms[number], {other.name for place, other in enumerate(arms) if place != number}
+            name = f"{chosen} step{'' if chosen == 1 else 's'}"
+            if name in known and arm.matches_time_of is not None:
+                name = f"{name}, in the time of {arms[arm.matches_time_of].name}"
+            arms[number] = replace(arm, steps=chosen, name=name if arm.side else arm.name)
+        return replace(self, arms=tuple(arms))
 
     def wanted(self) -> tuple[str, ...]:
         """List the names of ``EXTRA_MEASUREMENTS`` in this request, as ``build_request`` accepts them."""
@@ -251,8 +287,8 @@ class Request:
             {"name": arm.name, "accelerators": [accelerator_to_json(a) for a in arm.accelerators]}
             | {
                 name: value
-                for name, value in (("steps", arm.steps), ("like", arm.matches_time_of))
-                if value is not None
+                for name, value in (("steps", arm.steps), ("like", arm.matches_time_of), ("side", arm.side))
+                if value not in (None, "")
             }
             | ({"weights": arm.weights.to_json()} if arm.weights else {})
             for arm in self.arms

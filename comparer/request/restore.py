@@ -21,7 +21,7 @@ from comparer.request import image_texts
 from comparer.request.png_write import CHUNK
 from comparer.request.readers import a1111 as a1111_text
 from comparer.request.readers import registry
-from comparer.request.request import EXTRA_MEASUREMENTS, Arm, Request, Settings
+from comparer.request.request import EXTRA_MEASUREMENTS, Arm, Request, Settings, fewer, unchosen
 from comparer.request.validate import validate
 from comparer.text import quote
 
@@ -110,12 +110,25 @@ def _ours(data: dict, config: Config, name: str, kind: str) -> Restored:
         request = Request.from_json(asked)
     except ComparerError as error:
         request = _what_can_be_read(asked, missing, error)
-    # Steps matched to another arm's time are chosen again: they were not requested.
-    arms = tuple(arm if arm.matches_time_of is None else replace(arm, steps=None) for arm in request.arms)
-    request = replace(request, arms=arms)
     shot = _shot(data["shot"], request) if isinstance(data.get("shot"), dict) else None
+    # Steps matched to another arm's time are chosen again: they were not requested.
+    places, arms = _both_sides(unchosen(request.arms))
+    request = _changed(request, missing, arms=lambda _: arms)
+    shot = (places[shot[0]], *shot[1:]) if shot else None
     kind = PICTURE if "shot" in data else kind
     return Restored(request, kind, _few(missing + unserved(request, config)), shot)
+
+
+def _both_sides(arms: tuple[Arm, ...]) -> tuple[list[int], tuple[Arm, ...]]:
+    """Put two equal-time arms in the place of the one of earlier versions; return every arm's new place, and all."""
+    places: list[int] = []
+    found: list[Arm] = []
+    for arm in arms:
+        places.append(len(found))
+        like = None if arm.matches_time_of is None else places[arm.matches_time_of]
+        one = like is not None and not arm.side
+        found += fewer(like, found[like]) if like is not None and one else [replace(arm, matches_time_of=like)]
+    return places, tuple(found)
 
 
 def _bounded(asked: dict, name: str) -> None:
@@ -239,11 +252,12 @@ def _arms(data: list, missing: list[str]) -> tuple[Arm, ...]:
             accelerators = tuple(accelerator_from_json(each) for each in arm["accelerators"])
             weights = Weights.from_json(arm["weights"]) if arm.get("weights") else None
             like = None if arm.get("like") is None else places[arm["like"]]
+            side = arm.get("side", "")
         except ComparerError as error:
             missing.append(f"The arm {quote(arm.get('name', number))} is left out: {error}")
         except (KeyError, TypeError, AttributeError, ValueError):
             missing.append(f"The arm {number + 1} is left out: it cannot be read.")
         else:
             places[number] = len(built)
-            built.append(Arm(str(arm["name"]), accelerators, None, like, weights))
+            built.append(Arm(str(arm["name"]), accelerators, None, like, weights, side))
     return tuple(built)

@@ -14,7 +14,7 @@ from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.figures import average, share
 from comparer.results.marks import marked
-from comparer.results.notes import interval, loss, ratio
+from comparer.results.notes import fewer_steps, interval, loss, ratio
 from comparer.results.records import Call, Shot
 from comparer.stats.intervals import Estimate
 from comparer.text import gib, percent, signed
@@ -102,6 +102,7 @@ COLUMNS = (
     Column(
         "{0.loss}", lambda each: each.figures.clip_loss, loss, baseline="", estimate=lambda each: each.clip_loss,
     ),
+    Column("In equal time", lambda each: fewer_steps(each, "headline"), where=frozenset({MARKDOWN}), baseline=""),
     Column(SSIM.title, lambda each: each.similarity and each.similarity.ssim, SSIM.show),
     Column(
         "Peak memory", lambda each: each.peak, gib,

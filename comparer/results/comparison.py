@@ -129,6 +129,11 @@ class Comparison:
                 self.shots[position] = replace(shot, similarity=None, clip_score=score)
 
     @property
+    def incomplete(self) -> bool:
+        """Whether something that was asked for is missing: an arm could not be run, or an image is void."""
+        return self.has_void or not all(each.unneeded for each in self.not_run)
+
+    @property
     def has_void(self) -> bool:
         """Whether an image is void: its numbers are NaN or infinite."""
         return any(shot.not_finite for shot in self.shots)

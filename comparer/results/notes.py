@@ -1,6 +1,7 @@
 """Notes beside the figures, and figures as text."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from comparer.demo.scenes import unknown_words
 from comparer.request.prompt_syntax import SYNTAX, syntax_note
@@ -135,9 +136,16 @@ def judged(each: ArmAnalysis) -> list[str]:
         return [f"{each.arm.name}: {each.not_comparable}"]
     if not comparison.call_pairs(each.number):
         return []
-    found = rivalry(comparison, each.number)
-    more = [found.sentence if found else "", likeness(each), spread(each)]
+    more = [fewer_steps(each, "sentence"), likeness(each), spread(each)]
     return [f"{each.arm.name}: {text}" for text in (each.verdict.sentence, *more) if text]
+
+
+def fewer_steps(each: ArmAnalysis, part: Literal["said", "headline", "sentence"]) -> str:
+    """Return a part of the comparison with fewer steps (``Rival``); "" if there is none, and while the run goes on."""
+    comparison = each.whole.comparison
+    found = rivalry(comparison, each.number) if each.number and comparison.state != "running" else None
+    said: str = getattr(found, part) if found else ""
+    return said
 
 
 def spread(each: ArmAnalysis) -> str:

@@ -144,7 +144,10 @@ class NotRun:
     Attributes:
         arm: position of the arm.
         reason: why.
+        unneeded: whether nothing is missing: an equal-time arm in whose place the baseline itself stands, or that has
+            no steps to take.
     """
 
     arm: int
     reason: str
+    unneeded: bool = False

@@ -17,7 +17,7 @@ from comparer.metrics.registry import METRICS
 from comparer.metrics.similarity_data import Mean, Similarity
 from comparer.pipelines.environment import Environment
 from comparer.pipelines.weights_card import ComponentCard, PipelineConfigs, WeightFile, WeightsCard
-from comparer.request.request import ARM_NAMES, REQUEST_NAMES, Arm, Request, Settings
+from comparer.request.request import ARM_NAMES, REQUEST_NAMES, SIDES, Arm, Request, Settings
 from comparer.results.comparison import Comparison
 from comparer.results.conditions import Conditions
 from comparer.results.figures import Figures
@@ -40,8 +40,9 @@ GENERATED = (Comparison, Settings, Thresholds, Weights, Environment, WeightsCard
 """The types that pydantic describes, with those that they contain."""
 MAY_BE_MISSING = {
     "Comparison": ("verdicts", "extra_turns"), "Request": ("repeat_seconds",),
-    "Arm": ("steps", "like", "weights"), "WeightFile": ("weight",), "WeightsCard": ("identical", "adapted"),
-    "Similarity": tuple(METRICS), "Mean": tuple(METRICS), "Scorer": ("title", "licence", "floor"),
+    "Arm": ("steps", "like", "weights", "side"), "NotRun": ("unneeded",), "WeightFile": ("weight",),
+    "WeightsCard": ("identical", "adapted"), "Similarity": tuple(METRICS), "Mean": tuple(METRICS),
+    "Scorer": ("title", "licence", "floor"),
 }  # fmt: skip
 """Fields that a record may lack: those that only some have, and those that came later, as every metric may."""
 COUNT, TEXT, SECONDS = {"type": "integer", "minimum": 0}, {"type": "string"}, {"type": "number", "minimum": 0}
@@ -102,6 +103,7 @@ def _others() -> dict[str, dict[str, Any]]:
             "steps": COUNT,
             "matches_time_of": COUNT,
             "weights": _ref(Weights),
+            "side": {"enum": list(SIDES)},
         },
         "Similarity": {"identical": {"type": "boolean"}, **metrics},
         "Mean": {"pairs": COUNT, "identical": COUNT, **metrics},

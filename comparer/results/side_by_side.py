@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from comparer.request.request import unchosen
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
+from comparer.results.notes import fewer_steps
 from comparer.stats.verdict import difference_text, quality_text, speed_text
 from comparer.text import gib, optional
 
@@ -37,7 +39,7 @@ class FigureGroup:
 
 def parts(one: Comparison, other: Comparison) -> list[FigureGroup]:
     """Compare two runs: arms matched by name, then settings, then environment; rows without text are left out."""
-    names = dict.fromkeys(arm.name for seen in (one, other) for arm in seen.request.arms)
+    names = dict.fromkeys(name for seen in (one, other) for name in _names(seen))
     found = [_part(name, _arm(one, name), _arm(other, name)) for name in names]
     found += [_part("Settings", _settings(one), _settings(other))]
     found += [_part("Environment", _environment(one), _environment(other))]
@@ -78,8 +80,13 @@ def _pictures(seen: Comparison) -> tuple:
     return items, rest, settings.weights, settings.guidance_rescale
 
 
+def _names(seen: Comparison) -> list[str]:
+    """List the arms' names; of equal-time arms the first ones, for two runs seldom choose the same steps."""
+    return [arm.name for arm in unchosen(seen.request.arms)]
+
+
 def _arm(seen: Comparison, name: str) -> dict[str, str]:
-    number = next((n for n, arm in enumerate(seen.request.arms) if arm.name == name), None)
+    number = next((n for n, known in enumerate(_names(seen)) if known == name), None)
     if number is None:
         return {"Arm": "not in this run"}
     if why := seen.skip_reason(number):
@@ -90,6 +97,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
         "Seconds per image": optional(figures.seconds, "{:.3f}"),
         seen.scorer.title: optional(figures.clip_score, "{:.2f}"),
         "Peak memory": gib(peak),
+        "Steps": "" if each.arm.steps is None else str(each.arm.steps),
     }
     if each.not_comparable:
         return {"Verdict": each.verdict.headline, **said}
@@ -98,6 +106,7 @@ def _arm(seen: Comparison, name: str) -> dict[str, str]:
     verdict, score = each.verdict, seen.scorer.short
     return {
         "Verdict": verdict.headline if seen.state != "running" else "",
+        "In equal time": fewer_steps(each, "said"),
         "Speed-up": speed_text(verdict.speed, seen.request.thresholds) if verdict.speed else "",
         "Quality": quality_text(verdict.quality, score) if verdict.quality else "",
         f"{score}, arm − baseline": difference_text(each.clip_difference, score).removeprefix(f"{score} "),

@@ -18,6 +18,7 @@ from comparer.accelerators.base import Accelerator
 from comparer.atomic import write_text
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
+from comparer.results.notes import fewer_steps
 from comparer.results.sorting import LIKENESS, SCORE, distance
 
 FILE, RECORD = "card.json", "run.json"
@@ -32,8 +33,9 @@ class ArmCard:
 
     ``headline``, ``sentence`` and ``look`` are those of the verdict. ``value``, from ``low`` to ``high``, is the
     speed-up at the verdict's level, or with ``clip`` the difference in score of an arm with other weights; None if
-    unknown. ``score`` is the name before that difference. ``why_not`` is the reason why the arm was not run, and
-    ``rival`` marks the equal-time baseline with fewer steps.
+    unknown. ``score`` is the name before that difference. ``why_not`` is the reason why the arm was not run,
+    ``rival`` marks the equal-time baseline with fewer steps, and ``fewer`` is the conclusion that fewer steps do as
+    well or better; "" without it.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ArmCard:
     why_not: str = ""
     rival: bool = False
     score: str = "CLIP"
+    fewer: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,7 @@ def _arm(each: ArmAnalysis) -> ArmCard:
         comparison.skip_reason(number),
         arm.matches_time_of is not None,
         comparison.scorer.short,
+        fewer_steps(each, "headline"),
     )
 
 

@@ -78,7 +78,7 @@ class Evidence:
         return intervals.log_ratios(turns), list(range(len(turns)))
 
     def speed_up(self) -> Estimate:
-        """Estimate baseline time / arm time over replicates of time (``log_ratios``), with the interval that decides."""
+        """Estimate baseline time / arm time over replicates (``log_ratios``), with the interval that decides."""
         return intervals.ratio(*self.log_ratios(), self.speed_level)
 
     def clip_difference(self) -> Estimate:

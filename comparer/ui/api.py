@@ -95,7 +95,7 @@ class Api:
             noise: "cpu" for the same noise on every device, "device" for one draw a batch.
             guidance_rescale: 0 to 1: how far guidance is kept from over-exposing pictures; not for PixArt.
             repeats: Timed calls of every batch, arms alternating.
-            also: What to measure besides: "equal-time" (the baseline with fewer steps in each arm's time),
+            also: What to measure besides: "equal-time" (the baseline with fewer steps, in each arm's time),
                 "noise-floor", "divergence" of the latents, "memory" of a CPU.
             scorer: The score that decides: demo, ViT-B-32, ViT-L-14, ViT-B-32-LAION, HPSv2.1, PickScore or DINOv2; left
                 out, the CLIP score that suits the checkpoint.

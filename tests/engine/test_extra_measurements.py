@@ -20,6 +20,7 @@ from comparer.request.build import build_request
 from comparer.request.png_write import read_request
 from comparer.results import run_json
 from comparer.results.analysis import Analysis
+from comparer.results.equal_time import NO_TIME, rivalry
 from comparer.results.notes import judged, likeness, notes
 from comparer.results.sorting import AS_ASKED, LIKENESS, SCORE, ordered
 from comparer.runs import store
@@ -48,22 +49,43 @@ def done(tmp_path_factory):
         return finish(asked(config), config)
 
 
-def test_the_fewer_steps_are_chosen_measured_and_written_into_their_pictures(done):
+def test_the_steps_on_both_sides_are_chosen_measured_and_written_into_their_pictures(done):
     seen = done.comparison
-    fewer = seen.request.arms[2]
-    assert fewer.name == "Fewer steps, as long as DeepCache(interval=2)" and 2 <= fewer.steps < 8
-    calls = [call for call in seen.calls if call.arm == 2]
-    assert len(calls) == 2 and all(len(call.steps) == fewer.steps for call in calls)
-    assert {len(call.steps) for call in seen.calls if call.arm != 2} == {8}
-    assert Analysis(seen).arms[2].work == f"{fewer.steps} of 8 steps"
-    assert seen.macs[2] * 8 == seen.macs[0] * fewer.steps
-    with Image.open(done.folder / seen.shot(2, 0, 1).file) as picture:
-        assert f"Steps: {fewer.steps}, Sampler: DDIM" in picture.text["parameters"]
-    assert read_request(done.grid).arms[2] == fewer
-    assert f"the baseline with {fewer.steps} of its 8 steps" in " ".join(judged(Analysis(seen).arms[1]))
-    # Fewer steps are fewer time steps by intent, and everything else is as the baseline's.
-    assert len(seen.conditions[2].timesteps) == fewer.steps and len(seen.conditions[0].timesteps) == 8
-    assert not seen.not_run
+    below, above = seen.request.arms[2:]
+    assert 2 <= below.steps == above.steps - 1 < above.steps < 8
+    assert [arm.name for arm in (below, above)] == [f"{arm.steps} steps" for arm in (below, above)]
+    assert {len(call.steps) for call in seen.calls if call.arm < 2} == {8}
+    for number, fewer in ((2, below), (3, above)):
+        calls = [call for call in seen.calls if call.arm == number]
+        assert len(calls) == 2 and all(len(call.steps) == fewer.steps for call in calls)
+        assert Analysis(seen).arms[number].work == f"{fewer.steps} of 8 steps"
+        assert seen.macs[number] * 8 == seen.macs[0] * fewer.steps
+        with Image.open(done.folder / seen.shot(number, 0, 1).file) as picture:
+            assert f"Steps: {fewer.steps}, Sampler: DDIM" in picture.text["parameters"]
+        assert read_request(done.grid).arms[number] == fewer
+        # Fewer steps are fewer time steps by intent, and everything else is as the baseline's.
+        assert len(seen.conditions[number].timesteps) == fewer.steps and len(seen.conditions[0].timesteps) == 8
+    assert f"{below.steps} to {above.steps} steps" in " ".join(judged(Analysis(seen).arms[1]))
+    assert not seen.not_run and not seen.incomplete
+
+
+@pytest.mark.parametrize(("slower", "chosen"), [(5.0, [7, 8]), (1e-6, [None, 2])])
+def test_what_has_no_neighbour_is_not_run_and_nothing_is_missing(config, monkeypatch, slower, chosen):
+    """An arm that is no faster has the baseline itself above it; none can be below an arm of two steps' time."""
+    real = generate.generate
+
+    def generated(*arguments, **more):
+        output = real(*arguments, **more)
+        return replace(output, seconds=output.seconds * slower) if arguments[3] else output
+
+    monkeypatch.setattr(generate, "generate", generated)
+    seen = finish(quickly(config, also=["equal-time"], seeds="1"), config).comparison
+    assert [arm.steps for arm in seen.request.arms[2:]] == chosen
+    (left_out,) = seen.not_run
+    assert left_out.unneeded and left_out.arm == (3 if chosen[0] else 2) and not seen.incomplete
+    assert {call.arm for call in seen.calls} == {0, 1, 2, 3} - {left_out.arm}
+    found = rivalry(seen, 1)
+    assert found.controls == ((2, 0) if chosen[0] else (3,)) and found.kind == NO_TIME
 
 
 def test_what_was_found_survives_the_record(done):
@@ -77,7 +99,7 @@ def test_what_was_found_survives_the_record(done):
 
 def test_every_pair_is_measured_from_its_files(done):
     seen = done.comparison
-    for arm in (1, 2):
+    for arm in (1, 2, 3):
         for base, other in seen.pairs(arm):
             assert base.similarity is None
             fresh = similarity(done.folder / base.file, done.folder / other.file)
@@ -145,7 +167,7 @@ def test_what_a_gpu_had_reserved_is_told(done):
 def test_untimed_calls_are_counted_in_the_plan(config):
     kinds = [call.kind for call in plan(quickly(config, warmups=1))]
     assert [kinds.count(kind) for kind in (WARM_UP, CHOICE, TIMED, AGAIN, TRACE)] == [
-        3, 4, 6, 2, 2,
+        4, 4, 8, 2, 2,
     ]  # fmt: skip
     assert kinds.index(CHOICE) == 2  # the fewer steps are chosen before their own warm-up
 
@@ -155,12 +177,16 @@ def test_a_run_stopped_on_the_way_goes_on_with_the_steps_it_chose(config):
     for event in compare(request, config, stop):
         if isinstance(event, Updated) and len(event.comparison.shots) == 3:
             stop.set()
-    chosen = event.comparison.request.arms[2].steps
-    assert event.comparison.state == "stopped" and chosen
+    chosen = event.comparison.request.arms[2:]
+    assert event.comparison.state == "stopped" and chosen[0].steps + 1 == chosen[1].steps
     (*_, last) = compare(request, config, into=event.folder)
     seen = last.comparison
-    assert isinstance(last, Finished) and seen.state == "finished" and seen.request.arms[2].steps == chosen
-    assert len(seen.shots) == 6 and Analysis(seen).noise_floor.pairs == 2 and set(seen.divergence) == {1}
+    assert isinstance(last, Finished) and seen.state == "finished" and seen.request.arms[2:] == chosen
+    assert (
+        len(seen.shots) == len(seen.calls) == 8
+        and Analysis(seen).noise_floor.pairs == 2
+        and set(seen.divergence) == {1}
+    )
     (*_, again) = compare(request, config, into=event.folder)  # nothing is left to be made
     assert len(again.comparison.calls) == len(seen.calls) and Analysis(again.comparison).noise_floor.pairs == 2
 

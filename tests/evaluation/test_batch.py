@@ -150,9 +150,9 @@ def test_more_can_be_measured_and_another_scorer_is_refused(tmp_path, capsys):
     assert run(*QUICK, "--also", "divergence", "--also", "equal-time", "--out", tmp_path / "e") == 0
     (path,) = (tmp_path / "e").glob("*/run.json")
     one = store.load(path.parent)
-    assert one.request.wanted() == ("equal-time", "divergence") and one.divergence[1] and len(one.request.arms) == 3
+    assert one.request.wanted() == ("equal-time", "divergence") and one.divergence[1] and len(one.request.arms) == 4
     summary = (tmp_path / "e" / "summary.md").read_text()
-    assert "01-run-latents.svg" in summary and "No fewer steps take this arm's time" in summary
+    assert "01-run-latents.svg" in summary and "No equal time: " in summary
     assert run("--also", "divergence", "--resume", tmp_path / "e") == 2
     assert "leave also out" in capsys.readouterr().err
     again = run(path, "--out", tmp_path / "again", "--quiet")  # a run.json asks for the same once more

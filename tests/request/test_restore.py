@@ -19,7 +19,7 @@ from comparer.reporting.grid.draw import GridOptions, save_grid
 from comparer.request import png_read
 from comparer.request.a1111 import sampler
 from comparer.request.png_write import parameters_line, save_png, shot_texts
-from comparer.request.request import Arm, Request, Settings
+from comparer.request.request import Arm, Request, Settings, fewer
 from comparer.request.restore import FOREIGN, GRID, PICTURE, RECORD, restore
 from comparer.runs.store import RunFolder, load
 from helpers.hostile_texts import HOSTILE
@@ -40,9 +40,8 @@ def every_field() -> Request:
         Arm("Baseline"),
         Arm(str(cache), (cache,)),
         Arm(str(gate), (gate,)),
-        Arm(f"Fewer steps, as long as {cache}", matches_time_of=1),
-        Arm(f"Fewer steps, as long as {gate}", matches_time_of=2),
     )
+    arms += (*fewer(1, arms[1]), *fewer(2, arms[2]))
     extras = ("noise-floor", "divergence", "memory")
     return Request(settings, arms, 3, "device", 4, extras, "demo", repeat_seconds=2.5)
 
@@ -79,12 +78,23 @@ def test_any_page_of_a_grid_and_the_record_restore_the_same(tmp_path, config):
 def test_a_run_is_asked_for_again_as_it_was_asked_for_first(tmp_path, config):
     """The steps that take another arm's time are found anew."""
     asked = ask("DeepCache(interval=2)")
-    asked = replace(asked, arms=(*asked.arms, Arm("Fewer steps, as long as DeepCache(interval=2)", matches_time_of=1)))
+    asked = replace(asked, arms=(*asked.arms, *fewer(1, asked.arms[1])))
     done = finish(asked, config)
-    assert load(done.folder).request.arms[2].steps
+    assert load(done.folder).request.arms[3].steps
     for path in (done.grid, done.folder / "run.json", done.folder / done.comparison.shots[0].file):
         found = restore(path, config)
         assert found.request == asked and found.missing == ()
+
+
+def test_both_sides_are_asked_for_where_an_earlier_version_had_one(tmp_path, config):
+    """The shot's arm is found again although the arms behind have moved."""
+    two = [Arm(name, (parse(name),)) for name in ("DeepCache", "ToMe")]
+    one = [Arm(f"Fewer steps, as long as {two[n // 2].name}", steps=2, matches_time_of=n) for n in (1, 3)]
+    old = replace(ask(), arms=(Arm("Baseline"), two[0], one[0], two[1], one[1]))
+    save_png(PICTURE_PIXELS, tmp_path / "p.png", shot_texts(old, 3, 0, old.settings.seeds[0], "demo"))
+    found = restore(tmp_path / "p.png", config)
+    assert found.request.arms == (Arm("Baseline"), two[0], *fewer(1, two[0]), two[1], *fewer(4, two[1]))
+    assert found.shot == (4, 0, old.settings.seeds[0]) and found.missing == ()
 
 
 def test_an_older_record_and_the_request_alone_are_read(tmp_path, config):
@@ -174,7 +184,9 @@ def test_an_accelerator_that_is_not_here_is_left_out_with_its_rival(tmp_path, co
         f"The arm Warp(9) is left out: There is no accelerator 'Warp': choose one of {', '.join(REGISTRY)}.",
         "The arm 5 is left out: it cannot be read.",
     )
-    assert [arm.name for arm in found.request.arms] == ["Baseline", "DeepCache", "ToMe", "as ToMe"]
+    assert [arm.name for arm in found.request.arms] == [
+        "Baseline", "DeepCache", "ToMe", *(f"Fewer steps, {side} the time of ToMe" for side in ("below", "above")),
+    ]  # fmt: skip
     assert found.request.arms[3].matches_time_of == 2 and found.request.scorer == "demo" and found.shot is None
 
 

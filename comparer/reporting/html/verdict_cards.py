@@ -5,7 +5,7 @@ import re
 from comparer.reporting.markup import Markup, join, markup
 from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.comparison import Comparison
-from comparer.results.equal_time import rivalry
+from comparer.results.equal_time import Rival, rivalry
 from comparer.results.marks import marks
 from comparer.results.notes import likeness, ratio
 from comparer.stats.verdict import Verdict
@@ -36,19 +36,25 @@ def headline(analysis: Analysis) -> str:
 
 
 def _speed(each: ArmAnalysis) -> str:
-    """Draw the card of an accelerated arm: its speed-up, and whether that is worth its loss."""
+    """Draw the card of an accelerated arm: its speed-up and its verdict."""
     comparison, figures = each.whole.comparison, each.figures
     assert figures.speed_up is not None  # it has pairs
     calls = len({c.batch for c, _ in comparison.call_pairs(each.number)})
     slower = Markup("<em>slower</em>") if round(figures.speed_up, 2) < 1 else ""
     work = markup("<small>MAC ratio {:.2f}×</small>", figures.mac_ratio) if figures.mac_ratio else ""
     rival = rivalry(comparison, each.number) if comparison.state != "running" else None
-    fewer = markup('<p class="fewer">{}</p>', _whole(rival.sentence)) if rival else ""
+    fewer = markup('<p class="fewer">{}{}</p>', *_leading(rival)) if rival else ""
     facts = markup("<small>{:.2f}× the denoising</small>{}", figures.denoising_speed_up, work)
     verdict = each.verdict if comparison.state != "running" else None
     seen = f"after {counted(calls, 'call')}"
     large = ratio(figures.speed_up, each.whole.thresholds.speed_up) + slower
     return _card(each, large, verdict, seen, calls == 1, facts, fewer)
+
+
+def _leading(rival: Rival) -> tuple[str, str]:
+    """Split the sentence on fewer steps; the conclusion is set off where it speaks against the arm."""
+    rest = _whole(rival.sentence.removeprefix(rival.headline))
+    return markup("<b>{}</b>", _whole(rival.headline)) if rival.headline else "", rest
 
 
 def _scores(each: ArmAnalysis) -> str:

@@ -128,6 +128,7 @@ def _arm(arm: ArmCard) -> str:
     look = arm.look
     large = markup("<b>{}</b> ", figure(arm)) if arm.value is not None else ""
     said = markup("{}<i>{}</i>", large, arm.headline) if arm.headline or large else ""
+    said += markup("<small>{}</small>", arm.fewer) if arm.fewer else ""
     if arm.why_not:
         said, look = Markup("<i>not run</i>"), "not-run"
     return markup(

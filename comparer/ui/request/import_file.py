@@ -120,6 +120,7 @@ def _essence(request: Request, arm: Arm) -> tuple:
         arm.accelerators,
         arm.weights,
         arm.steps,
+        arm.side,
         None if arm.matches_time_of is None else request.arms[arm.matches_time_of].accelerators,
     )
 

@@ -118,7 +118,7 @@ def ended(comparison: Comparison, again: str = "", elsewhere: bool = False) -> s
         "running": markup("<b>Not finished.</b> {} of {} pictures were made so far.", made, asked),
     }
     failed = markup("<b>Failed.</b> {} of {} pictures were made. {}", made, asked, comparison.message)
-    broken = " error" if comparison.state == "failed" or comparison.not_run else ""
+    broken = " error" if comparison.state == "failed" or not all(f.unneeded for f in comparison.not_run) else ""
     told = join(
         markup("<p>{} was not run: {}.</p>", comparison.request.arms[f.arm].name, f.reason) for f in comparison.not_run
     )
