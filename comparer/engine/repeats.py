@@ -32,7 +32,7 @@ def half_width(logs: Sequence[float], level: float) -> float | None:
     """Return half the width of the t interval of a mean; None for fewer than two values.
 
     >>> round(half_width([0.0, 0.02, 0.04], 0.975), 4)
-    0.0716
+    0.0717
     """
     if len(logs) < 2:
         return None
@@ -51,7 +51,7 @@ def turns_needed(logs: Sequence[float], level: float, wanted: float = WANTED) ->
         at least the turns so far; at most ``MOST``, unless there are more already.
 
     >>> turns_needed([0.0, 0.02, 0.04], 0.975), turns_needed([0.1, 0.1], 0.975)
-    (7, 2)
+    (6, 2)
     """
     spread, tried = stdev(logs), range(len(logs), max(MOST, len(logs)))
     place = bisect_left(tried, True, key=lambda n: t_quantile((1 + level) / 2, n - 1) * spread / math.sqrt(n) <= wanted)
