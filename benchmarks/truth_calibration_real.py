@@ -30,7 +30,7 @@ from comparer.engine.events import Finished
 from comparer.request.request import Arm, Request, Settings
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
-from comparer.stats.intervals import log_ratios, wilson
+from comparer.stats.intervals import wilson
 from comparer.stats.power import power
 from comparer.stats.verdict import CANNOT_TELL, NO_DIFFERENCE, NOT_WORTH_IT, WORTH_IT
 
@@ -97,7 +97,7 @@ def compared(arm: Arm, config: Config, seeds: Sequence[int], steps: int) -> Comp
     """Compare the baseline with an arm that makes the same pictures."""
     request = Request(Settings((PROMPT,), steps=steps, seeds=tuple(seeds)), (Arm("Baseline"), arm))
     (*_, last) = compare(request, config)
-    if not isinstance(last, Finished) or not Analysis(last.comparison).arms[1].evidence.same_pictures:
+    if not isinstance(last, Finished) or not Analysis(last.comparison).arms[1].evidence.identical:
         raise RuntimeError(f"{arm.name} did not make the baseline's pictures")
     return last.comparison
 
@@ -135,7 +135,7 @@ def rows(same: Sequence[Comparison], slower: Sequence[Comparison]) -> list[list[
         slower: of the baseline with ``Slower``.
     """
     found = [[Analysis(comparison).arms[1].speed_up for comparison in kind] for kind in (same, slower)]
-    spreads = [stdev(log_ratios(Analysis(comparison).arms[1].evidence.calls)) for comparison in (*same, *slower)]
+    spreads = [stdev(Analysis(comparison).arms[1].evidence.log_ratios()[0]) for comparison in (*same, *slower)]
     n = found[0][0].n
     chance = power(math.log(SLOW_DOWN), median(spreads) / math.sqrt(n), n - 1)
     truths = [0.0] * len(same) + [-math.log(SLOW_DOWN)] * len(slower)

@@ -8,6 +8,7 @@ from comparer.results import void
 from comparer.results.analysis import ArmAnalysis
 from comparer.results.comparison import Comparison
 from comparer.results.marks import marks
+from comparer.results.notes import fewer_steps
 from comparer.results.records import Shot
 from comparer.stats.verdict import quality_text, speed_text
 from comparer.text import counted
@@ -94,6 +95,8 @@ def seen(each: ArmAnalysis) -> list[Line]:
     lines = [Line(verdict.headline, Style(18, colour, bold=True))]
     lines += [Line(speed_text(verdict.speed, each.whole.thresholds), small)] if verdict.speed else []
     lines += [Line(quality_text(verdict.quality, each.whole.comparison.scorer.short), small)] if verdict.quality else []
+    if told := fewer_steps(each, "headline"):
+        lines.append(Line(told, small))
     said = " ".join(each.no_effect_reasons)
     if did := f"No effect: {said}" if said else each.work:
         lines.append(Line(did, Style(12, INK if said else GREY), 4))
