@@ -1,4 +1,6 @@
-"""Do the intervals keep what they promise? ``python benchmarks/truth_calibration.py``; ``truth_verdicts.py`` for verdicts.
+"""Do the intervals keep what they promise? ``python benchmarks/truth_calibration.py``.
+
+The answers that rest on them are counted by ``truth_verdicts.py``.
 
 ``simulated`` draws thousands of comparisons whose truth is known and counts; it needs no model and takes seconds.
 The same seed gives the same counts. ``real`` makes real comparisons, twice 20 by default, and takes minutes

@@ -31,8 +31,7 @@ from comparer.request.request import Arm, Request, Settings
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.stats.intervals import wilson
-from comparer.stats.power import power
-from comparer.stats.verdict import CANNOT_TELL, NO_DIFFERENCE, NOT_WORTH_IT, WORTH_IT
+from comparer.stats.power import level_at, power
 
 SLOW_DOWN = 1.05  # what is planted: the whole call takes so many times as long
 CALL, EVALUATED, ADDED = "nanoseconds of the call", "nanoseconds evaluated", "nanoseconds added"
@@ -137,14 +136,14 @@ def rows(same: Sequence[Comparison], slower: Sequence[Comparison]) -> list[list[
     found = [[Analysis(comparison).arms[1].speed_up for comparison in kind] for kind in (same, slower)]
     spreads = [stdev(Analysis(comparison).arms[1].evidence.log_ratios()[0]) for comparison in (*same, *slower)]
     n = found[0][0].n
-    chance = power(math.log(SLOW_DOWN), median(spreads) / math.sqrt(n), n - 1)
+    chance = power(math.log(SLOW_DOWN), median(spreads) / math.sqrt(n), n - 1, level_at(1))
     truths = [0.0] * len(same) + [-math.log(SLOW_DOWN)] * len(slower)
     errors = [math.log(one.value) - truth for one, truth in zip((*found[0], *found[1]), truths, strict=True)]
     again, plant = "the baseline again", f"{100 * SLOW_DOWN - 100:g} % slower"
     return [
-        [f"{again}: the interval holds 1", "95 %", share([one.interval.holds(1) for one in found[0]])],
+        [f"{again}: the interval holds 1", "97.5 %", share([one.interval.holds(1) for one in found[0]])],
         [f"{again}: verdicts", "–", verdicts(same)],
-        [f"{plant}: the interval holds 1/{SLOW_DOWN}", "95 %",
+        [f"{plant}: the interval holds 1/{SLOW_DOWN}", "97.5 %",
             share([one.interval.holds(1 / SLOW_DOWN) for one in found[1]])],
         [f"{plant}: shown, the whole interval below 1", f"{100 * chance:.0f} % by the median spread",
             share([one.interval.high < 1 for one in found[1]])],
@@ -172,10 +171,9 @@ def ratio(errors: Sequence[float], expected: Sequence[float]) -> str:
 
 
 def verdicts(comparisons: Sequence[Comparison]) -> str:
-    """Count the verdicts: ``No difference 12, Cannot tell 8``."""
-    counts = Counter(Analysis(comparison).arms[1].verdict.kind for comparison in comparisons)
-    kinds = NO_DIFFERENCE, CANNOT_TELL, NOT_WORTH_IT, WORTH_IT
-    return ", ".join(f"{kind} {counts[kind]}" for kind in kinds if counts[kind])
+    """Count the headlines: ``Not faster, identical images 12, Speed undecided, identical images 8``."""
+    counts = Counter(Analysis(comparison).arms[1].verdict.headline for comparison in comparisons)
+    return ", ".join(f"{headline} {count}" for headline, count in counts.most_common())
 
 
 def ranged(values: Sequence[float], digits: int) -> str:
