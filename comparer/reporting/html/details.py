@@ -68,7 +68,7 @@ def uncertainty(analysis: Analysis) -> str:
             continue
         drawn.append((each.arm.name, each.clip_difference if about_scores else each.speed_up))
         for title, found, write, noun in (
-            ("Speed-up", each.speed_up, ratio, "call"),
+            ("Speed-up", each.speed_up, ratio, "turn"),
             (scorer.difference, each.clip_difference, signed, "pair"),
             (scorer.loss, each.clip_loss, loss, "pair"),
             (f"{scorer.loss} above wrong prompts", each.loss_above_floor, loss, "pair"),
