@@ -13,7 +13,7 @@ from functools import lru_cache
 from statistics import fmean
 from typing import Any
 
-from comparer.stats.tail import Tail, tail
+from comparer.stats.tail import LARGEST_SHARE, Tail, tail
 
 OFFERED_FROM = 0.8
 DRAWS = 1000
@@ -92,8 +92,14 @@ def offer_prompts(
         drawn = rng.multinomial(more, shares)
         worse = np.ceil(found.lost - 1e-9).astype(int) + drawn[:, 0]
         better = np.floor(found.gained + 1e-9).astype(int) + drawn[:, 1]
-        below, above = np.array([_clear(int(w), int(b), total, error) for w, b in zip(worse, better, strict=True)]).T
-        chance = float((((ahead > t) & below) | (ahead < -t) | above).mean())
+        # The tail is asked only where it can decide: an excess below the limit is never shown to be above it.
+        excess, limit, settled = worse - better, LARGEST_SHARE * total, ahead < -t
+        open_ = np.flatnonzero(~settled & np.where(excess < limit, ahead > t, excess > limit))
+        if settled.sum() + len(open_) < OFFERED_FROM * DRAWS:
+            continue
+        for draw in open_:
+            settled[draw] = _shown(int(worse[draw]), int(better[draw]), total, error)
+        chance = float(settled.mean())
         if chance >= OFFERED_FROM:
             return Offer("prompt", more, chance)
     return None
@@ -128,6 +134,7 @@ def _t(level: float, freedom: float) -> float:
 
 
 @lru_cache(maxsize=4096)
-def _clear(worse: int, better: int, prompts: int, error: float) -> tuple[bool, bool]:
+def _shown(worse: int, better: int, prompts: int, error: float) -> bool:
+    """Return whether it is shown on which side of the largest share the tail lies."""
     counts = Tail(worse, better, prompts, worse, better, prompts)
-    return counts.below(error), counts.above(error)
+    return counts.below(error) if worse - better < LARGEST_SHARE * prompts else counts.above(error)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from comparer.stats.evidence import Evidence
-from comparer.stats.intervals import Estimate, mean
+from comparer.stats.intervals import ROUNDING, Estimate, mean
 from comparer.stats.offers import Offer, offer_prompts
 from comparer.stats.power import error_at
 from comparer.stats.tail import Tail, tail
@@ -76,7 +76,7 @@ def judge_quality(evidence: Evidence, threshold: float) -> Quality:
     def shown(base_share: float, arm_share: float) -> bool:
         values = [arm_share * a + base_share * b for b, a in zip(base, arm, strict=True)]
         interval = mean(values, prompts, level).interval
-        return interval is not None and interval.low > 0
+        return interval is not None and interval.low > ROUNDING * fmean(base)  # a constant loss can be the threshold
 
     if shown(1 - threshold, -1) or found.above(error):
         return Quality(LOSES, *seen)

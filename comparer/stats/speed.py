@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from comparer.stats.evidence import Evidence
-from comparer.stats.intervals import Estimate
+from comparer.stats.intervals import ROUNDING, Estimate
 from comparer.stats.offers import Offer, offer_turns
 from comparer.stats.power import level_at
 
@@ -37,9 +37,10 @@ def judge_speed(evidence: Evidence, threshold: float) -> Speed:
     found = evidence.speed_up()
     if found.value is None:
         return Speed(NOT_TIMED, found)
-    if found.interval and found.interval.low > threshold:
+    near = threshold * ROUNDING  # times without spread can lie exactly on the threshold
+    if found.interval and found.interval.low > threshold + near:
         return Speed(FASTER, found)
-    if found.interval and found.interval.high < threshold:
+    if found.interval and found.interval.high < threshold - near:
         return Speed(NOT_FASTER, found)
     return Speed(UNDECIDED, found)
 

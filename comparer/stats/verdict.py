@@ -81,10 +81,10 @@ class Verdict:
     def look(self) -> str:
         """The class of its colour: "good", "bad", "open" or "same"."""
         speed, quality = self.speed.word if self.speed else "", self.quality.word if self.quality else ""
-        if not quality or quality == q.LOSES or speed == s.NOT_FASTER:
-            return "bad"
         if quality == q.IDENTICAL and speed in ("", s.NOT_FASTER):
             return "same"
+        if not quality or quality == q.LOSES or speed == s.NOT_FASTER:
+            return "bad"
         kept = quality in (q.KEPT, q.BETTER, q.IDENTICAL)
         return "good" if kept and speed in ("", s.FASTER) else "open"
 

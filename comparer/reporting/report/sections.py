@@ -24,8 +24,8 @@ MEASURED = (
     "A time is the wall time of the pipeline's whole call, the device synchronised on both sides. Arms take turns, "
     "each after its own warm-up, in orders that balance the position in a turn and the call before (a Williams design; "
     "A B, B A, … with two arms).",
-    "The speed-up is the geometric mean over calls of baseline time / arm time, repeats averaged inside a call; its "
-    "interval is Student's on the log scale.",
+    "The speed-up is the geometric mean over turns of baseline time / arm time; its interval is Student's on the log "
+    "scale.",
     "{} differences are means over pairs of pictures of the same prompt and seed; intervals count prompts, not "
     "pictures, as independent. Nothing is scored inside a timed call.",
 )
