@@ -107,7 +107,8 @@ class Page:
         gr.on([*(component.change for component in inputs), demo.load], None, js=REPLAN, **PRIVATE)
         running.then(None, js=REPLAN, **PRIVATE)  # now its time is known
         arms, last = self.controls.arms, PRIVATE | {"trigger_mode": "always_last"}
-        planned = self.replan.click(self.planned, [arms.away, *inputs], [self.plan, *arms.watched()], **last)
+        shown = [self.plan, self.controls.fair_test, *arms.watched()]
+        planned = self.replan.click(self.planned, [arms.away, *inputs], shown, **last)
         planned.then(self.controls.expected, inputs, arms.expected, **last)
         checkpoint = self.controls.parts["checkpoint"]
         self.drop.wire()
@@ -218,7 +219,8 @@ class Page:
 
     def planned(self, away: dict, *values: Any) -> dict:
         """Show what Generate would make, and grey out the accelerators that cannot serve it."""
-        return {self.plan: self.controls.plan(*values)} | self.controls.available(away, values)
+        found = {self.plan: self.controls.plan(*values), self.controls.fair_test: self.controls.fair(*values)}
+        return found | self.controls.available(away, values)
 
     def told(self) -> list[Any]:
         """List the components that ``_tell`` updates."""

@@ -327,6 +327,13 @@ class Controls:
         except ComparerError as error:
             return markup('<p class="plan wrong" role="status">{}</p>', self.config.redact(error))
 
+    def fair(self, *values: Any) -> Any:
+        """Return the label of the fair test's button; no update while a value is wrong."""
+        try:
+            return gr.update(value=estimate.fair_test(self.read(values), self.config))
+        except ComparerError:  # the plan says why
+            return gr.skip()
+
     def expected(self, *values: Any) -> Any:
         """Render the expected compute of every arm's denoiser."""
         try:
