@@ -93,7 +93,7 @@ def test_runs_of_other_kinds_keep_to_it(config):
     assert saved(variant.folder)["variants"] and faults(saved(variant.folder)) == []
     given = {"seeds": "1", "steps": 3, "warmups": 0, "also": ["equal-time"]}
     first = finish(build.build_request(config, PROMPT, accelerators=["DeepCache(interval=2)"], **given), config)
-    assert saved(first.folder)["request"]["arms"][2]["steps"] and faults(saved(first.folder)) == []
+    assert saved(first.folder)["request"]["arms"][3]["steps"] and faults(saved(first.folder)) == []
     *_, last = compare(extended(first.comparison.request, 1), config, into=first.folder)
     assert saved(last.folder)["process"] == 1 and faults(saved(last.folder)) == []
     unscored = replace(last.comparison, scorer=replace(last.comparison.scorer, name="", why_not="none", about={}))
