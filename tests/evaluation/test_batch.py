@@ -108,7 +108,7 @@ def test_the_same_pictures_have_lost_nothing_however_much_prompts_differ(done):
     shots = [replace(s, pixels=bases[s.prompt, s.seed].pixels) for s in one.shots]
     shots = [replace(s, clip_score=scored[s.prompt, s.seed].clip_score) for s in shots]
     same = replace(one, shots=shots)
-    assert Analysis(same).arms[1].evidence.same_pictures and not assertions.parse("clip_loss<=0.02").miss(same, 1)
+    assert Analysis(same).arms[1].evidence.identical and not assertions.parse("clip_loss<=0.02").miss(same, 1)
     assert "missed: 0.000, and" in assertions.parse("clip_loss>=0.02").miss(same, 1)
 
 
@@ -137,7 +137,7 @@ def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
     for number, path in enumerate(sorted(done.glob("*/run.json"))):
         one = store.load(path.parent)
         for arm in (1, 2):
-            assert Analysis(one).arms[arm].verdict.kind in rows[2 * number + arm - 1]
+            assert Analysis(one).arms[arm].verdict.headline in rows[2 * number + arm - 1]
             assert f"{Analysis(one).arms[arm].speed_up.value:.2f}×" in rows[2 * number + arm - 1]
     shown = re.findall(r"!\[.*?\]\((.*?)\)", summary)
     assert len(shown) == 2 + 2 * 2 and all((done / name).is_file() for name in shown)

@@ -93,7 +93,7 @@ def test_what_is_measured_besides_and_the_verdict_come_with_the_record(client):
     assert [len(each["steps"]) for each in record["divergence"]["1"]] == [4]
     steps = record["request"]["arms"][2]["steps"]
     assert 2 <= steps <= 4 and len(record["conditions"]["2"]["timesteps"]) == steps
-    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["kind"])
+    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["headline"])
     assert 0 < [shot for shot in record["shots"] if shot["arm"] == 1][0]["similarity"]["ssim"] <= 1
 
 
