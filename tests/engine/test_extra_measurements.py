@@ -20,7 +20,7 @@ from comparer.request.build import build_request
 from comparer.request.png_write import read_request
 from comparer.results import run_json
 from comparer.results.analysis import Analysis
-from comparer.results.notes import judged, likeness, notes
+from comparer.results.notes import judged, likeness, measured
 from comparer.results.sorting import AS_ASKED, LIKENESS, SCORE, ordered
 from comparer.runs import store
 from helpers.runs import PROMPT, finish

@@ -79,7 +79,8 @@ def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after,
     assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
     said = " ".join(measured(Analysis(last.comparison)))
     assert ("Made in 2 parts" in said) == bool(pairs)  # else all of it in the second
-    assert last.comparison.interim_looks == 1 and store.load(last.folder) == last.comparison
+    assert last.comparison.interim_looks == (2 if pairs else 1)  # the stop showed a verdict
+    assert store.load(last.folder) == last.comparison
 
 
 def test_more_seeds_and_prompts_continue_a_finished_run(config):
@@ -218,7 +219,7 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
     for arm, process in ((1, 0), (2, 1)):
         pairs = last.call_pairs(arm)
         assert len(pairs) == 4 and {call.process for pair in pairs for call in pair} == {process}
-        assert Analysis(last).arms[arm].evidence.speed_up().n == 2
+        assert Analysis(last).arms[arm].evidence.speed_up().n == 4  # turns
     before, now = (Analysis(one).arms[1].figures for one in (first.comparison, last))
     assert now == replace(before, mac_ratio=now.mac_ratio)
     assert last.divergence[1] == first.comparison.divergence[1] and last.divergence[2]

@@ -29,7 +29,7 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated") / "e"
-    code = run(*QUICK, "--seeds", "1-3", "--batch-size", "4", "--guidance", "1", "3", "--arm", "DeepCache(interval=2)",
+    code = run(*QUICK, "--seeds", "1-3", "--batch-size", "3", "--guidance", "1", "3", "--arm", "DeepCache(interval=2)",
                "--arm", "ToMe", "--title", "A | B", "--tag", "x", "--out", folder)  # fmt: skip
     assert code == 0
     return folder
@@ -41,7 +41,7 @@ def test_a_product_is_run_and_every_prompt_counts(done):
     runs = [store.load(path.parent) for path in sorted(done.glob("*/run.json"))]
     assert [run.request.settings.guidance for run in runs] == [1, 3]
     for one in runs:
-        assert [len(batch) for batch in one.batches] == [4, 2] and len(one.shots) == 6 * 3
+        assert [len(batch) for batch in one.batches] == [3, 3] and len(one.shots) == 6 * 3
 
 
 def test_pairs_has_a_row_for_every_pair(done):
@@ -51,7 +51,7 @@ def test_pairs_has_a_row_for_every_pair(done):
     row, (base, other) = rows[0], one.pairs(1)[0]
     assert (row["cell"], row["arm"], row["seed"]) == ("guidance 1.0", "DeepCache(interval=2)", "1")
     assert row["prompt"] == one.request.settings.prompts[0] and row["identical"] == "no"
-    seconds = one.calls[base.call].seconds / 4, one.calls[other.call].seconds / 4
+    seconds = one.calls[base.call].seconds / 3, one.calls[other.call].seconds / 3
     assert float(row["speed_up"]) == pytest.approx(seconds[0] / seconds[1], rel=1e-3)
     assert float(row["clip_difference"]) == pytest.approx(other.clip_score - base.clip_score, abs=1e-3)
 
