@@ -60,7 +60,7 @@ def test_the_summary_begins_with_a_card_and_has_every_verdict(done):
     text = (done / "summary.md").read_text()
     card = text.split("## ")[0]
     for said in ("# A | B", "| Baseline against DeepCache(interval=2); ToMe(ratio=0.5) |", "| tags | x |",
-                 "| swept | guidance: 1.0, 3.0 |", "2 prompts × 3 seeds × 1 repeats, batches of 4", "keep / reject / repeat"):  # fmt: skip  # noqa: E501
+                 "| swept | guidance: 1.0, 3.0 |", "2 prompts × 3 seeds × 1 repeats, batches of 3", "keep / reject / repeat"):  # fmt: skip  # noqa: E501
         assert said in card, said
     assert text.count("Ranges in brackets are 95 % intervals.") == 1 + 2  # of the overview, and of every cell
     for number, part in enumerate(text.split("\n## ")[1:]):
