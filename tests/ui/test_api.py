@@ -94,7 +94,7 @@ def test_what_is_measured_besides_and_the_verdict_come_with_the_record(client):
     two, made = record["request"]["arms"][2:], [str(call["arm"]) for call in record["calls"]]
     assert 2 <= two[1]["steps"] <= 4 and {"2", "3"} & {*made}  # on a busy machine one of the two may not be needed
     assert all(len(record["conditions"][n]["timesteps"]) == two[int(n) - 2]["steps"] for n in made if n in "23")
-    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["kind"])
+    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["headline"])
     assert 0 < [shot for shot in record["shots"] if shot["arm"] == 1][0]["similarity"]["ssim"] <= 1
 
 
