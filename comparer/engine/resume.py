@@ -28,8 +28,8 @@ def continued(before: Comparison, request: Request) -> Comparison:
     Args:
         before: the comparison as it was saved.
         request: the earlier request, or the same one with more seeds, with appended prompts or with appended arms.
-            Whatever is added to the figures after verdicts were shown, at a stop as at the end, counts as another interim
-            look; a new arm has its own figures and does not affect the others'.
+            Whatever is added to the figures after verdicts were shown, at a stop as at the end, counts as another
+            interim look; a new arm has its own figures and does not affect the others'.
 
     Raises:
         ComparerError: the request differs in anything else; the message names what differs, with both values.
