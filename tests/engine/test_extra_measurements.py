@@ -184,7 +184,9 @@ def test_an_arm_made_under_other_conditions_is_not_run(config, monkeypatch):
 def test_the_scorer_and_its_preprocessing_stand_beside_the_number(done):
     scorer = done.comparison.scorer
     assert scorer.about["preprocessing"]["size"] in (128, [128, 128])
-    assert any("CLIP score by comparer-demo-clip (128 px, bicubic" in note for note in measured(Analysis(done.comparison)))
+    assert any(
+        "CLIP score by comparer-demo-clip (128 px, bicubic" in note for note in measured(Analysis(done.comparison))
+    )
     assert any(note.startswith("MS-SSIM is not available") for note in measured(Analysis(done.comparison)))
 
 

@@ -89,7 +89,9 @@ def test_figures_are_against_the_baseline_where_it_is_not_shown(tmp_path: Path, 
     comparison = compared(tmp_path, ("a cat", "a dog"), ARMS, seeds=(3, 4))
     draw_grid(comparison, tmp_path, GridOptions(arms=(2,), rows=((1, 4),)))
     lines = said(drawn)
-    assert {"slow", "Faster; loss seen in", "these 4 images", "1.80×, the same in 4 turns", "a dog", "Seed 4"} <= set(lines)
+    assert {"slow", "Faster; loss seen in", "these 4 images", "1.80×, the same in 4 turns", "a dog", "Seed 4"} <= set(
+        lines
+    )
     assert not {"Baseline", FAST.name, "a cat", "Seed 3"} & set(lines)
     assert "against Baseline, which is not shown," in " ".join(lines)
 

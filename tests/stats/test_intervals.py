@@ -8,7 +8,15 @@ import pytest
 
 from comparer.stats import power
 from comparer.stats.intervals import (
-    clustered_error, constant, difference, drift, log_ratios, mean, ratio, t_quantile, wilson,
+    clustered_error,
+    constant,
+    difference,
+    drift,
+    log_ratios,
+    mean,
+    ratio,
+    t_quantile,
+    wilson,
 )  # fmt: skip
 
 SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]

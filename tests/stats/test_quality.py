@@ -6,7 +6,16 @@ import pytest
 
 from comparer.stats.evidence import Evidence
 from comparer.stats.quality import (
-    BETTER, FEW, IDENTICAL, KEPT, LOSES, NOT_SCORED, UNDECIDED, error_at, judge_quality, offer_quality,
+    BETTER,
+    FEW,
+    IDENTICAL,
+    KEPT,
+    LOSES,
+    NOT_SCORED,
+    UNDECIDED,
+    error_at,
+    judge_quality,
+    offer_quality,
 )  # fmt: skip
 from helpers.planted import evidence, scores, with_clear_losses
 

@@ -13,7 +13,15 @@ from comparer.stats.intervals import Estimate, Interval
 from comparer.stats.offers import Offer
 from comparer.stats.tail import Tail
 from comparer.stats.verdict import (
-    NOT_COMPARABLE, Thresholds, Verdict, about_levels, difference_text, headline, judge, quality_text, seen_text,
+    NOT_COMPARABLE,
+    Thresholds,
+    Verdict,
+    about_levels,
+    difference_text,
+    headline,
+    judge,
+    quality_text,
+    seen_text,
     speed_text,
 )  # fmt: skip
 from helpers.planted import evidence, scores, times, with_clear_losses
