@@ -56,7 +56,7 @@ def test_turns_of_a_cluster_count_once():
 
 
 def simulated(values, more, draws=20_000):
-    """Draw the mean and the spread that the values leave open, and then every further value; return all means and errors.
+    """Draw the mean and the spread that the values leave open, and then every further value.
 
     Returns the mean / its standard error of all values together, of each draw.
     """
