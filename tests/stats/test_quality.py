@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from comparer.stats.evidence import Evidence
+from comparer.stats.offers import offer_prompts
 from comparer.stats.quality import (
     BETTER,
     FEW,
@@ -145,5 +146,7 @@ def test_twenty_prompts_get_an_offer_at_the_look_to_come():
     found = evidence(prompts=20)
     offer = offer_quality(found, 0.02)
     assert offer.unit == "prompt" and 20 + offer.more > 50 and 0.8 <= offer.chance <= 1
+    assert offer == offer_prompts(*found.scored(), 0.02, error_at(2))
+    assert offer != offer_prompts(*found.scored(), 0.02, error_at(1))
     later = offer_quality(replace(found, interim_looks=4, arms=4), 0.02)
     assert later.more > offer.more

@@ -7,6 +7,7 @@ import pytest
 
 from comparer.stats.evidence import Evidence, TimedCall
 from comparer.stats.intervals import mean
+from comparer.stats.offers import offer_turns
 from comparer.stats.power import level_at
 from comparer.stats.speed import FASTER, NOT_FASTER, NOT_TIMED, UNDECIDED, judge_speed, offer_speed
 from helpers.planted import evidence, times
@@ -103,6 +104,10 @@ def test_further_turns_are_predicted_at_the_look_to_come():
     found = evidence(1.2, noise=0.14)
     wanted = [offer_speed(replace(found, interim_looks=look), 1.05).more for look in (1, 2, 3)]
     assert wanted == sorted(wanted) and wanted[0] < wanted[-1]
+    values, clusters = found.log_ratios()
+    above = [value - math.log(1.05) for value in values]
+    assert offer_speed(found, 1.05) == offer_turns(above, clusters, level_at(2))
+    assert offer_speed(found, 1.05) != offer_turns(above, clusters, level_at(1))
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
