@@ -14,7 +14,7 @@ from comparer.request.build import with_arm
 from comparer.request.extend import extended
 from comparer.results import run_json
 from comparer.results.analysis import Analysis
-from comparer.results.notes import notes
+from comparer.results.notes import measured
 from comparer.runs import store
 from helpers.runs import finish
 from helpers.small import ask, kept
@@ -66,7 +66,7 @@ def test_a_short_call_is_repeated_five_times_and_once_more_as_planned(made):
     (entry,) = comparison.extra_turns
     assert entry.turns == 6 and entry.why in ("reached", "planned") and entry.half_width > 0
     assert entry.seconds >= sum(call.seconds for call in comparison.calls[2:])
-    assert any(said.startswith("6 extra turns of one call in ") for said in notes(Analysis(comparison)))
+    assert any(said.startswith("6 extra turns of one call in ") for said in measured(Analysis(comparison)))
 
 
 def test_images_and_scores_are_there_before_the_first_extra_turn(made):

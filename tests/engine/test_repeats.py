@@ -14,7 +14,7 @@ from comparer.request.request import Arm
 from comparer.results import extra_turns
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
-from comparer.results.notes import notes
+from comparer.results.notes import measured
 from comparer.results.records import Call, ExtraTurns, NotRun, Shot
 from comparer.stats.intervals import t_quantile
 from comparer.stats.power import level_at
@@ -248,7 +248,7 @@ def test_the_reasons_are_told_in_one_sentence_each():
     }
     for made, sentence in told.items():
         run.extra_turns = [made]
-        assert extra_turns.sentences(run) == [sentence] and sentence in notes(Analysis(run))
+        assert extra_turns.sentences(run) == [sentence] and sentence in measured(Analysis(run))
     run.extra_turns = [ExtraTurns(0, 0, 0.0, "off"), ExtraTurns(1)]
     assert extra_turns.sentences(run) == [extra_turns.OFF]
-    assert extra_turns.OFF not in notes(Analysis(run))
+    assert extra_turns.OFF not in measured(Analysis(run))

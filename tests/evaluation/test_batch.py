@@ -16,7 +16,6 @@ from comparer.evaluation import batch as batches
 from comparer.results.analysis import Analysis
 from comparer.runs import store
 from comparer.stats.intervals import mean
-from comparer.stats.power import level_at
 from helpers.killed import run_killed
 
 QUICK = ["--num-samples", "2", "--steps", "2", "--size", "64", "--warmups", "0", "--repeats", "1", "--quiet"]
@@ -62,7 +61,7 @@ def test_the_summary_begins_with_a_card_and_has_every_verdict(done):
     for said in ("# A | B", "| Baseline against DeepCache(interval=2); ToMe(ratio=0.5) |", "| tags | x |",
                  "| swept | guidance: 1.0, 3.0 |", "2 prompts × 3 seeds × 1 repeats, batches of 3", "keep / reject / repeat"):  # fmt: skip  # noqa: E501
         assert said in card, said
-    assert text.count("Ranges in brackets are 95 % intervals.") == 1 + 2  # of the overview, and of every cell
+    assert text.count("Ranges in brackets are the intervals that decide") == 1 + 2  # of the overview, and of every cell
     for number, part in enumerate(text.split("\n## ")[1:]):
         one = store.load(sorted(done.glob("*/run.json"))[number].parent)
         assert part.startswith(f"Guidance {[1.0, 3.0][number]}") and "grid.png" in part
@@ -82,10 +81,27 @@ def test_assertions_test_the_interval(done, capsys):
     told = capsys.readouterr().err
     assert "guidance 1.0, DeepCache(interval=2): speedup>=1e+09 missed:" in told and told.count("missed") == 4
     one = store.load(sorted(done.glob("*/run.json"))[0].parent)
-    estimate = Analysis(one).arms[1].evidence.speed_up(level_at(1))
+    estimate = Analysis(one).arms[1].evidence.speed_up()
     between = (estimate.interval.low + estimate.value) / 2  # the point meets it, the interval does not
     assert assertions.parse(f"speedup>={between:.6f}").miss(one, 1)
     assert not assertions.parse(f"speedup>={estimate.interval.low - 0.001:.6f}").miss(one, 1)
+
+
+def test_the_words_of_the_verdict_are_asserted(done, capsys):
+    one = store.load(sorted(done.glob("*/run.json"))[0].parent)
+    verdict = Analysis(one).arms[1].verdict
+    for text, holds in (
+        ("speed=faster", verdict.speed.word == "faster"),
+        ("quality=kept", verdict.quality.word in ("kept", "better", "identical")),
+        ("quality=identical", verdict.quality.word == "identical"),
+    ):
+        told = assertions.parse(text).miss(one, 1)
+        assert (told == "") == holds and (holds or told == f"{text} missed: {verdict.sentence}")
+    same = replace(one, shots=[replace(shot, pixels="same") for shot in one.shots])
+    assert not assertions.parse(" quality = kept ").miss(same, 1) and assertions.parse("quality=better").miss(same, 1)
+    for wrong in ("quality=good", "speed=kept", "speed>faster"):
+        assert run("--resume", done, "--quiet", "--assert", wrong) == 2
+        assert "quality=kept" in capsys.readouterr().err
 
 
 def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
@@ -94,7 +110,8 @@ def test_a_loss_is_asserted_with_the_interval_of_the_verdict(done):
     base, mine, prompts = found.evidence.scored()
     assert len(set(prompts)) == 2
     for share in (-5.0, -0.5, 0.5, 0.99):
-        kept = mean([a - (1 - share) * b for b, a in zip(base, mine, strict=True)], prompts, level_at(1)).interval
+        values = [a - (1 - share) * b for b, a in zip(base, mine, strict=True)]
+        kept = mean(values, prompts, found.evidence.quality_level).interval
         assert bool(assertions.parse(f"clip_loss<={share}").miss(one, 1)) == (kept.low < 0)
         assert bool(assertions.parse(f"clip_loss>={share}").miss(one, 1)) == (kept.high > 0)
     told = assertions.parse("clip_loss<=-5").miss(one, 1)

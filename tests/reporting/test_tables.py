@@ -58,5 +58,5 @@ def test_the_summary_is_not_broken_by_them(done, tables):
     assert cells > 10 and len(table) == 2 + 3
     assert "=a\\|b\\`&lt;img src=x&gt; # c" in text and "![grid](grid.png)" in text
     assert Analysis(done.comparison).arms[1].verdict.sentence in text
-    assert "Ranges in brackets are 95 % intervals." in text
+    assert "Ranges in brackets are the intervals that decide" in text
     assert "| state | finished |" in text and "9 prompts × 1 seeds × 1 repeats" in text

@@ -263,7 +263,7 @@ def test_what_is_not_there_is_not_compared():
     assert rivalry(replace(found, shots=void), 1) is None
     unscored = [replace(shot, clip_score=None) for shot in found.shots]
     said = rivalry(replace(found, shots=unscored), 1).sentence
-    assert said.startswith("Cannot tell whether 9 to 10 steps do as well: ") and "CLIP scores are not known" in said
+    assert said.startswith("Undecided whether 9 to 10 steps do as well: ") and "scores are not known" in said
 
 
 def test_one_sentence_is_on_page_and_report_terminal_and_markdown():
@@ -280,7 +280,7 @@ def test_a_rival_that_does_as_well_is_a_headline_everywhere():
     found, worse = run(25.1, 24.8, 25.2), run(26, 24.8, 25.2)
     for comparison, here in ((found, True), (worse, False)):
         arm = Analysis(comparison).arms[1]
-        assert ("In equal time 9 to 10 steps do as well" in " ".join(line.text for line in labels.seen(arm))) is here
+        assert ("9 to 10 steps do as well" in " ".join(line.text for line in labels.seen(arm))) is here
         assert ("| In equal time |" in "\n".join(body(arm.whole, ""))) is here
         made = card.made(comparison)
         assert made.arms[1].fewer == ("9 to 10 steps do as well" if here else "")

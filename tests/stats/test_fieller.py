@@ -10,7 +10,7 @@ import pytest
 from comparer.stats.evidence import Evidence
 from comparer.stats.fieller import clip_loss
 from comparer.stats.intervals import difference, mean, t_quantile
-from comparer.stats.quality import BETTER, FEW, KEPT, LOSES, UNDECIDED, error_at, judge_quality
+from comparer.stats.quality import BETTER, FEW, KEPT, LOSES, UNDECIDED, judge_quality
 
 
 def scores(prompts, seeds, loss, seed=0, left_out=0):
@@ -62,7 +62,7 @@ def test_the_quality_is_kept_only_if_the_upper_end_is_below_the_threshold_and_lo
     for number, (found, _) in enumerate(drawn()):
         base, arm, labels = found
         evidence = Evidence([], list(zip(labels, base, arm, strict=True)), interim_looks=1 + number % 3)
-        interval = evidence.clip_loss(1 - 2 * error_at(evidence.interim_looks)).interval
+        interval = evidence.clip_loss().interval
         for share in (0.005, 0.01, 0.02, 0.04, 0.2):
             quality = judge_quality(evidence, share)
             if interval and quality.word != FEW:
