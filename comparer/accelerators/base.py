@@ -80,11 +80,13 @@ class Accelerator(ABC):
         """The first parameter as people write it behind the title: "10"."""
         return f"{getattr(self, fields(self)[0].name):g}" if fields(self) else ""
 
-    @property
-    def short(self) -> str:
-        """Name for the head of a column: "T-GATE 10"; the label where a further parameter differs from its default."""
-        further = any(getattr(self, item.name) != item.default for item in fields(self)[1:])
-        return self.label if further else f"{self.title} {self.amount}".strip()
+    def short(self, defaults: dict[str, Any]) -> str:
+        """Name for the head of a column: "T-GATE 10"; the longer one where a further parameter is not the default.
+
+        ``defaults`` are those that differ from the usual ones, as for ``named``.
+        """
+        further = any(getattr(self, item.name) != defaults.get(item.name, item.default) for item in fields(self)[1:])
+        return self.named(defaults) if further else f"{self.title} {self.amount}".strip()
 
     def named(self, defaults: dict[str, Any], first: bool = True) -> str:
         """Format the title and the relevant parameters.

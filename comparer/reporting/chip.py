@@ -61,7 +61,9 @@ def short_name(arm: Arm) -> str:
     """Return an arm's name for the head of a column: "DeepCache ×3 + T-GATE 10"; names of one's own stay."""
     if not arm.accelerators or arm.name != label(arm.accelerators):
         return arm.name
-    return " + ".join(each.short for each in sorted(arm.accelerators, key=lambda a: a.order))
+    alone = len(arm.accelerators) == 1
+    ordered = sorted(arm.accelerators, key=lambda each: each.order)
+    return " + ".join(each.short({} if alone else each.stacked) for each in ordered)
 
 
 def times_text(ratio: float, limit: float = DEFAULT.speed_up) -> str:
