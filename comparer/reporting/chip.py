@@ -95,11 +95,11 @@ def chip(each: ArmAnalysis) -> Chip:
         return Chip(name, "–", f"Not run: {why}", "bad")
     if not each.number and not each.not_comparable:
         rate = optional(figures.steps_per_second, "{:.1f} it/s")
-        return Chip(name, seconds or "–", "Baseline", "base", facts=tuple(filter(None, (rate, score))))
+        return Chip(name, seconds or "–", "reference", "base", facts=tuple(filter(None, (rate, score))))
     running = comparison.state == "running"
     if not each.not_comparable and not comparison.call_pairs(each.number):
-        return Chip(name, seconds or "–", "", "open")
-    words, look = ("", "open") if running else (each.verdict.headline, each.verdict.look)
+        return Chip(name, seconds or "–", "", "base")
+    words, look = ("", "base") if running else (each.verdict.headline, each.verdict.look)
     if each.not_comparable:
         return Chip(name, "–", words, look)
     bars = [] if each.arm.weights else _speed(each.speed_up, each.whole)

@@ -155,9 +155,11 @@ def all_pictures(analysis: Analysis, folder: Path) -> str:
 
 
 def _cell(comparison: Comparison, folder: Path, shot: Shot | None, arm: int, prompt: int, seed: int) -> str:
+    settings = comparison.request.settings
     if shot is None:
-        return Markup('<span class="none">not made</span>')
-    title, settings = comparison.request.arms[arm].name, comparison.request.settings
+        said = "" if comparison.state == "running" else "not made"
+        return markup('<span class="none" style="aspect-ratio:{}/{}">{}</span>', settings.width, settings.height, said)
+    title = comparison.request.arms[arm].name
     # Relative: the page may be served below a path of its own.
     image = markup(
         '<img src="gradio_api/file={}" loading="lazy" width="{}" height="{}" alt="{}, seed {}">',
