@@ -75,6 +75,17 @@ class Accelerator(ABC):
         """Short name for a column: ``DeepCache(interval=5, branch=1)``, its first parameter and non-default values."""
         return self.named({})
 
+    @property
+    def amount(self) -> str:
+        """The first parameter as people write it behind the title: "10"."""
+        return f"{getattr(self, fields(self)[0].name):g}" if fields(self) else ""
+
+    @property
+    def short(self) -> str:
+        """Name for the head of a column: "T-GATE 10"; the label where a further parameter differs from its default."""
+        further = any(getattr(self, item.name) != item.default for item in fields(self)[1:])
+        return self.label if further else f"{self.title} {self.amount}".strip()
+
     def named(self, defaults: dict[str, Any], first: bool = True) -> str:
         """Format the title and the relevant parameters.
 

@@ -39,6 +39,11 @@ class DeepCache(Accelerator):
         """Return whether the family has a U-Net."""
         return family.denoiser == "unet"
 
+    @property
+    def amount(self) -> str:
+        """The interval: "×3"."""
+        return f"×{self.interval}"
+
     def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Refuse families without a U-Net, U-Nets without a mid block, and branches the U-Net lacks."""
         if family not in self.families():

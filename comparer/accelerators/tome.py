@@ -62,6 +62,11 @@ class ToMe(Accelerator):
         """Return whether the family has a U-Net."""
         return family.denoiser == "unet"
 
+    @property
+    def amount(self) -> str:
+        """The share of merged tokens: "50 %"."""
+        return f"{100 * self.ratio:g} %"
+
     def why_not(self, request: Any, family: str, denoiser: dict, factor: int = 8) -> str | None:
         """Refuse families without a U-Net, GLIGEN, a max_downsample above all attention, and unsupported sizes."""
         if family not in self.families():
