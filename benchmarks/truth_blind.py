@@ -17,7 +17,7 @@ from common import ROOT, table
 
 sys.path.insert(0, str(ROOT))
 
-from comparer.blind.votes import ARM, BASELINE, CANNOT_TELL, Vote, preference
+from comparer.blind.votes import ARM, BASELINE, UNDECIDED, Vote, preference
 from comparer.stats.intervals import wilson
 from comparer.text import counted
 
@@ -66,7 +66,7 @@ def votes(rng: np.random.Generator, design: Design, mean: float) -> list[Vote]:
 def by_prompts(cast: list[Vote], people: int, look: int) -> int:
     """Return whom the result calls preferred: 1 for the arm, −1 for the baseline, 0 for nobody."""
     found = preference(1, NAMES, cast, {}, people, look=look)
-    return 0 if found.kind == CANNOT_TELL else found.ahead
+    return 0 if found.kind == UNDECIDED else found.ahead
 
 
 def by_votes(cast: list[Vote], people: int, look: int) -> int:

@@ -30,6 +30,7 @@ from comparer.ui.results.panel import Outcome, thresholds
 from comparer.ui.session import Session, Sessions
 
 STATIC = Path(__file__).parent / "static"
+PHONE = (STATIC / "phone.js").read_text(encoding="utf-8")
 REPLAN = (STATIC / "replan.js").read_text(encoding="utf-8")
 RUN, PAST = "run", "past"
 LONG: dict[str, Any] = {
@@ -50,13 +51,15 @@ class Page:
         with gr.Blocks(title="Comparer", fill_width=True, analytics_enabled=False) as demo:
             gr.HTML(status_html.HEAD, elem_id="head")
             with gr.Tabs(elem_id="rooms") as self.rooms:
-                with gr.Tab("Comparison", id=RUN), gr.Row(equal_height=False, elem_id="main"):
-                    with gr.Column(scale=4, min_width=320, elem_id="controls"):
-                        self.drop = Drop(self.config, self.controls)
-                        self.controls.build()
-                        self._build_go()
-                    with gr.Column(scale=7, min_width=320, elem_id="seen"):
-                        self.out.build()
+                with gr.Tab("Compare", id=RUN):
+                    gr.HTML(status_html.COLUMNS, elem_id="columns", js_on_load=PHONE, **PLAIN)
+                    with gr.Row(equal_height=False, elem_id="main"):
+                        with gr.Column(scale=4, min_width=320, elem_id="controls"):
+                            self.drop = Drop(self.config, self.controls)
+                            self.controls.build()
+                            self._build_go()
+                        with gr.Column(scale=7, min_width=320, elem_id="seen"):
+                            self.out.build()
                 with gr.Tab("History", id=PAST) as self.tab:
                     self.history.build()
             self.out.keep()

@@ -34,7 +34,7 @@ def test_votes_are_settled_at_the_error_of_the_first_look_and_not_before(wins, l
     """One vote a prompt: the p of the sign test is 0.0313, 0.0156, 0.0654 and 0.0063; the first look has 0.025."""
     for found, name in ((judged(wins, losses), NAMES[1]), (judged(losses, wins), NAMES[0])):
         assert found.settled == settled == (not found.share.interval.holds(0.5)) == (found.p <= 0.025)
-        assert found.kind == (f"{name} is preferred" if settled else "Cannot tell")
+        assert found.kind == (f"{name} is preferred" if settled else "Undecided")
         assert (found.more_prompts is None) == settled
 
 
@@ -62,21 +62,21 @@ def test_every_look_halves_the_error_and_asks_for_one_more_prompt():
         level = 1 - 0.05 / 2**look
         enough, fewer = (judged(prompts, 0, look=look) for prompts in (6 + look, 5 + look))
         assert enough.level == pytest.approx(level) == enough.share.interval.level
-        assert enough.kind == "DeepCache is preferred" and fewer.kind == "Cannot tell"
+        assert enough.kind == "DeepCache is preferred" and fewer.kind == "Undecided"
     for prompts in range(12, 18):  # where flips are drawn, luck does not settle what all flips would not
         for look in range(6, 11):
             found = judged(prompts, 0, look=look)
             assert found.settled == ("is preferred" in found.sentence) and (not found.settled or prompts >= 6 + look)
     assert judged(30, 0, look=9).settled and not judged(30, 0, look=10).settled
     assert judged(30, 0, look=10).sentence == (
-        "Cannot tell: the result was looked at 10 times, too often to be settled by further votes in this run. "
+        "Undecided: the result was looked at 10 times, too often to be settled by further votes in this run. "
         "So far: 30 votes for DeepCache, 0 for Baseline."
     )
 
 
 def test_too_few_prompts_are_told_with_the_number_that_is_needed():
     assert clustered("+++++", 3).sentence == (
-        "Cannot tell: votes on 5 prompts are too few, however they fall. At the next look, votes on at least 8 prompts "
+        "Undecided: votes on 5 prompts are too few, however they fall. At the next look, votes on at least 8 prompts "
         "are needed. So far: 15 votes for DeepCache, 0 for Baseline."
     )
     assert "votes on 1 prompt are too few" in clustered("+", 100).sentence
@@ -100,7 +100,7 @@ def test_the_sentence_never_contradicts_the_interval():
         interval = found.share.interval
         assert found.settled == (found.p <= 1 - found.level) == (not interval.low <= 0.5 <= interval.high)
         assert interval.low <= found.share.value <= interval.high
-        assert ("is preferred, in" in found.sentence) == found.settled != ("Cannot tell" in found.sentence)
+        assert ("is preferred, in" in found.sentence) == found.settled != ("Undecided" in found.sentence)
         settled += found.settled
     assert 10 < settled < 290
 
@@ -115,7 +115,7 @@ def test_even_prompts_and_nearly_even_ones_are_not_settled_by_more():
 def test_the_sentence_says_who_how_sure_and_how_many_more():
     open_ = judged(9, 3)
     assert open_.sentence == (
-        "Cannot tell: DeepCache was preferred in 75 % of the decided votes, averaged over 12 prompts "
+        "Undecided: DeepCache was preferred in 75 % of the decided votes, averaged over 12 prompts "
         f"(p = 0.146; at most 0.025 is needed); about {open_.more_prompts} more prompts would probably settle it."
     )
     assert 10 < open_.more_prompts < 40
@@ -148,7 +148,7 @@ def test_ties_are_left_out_of_the_test():
 def test_what_is_undefined_says_why(ties, bad, why):
     found = judged(0, 0, ties, bad)
     assert found.p is None and found.share.value is None and found.more_prompts is None and found.agreement == OPEN
-    assert found.sentence.startswith("Cannot tell: ") and why in found.sentence
+    assert found.sentence.startswith("Undecided: ") and why in found.sentence
     assert "there are no scores" in found.clip_sentence
     assert "the file is missing" in judged(9, 3, not_scored="the file is missing").clip_sentence
 

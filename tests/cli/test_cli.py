@@ -38,13 +38,14 @@ def test_what_is_worthwhile_is_the_callers_to_say(tmp_path, capsys):
     arguments += ["--warmups", "0", "--quiet", "--out", str(tmp_path)]
     assert main([*arguments, "--worthwhile", "90"]) == 0
     told = capsys.readouterr().out
-    assert "Not worth it: " in told and "is below 90×" in told
+    assert ": Not faster, identical images: " in told
     (record,) = tmp_path.glob("*/run.json")
     data = json.loads(record.read_text())
     verdict = data["verdicts"]["1"]
     assert data["request"]["thresholds"] == {"speed_up": 90, "clip_loss": 0.02}
-    assert verdict["kind"] == "Not worth it" and "is below 90×" in verdict["sentence"]
-    assert verdict["speed_up"]["interval"]["level"] == 0.975 and verdict["speed_up"]["n"] == 4
+    assert verdict["headline"] == "Not faster, identical images"
+    found = verdict["speed"]["estimate"]
+    assert found["interval"]["level"] == 0.975 and found["n"] == 4
     assert main([*arguments, "--worthwhile", "0.9"]) == 2
     assert "above 1, up to 100 is allowed" in capsys.readouterr().err
 

@@ -100,7 +100,7 @@ def test_a_run_voids_one_image_of_a_batch_and_stays_so_when_resumed(one_word):
     assert found[0, 1].clip_score is not None and found[1, 1].similarity is not None
     assert found[0, 0].single_colour == "#000000"
     record = json.loads((done.folder / "run.json").read_text(), parse_constant=pytest.fail)
-    assert record["verdicts"]["1"]["kind"] == "Not comparable" and record["figures"][1]["speed_up"] is None
+    assert record["verdicts"]["1"]["headline"] == "Not comparable" and record["figures"][1]["speed_up"] is None
     (*_, more) = compare(extended(store.load(done.folder).request, 1), one_word, into=done.folder)
     again = more.comparison
     assert [shot.not_finite for shot in again.shots if shot.prompt == 0] == ["latents"] * 4

@@ -29,16 +29,29 @@ def seen(*ratios, **more):
 
 
 def test_the_arm_that_needs_fewest_is_asked_for():
-    few, many = (Analysis(seen(ratio)).arms[1].verdict.more_seeds for ratio in (1.14, 1.12))
+    few, many = (Analysis(seen(ratio)).arms[1].verdict.more_turns.more for ratio in (1.15, 1.13))
     assert 1 < few < many
-    assert more_seeds(Analysis(seen(1.12, 1.14))) == few and more_seeds(Analysis(seen(1.12))) == many
+    assert more_seeds(Analysis(seen(1.13, 1.15))) == few and more_seeds(Analysis(seen(1.13))) == many
     assert more_seeds(Analysis(seen(2.0))) == 0, "what is settled needs none"
+
+
+def test_a_seed_is_a_turn_of_every_prompt_and_a_batch_needs_several():
+    found = seen(1.13)
+    turns = Analysis(found).arms[1].verdict.more_turns.more
+    for change, seeds in (
+        ({"batch_size": 4}, 4 * turns),
+        ({"prompts": ("a", "b", "c")}, math.ceil(turns / 3)),
+        ({"prompts": ("a", "b", "c"), "batch_size": 2}, math.ceil(2 * turns / 3)),
+    ):
+        other = replace(found, request=replace(found.request, settings=replace(found.request.settings, **change)))
+        other.batches = found.batches
+        assert more_seeds(Analysis(other)) == seeds
 
 
 @pytest.mark.parametrize("spare", [0, -1])
 def test_seeds_are_offered_as_far_as_the_whole_run_may_have_pictures(spare):
-    found = seen(1.12)
-    needed = Analysis(found).arms[1].verdict.more_seeds
+    found = seen(1.13)
+    needed = Analysis(found).arms[1].verdict.more_turns.more
     limits = Limits(pictures=2 * (len(SEEDS) + needed) + spare)
     limited = replace(found, request=replace(found.request, limits=limits))
     assert more_seeds(Analysis(limited)) == (needed if spare == 0 else 0)

@@ -18,7 +18,7 @@ from comparer.request.request import Arm
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.equal_time import rivalry
-from comparer.results.notes import notes
+from comparer.results.notes import measured
 from comparer.results.records import NotRun
 from comparer.runs import store
 from comparer.runs.lock import being_made
@@ -57,7 +57,7 @@ def test_repeats_are_all_timed_and_pictures_kept_once(repeated):
     assert {c.pixels[0] for c in calls} == {shot.pixels for shot in done.comparison.shots}
     assert Analysis(done.comparison).arms[1].figures.pictures == 2
     assert len(done.comparison.call_pairs(1)) == 6
-    assert "n = 2 calls of 3 repeats per arm" in notes(Analysis(done.comparison))[0]
+    assert "n = 2 calls of 3 repeats per arm" in measured(Analysis(done.comparison))[0]
     assert store.load(done.folder) == done.comparison
 
 
@@ -77,9 +77,10 @@ def test_a_stopped_run_continued_is_as_if_it_had_not_been_stopped(config, after,
     assert [c.seconds for c in last.comparison.calls[: len(pairs)]] == [c.seconds for c in pairs]
     assert {c.process for c in last.comparison.calls[len(pairs) :]} == {1}, "a half-made pair is timed again"
     assert all(base.process == other.process for base, other in last.comparison.call_pairs(1))
-    said = " ".join(notes(Analysis(last.comparison)))
+    said = " ".join(measured(Analysis(last.comparison)))
     assert ("Made in 2 parts" in said) == bool(pairs)  # else all of it in the second
-    assert last.comparison.interim_looks == 1 and store.load(last.folder) == last.comparison
+    assert last.comparison.interim_looks == (2 if pairs else 1)  # the stop showed a verdict
+    assert store.load(last.folder) == last.comparison
 
 
 def test_more_seeds_and_prompts_continue_a_finished_run(config):
@@ -218,12 +219,12 @@ def test_one_more_arm_is_timed_beside_a_baseline_that_is_made_again(config):
     for arm, process in ((1, 0), (2, 1)):
         pairs = last.call_pairs(arm)
         assert len(pairs) == 4 and {call.process for pair in pairs for call in pair} == {process}
-        assert Analysis(last).arms[arm].evidence.speed_up().n == 2
+        assert Analysis(last).arms[arm].evidence.speed_up().n == 4  # turns
     before, now = (Analysis(one).arms[1].figures for one in (first.comparison, last))
     assert now == replace(before, mac_ratio=now.mac_ratio)
     assert last.divergence[1] == first.comparison.divergence[1] and last.divergence[2]
     assert last.interim_looks == 1 and Analysis(last).arms[0].figures.pictures == 2
-    said = " ".join(notes(Analysis(last)))
+    said = " ".join(measured(Analysis(last)))
     assert "ToMe(ratio=0.5) was added later" in said and "DeepCache(interval=2) was added later" not in said
     assert "ratios are pooled" not in said
     assert store.load(first.folder) == last
@@ -322,9 +323,26 @@ def test_nobody_else_goes_on_with_a_run_that_is_being_made(config, shared):
     assert not (first.folder / "going").exists()
 
 
-def test_more_seeds_after_a_verdict_was_shown_are_another_look(shared):
+def test_what_is_added_after_a_verdict_was_shown_is_another_look(shared):
     first = shared(1, 2).comparison
     more = replace(first.request, settings=replace(first.request.settings, seeds=(1, 2, 3)))
+    assert continued(first, more).interim_looks == 2
     assert continued(replace(first, state="stopped"), more).interim_looks == 2
     assert continued(replace(first, state="running"), more).interim_looks == 1  # cut off: nobody was told anything
     assert continued(replace(first, state="running", process=1), more).interim_looks == 2
+    assert continued(replace(first, interim_looks=2), more).interim_looks == 3
+
+
+def test_a_stopped_run_that_goes_on_is_another_look_and_one_with_a_new_arm_alone_is_not(shared):
+    whole = shared(1, 2).comparison
+    calls = [call for call in whole.calls if call.batch == 0]
+    shots = [shot for shot in whole.shots if whole.calls[shot.call] in calls]
+    shots = [replace(shot, call=calls.index(whole.calls[shot.call])) for shot in shots]
+    half = replace(whole, state="stopped", calls=calls, shots=shots)
+    assert half.call_pairs(1) and continued(half, half.request).interim_looks == 2
+    assert continued(replace(half, state="running"), half.request).interim_looks == 1
+    none = replace(half, calls=calls[:1], shots=[shot for shot in shots if shot.call == 0])
+    assert not none.call_pairs(1) and continued(none, half.request).interim_looks == 1  # no figure was shown
+    arms = (*whole.request.arms, Arm("ToMe", (parse("ToMe(ratio=0.5)"),)))
+    assert continued(whole, replace(whole.request, arms=arms)).interim_looks == 1
+    assert continued(whole, whole.request).interim_looks == 1  # nothing is left

@@ -29,7 +29,7 @@ def run(*arguments):
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("evaluated") / "e"
-    code = run(*QUICK, "--seeds", "1-3", "--batch-size", "4", "--guidance", "1", "3", "--arm", "DeepCache(interval=2)",
+    code = run(*QUICK, "--seeds", "1-3", "--batch-size", "3", "--guidance", "1", "3", "--arm", "DeepCache(interval=2)",
                "--arm", "ToMe", "--title", "A | B", "--tag", "x", "--out", folder)  # fmt: skip
     assert code == 0
     return folder
@@ -41,7 +41,7 @@ def test_a_product_is_run_and_every_prompt_counts(done):
     runs = [store.load(path.parent) for path in sorted(done.glob("*/run.json"))]
     assert [run.request.settings.guidance for run in runs] == [1, 3]
     for one in runs:
-        assert [len(batch) for batch in one.batches] == [4, 2] and len(one.shots) == 6 * 3
+        assert [len(batch) for batch in one.batches] == [3, 3] and len(one.shots) == 6 * 3
 
 
 def test_pairs_has_a_row_for_every_pair(done):
@@ -51,7 +51,7 @@ def test_pairs_has_a_row_for_every_pair(done):
     row, (base, other) = rows[0], one.pairs(1)[0]
     assert (row["cell"], row["arm"], row["seed"]) == ("guidance 1.0", "DeepCache(interval=2)", "1")
     assert row["prompt"] == one.request.settings.prompts[0] and row["identical"] == "no"
-    seconds = one.calls[base.call].seconds / 4, one.calls[other.call].seconds / 4
+    seconds = one.calls[base.call].seconds / 3, one.calls[other.call].seconds / 3
     assert float(row["speed_up"]) == pytest.approx(seconds[0] / seconds[1], rel=1e-3)
     assert float(row["clip_difference"]) == pytest.approx(other.clip_score - base.clip_score, abs=1e-3)
 
@@ -60,7 +60,7 @@ def test_the_summary_begins_with_a_card_and_has_every_verdict(done):
     text = (done / "summary.md").read_text()
     card = text.split("## ")[0]
     for said in ("# A | B", "| Baseline against DeepCache(interval=2); ToMe(ratio=0.5) |", "| tags | x |",
-                 "| swept | guidance: 1.0, 3.0 |", "2 prompts × 3 seeds × 1 repeats, batches of 4", "keep / reject / repeat"):  # fmt: skip  # noqa: E501
+                 "| swept | guidance: 1.0, 3.0 |", "2 prompts × 3 seeds × 1 repeats, batches of 3", "keep / reject / repeat"):  # fmt: skip  # noqa: E501
         assert said in card, said
     assert text.count("Ranges in brackets are 95 % intervals.") == 1 + 2  # of the overview, and of every cell
     for number, part in enumerate(text.split("\n## ")[1:]):
@@ -108,7 +108,7 @@ def test_the_same_pictures_have_lost_nothing_however_much_prompts_differ(done):
     shots = [replace(s, pixels=bases[s.prompt, s.seed].pixels) for s in one.shots]
     shots = [replace(s, clip_score=scored[s.prompt, s.seed].clip_score) for s in shots]
     same = replace(one, shots=shots)
-    assert Analysis(same).arms[1].evidence.same_pictures and not assertions.parse("clip_loss<=0.02").miss(same, 1)
+    assert Analysis(same).arms[1].evidence.identical and not assertions.parse("clip_loss<=0.02").miss(same, 1)
     assert "missed: 0.000, and" in assertions.parse("clip_loss>=0.02").miss(same, 1)
 
 
@@ -137,7 +137,7 @@ def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
     for number, path in enumerate(sorted(done.glob("*/run.json"))):
         one = store.load(path.parent)
         for arm in (1, 2):
-            assert Analysis(one).arms[arm].verdict.kind in rows[2 * number + arm - 1]
+            assert Analysis(one).arms[arm].verdict.headline in rows[2 * number + arm - 1]
             assert f"{Analysis(one).arms[arm].speed_up.value:.2f}×" in rows[2 * number + arm - 1]
     shown = re.findall(r"!\[.*?\]\((.*?)\)", summary)
     assert len(shown) == 2 + 2 * 2 and all((done / name).is_file() for name in shown)

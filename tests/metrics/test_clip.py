@@ -10,7 +10,7 @@ import pytest
 from comparer.checkpoints.find import resolve
 from comparer.config import Config
 from comparer.demo import scenes
-from comparer.metrics import clip
+from comparer.metrics import clip, embedding
 from comparer.metrics.scorers import SCORERS
 from comparer.models.catalog import DEMO
 from comparer.models.tiny import save_tiny
@@ -158,7 +158,7 @@ def test_the_cosine_of_a_pair_encodes_nothing_again(scorer, encoded):
 
 
 def test_memories_do_not_grow_without_end(scorer, encoded, monkeypatch):
-    monkeypatch.setattr(clip, "REMEMBERED", 2)
+    monkeypatch.setattr(embedding, "REMEMBERED", 2)
     rng = np.random.default_rng(2)
     pictures = [scenes.random_scene(rng).draw() for _ in range(3)]
     for which in (0, 1, 0, 2, 0):  # the longest unseen one makes way

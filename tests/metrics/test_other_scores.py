@@ -18,7 +18,7 @@ from comparer.request.request import Arm
 from comparer.request.validate import validate
 from comparer.results.analysis import Analysis
 from comparer.results.columns import MARKDOWN, result_table
-from comparer.results.notes import notes
+from comparer.results.notes import measured, notes
 from comparer.runs import store
 from helpers import tiny_scorers
 from helpers.runs import ask, finish
@@ -167,7 +167,7 @@ def test_a_run_is_scored_recorded_and_opened_again(hub, real, config, checkpoint
             prompt = seen.request.settings.prompts[shot.prompt]
             (expected,) = scorer.score([pictures[shot.arm, shot.prompt]], [prompt])
         assert shot.clip_score == expected
-    (heads, *_), said = result_table(Analysis(seen), MARKDOWN), notes(Analysis(seen))
+    (heads, *_), said = result_table(Analysis(seen), MARKDOWN), [*notes(Analysis(seen)), *measured(Analysis(seen))]
     assert {source.title, seen.scorer.difference, seen.scorer.loss} <= set(heads) and "CLIP score" not in heads
     assert any(text.startswith(f"{source.title} by {source.full} (28 px, bicubic") for text in said)
     assert not any("CLIP score" in text for text in said)

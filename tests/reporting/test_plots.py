@@ -10,6 +10,7 @@ import pytest
 from comparer.metrics.latents import Step
 from comparer.reporting.plots import charts
 from comparer.reporting.plots import svg as drawing
+from comparer.reporting.plots.curves import curve
 from comparer.stats.intervals import Estimate, Interval
 
 LONG = "DeepCache(interval=3)+T-GATE(gate_step=8)"
@@ -432,3 +433,10 @@ def test_it_is_all_plain():
     heavy = "('torch', 'gradio', 'matplotlib', 'numpy')"
     code = f"import sys, comparer.reporting.plots.charts; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_a_curve_breaks_where_a_value_is_not_finite():
+    broken = curve("w<", [1.0, float("nan"), 0.25, 0.0])
+    path = [part.split('"')[0] for part in broken.split('<path d="')[1:]][-1]
+    assert path.count("M") == 2 and path.count("L") == 1 and "w&lt;" in broken
+    assert curve("w", [float("nan")] * 3) == ""

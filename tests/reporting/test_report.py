@@ -220,7 +220,7 @@ def test_a_whole_comparison_has_every_part(config, opened):
     assert parts == wanted.split()
     for plot in ("intervals", "times", "latents"):
         assert tab.locator(f"#{plot} svg.plot").bounding_box()["height"] > 100
-    assert Analysis(done.comparison).arms[1].verdict.kind in tab.locator(".card b").all_inner_texts()
+    assert Analysis(done.comparison).arms[1].verdict.headline in tab.locator(".card b").all_inner_texts()
     text = path.read_text(encoding="utf-8")
     for file in ("unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"):
         assert sha256((DEMO / file).read_bytes()).hexdigest() in text
@@ -275,8 +275,9 @@ def by(comparison, *limits):
 
 def test_verdicts_are_by_the_thresholds_of_the_request(folder):
     text = report(by(comparison_in(folder), 2, 0.5), folder)
-    assert text.count("<b>Not worth it</b>") == len(NAMES) - 1 and "from 2× with a CLIP loss below 50 %" in text
-    assert "<b>Not worth it</b>" not in report(by(comparison_in(folder), 1.01, 0.9), folder)
+    assert text.count("<b>Not faster</b>") == len(NAMES) - 1
+    assert "faster from 2×, quality kept below a CLIP loss of 50 %" in text
+    assert "<b>Not faster</b>" not in report(by(comparison_in(folder), 1.01, 0.9), folder)
 
 
 def test_what_cannot_be_written_leaves_the_report_that_was_there(tmp_path):

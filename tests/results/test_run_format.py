@@ -93,7 +93,7 @@ def test_runs_of_other_kinds_keep_to_it(config):
     assert saved(variant.folder)["variants"] and faults(saved(variant.folder)) == []
     given = {"seeds": "1", "steps": 3, "warmups": 0, "also": ["equal-time"]}
     first = finish(build.build_request(config, PROMPT, accelerators=["DeepCache(interval=2)"], **given), config)
-    assert saved(first.folder)["request"]["arms"][2]["steps"] and faults(saved(first.folder)) == []
+    assert saved(first.folder)["request"]["arms"][3]["steps"] and faults(saved(first.folder)) == []
     *_, last = compare(extended(first.comparison.request, 1), config, into=first.folder)
     assert saved(last.folder)["process"] == 1 and faults(saved(last.folder)) == []
     unscored = replace(last.comparison, scorer=replace(last.comparison.scorer, name="", why_not="none", about={}))
@@ -117,7 +117,7 @@ def test_a_run_that_is_stopped_keeps_to_it_at_every_moment(config):
     [(), ("request",), ("request", "settings"), ("request", "arms", 1), ("environment",), ("checkpoint",),
      ("request", "arms", 1, "accelerators", 0), ("checkpoint", "components", "unet", "health"), ("scorer",),
      ("calls", 0), ("calls", 0, "stages"), ("shots", 0), ("shots", 0, "again", 0), ("figures", 0),
-     ("verdicts", "1", "clip"), ("conditions", "0"), ("divergence", "1", 0, "steps", 0)],
+     ("verdicts", "1", "quality", "tail"), ("conditions", "0"), ("divergence", "1", 0, "steps", 0)],
 )  # fmt: skip
 def test_a_field_that_is_not_documented_is_a_fault_everywhere(full, place):
     data = inside = saved(full.folder)

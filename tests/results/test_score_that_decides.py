@@ -20,7 +20,7 @@ from comparer.request.request import Arm
 from comparer.results import run_json, side_by_side
 from comparer.results.analysis import Analysis
 from comparer.results.equal_time import rivalry
-from comparer.results.notes import notes
+from comparer.results.notes import measured
 from comparer.results.records import Scorer
 from comparer.runs import card
 from comparer.stats.fieller import clip_loss
@@ -45,7 +45,7 @@ def told(comparison):
         "page": arms_table(analysis), "terminal": table(analysis), "Markdown": "\n".join(body(analysis, "")),
         "grid": " ".join(line.text for line in grid), "pairs": pairs_table(comparison),
         "caption": labels.caption(comparison, comparison.shots[0]), "details": details.uncertainty(analysis),
-        "notes": "\n".join(notes(analysis)), "experiment": experiment(comparison),
+        "notes": "\n".join(measured(analysis)), "experiment": experiment(comparison),
         "viewer": json.dumps(viewer.data(comparison, ".")), "fewer steps": rivalry(comparison, 1).sentence,
         "votes": judged(comparison, [], 1).clip_sentence,
         "two runs": "".join(row.title for part in side_by_side.parts(comparison, comparison) for row in part.rows),
@@ -71,8 +71,8 @@ def test_a_card_of_two_checkpoints_names_the_score():
     assert "<em>HPSv2.1</em>" in headline(Analysis(base))
     shown = card.made(base).arms[1]
     assert figure(shown).startswith("HPSv2.1 −") and figure(replace(shown, score="CLIP")).startswith("CLIP −")
-    (line, _) = labels.seen(Analysis(base).arms[1])
-    assert line.text.startswith("HPSv2.1 −")
+    (_, line) = labels.seen(Analysis(base).arms[1])
+    assert line.text.startswith("HPSv2.1 loss 4.0 %")
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,21 @@ def test_the_loss_above_the_floor_is_a_figure_and_a_note():
     two = f"DeepCache loses {100 * expected:.1f} %, Fewer loses "
     assert any(
         text.startswith(f"Of the score above that of wrong prompts (9.1), {two}")
-        for text in notes(Analysis(comparison))
+        for text in measured(Analysis(comparison))
     )
     comparison.request = replace(comparison.request, arms=comparison.request.arms[:2])
     comparison.calls, comparison.shots = ([e for e in m if e.arm < 2] for m in (comparison.calls, comparison.shots))
     said = f"Of the score above that of wrong prompts (9.1), {100 * expected:.1f} % is lost."
-    assert said in notes(Analysis(comparison))
+    assert said in measured(Analysis(comparison))
     comparison.shots = [replace(shot, clip_score=26.0) if shot.arm else shot for shot in comparison.shots]
-    assert said.replace(f"{100 * expected:.1f} % is lost", "6.3 % is gained") in notes(Analysis(comparison))
+    assert said.replace(f"{100 * expected:.1f} % is lost", "6.3 % is gained") in measured(Analysis(comparison))
 
 
 @pytest.mark.parametrize("floor", [None, 24.5])
 def test_without_a_floor_below_the_baseline_nothing_is_told_of_it(floor):
     analysis = Analysis(run(replace(HPS, floor=floor)))
     assert analysis.arms[1].loss_above_floor.value is None
-    assert "wrong prompts" not in details.uncertainty(analysis) + "".join(notes(analysis))
+    assert "wrong prompts" not in details.uncertainty(analysis) + "".join(measured(analysis))
 
 
 def test_the_floor_takes_the_next_prompt_with_another_text():

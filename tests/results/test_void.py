@@ -68,8 +68,8 @@ def test_figures_are_of_the_other_pairs(whole):
 def test_no_verdict_is_computed(whole):
     for arm in (1, 2):
         found = Analysis(spoil(whole, arm)).arms[arm]
-        assert found.verdict.kind == "Not comparable" and found.verdict.sentence.startswith(SAID)
-        assert found.verdict.clip.value is None and found.no_effect_reasons == []
+        assert found.verdict.headline == "Not comparable" and found.verdict.sentence.startswith(SAID)
+        assert found.verdict.quality is found.verdict.speed is None and found.no_effect_reasons == []
         told = assertions.parse("ssim>=0").miss(spoil(whole, arm), arm)
         assert SAID in told
 
@@ -130,10 +130,12 @@ def test_the_history_shows_it(tmp_path):
     seen = spoil(comparison_in(tmp_path / "images"), 1)
     folder = kept(tmp_path / "runs", shots=seen.shots)
     (found,) = index.entries(tmp_path / "runs")
-    assert found.card.arms[1].kind == "Not comparable" and card.read(folder, card.key((folder / "run.json").stat()))
+    arm = found.card.arms[1]
+    assert (arm.headline, arm.look) == ("Not comparable", "bad")
+    assert card.read(folder, card.key((folder / "run.json").stat()))
     assert f"Same: {SAID}" in "\n".join(history.describe(found))
     drawn = entry.draw([found], tmp_path / "runs", [], set())
-    assert "<i>Not comparable</i>" in drawn and "not-comparable" in drawn and SAID in drawn
+    assert "<i>Not comparable</i>" in drawn and '<li class="bad"' in drawn and SAID in drawn
 
 
 def test_the_record_keeps_it_and_older_records_open(whole):

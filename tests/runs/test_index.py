@@ -37,8 +37,9 @@ def test_runs_are_listed_newest_first_with_what_is_said_of_each(tmp_path):
     assert (card.state, card.pictures, card.prompts) == ("finished", 24, seen.request.settings.prompts)
     for number, arm in enumerate(card.arms[1:], 1):
         verdict = Analysis(seen).arms[number].verdict
-        assert (arm.kind, arm.sentence, arm.value) == (verdict.kind, verdict.sentence, verdict.speed_up.value)
-        assert (arm.low, arm.high) == (verdict.speed_up.interval.low, verdict.speed_up.interval.high)
+        assert (arm.headline, arm.sentence, arm.look) == (verdict.headline, verdict.sentence, verdict.look)
+        found = verdict.speed.estimate
+        assert (arm.value, arm.low, arm.high) == (found.value, found.interval.low, found.interval.high)
     assert first.title == "Demo: coloured shapes (runs anywhere)"
     assert index.entries(tmp_path / "nowhere") == []
 
@@ -346,7 +347,7 @@ def test_two_runs_are_laid_side_by_side_without_a_claim_that_they_cannot_carry(t
     found = {part.title: {row.title: row for row in part.rows} for part in side_by_side.parts(one, other)}
     assert list(found)[:3] == ["Baseline", "Same", "One pixel"]
     assert found["One pixel"]["Arm"].other == "not in this run" and not found["One pixel"]["Speed-up"].same
-    assert found["Same"]["Speed-up"].same and found["Same"]["Speed-up"].one == "1.07×, the same in all 4"
+    assert found["Same"]["Speed-up"].same and found["Same"]["Speed-up"].one == "1.07×, the same in 4 turns"
     assert found["Settings"]["Steps"].same and not found["Settings"]["Prompts"].same
     assert (found["Environment"]["torch"].one, found["Environment"]["torch"].other) == ("2.1", "2.2")
     said = " ".join(side_by_side.remarks(one, other))
@@ -391,7 +392,7 @@ def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, 
     code, text = said("--search", "damaged")
     assert NAME.format(day=3) in text and one not in text
     code, text = said("--two", one, other)
-    assert code == 0 and side_by_side.NOT_TESTED in text and "1.07×, the same in all 4" in text
+    assert code == 0 and side_by_side.NOT_TESTED in text and "1.07×, the same in 4 turns" in text
     assert said("--two", one, "nope")[0] == 2
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115, PTH123
     code, text = said("--delete", one)

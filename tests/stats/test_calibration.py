@@ -32,8 +32,6 @@ COUNTED = {
     "the same, up to five looks": OR_MORE,
     "the same, five looks without correction (not done)": TOO_FEW,
     "difference in CLIP score, 8 prompts × 4 seeds, as many more prompts": OR_MORE,
-    "“Worth it” in three looks, true speed-up 1.05×": (0, 25),
-    "“Worth it” in three looks, true CLIP loss 2 %": (0, 25),
     "“the machine changed”, 12 calls, it did not": (1, 20),
     "“the machine changed”, 12 calls, the later half 10 % slower": (900, 1000),
 }

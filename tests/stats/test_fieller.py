@@ -10,8 +10,7 @@ import pytest
 from comparer.stats.evidence import Evidence
 from comparer.stats.fieller import clip_loss
 from comparer.stats.intervals import difference, mean, t_quantile
-from comparer.stats.power import level_at
-from comparer.stats.verdict import NOT_WORTH_IT, WORTH_IT, Thresholds, judge
+from comparer.stats.quality import BETTER, FEW, KEPT, LOSES, UNDECIDED, error_at, judge_quality
 
 
 def scores(prompts, seeds, loss, seed=0, left_out=0):
@@ -57,19 +56,20 @@ def test_its_ends_are_where_the_clustered_interval_of_the_contrast_begins_to_con
             assert found.level == level
 
 
-def test_the_verdict_is_kept_exactly_if_the_upper_end_is_below_the_threshold_and_lost_if_the_lower_end_is_above():
-    kinds = []
+def test_the_quality_is_kept_only_if_the_upper_end_is_below_the_threshold_and_lost_if_the_lower_end_is_above():
+    """The clearly worse prompts, of which there are none, decide besides: they can only prevent that it is kept."""
+    words = []
     for number, (found, _) in enumerate(drawn()):
         base, arm, labels = found
-        pairs, look = list(zip(labels, base, arm, strict=True)), 1 + number % 3
-        evidence = Evidence([([1.0], [0.25])] * 8, pairs, prompt_count=len(set(labels)), interim_looks=look)
-        interval = evidence.clip_loss(level_at(look)).interval
+        evidence = Evidence([], list(zip(labels, base, arm, strict=True)), interim_looks=1 + number % 3)
+        interval = evidence.clip_loss(1 - 2 * error_at(evidence.interim_looks)).interval
         for share in (0.005, 0.01, 0.02, 0.04, 0.2):
-            if interval:
-                kinds.append(judge(evidence, Thresholds(clip_loss=share)).kind)
-                assert (kinds[-1] == WORTH_IT) == (interval.high < share)
-                assert (kinds[-1] == NOT_WORTH_IT) == (interval.low > share)
-    assert min(kinds.count(kind) for kind in (WORTH_IT, NOT_WORTH_IT)) > 50
+            quality = judge_quality(evidence, share)
+            if interval and quality.word != FEW:
+                words.append(quality.word)
+                assert (quality.word == LOSES) == (interval.low > share)
+                assert quality.word not in (KEPT, BETTER) or interval.high < share
+    assert words.count(LOSES) > 50 and words.count(UNDECIDED) > 50
 
 
 def test_the_referees_contradiction_is_gone():

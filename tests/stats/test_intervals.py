@@ -7,7 +7,17 @@ import numpy as np
 import pytest
 
 from comparer.stats import power
-from comparer.stats.intervals import clustered_error, constant, difference, drift, mean, speed_up, t_quantile, wilson
+from comparer.stats.intervals import (
+    clustered_error,
+    constant,
+    difference,
+    drift,
+    log_ratios,
+    mean,
+    ratio,
+    t_quantile,
+    wilson,
+)  # fmt: skip
 
 SLEEP = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0], [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 
@@ -65,34 +75,41 @@ def test_unequal_clusters_are_bell_and_mccaffreys_estimator():
     assert freedom < 3  # fewer than four equal clusters would have
 
 
-def test_the_speed_up_averages_repeats_inside_a_call_first():
-    calls = [([4.0, 1.0], [1.0, 1.0]), ([2.0], [1.0]), ([3.0, 3.0, 3.0], [1.5, 1.5, 1.5])]
-    found = speed_up(calls)
-    assert found.value == pytest.approx(2.0) and found.n == 3
-    calls.append(([8.0] * 20, [1.0] * 20))
-    found = speed_up(calls)
-    assert found.value == pytest.approx((2 * 2 * 2 * 8) ** 0.25)  # twenty repeats have one call's weight
-    assert found.median == pytest.approx(2.0) and found.worst == pytest.approx(2.0)
+def test_a_log_ratio_averages_the_repeats_of_its_call():
+    calls = [([4.0, 1.0], [1.0, 1.0]), ([2.0], [1.0]), ([3.0, 3.0, 3.0], [1.5, 1.5, 1.5]), ([8.0] * 20, [1.0] * 20)]
+    assert log_ratios(calls) == pytest.approx([math.log(x) for x in (2, 2, 2, 8)])  # twenty repeats are one value
 
 
-def test_the_speed_up_of_the_swapped_arms_is_the_reciprocal():
-    calls = [([2.0], [1.0]), ([2.3], [1.1]), ([1.9], [1.2])]
-    one, other = speed_up(calls), speed_up([(arm, base) for base, arm in calls])
+def of(*ratios):
+    """Estimate the mean of independent ratios of times."""
+    return ratio(log_ratios([([each], [1.0]) for each in ratios]), range(len(ratios)))
+
+
+def test_a_ratio_is_the_geometric_mean_with_students_interval_of_the_logarithms():
+    found, logs = of(2.0, 2.3, 1.9), mean([math.log(x) for x in (2.0, 2.3, 1.9)])
+    assert found.value == pytest.approx((2.0 * 2.3 * 1.9) ** (1 / 3))
+    assert found.interval.low == pytest.approx(math.exp(logs.interval.low))
+    assert (found.median, found.worst, found.n) == (pytest.approx(2.0), pytest.approx(1.9), 3)
+    clustered = ratio([0.1, 0.2, 0.3, 0.5], "aabb"), mean([0.1, 0.2, 0.3, 0.5], "aabb")
+    assert clustered[0].interval.high == pytest.approx(math.exp(clustered[1].interval.high))
+    assert clustered[0].clusters == 2
+
+
+def test_the_ratio_of_the_swapped_arms_is_the_reciprocal():
+    one, other = of(2.0, 2.1, 1.5), of(1 / 2.0, 1 / 2.1, 1 / 1.5)
     assert one.value == pytest.approx(1 / other.value)
     assert one.interval.low == pytest.approx(1 / other.interval.high)
-    assert one.worst == pytest.approx(1.9 / 1.2)
 
 
 def test_one_value_has_no_interval_and_none_no_figure():
-    assert speed_up([([2.0], [1.0])]).interval is None
-    assert speed_up([([2.0], [1.0])]).why_not == "one call has no spread"
+    assert of(2.0).interval is None and of(2.0).why_not == "one turn has no spread"
     assert difference([20.0], [21.0], [0]).why_not == "one pair has no spread"
-    assert speed_up([]).value is None and speed_up([]).why_not
+    assert of().value is None and of().why_not == "there are no calls of both arms"
     assert difference([], [], []).value is None
 
 
 def test_no_spread_is_a_point_and_says_so():
-    found = speed_up([([2.0], [1.0]), ([0.2], [0.1]), ([3.4], [1.7])])
+    found = ratio(log_ratios([([2.0], [1.0]), ([0.2], [0.1]), ([3.4], [1.7])]), range(3))
     assert found.constant and found.interval.low == found.interval.high == found.value == pytest.approx(2)
     same = difference([20.0, 25.0], [20.0, 25.0], [0, 1])
     assert same.constant and same.interval.low == same.value == same.interval.high == 0
@@ -124,7 +141,7 @@ def test_what_is_not_finite_is_refused(wrong):
     with pytest.raises(ValueError, match="not a finite number"):
         mean([1.0, wrong])
     with pytest.raises(ValueError, match="not a finite number"):
-        speed_up([([1.0], [wrong])])
+        log_ratios([([1.0], [wrong])])
     with pytest.raises(ValueError, match="not a finite number"):
         drift([1.0] * 9 + [wrong])
 
@@ -132,8 +149,8 @@ def test_what_is_not_finite_is_refused(wrong):
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: speed_up([([0.0], [1.0])]), "above 0"),
-        (lambda: speed_up([([], [1.0])]), "one or more"),
+        (lambda: log_ratios([([0.0], [1.0])]), "above 0"),
+        (lambda: log_ratios([([], [1.0])]), "one or more"),
         (lambda: mean([1.0, 2.0], level=1.0), "level of 1.0"),
         (lambda: mean([1.0, 2.0], [0]), "1 labels"),
         (lambda: power.level_at(0), "the first is 1"),

@@ -1,196 +1,230 @@
-"""The decision table, a row a test, and what the sentences say."""
+"""Both answers joined: headline and colour of every combination, sentences, offers and thresholds."""
 
 import math
 from dataclasses import replace
 
 import pytest
 
-from comparer.accelerators.deepcache import DeepCache
 from comparer.errors import ComparerError
-from comparer.request.request import Arm, Request, Settings
-from comparer.results import run_json
-from comparer.results.analysis import Analysis
-from comparer.results.comparison import Comparison
-from comparer.results.records import Call, Shot
-from comparer.stats.evidence import Evidence
-from comparer.stats.power import level_at, more_clusters, more_values
-from comparer.stats.verdict import Thresholds, judge
-from helpers.runs import PROMPT, ask
+from comparer.stats import quality as q
+from comparer.stats import speed as s
+from comparer.stats.evidence import Evidence, TimedCall
+from comparer.stats.intervals import Estimate, Interval
+from comparer.stats.offers import Offer
+from comparer.stats.tail import Tail
+from comparer.stats.verdict import (
+    NOT_COMPARABLE,
+    Thresholds,
+    Verdict,
+    about_levels,
+    difference_text,
+    headline,
+    judge,
+    quality_text,
+    seen_text,
+    speed_text,
+)  # fmt: skip
+from helpers.planted import evidence, scores, times, with_clear_losses
 
-WAVE = [-1.2, -0.8, -0.3, 0.0, 0.0, 0.3, 0.8, 1.2]  # mean 0
-
-
-def seen(speed=2.0, noise=0.01, change=0.0, spread=0.02, calls=8, prompts=8, **more):
-    """Make evidence of given speed-up, change in CLIP score (of 25) and their spreads; a pair a call."""
-    wave = WAVE[:calls] if calls < 8 else WAVE * (calls // 8)
-    shift = sum(wave) / len(wave)
-    wave = [w - shift for w in wave]
-    return Evidence(
-        calls=[([math.exp(noise * w)], [1 / speed]) for w in wave],
-        pairs=[(i % prompts, 25.0, 25.0 + change + spread * w) for i, w in enumerate(reversed(wave))],
-        prompt_count=prompts,
-        seed_count=max(1, calls // prompts),
-        **more,
-    )
-
-
-def unscored(evidence):
-    return replace(evidence, pairs=[(p, None, None) for p, _, _ in evidence.pairs], not_scored="no scorer is there")
-
-
+SPEEDS = (s.FASTER, s.NOT_FASTER, s.UNDECIDED, s.NOT_TIMED, None)  # None: an arm with other weights
 TABLE = {
-    "fast and kept": (seen(), "Worth it: 2.00× (1.98–2.02), CLIP 0.00 (−0.02 to +0.02), 8 calls"),
-    "fast and better": (seen(change=3), "Worth it: 2.00× (1.98–2.02), CLIP +3.00 (+2.98 to +3.02), 8 calls"),
+    q.IDENTICAL: (
+        ("Faster, identical images", "good"),
+        ("Not faster, identical images", "same"),
+        ("Speed undecided, identical images", "open"),
+        ("Identical images", "open"),
+        ("Identical images", "same"),
+    ),
+    q.KEPT: (
+        ("Faster, quality kept", "good"),
+        ("Not faster", "bad"),
+        ("Speed undecided, quality kept", "open"),
+        ("Quality kept", "open"),
+        ("Quality kept", "good"),
+    ),
+    q.BETTER: (
+        ("Faster, quality better", "good"),
+        ("Not faster", "bad"),
+        ("Speed undecided, quality better", "open"),
+        ("Quality better", "open"),
+        ("Quality better", "good"),
+    ),
+    q.LOSES: (
+        ("Faster, quality lost", "bad"),
+        ("Not faster, quality lost", "bad"),
+        ("Speed undecided, quality lost", "bad"),
+        ("Quality lost", "bad"),
+        ("Quality lost", "bad"),
+    ),
+    q.UNDECIDED: (
+        ("Faster, quality undecided", "open"),
+        ("Not faster", "bad"),
+        ("Speed undecided, quality undecided", "open"),
+        ("Quality undecided", "open"),
+        ("Quality undecided", "open"),
+    ),
+    q.FEW: (
+        ("Faster; no loss seen in these 7 images", "open"),
+        ("Not faster", "bad"),
+        ("Speed undecided; no loss seen in these 7 images", "open"),
+        ("No loss seen in these 7 images", "open"),
+        ("No loss seen in these 7 images", "open"),
+    ),
+    q.NOT_SCORED: (
+        ("Faster, quality not scored", "open"),
+        ("Not faster", "bad"),
+        ("Speed undecided, quality not scored", "open"),
+        ("Quality not scored", "open"),
+        ("Quality not scored", "open"),
+    ),
+}
+ROWS = [(each, word, *row) for word, rows in TABLE.items() for each, row in zip(SPEEDS, rows, strict=True)]
+
+
+def quality(word, pairs=7, **more):
+    return q.Quality(word, Estimate(), Estimate(), Tail(0, 0, pairs, 0.0, 0.0, pairs), **more)
+
+
+@pytest.mark.parametrize(("speed", "word", "head", "look"), ROWS)
+def test_every_combination_has_a_headline_and_a_colour(speed, word, head, look):
+    both = speed and s.Speed(speed, Estimate()), quality(word)
+    verdict = Verdict(headline(*both), "", *both)
+    assert (verdict.headline, verdict.look) == (head, look)
+    assert verdict.settled == (speed != s.UNDECIDED and word not in (q.UNDECIDED, q.FEW))
+
+
+def test_the_table_has_every_word():
+    words = {word for word in vars(q).values() if isinstance(word, str) and word in q.Quality.__doc__}
+    assert set(TABLE) >= words - {""} and len(TABLE) == 7
+
+
+def test_what_is_not_comparable_is_no_answer():
+    verdict = Verdict(NOT_COMPARABLE, "Images are not numbers.")
+    assert (verdict.look, verdict.settled, verdict.headline) == ("bad", True, "Not comparable")
+    assert verdict.speed is verdict.quality is verdict.more_turns is verdict.more_prompts is None
+
+
+def test_few_prompts_say_what_was_seen_in_their_images():
+    assert seen_text(quality(q.FEW)) == "no loss seen in these 7 images"
+    assert seen_text(quality(q.FEW, seen_loss=True)) == "loss seen in these 7 images"
+    assert seen_text(quality(q.FEW, 1)) == "no loss seen in this image"
+
+
+FAST, KEPT = "2.00× (1.98× to 2.02×, 97.5 % interval, 8 turns)", "CLIP loss 0.0 % (−0.4 % to 0.4 %, 99 % interval)"
+NONE_WORSE, FAIR = "0 of 80 images clearly worse", "80 prompts make a fair test of the quality."
+NO_SCORES = [(prompt, None, None) for prompt in range(80)]
+SENTENCES = {
+    "fast and kept": (evidence(), f"Faster, quality kept: {FAST}; {KEPT}, {NONE_WORSE}."),
     "fast and lost": (
-        seen(change=-1),
-        "Not worth it: 2.00× (1.98–2.02), but CLIP −1.00 (−1.02 to −0.98) is a loss above 2 %, 8 calls",
+        evidence(loss=0.05),
+        f"Faster, quality lost: {FAST}; CLIP loss 5.0 % (4.6 % to 5.4 %, 99 % interval), {NONE_WORSE}.",
     ),
-    "slow and kept": (
-        seen(speed=0.9),
-        "Not worth it: 0.90× (0.89–0.91) is below 1.05×, CLIP 0.00 (−0.02 to +0.02), 8 calls",
+    "fast, some clearly worse": (
+        replace(evidence(), pairs=with_clear_losses(scores(-0.05, 0.1), 30)),
+        f"Faster, quality lost: {FAST}; CLIP loss 2.9 % (−0.2 % to 5.9 %, 99 % interval), 30 of 80 images clearly "
+        "worse.",
     ),
-    "slow and lost": (
-        seen(speed=0.9, change=-1),
-        "Not worth it: 0.90× (0.89–0.91) is below 1.05× and CLIP −1.00 (−1.02 to −0.98) is a loss above 2 %, 8 calls",
+    "slow": (
+        evidence(speed=0.9),
+        f"Not faster: 0.90× (0.89× to 0.91×, 97.5 % interval, 8 turns); {KEPT}, {NONE_WORSE}.",
     ),
-    "speed unclear and lost": (
-        seen(speed=1.05, noise=0.1, change=-1),
-        "Not worth it: 1.05× (0.97–1.14), but CLIP −1.00 (−1.02 to −0.98) is a loss above 2 %, 8 calls",
+    "identical": (
+        evidence(identical=True),
+        f"Faster, identical images: {FAST}; every image equals the baseline's, bit for bit.",
     ),
-    "as fast and as good": (seen(speed=1), "No difference: 1.00× (0.99–1.01), CLIP 0.00 (−0.02 to +0.02), 8 calls"),
-    "as fast, quality unclear": (
-        seen(speed=1, change=-0.5, spread=0.2),
-        "Not worth it: 1.00× (0.99–1.01) is below 1.05×, CLIP −0.50 (−0.66 to −0.34), 8 calls",
+    "not scored": (
+        replace(evidence(), pairs=NO_SCORES, not_scored="no scorer is there"),
+        f"Faster, quality not scored: {FAST}; not scored: no scorer is there.",
     ),
-    "as fast and better": (
-        seen(speed=1, change=3),
-        "Not worth it: 1.00× (0.99–1.01) is below 1.05×, CLIP +3.00 (+2.98 to +3.02), 8 calls",
+    "not timed": (
+        evidence(turns=0),
+        f"Quality kept: not timed: there are no calls of both arms; {KEPT}, {NONE_WORSE}.",
     ),
-    "slow, not scored": (
-        unscored(seen(speed=0.9)),
-        "Not worth it: 0.90× (0.89–0.91) is below 1.05×, not scored, 8 calls",
+    "7 prompts": (
+        evidence(prompts=7),
+        f"Faster; no loss seen in these 7 images: {FAST}; CLIP loss 0.0 %, 0 of 7 images clearly worse. {FAIR}",
     ),
-    "as fast, not scored": (
-        unscored(seen(speed=1)),
-        "Not worth it: 1.00× (0.99–1.01) is below 1.05×, not scored, 8 calls",
+    "7 prompts, a loss": (
+        evidence(loss=0.05, prompts=7),
+        f"Faster; loss seen in these 7 images: {FAST}; CLIP loss 5.0 %, 0 of 7 images clearly worse. {FAIR}",
     ),
-    "fast, the same pictures, not scored": (
-        replace(unscored(seen()), same_pictures=True),
-        "Worth it: 2.00× (1.98–2.02), the same pictures, 8 calls",
+    "one image, one call": (
+        evidence(turns=1, prompts=1),
+        "Speed undecided; no loss seen in this image: 2.00×, 1 turn; CLIP loss 0.0 %, 0 of 1 image clearly worse. "
+        f"Run once more to be sure of the speed. {FAIR}",
     ),
-    "as fast, the same pictures": (
-        replace(seen(speed=1), same_pictures=True),
-        "No difference: 1.00× (0.99–1.01), the same pictures, 8 calls",
+    "no spread": (
+        evidence(noise=0, spread=0, loss=0.01),
+        f"Faster, quality kept: 2.00×, the same in 8 turns; CLIP loss 1.0 %, {NONE_WORSE}.",
     ),
-    "no spread at all": (
-        seen(noise=0, spread=0),
-        "Worth it: 2.00× (the same in every call), CLIP 0.00 (the same in every pair), 8 calls",
+    "two turns that differ much": (
+        replace(evidence(), calls=[TimedCall([2.5], [1.0]), TimedCall([4.2], [1.0])]),
+        "Speed undecided, quality kept: 3.24×, its interval is too wide to be of use, 2 turns; "
+        f"{KEPT}, {NONE_WORSE}. 16 more turns would decide the speed with a chance of 82 %.",
     ),
-    "the baseline against itself": (
-        replace(seen(speed=1, noise=0, spread=0), same_pictures=True),
-        "No difference: 1.00× (the same in every call), the same pictures, 8 calls",
+    "speed near the threshold": (
+        evidence(speed=1.05, noise=0.1),
+        f"Speed undecided, quality kept: 1.05× (0.97× to 1.14×, 97.5 % interval, 8 turns); {KEPT}, {NONE_WORSE}. "
+        "The speed-up is too near to 1.05× for 100 more turns to decide.",
     ),
-    "one prompt": (
-        seen(prompts=1),
-        "Worth it: 2.00× (1.98–2.02), CLIP 0.00 (−0.02 to +0.02), 8 calls of one prompt",
+    "loss at the threshold": (
+        evidence(loss=0.02),
+        f"Faster, quality undecided: {FAST}; CLIP loss 2.0 % (1.6 % to 2.4 %, 99 % interval), {NONE_WORSE}. "
+        "The quality needs far more prompts.",
     ),
-    "fast, quality unclear": (
-        seen(change=-0.5, spread=1.0, calls=16),
-        "Cannot tell from 16 calls: it is too near to a threshold for 1000 more seeds or prompts to settle it. "
-        "It is faster, 2.00× (1.99–2.01); it is undecided whether its CLIP loss is below 2 %: "
-        "CLIP −0.50 (−1.29 to +0.29).",
-    ),
-    "fast, not scored": (
-        unscored(seen()),
-        "Cannot tell from 8 calls: the CLIP loss is not known: no scorer is there. "
-        "So far 2.00× (1.98–2.02), not scored.",
-    ),
-    "one call": (
-        seen(calls=1, prompts=1),
-        "Cannot tell from 1 call: one call is not enough to judge; run 3 more seeds. So far 2.00×, CLIP 0.00.",
-    ),
-    "no call": (Evidence([]), "Cannot tell from 0 calls: nothing was timed."),
 }
 
 
-@pytest.mark.parametrize("row", TABLE)
-def test_decision(row):
-    evidence, sentence = TABLE[row]
-    verdict = judge(evidence)
+@pytest.mark.parametrize("row", SENTENCES)
+def test_sentence(row):
+    found, sentence = SENTENCES[row]
+    verdict = judge(found)
     assert verdict.sentence == sentence
-    assert sentence.startswith(verdict.kind)
+    assert sentence.startswith(f"{verdict.headline}: ")
 
 
-def test_speed_unclear_is_settled_by_the_seeds_it_names():
-    verdict = judge(seen(speed=1.12, noise=0.12, prompts=1))
-    k = verdict.more_seeds
-    assert k > 1 and verdict.sentence == (
-        f"Cannot tell from 8 calls: {k} more seeds would probably settle it. "
-        "The quality is kept, CLIP 0.00 (−0.02 to +0.02); it is undecided whether it reaches 1.05×: 1.12× (1.02–1.23)."
+def test_what_is_open_names_what_would_decide_it():
+    verdict = judge(evidence(speed=1.13, noise=0.1, prompts=20))
+    turns, prompts = verdict.more_turns, verdict.more_prompts
+    assert verdict.headline == "Speed undecided, quality undecided" and not verdict.settled
+    assert verdict.sentence.endswith(
+        f" {turns.more} more turns would decide the speed with a chance of {100 * turns.chance:.0f} %."
+        f" {prompts.more} more prompts would decide the quality with a chance of {100 * prompts.chance:.0f} %."
     )
-    settled = seen(speed=1.12, noise=0.12, prompts=1, calls=8 * math.ceil((8 + k) / 8), interim_looks=2)
-    assert judge(settled).kind == "Worth it"
+    more = evidence(speed=1.13, noise=0.1, turns=8 + turns.more, prompts=20 + prompts.more, interim_looks=2)
+    assert judge(more).headline == "Faster, quality kept"
 
 
-@pytest.mark.parametrize("look", [1, 2, 3])
-def test_more_seeds_and_prompts_are_planned_at_the_level_of_the_look_to_come(look):
-    evidence = seen(speed=1.12, noise=0.12, prompts=1, interim_looks=look)
-    above = [math.log(base / arm / 1.05) for (base,), (arm,) in evidence.calls]
-    then, now = (more_values(above, 0, level_at(which)) for which in (look + 1, look))
-    assert judge(evidence).more_seeds == then > now
-    evidence = seen(change=-0.3, spread=0.4, interim_looks=look)
-    kept = [arm - 0.98 * base for _, base, arm in evidence.pairs]
-    then, now = (more_clusters(kept, range(8), 0, level_at(which)) for which in (look + 1, look))
-    assert judge(evidence).more_prompts == then > now
+def test_what_is_settled_gets_no_offer_and_one_turn_an_uncertain_one():
+    settled = judge(evidence())
+    assert settled.settled and settled.more_turns is settled.more_prompts is None
+    assert judge(evidence(turns=1)).more_turns == Offer("turn", 4, None)
+    assert judge(evidence(prompts=7)).more_prompts is None  # a fair test is named instead
 
 
-def test_seeds_are_counted_in_calls_of_a_batch():
-    evidence = seen(speed=1.12, noise=0.12, prompts=1)
-    one, four = judge(evidence).more_seeds, judge(replace(evidence, batch_size=4)).more_seeds
-    assert four == 4 * one
-    pilot = judge(replace(seen(calls=1, prompts=1), batch_size=4))
-    assert pilot.more_seeds == 12
+def test_other_weights_are_judged_by_their_scores_alone():
+    """Twice as fast is no argument: both do the same work."""
+    fast, slow = (judge(evidence(speed), weights=True) for speed in (100.0, 0.5))
+    assert fast == slow and fast.speed is fast.more_turns is None
+    assert fast.sentence == f"Quality kept: {KEPT}, {NONE_WORSE}."
+    assert judge(evidence(loss=-0.03), weights=True).headline == "Quality better"
+    assert judge(evidence(loss=0.05), weights=True).headline == "Quality lost"
+    assert judge(evidence(prompts=4), weights=True).headline == "No loss seen in these 4 images"
+    assert "prompts would decide the quality" in judge(evidence(prompts=20), weights=True).sentence
 
 
-def test_more_seeds_than_a_thousand_are_no_offer_in_batches_either():
-    evidence = seen(speed=1.07, noise=0.2, prompts=1)
-    assert 300 < judge(evidence).more_seeds <= 1000
-    assert judge(replace(evidence, batch_size=4)).more_seeds is None
-
-
-def test_more_prompts_where_more_seeds_do_not_help():
-    """Prompts differ, their seeds do not."""
-    wave = [-1.1, -0.2, 0.2, 1.1]
-    pairs = [(p, 25.0, 24.9 + 0.6 * wave[p] + s) for p in range(4) for s in (-0.001, 0, 0.001)]
-    verdict = judge(Evidence([([2.0 + i / 1000], [1.0]) for i in range(12)], pairs, prompt_count=4, seed_count=3))
-    assert (verdict.kind, verdict.more_seeds) == ("Cannot tell", None) and verdict.more_prompts > 1
-    assert f"more seeds alone would hardly settle it, {verdict.more_prompts} more prompts probably" in verdict.sentence
-
-
-def test_each_look_is_stricter_and_the_note_says_so():
-    evidence = seen(speed=1.0618)
-    kinds = [judge(replace(evidence, interim_looks=look)).kind for look in (1, 2, 3, 4)]
-    assert kinds[0] == "Worth it" and kinds[-1] == "Cannot tell"
-    widths = [
-        v.speed_up.interval.high - v.speed_up.interval.low
-        for v in (judge(evidence), judge(replace(evidence, interim_looks=2)))
-    ]
-    assert widths[0] < widths[1]
-    assert (
-        judge(evidence).note == "The intervals are 97.5 % intervals: half of the 5 % of error is kept for continuing."
-    )
-    assert "98.75 % intervals: this is look 2" in judge(replace(evidence, interim_looks=2)).note
-    assert "other prompts may differ" in judge(seen(prompts=1)).note
+def test_the_score_that_decides_is_named():
+    assert "; HPSv2.1 loss 0.0 %" in judge(evidence(), score="HPSv2.1").sentence
+    assert quality_text(judge(evidence(prompts=4)).quality, "DINOv2").startswith("DINOv2 loss ")
 
 
 def test_the_thresholds_are_the_users():
-    assert judge(seen(speed=1.5), Thresholds(speed_up=2)).kind == "Not worth it"
-    assert judge(seen(speed=1.5), Thresholds(speed_up=1.4)).kind == "Worth it"
-    assert judge(seen(change=-1), Thresholds(clip_loss=0.05)).kind == "Worth it"
-    assert judge(seen(change=-1), Thresholds(clip_loss=0.05, speed_up=3)).kind == "Not worth it"
-    assert judge(seen(speed=1, change=-1), Thresholds(clip_loss=0.05)).kind == "Not worth it"  # 4 % are not nothing
-    assert judge(seen(speed=1.04)).kind == "No difference"
-    assert judge(seen(speed=1.04), Thresholds(speed_up=1.01)).kind == "Worth it"
+    assert judge(evidence(1.5), Thresholds(speed_up=2)).headline == "Not faster"
+    assert judge(evidence(1.04)).headline == "Not faster"
+    assert judge(evidence(1.04), Thresholds(speed_up=1.01)).headline == "Faster, quality kept"
+    assert judge(evidence(loss=0.04), Thresholds(clip_loss=0.06)).headline == "Faster, quality kept"
+    near = judge(evidence(1.5, noise=0.2), Thresholds(speed_up=1.5)).sentence
+    assert near.endswith("The speed-up is too near to 1.5× for 100 more turns to decide.")
 
 
 @pytest.mark.parametrize(
@@ -209,73 +243,33 @@ def test_thresholds_out_of_range_are_refused(wrong, told):
         Thresholds(**wrong)
 
 
-def test_a_share_of_next_to_nothing_is_no_loss():
-    evidence = replace(seen(), pairs=[(i, 0.5, 0.4 + w / 100) for i, w in enumerate(WAVE)])
-    verdict = judge(evidence)
-    assert verdict.kind == "Cannot tell" and "baseline's mean CLIP score is below 1" in verdict.sentence
-
-
 def test_bounds_are_told_from_the_threshold():
-    verdict = judge(seen(speed=1.04, noise=0.0083))
-    assert verdict.sentence.startswith("No difference: 1.040× (1.033–1.047)")
+    assert speed_text(judge(Evidence(times(1.04, 0.0083))).speed).startswith("1.040× (1.033× to 1.047×, ")
 
 
-def comparison(times, scores, pixels=("a", "b"), batch_size=1, **more):
-    """Build a comparison: ``times`` maps (arm, batch) to its repeats' seconds, ``scores`` (arm, seed) to a score."""
-    calls = [
-        Call(arm, batch, batch_size, seconds, {"denoising": seconds}, ())
-        for (arm, batch), repeats in times.items()
-        for seconds in repeats
-    ]
-    shots = [Shot(arm, 0, seed, "", 0, score, pixels[arm]) for (arm, seed), score in scores.items()]
-    seeds = tuple(sorted({seed for _, seed in scores}))
-    arms = (Arm("Baseline"), Arm("DeepCache", (DeepCache(),)))
-    return Comparison(
-        Request(Settings((PROMPT,), seeds=seeds, batch_size=batch_size), arms), calls=calls, shots=shots, **more
-    )
+@pytest.mark.parametrize(
+    ("look", "arms", "said"),
+    [
+        (1, 1, "97.5 % for speed, 99 % for quality. This is the first look: each look spends half of the error"),
+        (2, 3, "98.75 % for speed, 99.83 % for quality, shared by 3 arms. This is look 2: each look"),
+    ],
+)
+def test_the_levels_are_explained(look, arms, said):
+    assert about_levels(look, arms).startswith(f"Intervals that decide: {said}")
+    verdict = judge(replace(evidence(spread=0.1, prompts=300), interim_looks=look, arms=arms))
+    levels = verdict.speed.estimate.interval.level, verdict.quality.loss.interval.level
+    assert all(f"{100 * level:.4g} % for" in about_levels(look, arms) for level in levels)
 
 
-def test_a_comparison_gathers_its_evidence():
-    times = {(0, 0): [2.0, 8.0], (1, 0): [1.0, 4.0], (0, 1): [3.0], (1, 1): [1.0], (0, 2): [9.0]}
-    scores = {(0, 0): 20.0, (1, 0): 21.0, (0, 1): 20.0, (1, 1): 24.0, (0, 2): 30.0}
-    found = Analysis(comparison(times, scores, interim_looks=2)).arms[1].evidence
-    assert found.calls == [([2.0, 8.0], [1.0, 4.0]), ([3.0], [1.0])]
-    assert found.speed_up().value == pytest.approx(6**0.5)
-    assert found.clip_difference().value == pytest.approx(2.5) and found.clip_difference().n == 2
-    assert found.clip_loss().value == pytest.approx(-0.125)
-    assert (found.prompt_count, found.seed_count, found.batch_size, found.interim_looks) == (1, 3, 1, 2)
-    assert not found.same_pictures and Analysis(comparison(times, scores, pixels="aa")).arms[1].evidence.same_pictures
-    assert not Analysis(comparison(times, scores, pixels=("", ""))).arms[1].evidence.same_pictures
-
-
-def test_a_comparison_judges_and_keeps_its_looks():
-    times = {(arm, seed): [(1 + seed / 1000) / (1 + arm)] for arm in (0, 1) for seed in range(8)}
-    scores = {(arm, seed): 25 + seed / 10 + arm * (seed % 3) / 100 for arm in (0, 1) for seed in range(8)}
-    done = comparison(times, scores, interim_looks=3)
-    verdict = Analysis(done).arms[1].verdict
-    assert verdict.sentence.startswith("Worth it: 2.00×") and verdict.sentence.endswith("8 calls of one prompt")
-    assert "look 3" in verdict.note
-    assert Analysis(done, Thresholds(speed_up=3)).arms[1].verdict.kind == "Not worth it"
-    again = run_json.from_json(run_json.to_json(done))
-    assert again.interim_looks == 3 and Analysis(again).arms[1].verdict == verdict
-    old = {key: value for key, value in run_json.to_json(done).items() if key != "looks"}
-    assert run_json.from_json(old).interim_looks == 1
-
-
-def test_a_comparison_that_was_not_scored_says_why():
-    from comparer.results.records import Scorer
-
-    times = {(arm, seed): [(1 + seed / 1000) / (1 + arm)] for arm in (0, 1) for seed in range(8)}
-    done = comparison(times, dict.fromkeys(times), scorer=Scorer(why_not="no scorer is there"))
-    assert "the CLIP loss is not known: no scorer is there." in Analysis(done).arms[1].verdict.sentence
-
-
-def test_drift_is_the_baselines():
-    times = {(arm, n): [1.0 + n % 2 / 100 + 0.3 * (arm == 0 and n > 4)] for arm in (0, 1) for n in range(10)}
-    found = Analysis(comparison(times, {(0, 0): None})).drift
-    assert found.value == pytest.approx(1.3, rel=0.01) and not found.interval.holds(1)
-    assert Analysis(Comparison(ask())).drift.interval is None
-    done = comparison({(0, n): [1.0 + n % 2 / 100] for n in range(8)}, {(0, 0): None})
-    done.calls[7:] = [replace(done.calls[7], pictures=2, seconds=9.0), done.calls[7]]
-    found = Analysis(done).drift
-    assert found.n == 8 and found.interval.holds(1)  # a batch of another size is other work
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (Estimate(), "not scored"),
+        (Estimate(-0.3), "CLIP −0.30"),
+        (Estimate(0.0031, Interval(0.0028, 0.0033, 0.95)), "CLIP +0.003 (+0.003 to +0.003)"),
+        (Estimate(-0.12, Interval(-0.5, 0.26, 0.95)), "CLIP −0.12 (−0.50 to +0.26)"),
+        (Estimate(0.0, Interval(0.0, 0.0, 0.95), constant=True), "CLIP 0.00 (the same in every pair)"),
+    ],
+)
+def test_a_difference_says_on_which_side_of_0_its_interval_lies(found, text):
+    assert difference_text(found) == text

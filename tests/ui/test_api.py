@@ -91,9 +91,10 @@ def test_what_is_measured_besides_and_the_verdict_come_with_the_record(client):
     asked = {"accelerators": ["DeepCache(interval=2)"], "steps": 4, "seeds": "1,2", "warmups": 0}
     record = client.predict(PROMPT, also=["divergence", "equal-time"], api_name="/compare", **asked)
     assert [len(each["steps"]) for each in record["divergence"]["1"]] == [4]
-    steps = record["request"]["arms"][2]["steps"]
-    assert 2 <= steps <= 4 and len(record["conditions"]["2"]["timesteps"]) == steps
-    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["kind"])
+    two, made = record["request"]["arms"][2:], [str(call["arm"]) for call in record["calls"]]
+    assert 2 <= two[1]["steps"] <= 4 and {"2", "3"} & {*made}  # on a busy machine one of the two may not be needed
+    assert all(len(record["conditions"][n]["timesteps"]) == two[int(n) - 2]["steps"] for n in made if n in "23")
+    assert record["verdicts"]["1"]["sentence"].startswith(record["verdicts"]["1"]["headline"])
     assert 0 < [shot for shot in record["shots"] if shot["arm"] == 1][0]["similarity"]["ssim"] <= 1
 
 

@@ -101,7 +101,7 @@ def test_a_whole_blind_test_by_keyboard_ends_in_the_result_and_the_votes_are_in_
     assert list(session.votes) == [
         {"ArrowLeft": "a", "ArrowRight": "b", "t": "tie", "x": "bad"}.get(k, k) for k in keys
     ]
-    assert "Votes on 1 prompt are too few" in card.inner_text() and "Cannot tell" in card.inner_text()
+    assert "Votes on 1 prompt are too few" in card.inner_text() and "Undecided" in card.inner_text()
     assert "2 votes for DeepCache(interval=3), 0 for Baseline" in card.inner_text() and session.looks == (4,)
     panel = tab.locator("#blind").inner_text()
     assert found.clip_sentence in panel and found.note in panel

@@ -117,7 +117,7 @@ def test_ema_beside_raw_in_one_press(page, served_runs):
     arm = Analysis(seen).arms[1]
     found = arm.clip_difference.value
     assert card.locator("strong").inner_text() == f"{signed(found)}CLIP" and abs(found) > 0.01
-    assert arm.verdict.kind in card.inner_text() and "SSIM" in card.inner_text() and "×" not in card.inner_text()
+    assert arm.verdict.headline in card.inner_text() and "SSIM" in card.inner_text() and "×" not in card.inner_text()
     assert not page.get_by_role("button", name=re.compile("What is worthwhile")).is_visible()
     base, raw = cells(page, "unet").all_inner_texts()
     assert seen.checkpoint["components"]["unet"]["fingerprint"] in base and "EMA" in base
@@ -234,7 +234,7 @@ def recorded(folder, served_runs):
     return done.folder.name
 
 
-@pytest.mark.full  # stats/test_preference asks for the same marks of the rendered HTML
+@pytest.mark.full  # results/test_loaded_weights asks for the same marks of the rendered HTML
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, server, recorded, scheme):
     from axe_playwright_python.sync_playwright import Axe

@@ -280,7 +280,7 @@ def test_a_run_is_deleted_after_a_question_that_names_it(tab, address, runs):
     dialog.get_by_role("button", name="Delete").click()
     tab.get_by_text("The run is deleted.").wait_for()
     assert rows.count() == 0 and not gone.exists() and len(index.entries(runs)) == 60
-    tab.get_by_role("tab", name="Comparison").click()
+    tab.get_by_role("tab", name="Compare", exact=True).click()
     tab.get_by_text("The run that was shown here was deleted.").wait_for()
     assert tab.locator("#pictures").is_hidden() and "run=" not in tab.url
     tab.goto(address)  # the browser has forgotten it, too

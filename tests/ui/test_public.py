@@ -161,7 +161,7 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
     name = rows.locator("[data-name]").first.get_attribute("data-name")
     assert len(name.rsplit("_", 1)[1]) == 32
     assert "seed 2" in listed(other).locator(".worst").get_attribute("aria-label")
-    one.get_by_role("tab", name="Comparison").click()
+    one.get_by_role("tab", name="Compare", exact=True).click()
     assert one.locator("#take").is_visible() and one.locator("#goon").is_visible()
     # A link can be shared: it opens, but the run stays its maker's.
     with other.expect_request(

@@ -50,7 +50,7 @@ class Take:
             self.bar = gr.HTML(_buttons(), elem_id="kinds", js_on_load=PRESSED, **PLAIN)
             self.taken = gr.HTML(elem_id="taken", js_on_load=SAVED, **PLAIN)
             self.allowed = gr.State(False)  # the server's: on a public page nobody writes into another's run
-            with gr.Accordion("What the grid and the report hold", open=False):
+            with gr.Accordion("Export options", open=False):
                 self.arms = gr.CheckboxGroup([], label="Arms of the grid")
                 with gr.Row():
                     self.prompts = gr.Textbox(

@@ -1,15 +1,16 @@
 """Images of the right column: all of them by prompt and arm, and the compare viewer for a closer look."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
 
-from comparer.reporting.html import tables
-from comparer.reporting.html.verdict_cards import name
+from comparer.reporting.html import chips, tables
 from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.viewer import viewer
+from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
 from comparer.results.records import Shot
 from comparer.results.sorting import ordered
@@ -21,6 +22,7 @@ from comparer.ui.results.blind_test import Blind
 ALL, CLOSE = "all", "compare"
 ADDRESS = Path(__file__).parents[1] / "static" / "address.js"
 PRESSED = """element.addEventListener('click', event => {
+  if (event.target.closest('[data-evidence]')) document.querySelector('#views button[data-tab-id=evidence]')?.click()
   const pressed = event.target.closest('button[data-pair]')
   if (!pressed) return
   const {pair, arm} = pressed.dataset
@@ -37,18 +39,30 @@ class Pictures:
         """Store the blind test; components are created in ``build``."""
         self.blind = Blind()
 
-    def build(self) -> None:
-        """Create the components, hidden until there is an image."""
+    def build(self, evidence: Callable[[], None], extend: Callable[[], None], export: Callable[[], None]) -> None:
+        """Create the views of a result, hidden until there is an image.
+
+        Args:
+            evidence: creates the components of the view with figures, plots and prose.
+            extend: creates those that resume or extend the run.
+            export: creates those that export it.
+        """
         with (
             gr.Column(visible=False, elem_id="pictures") as self.column,
             gr.Tabs(elem_id="views") as self.tabs,
         ):
-            with gr.Tab("All", id=ALL):
+            with gr.Tab("Images", id=ALL):
                 self.all = gr.HTML(elem_id="all", js_on_load=PRESSED, **PLAIN)
-            with gr.Tab("Compare", id=CLOSE):
+            with gr.Tab("Viewer", id=CLOSE):
                 self.compare = gr.HTML(elem_id="compare", js_on_load=viewer.script(), **PLAIN)
-            with gr.Tab("Judge blind", id="blind") as self.blind_tab:
+            with gr.Tab("Blind test", id="blind") as self.blind_tab:
                 self.blind.build()
+            with gr.Tab("Evidence", id="evidence"):
+                evidence()
+            with gr.Tab("Extend this run", id="extend"):
+                extend()
+            with gr.Tab("Export", id="export"):
+                export()
 
     def build_table(self) -> None:
         """Create the table of all images, and an invisible component with the page's address."""
@@ -66,7 +80,7 @@ class Pictures:
 
     def show(
         self,
-        comparison: Comparison,
+        analysis: Analysis,
         folder: Path,
         item: tuple[int, int] | None = None,
         arm: int | None = None,
@@ -75,13 +89,14 @@ class Pictures:
         """Show a comparison's images.
 
         Args:
-            comparison: with at least one image.
+            analysis: of a comparison with at least one image.
             folder: folder of its images.
             item: the (prompt number, seed) to show first; during a run the newest one with both images, afterwards the
                 first of the viewer's order. A visitor's own choice is kept.
             arm: the arm compared with the baseline; likewise.
             first: open the view that suits it: all images for many arms, a closer look for one.
         """
+        comparison = analysis.comparison
         views = gr.Tabs(selected=ALL if len(comparison.request.arms) > 2 and item is None else CLOSE)
         asked = item is not None
         if comparison.state == "running":
@@ -92,7 +107,7 @@ class Pictures:
         return {
             self.column: gr.update(visible=True),
             self.compare: viewer.fragment(shown),
-            self.all: all_pictures(comparison, folder),
+            self.all: all_pictures(analysis, folder),
             self.table: tables.pairs_table(comparison),
             self.address: permalink.query(store.name(folder)),
             self.blind.arm: self.blind.arms(comparison),
@@ -107,34 +122,35 @@ def _newest(comparison: Comparison) -> Shot:
     return next(whole, comparison.shots[-1])
 
 
-def all_pictures(comparison: Comparison, folder: Path) -> str:
-    """Render all images: one column per arm, one row per seed below its prompt; a click on an image opens its pair."""
+def all_pictures(analysis: Analysis, folder: Path) -> str:
+    """Render all images below the chips of their arms, a row per prompt and seed; a press on an image opens it."""
+    comparison = analysis.comparison
     arms, settings = comparison.request.arms, comparison.request.settings
     made = {(shot.arm, shot.prompt, shot.seed): shot for shot in comparison.shots}
-    rows: dict[int, list[str]] = {}
+    rows, last = [], -1
     for prompt, seed in ordered(comparison, 0):
         cells = (_cell(comparison, folder, made.get((n, prompt, seed)), n, prompt, seed) for n in range(len(arms)))
-        row = join(markup("<td>{}</td>", cell) for cell in cells)
-        rows.setdefault(prompt, []).append(markup('<tr><th scope="row">Seed {}</th>{}</tr>', seed, row))
-    head = join(markup('<th scope="col">{}</th>', name(each.name)) for each in arms)
-    bodies = join(
-        markup(
-            '<tbody><tr class="prompt"><th scope="rowgroup" colspan="{}"><bdi>{}</bdi></th></tr>{}</tbody>',
-            len(arms) + 1,
-            settings.prompts[prompt],
-            join(its),
+        title = markup("<bdi>{}</bdi> ", settings.prompts[prompt]) if prompt != last else Markup()
+        rows.append(
+            markup(
+                '<tr class="prompt"><th scope="rowgroup" colspan="{}">{}<small>seed {}</small></th></tr><tr>{}</tr>',
+                len(arms),
+                title,
+                seed,
+                join(markup("<td>{}</td>", cell) for cell in cells),
+            )
         )
-        for prompt, its in rows.items()
-    )
+        last = prompt
+    head = join(markup('<th scope="col">{}</th>', chips.drawn(each, pressed=True)) for each in analysis.arms)
     kind = "all small" if settings.width < 256 else "all"
     return markup(
-        '<div class="scroll" tabindex="0" role="region" aria-label="All pictures">'
-        '<table class="{}" style="--arms:{}"><thead><tr><td></td>{}</tr></thead>'
-        "{}</table></div>",
+        '{}<div class="scroll" tabindex="0" role="region" aria-label="All images">'
+        '<table class="{}" style="--arms:{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        chips.answer_line(analysis),
         kind,
         len(arms),
         head,
-        bodies,
+        join(rows),
     )
 
 

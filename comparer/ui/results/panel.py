@@ -39,20 +39,20 @@ class Outcome:
                 "Use these settings", visible=False, size="sm", scale=0, min_width=160, elem_id="settings"
             )
         self.previous = gr.HTML(elem_id="previous", **PLAIN)
+        self.pictures.build(self._build_evidence, self.goon.build, self.take.build)
+
+    def _build_evidence(self) -> None:
         self.headline = gr.HTML(elem_id="headline", **PLAIN)
         with gr.Row(visible=False, elem_id="judge") as self.judge:
             self.more = gr.Button("", visible=False, scale=0, min_width=220, elem_id="more")
-            with gr.Accordion("What is worthwhile", open=False) as self.worthwhile:
+            with gr.Accordion("Verdict thresholds", open=False) as self.worthwhile:
                 self.thresholds = [
-                    gr.Slider(1.01, 5, DEFAULT.speed_up, step=0.01, label="A speed-up from"),
-                    gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="A loss of score below (%)"),
+                    gr.Slider(1.01, 5, DEFAULT.speed_up, step=0.01, label="Faster from a speed-up of"),
+                    gr.Slider(0.1, 20, 100 * DEFAULT.clip_loss, step=0.1, label="Quality kept below a loss of (%)"),
                 ]
-        self.goon.build()
-        self.pictures.build()
         self.figures = gr.HTML(elem_id="figures", **PLAIN)
         self.pictures.build_table()
         self.notes = gr.HTML(elem_id="notes", **PLAIN)
-        self.take.build()
 
     def keep(self) -> None:
         """Add the stored state: the comparison and its folder in this tab, its name in the browser."""
@@ -101,7 +101,7 @@ class Outcome:
             update[self.status] = status.ended(comparison)
         if not comparison.shots or not show:
             return update
-        return update | self.pictures.show(comparison, folder, pair, arm if pair else None, first)
+        return update | self.pictures.show(analysis, folder, pair, arm if pair else None, first)
 
     def judged(self, seen: Comparison | None, speed_up: float, clip_loss: float) -> Any:
         """Render the headline, and offer more seeds if they would probably settle an undecided verdict."""

@@ -24,7 +24,7 @@ class GoOn:
 
     def build(self) -> None:
         """Create the row, hidden until a run has ended."""
-        with gr.Accordion("Go on with this run", open=False, visible=False, elem_id="goon") as self.fold:
+        with gr.Column(visible=False, elem_id="goon") as self.fold:
             gr.HTML('<p class="note">Only what is missing is made; the pictures and times that are there stay.</p>')
             small: dict[str, Any] = {"size": "sm", "min_width": 130, "scale": 0}
             self.finish = gr.Button("Finish it", visible=False, variant="primary", elem_id="finish", **small)
@@ -39,7 +39,7 @@ class GoOn:
     def shown(self, seen: Comparison, offered: bool) -> dict:
         """Offer to resume a run, and to finish one that is not complete."""
         unfinished = seen.state != "finished"
-        return {self.fold: gr.update(visible=offered, open=unfinished), self.finish: gr.update(visible=unfinished)}
+        return {self.fold: gr.update(visible=offered), self.finish: gr.update(visible=unfinished)}
 
     def outputs(self) -> list[Any]:
         """List the components that ``shown`` updates."""

@@ -12,7 +12,11 @@ from comparer.request.request import Request
 from comparer.results.comparison import Comparison
 from comparer.text import counted, duration, percent
 
-HEAD = Markup("<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side and honestly measured.</p>")
+HEAD = Markup("<h1>Comparer</h1><p>Diffusion accelerators and checkpoints, side by side</p>")
+COLUMNS = Markup(
+    '<div class="columns" role="group" aria-label="What is shown"><button type="button" data-column="controls">Settings'
+    '</button><button type="button" data-column="seen">Results</button></div>'
+)
 EMPTY = Markup(
     '<div class="empty"><p class="lead">See what an accelerator gives, and what it costs.</p>'
     "<p>Press <b>Generate</b>: the same noise becomes one picture without the accelerator and one with it, each "
@@ -48,13 +52,13 @@ def expected(request: Request, macs: tuple[int, ...]) -> str:
         if arm.matches_time_of is None or arm.steps is not None  # else its steps are not chosen yet
     )
     title = Markup(
-        "<b>The denoiser's work</b> in multiply-accumulates (MAC). What less of it saves in time, Generate measures."
+        "<b>The denoiser's work</b> in multiply-accumulates (MAC). Press Generate to measure the time saved."
     )
     return markup('<div class="expected"><p>{}</p><ul>{}</ul></div>', title, rows) if len(macs) > 1 else ""
 
 
 def _work(done: int, whole: int, baseline: bool) -> str:
-    return "100 % of the work" if baseline else f"{percent(done / whole)} of the work ({whole / done:.2f}× less)"
+    return "100 % of the compute" if baseline else f"{percent(done / whole)} of the compute ({whole / done:.2f}× less)"
 
 
 def told(message: str) -> str:
