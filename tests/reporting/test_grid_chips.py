@@ -3,8 +3,6 @@
 import math
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -99,3 +97,71 @@ def test_every_text_of_a_chip_is_whole_and_lies_on_its_card_alone(
     names = [line for *_, line, _ in page.texts]
     assert "Baseline" in names
     assert min(style.size for *_, style in page.texts) >= 13
+
+
+def head_of(comparison: Comparison) -> labels.Head:
+    return labels.head(Analysis(comparison).arms[1])
+
+
+def same_pixels(comparison: Comparison) -> Comparison:
+    comparison.shots = [replace(shot, pixels="same") for shot in comparison.shots]
+    return comparison
+
+
+@pytest.mark.parametrize(
+    ("comparison", "look", "colour"),
+    [
+        (same_pixels(made(2)), "good", labels.ACCENT),
+        (made(2, prompts=2), "open", labels.OPEN),
+        (made(2), "open", labels.OPEN),
+        (made(2, speed=0.8), "bad", labels.RED),
+        (made(2, loss=0.2), "bad", labels.RED),
+        (same_pixels(made(2, speed=0.8)), "same", labels.GREY),
+    ],
+)
+def test_the_words_are_the_headline_in_the_colour_of_its_look(comparison: Comparison, look: str, colour: str) -> None:
+    verdict, head = Analysis(comparison).arms[1].verdict, head_of(comparison)
+    assert verdict.look == look
+    assert [line.text for line in head.words] == [verdict.headline]
+    assert {line.style.colour for line in head.words} == {head.colour} == {colour}
+    assert len({labels.ACCENT, labels.OPEN, labels.RED, labels.INK, labels.GREY}) == 5
+    page = laid_out(comparison, rows=((0, 0),))[1]
+    accents = {style.colour for *_, style in page.texts} | {shape.colour for shape in page.shapes}
+    assert (labels.ACCENT in accents) == (look == "good")
+
+
+def test_a_bar_is_as_long_as_its_value_and_an_interval_that_leaves_the_axis_is_an_arrow() -> None:
+    for comparison, beyond in ((made(2, loss=0.01), 0), (made(2, loss=0.01, spread=2.0), 2), (made(2, loss=0.3), 1)):
+        layout, page = laid_out(comparison, rows=((0, 0),))
+        speed, quality = layout.heads[1].bars
+        bars = [edges(shape) for shape in page.shapes if shape.colour == labels.BAR]
+        for bar, drawn in zip((speed, quality), bars, strict=True):
+            shown = abs(min(max(bar.value, 0), 1) - bar.zero) * layout.chips.axis
+            assert drawn[2] - drawn[0] == pytest.approx(max(shown, 1), abs=0.01)
+        arrows = [shape for shape in page.shapes if len(shape.corners) == 3]
+        assert len(arrows) == beyond, (speed, quality)
+        for arrow in arrows:  # it points outwards, at the end of its axis
+            tip, back, _ = (x for x, _ in arrow.corners)
+            card = max(edges(s)[0] for s in page.shapes if s.colour == labels.CARD and edges(s)[0] < tip)
+            left = card + layout.px(11) + layout.chips.label + layout.px(8)
+            assert tip == pytest.approx(left + (layout.chips.axis if tip > back else 0), abs=2)
+
+
+def test_the_small_text_has_levels_turns_and_images_and_the_baseline_its_figures() -> None:
+    comparison = made(3)
+    layout, page = laid_out(comparison, rows=((0, 0),))
+    text = " ".join(line for *_, line, _ in page.texts)
+    assert text.count("Speed: 97.5 % interval, 9 turns") == 2
+    assert text.count("CLIP: 99.5 % interval, 0 of 9 images clearly worse") == 2
+    for said in ("0.580 s", "seconds per image", "43.1 it/s · CLIP 70.0", "2.00×", "DeepCache ×3", "ToMe 50 %"):
+        assert said in text, said
+    larger = {line: style.size for *_, line, style in page.texts}
+    assert larger["2.00×"] > 2 * larger["DeepCache ×3"] * 0.9 > layout.px(20)
+
+
+def test_a_long_name_of_a_score_takes_no_room_from_the_axis() -> None:
+    comparison = replace(made(2), scorer=Scorer("ViT-L-14", title="Aesthetic appeal score"))
+    layout, page = laid_out(comparison, rows=((0, 0),))
+    assert layout.chips.axis >= layout.px(60)
+    texts = [(x, y, x + lettering.width(line, style), y + style.line) for x, y, line, style in page.texts]
+    assert all(apart(one, other) for one, other in combinations(texts, 2))

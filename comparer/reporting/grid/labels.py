@@ -103,12 +103,15 @@ def _small(each: ArmAnalysis) -> list[Line]:
     if each.not_comparable:
         shown = void.head(each.whole.comparison, each.number)  # stands at the name
         return [Line(each.not_comparable.removeprefix(shown).lstrip(". "), replace(SMALL, colour=RED))]
-    if not each.number or not each.whole.comparison.call_pairs(each.number):
+    if not each.number or each.whole.comparison.skip_reason(each.number):
         return []
+    if not each.whole.comparison.call_pairs(each.number):
+        return [Line("not measured", SMALL)]
     lines, quality = [], each.verdict.quality
     if each.verdict.speed:
         found = each.verdict.speed.estimate
-        lines.append(f"Speed: {_level(found)}, {counted(found.n, 'turn')}")
+        turns = counted(found.n, "turn")
+        lines.append(f"Speed: the same in {turns}" if found.constant else f"Speed: {_level(found)}, {turns}")
     if quality and quality.loss.value is not None:
         worse = f"{quality.tail.worse} of {counted(quality.tail.pairs, 'image')} clearly worse"
         lines.append(f"{each.whole.comparison.scorer.short}: {_level(quality.loss)}, {worse}")
