@@ -146,8 +146,26 @@ def name_of(tab):
     return tab.evaluate("() => new URLSearchParams(location.search).get('run')")
 
 
+def view(tab, name):
+    """Press a view of the result; where there is no room for all of them, in the menu of the others."""
+    views = tab.locator("#views > .tab-wrapper")
+    pressed, menu = views.get_by_role("tab", name=name, exact=True), views.locator(".overflow-menu > button")
+    views.get_by_role("tab").first.wait_for()
+    if pressed.count():
+        pressed.click()
+    else:
+        menu.click()
+        views.locator(".overflow-dropdown button", has_text=name).click()
+
+
+def column(tab, name):
+    """Press "Settings" or "Results", one of which is shown at a time where the window is narrow."""
+    tab.locator("#columns").get_by_role("button", name=name).click()
+
+
 def record_of(tab, path):
     """Take the record of the run that is shown, and return it."""
+    view(tab, "Export")
     with tab.expect_download() as download:
         tab.get_by_role("button", name="Record JSON").click()
     download.value.save_as(path)

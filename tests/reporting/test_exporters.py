@@ -13,6 +13,7 @@ from comparer.config import Config
 from comparer.errors import ComparerError
 from comparer.reporting.grid import selection
 from comparer.request.png_write import read_request
+from helpers.pages import view
 from helpers.runs import PROMPT, ask, finish
 
 HARM = "<script>window.harmed = 1</script><img src=x onerror=window.harmed=1> \"'` a red star"
@@ -59,6 +60,7 @@ def taken(page, name, number=1):
 
 def test_everything_is_taken_from_the_page_and_no_prompt_does_harm(page, run):
     seen = run.comparison
+    view(page, "Export")
     ((name, path),) = taken(page, "Record JSON")
     assert name == "run.json" and json.loads(path.read_text())["request"]["settings"]["prompts"] == [PROMPT, *PROMPTS]
     ((name, path),) = taken(page, "Report HTML")
@@ -71,7 +73,7 @@ def test_everything_is_taken_from_the_page_and_no_prompt_does_harm(page, run):
     ((name, path),) = taken(page, "Script Python")
     assert name.startswith("reproduce-2-tome") and name.endswith("_p003_s5.py")  # of the pair that the viewer shows
     compile(path.read_text(), name, "exec")
-    page.get_by_role("button", name="What the grid and the report hold").click()
+    page.get_by_role("button", name="Export options").click()
     page.get_by_role("checkbox", name="DeepCache(interval=2)").last.uncheck()
     page.get_by_label("Its prompts").fill("1,3")
     page.get_by_label("Cell width (px)").fill("128")

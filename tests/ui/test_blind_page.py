@@ -14,7 +14,7 @@ from comparer.accelerators.registry import parse
 from comparer.blind import sessions, trials
 from comparer.request.request import Arm
 from comparer.runs import store
-from helpers.pages import Faults
+from helpers.pages import Faults, view
 from helpers.runs import PROMPT
 from helpers.viewer_runs import comparison_in, of_arm
 
@@ -62,7 +62,7 @@ def opened(chromium, made, folder):
 
 def enter(tab):
     tab.locator("#status", has_text="8 pictures made").wait_for()
-    tab.get_by_role("tab", name="Judge blind").click()
+    tab.get_by_role("tab", name="Blind test").click()
     tab.get_by_text("Which would you choose").wait_for()
 
 
@@ -113,12 +113,12 @@ def test_a_whole_blind_test_by_keyboard_ends_in_the_result_and_the_votes_are_in_
 
 def test_all_else_is_hidden_while_judging_and_comes_back(opened, folder):
     tab = opened()
-    tab.get_by_role("tab", name="Compare").click()
+    tab.get_by_role("tab", name="Viewer").click()
     tab.locator("#compare .stage[aria-busy=false]").wait_for()
     tab.locator("#compare").get_by_role("button", name="Difference", exact=True).click()
     tab.wait_for_function("() => location.hash.includes('mode=difference')")
     address = tab.url
-    tab.get_by_role("tab", name="Judge blind").click()
+    tab.get_by_role("tab", name="Blind test").click()
     for word in ("DeepCache", "Baseline", "CLIP", "Every picture"):
         assert word in tab.locator("body").inner_text()
     begin(tab)
@@ -136,8 +136,10 @@ def test_all_else_is_hidden_while_judging_and_comes_back(opened, folder):
     tab.get_by_role("button", name="Leave").click()
     tab.get_by_role("button", name="Go on: 0 of 4 judged").wait_for()
     assert tab.url == address
-    tab.get_by_role("tab", name="Compare").click()
-    assert "DeepCache" in tab.locator("body").inner_text() and tab.locator(".card").first.is_visible()
+    view(tab, "Viewer")
+    assert "DeepCache" in tab.locator("body").inner_text()
+    view(tab, "Evidence")
+    assert tab.locator(".card").first.is_visible()
 
 
 @pytest.mark.full

@@ -8,7 +8,7 @@ from PIL import Image
 
 from comparer.request.png_write import read_request
 from comparer.runs import store
-from helpers.pages import name_of, opened, pictures, record_of, show, start, too_wide, watched
+from helpers.pages import name_of, opened, pictures, record_of, show, start, too_wide, view, watched
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,7 @@ def made(chromium, server):
 
 
 def test_two_seeds_give_two_pairs_with_times_scores_and_a_speed_up(made):
+    view(made, "Evidence")
     rows = made.get_by_role("table", name="Every picture").locator("tbody tr")
     assert rows.count() == 2
     for row, seed in zip(rows.all(), ("1", "2"), strict=True):
@@ -40,6 +41,7 @@ def test_two_seeds_give_two_pairs_with_times_scores_and_a_speed_up(made):
 
 
 def test_a_chosen_pair_is_drawn_named_and_written_in_the_address(made):
+    view(made, "Viewer")
     pictures(made)
     show(made, "seed 1")
     base, other = pictures(made)
@@ -52,6 +54,7 @@ def test_a_chosen_pair_is_drawn_named_and_written_in_the_address(made):
 
 
 def test_the_grid_carries_what_was_asked_for(made, tmp_path):
+    view(made, "Export")
     with made.expect_download() as download:
         made.get_by_role("button", name="Grid PNG").click()
     path = tmp_path / "grid.png"
@@ -69,6 +72,7 @@ def test_the_record_is_what_the_page_shows(made, tmp_path):
         (shot["arm"], shot["seed"]): f"{record['calls'][shot['call']]['seconds']:.3f} s · CLIP {shot['clip_score']:.2f}"
         for shot in record["shots"]
     }
+    view(made, "Evidence")
     rows = made.get_by_role("table", name="Every picture").locator("tbody tr")
     for row, seed in zip(rows.all(), (1, 2), strict=True):
         _, base, other = row.locator("td").all_inner_texts()
@@ -111,6 +115,7 @@ def test_a_run_that_is_stopped_before_its_first_picture_leaves_what_was_seen(bla
     page.goto(server)
     page.get_by_text("Your last run").wait_for()
     assert pictures(page) == before
+    view(page, "Evidence")
     assert page.get_by_role("table", name="Every picture").locator("tbody tr").count() == 2
 
 

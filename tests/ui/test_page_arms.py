@@ -12,7 +12,7 @@ from comparer.results.analysis import Analysis
 from comparer.ui.app import Page
 from helpers.hub_server import Hub
 from helpers.hub_server import serving as serving_hub
-from helpers.pages import pictures, record_of, serving, start, watched
+from helpers.pages import pictures, record_of, serving, start, view, watched
 from helpers.runs import PROMPT, ask, finish
 
 FIVE = ["Baseline", "DeepCache(interval=2)", "ToMe(ratio=0.5)", "T-GATE(gate_step=2)",
@@ -62,6 +62,7 @@ def five(chromium, server):
         tab.locator("#expected").get_by_text("DeepCache(interval=2)").first.wait_for()
         start(tab, "5", "5")
         tab.get_by_text("Finished.").wait_for()
+        assert tab.get_by_role("tab", name="Images").get_attribute("aria-selected") == "true"
         yield tab, expected(tab), tab.locator("#plan .plan").inner_text().split(";")[0]
 
 
@@ -69,6 +70,7 @@ def test_all_five_in_one_press(five, tmp_path):
     tab, ratios, _ = five
     assert list(ratios) == FIVE and ratios["Baseline"] == "1×"
     assert all(float(ratio[:-1]) > 1 for arm, ratio in ratios.items() if arm != "Baseline")
+    view(tab, "Evidence")
     assert tab.locator(".card h2").all_inner_texts() == FIVE[1:]
     table = tab.get_by_role("table", name="Figures by arm").locator("tbody tr")
     assert [row.locator("th").inner_text() for row in table.all()] == FIVE
@@ -84,14 +86,16 @@ def test_unknown_words_are_named_and_what_would_be_html_is_text(five):
     tab, _, _ = five
     told = tab.locator("#told .note").inner_text()
     assert "zebra" in told and "large" not in told
+    view(tab, "Evidence")
     assert "<img src=x>" in tab.get_by_role("table", name="Every picture").inner_text()
+    view(tab, "Images")
     assert "<img src=x>" in tab.locator("#all").inner_text()
     assert tab.locator("#seen img[src=x], #controls img[src=x]").count() == 0
 
 
 def test_all_pictures_of_five_arms_are_seen_and_one_opens_its_pair(five):
     tab, _, _ = five
-    assert tab.get_by_role("tab", name="All").get_attribute("aria-selected") == "true"
+    view(tab, "Images")
     tab.wait_for_function(
         "() => { const all = [...document.querySelectorAll('#all img')];"
         " return all.length === 5 && all.every(i => i.complete && i.naturalWidth === 128) }"
@@ -263,5 +267,6 @@ def test_a_model_is_fetched_by_the_api_and_one_that_is_here_runs_without_the_net
     tab.get_by_label("Prompt").first.fill(PROMPT)
     start(tab, "1", "2")
     tab.get_by_text("Finished.").wait_for()
+    view(tab, "Evidence")
     assert "Not scored: the weights of ViT-B-32-quickgelu/openai cannot be loaded" in tab.locator(".notes").inner_text()
     assert hub.asked == []

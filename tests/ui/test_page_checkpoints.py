@@ -14,7 +14,7 @@ from comparer.request.build import build_request
 from comparer.results.analysis import Analysis
 from comparer.runs import store
 from comparer.text import signed
-from helpers.pages import serving
+from helpers.pages import column, serving, view
 from helpers.runs import finish, until
 from helpers.small import save_small
 
@@ -95,6 +95,7 @@ def run(page, served_runs):
 
 def cells(page, row):
     """Return a row of the table of components."""
+    view(page, "Evidence")
     table = page.get_by_role("table", name="Components by arm")
     if not table.is_visible():
         page.locator("summary", has_text="Which weights").click()
@@ -112,13 +113,14 @@ def test_ema_beside_raw_in_one_press(page, served_runs):
     seen = run(page, served_runs)
     assert [arm.name for arm in seen.request.arms] == ["demo", "demo, raw"]
     assert seen.request.arms[1].weights.text() == "demo; weights=raw" and not seen.request.arms[1].accelerators
+    view(page, "Evidence")
     card = page.locator(".card")
     assert card.locator("h2").all_inner_texts() == ["demo, raw"]
     arm = Analysis(seen).arms[1]
     found = arm.clip_difference.value
     assert card.locator("strong").inner_text() == f"{signed(found)}CLIP" and abs(found) > 0.01
     assert arm.verdict.headline in card.inner_text() and "SSIM" in card.inner_text() and "×" not in card.inner_text()
-    assert not page.get_by_role("button", name=re.compile("What is worthwhile")).is_visible()
+    assert not page.get_by_role("button", name=re.compile("Verdict thresholds")).is_visible()
     base, raw = cells(page, "unet").all_inner_texts()
     assert seen.checkpoint["components"]["unet"]["fingerprint"] in base and "EMA" in base
     assert seen.variants[1]["components"]["unet"]["fingerprint"] in raw and "raw" in raw and "the same" not in raw
@@ -215,10 +217,12 @@ def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_
     seen = run(page, served_runs)
     assert card.get_attribute("open") is None, "it makes room for the pictures"
     marked = "incomplete: 3 tensors random"
+    view(page, "Evidence")
     assert page.locator(".card .badge").inner_text() == marked
     assert marked in page.get_by_role("table", name="Figures by arm").locator("tbody tr").nth(1).inner_text()
-    page.get_by_role("tab", name="Compare").click()
+    view(page, "Viewer")
     assert page.locator("#compare .mark").inner_text() == marked
+    view(page, "Evidence")
     assert f"step_broken is {marked}" in page.locator(".notes").inner_text()
     missing = seen.variants[1]["components"]["unet"]["missing"]
     assert len(missing) == 3 and "3 missing, random" in cells(page, "unet").nth(1).inner_text()
@@ -243,8 +247,10 @@ def test_a_phone_scrolls_nothing_sideways_and_axe_finds_nothing_serious(page, se
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{server}/?run={recorded}")
     page.locator("#status", has_text="6 pictures made").wait_for()
+    column(page, "Settings")
     checkpoints(page, "training/step_024000", "training/step_same")
     page.get_by_role("button", name="Inspect").click()
+    column(page, "Results")
     page.locator(".weights").wait_for()
     cells(page, "unet").first.wait_for()
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -9,7 +9,7 @@ from comparer.config import Config
 from comparer.request.request import fewer
 from comparer.results.analysis import Analysis
 from comparer.runs import store
-from helpers.pages import opened, watched
+from helpers.pages import opened, view, watched
 from helpers.runs import ask, finish
 
 PROMPTS = ("a large red star on a blue background", "a small green ring on a white background")
@@ -27,7 +27,9 @@ def seen(chromium, server, served_runs):
     asked = replace(asked, arms=arms, extras=("noise-floor", "divergence")).with_steps({2: 2, 3: 3})
     run = finish(asked, Config(runs=served_runs))
     with watched(chromium, server) as (context, _):
-        yield opened(context.new_page(), server, run), run.folder
+        tab = opened(context.new_page(), server, run)
+        view(tab, "Evidence")
+        yield tab, run.folder
 
 
 @pytest.mark.full
@@ -59,7 +61,7 @@ def test_every_figure_has_its_interval_its_median_and_its_worst(seen):
     tab, folder = seen
     evidence = Analysis(store.load(folder)).arms[1].evidence
     tab.locator("summary", has_text="How sure the figures are").click()
-    table = tab.get_by_role("table", name="95 % intervals")
+    table = tab.get_by_role("table", name="Intervals")
     table.wait_for()
     speed, clip = (row.inner_text().replace("\u00a0", " ") for row in table.locator("tbody tr").all()[:2])
     found = evidence.speed_up()
@@ -109,7 +111,7 @@ def test_the_worst_pair_comes_first_on_demand(seen):
     tab, folder = seen
     comparison = store.load(folder)
     _, worst = min(comparison.pairs(1), key=lambda pair: pair[1].similarity.ssim)
-    tab.get_by_role("tab", name="Compare").click()
+    view(tab, "Viewer")
     tab.get_by_label("Order").select_option("Least alike first")
     first = tab.locator("#compare").get_by_label("Pair", exact=True).locator("option:checked").inner_text()
     prompt = comparison.request.settings.prompts[worst.prompt]

@@ -10,7 +10,7 @@ import pytest
 from comparer.config import Config
 from comparer.runs import index, store
 from comparer.ui.app import Page
-from helpers.pages import Faults, serving, start
+from helpers.pages import Faults, serving, start, view
 from helpers.run_folders import kept, repeated, spoil
 from helpers.runs import until
 
@@ -294,8 +294,7 @@ def test_a_run_is_gone_on_with_to_more_seeds_and_one_more_arm(page):
     row = listed(page).first
     row.get_by_role("button", name=re.compile("^Open the run")).click()
     page.locator("#status", has_text="Earlier run").wait_for()
-    fold = page.get_by_role("button", name=re.compile("^Go on with this run"))
-    fold.click()
+    view(page, "Extend this run")
     page.get_by_label("One more arm").fill("Tome(")
     assert page.get_by_role("button", name="Finish it").is_hidden()
     page.get_by_role("button", name="Add the arm").click()
@@ -303,8 +302,7 @@ def test_a_run_is_gone_on_with_to_more_seeds_and_one_more_arm(page):
     page.get_by_label("How many").fill("2")
     page.get_by_role("button", name="Run more seeds").click()
     page.locator("#status", has_text="6 pictures made").wait_for()
-    if not page.get_by_label("One more arm").is_visible():
-        fold.click()
+    view(page, "Extend this run")
     page.get_by_label("One more arm").fill("ToMe(ratio=0.5)")
     page.get_by_role("button", name="Add the arm").click()
     page.locator("#status", has_text="9 pictures made").wait_for()

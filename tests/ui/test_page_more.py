@@ -8,13 +8,14 @@ from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.runs import store
 from comparer.stats.offers import Offer
 from helpers.equal_time_runs import pairs, seen
-from helpers.pages import opened
+from helpers.pages import opened, view
 from helpers.runs import ask, finish
 
 
 def test_a_press_runs_the_seeds_that_would_settle_it(blank, server, served_runs):
     run = finish(ask("DeepCache(interval=3)", seeds=(1,), steps=3), Config(runs=served_runs))
     page = opened(blank, server, run)
+    view(page, "Evidence")
     page.get_by_role("button", name="Run 4 more seeds").click()  # one turn has no spread
     page.locator("#status", has_text="10 pictures made").wait_for()
     comparison = store.load(run.folder)

@@ -8,7 +8,7 @@ import pytest
 from comparer.config import Config, Limits
 from comparer.request.prompt_sets import DEMO, GENERAL
 from comparer.ui.app import Page
-from helpers.pages import drop, opened, pictures, serious, start, too_wide
+from helpers.pages import drop, opened, pictures, serious, start, too_wide, view
 
 
 @pytest.mark.parametrize("scheme", ["dark", pytest.param("light", marks=pytest.mark.full)])
@@ -28,7 +28,9 @@ def test_axe_finds_nothing_serious(blank, server, recorded, tmp_path, scheme):
     assert page.locator(".dropped li").count()
     serious(page, "finished")
     page.get_by_role("button", name=re.compile("^More settings")).click()
-    page.get_by_role("tab", name="All").click()
+    view(page, "Evidence")
+    serious(page, "evidence")
+    view(page, "Images")
     page.get_by_role("textbox", name=re.compile("^Seed")).fill("abc")
     drop(page, wrong)
     page.locator(".dropped[role=alert]").wait_for()
@@ -154,6 +156,7 @@ def test_the_keyboard_reaches_and_starts_everything(page):
     page.get_by_text("Finished.").wait_for()
     page.locator("#plan", has_text=re.compile(r"; about \d+ s\.")).wait_for()
     # A random seed was chosen, and can be had again.
+    view(page, "Evidence")
     seed = page.get_by_role("table", name="Every picture").locator("tbody td").first.inner_text()
     assert re.fullmatch(r"\d+", seed)
     page.get_by_role("button", name="Last seed").click()
@@ -164,14 +167,14 @@ def test_the_keyboard_reaches_and_starts_everything(page):
 
 def test_no_width_scrolls_sideways_generate_stays_in_sight_and_full_screen_shows_all(blank, server, recorded):
     page = opened(blank, server, recorded)
-    for width, view in product((360, 768, 1024, 1920), ("Compare", "All")):
+    for width, view in product((360, 768, 1024, 1920), ("Viewer", "Images")):
         page.set_viewport_size({"width": width, "height": 900})
         page.get_by_role("tab", name=view, exact=True).click()
         assert too_wide(page) <= 0, (width, view)
         page.evaluate("window.scrollTo(0, 0)")
         box = page.get_by_role("button", name="Generate").bounding_box()
         assert box["y"] + box["height"] <= 900, (width, view)
-    page.get_by_role("tab", name="Compare", exact=True).click()
+    page.get_by_role("tab", name="Viewer").click()
     pictures(page)
     page.locator("#compare").get_by_role("button", name="Full screen").click()
     # Once the whole canvas is on the screen, most of which is its own.

@@ -16,7 +16,7 @@ from comparer.errors import ComparerError
 from comparer.reporting.exporters import EXPORTERS
 from comparer.runs import index, store
 from comparer.ui.app import Page
-from helpers.pages import serving, start
+from helpers.pages import serving, start, view
 from helpers.run_folders import kept
 from helpers.runs import PROMPT
 
@@ -162,7 +162,9 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
     assert len(name.rsplit("_", 1)[1]) == 32
     assert "seed 2" in listed(other).locator(".worst").get_attribute("aria-label")
     one.get_by_role("tab", name="Compare", exact=True).click()
-    assert one.locator("#take").is_visible() and one.locator("#goon").is_visible()
+    for name_of_view, offered in (("Export", "#take"), ("Extend this run", "#goon")):
+        view(one, name_of_view)
+        assert one.locator(offered).is_visible()
     # A link can be shared: it opens, but the run stays its maker's.
     with other.expect_request(
         lambda sent: "session_hash" in (sent.post_data or "") and name in sent.headers.get("referer", "")
@@ -170,8 +172,11 @@ def test_strangers_see_change_and_export_only_their_own_runs(visitor, address, r
         other.goto(f"{address}/?run={name}")
     session = joined.value.post_data_json["session_hash"]
     other.locator("#status", has_text="2 pictures made").wait_for()
-    assert other.locator("#take").is_hidden() and other.locator("#goon").is_hidden()
+    for name_of_view, hidden in (("Export", "#take"), ("Extend this run", "#goon")):
+        view(other, name_of_view)
+        assert other.locator(hidden).is_hidden()
     before = files(runs / name)
+    view(other, "Evidence")
     other.get_by_role("button", name=re.compile(r"Run \d+ more seed")).click()
     other.get_by_text("This run belongs to another visitor").wait_for()
     # What the page of a stranger asks for, asked for another's run.
