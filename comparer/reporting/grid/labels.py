@@ -1,6 +1,5 @@
 """Texts of the grid: settings, arms and images. Positions are in ``layout``."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +13,7 @@ from comparer.results.notes import fewer_steps
 from comparer.results.records import Shot
 from comparer.stats.intervals import Estimate
 from comparer.stats.verdict import level_text
-from comparer.text import counted
+from comparer.text import counted, digits
 
 # The colours of the page in light.
 PAPER, CARD, INK, GREY, RULE, EMPTY = "#fcfcfb", "#ffffff", "#1a1d21", "#646a72", "#e3e5e8", "#f2f4f5"
@@ -80,6 +79,11 @@ class Head:
     small: tuple[Line, ...]
     colour: str
 
+    @property
+    def lines(self) -> list[Line]:
+        """All texts but those of the bars."""
+        return [*self.name, self.figure, *self.facts, *self.words, *self.small]
+
 
 def head(each: ArmAnalysis) -> Head:
     """Return what the chip of an arm says, and in small type what its figures rest on."""
@@ -115,7 +119,8 @@ def _small(each: ArmAnalysis) -> list[Line]:
     if quality and quality.loss.value is not None:
         worse = f"{quality.tail.worse} of {counted(quality.tail.pairs, 'image')} clearly worse"
         lines.append(f"{each.whole.comparison.scorer.short}: {_level(quality.loss)}, {worse}")
-    lines.append(fewer_steps(each, "headline"))
+    fewer = fewer_steps(each, "headline")
+    lines.append(f"In equal time {fewer}" if fewer else "")
     why = " ".join(each.no_effect_reasons)
     lines.append("" if why else each.work)
     return [*(Line(line, SMALL) for line in lines if line), *([Line(f"No effect: {why}", FIRM)] if why else [])]
@@ -131,8 +136,7 @@ def score_text(score: float) -> str:
     >>> score_text(27.314), score_text(0.2714), score_text(-1.0449)
     ('27.3', '0.271', '−1.04')
     """
-    digits = min(max(1, 2 - math.floor(math.log10(abs(score)))), 4) if score else 1
-    return f"{score:.{digits}f}".replace("-", "−")
+    return f"{score:.{digits(score, 1) if score else 1}f}".replace("-", "−")
 
 
 def caption(comparison: Comparison, shot: Shot) -> str:

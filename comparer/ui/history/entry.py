@@ -12,7 +12,7 @@ from comparer.runs import index
 from comparer.runs.card import ArmCard
 from comparer.runs.index import Entry
 from comparer.stats.verdict import WIDE
-from comparer.text import counted, file_size, signed
+from comparer.text import counted, digits, file_size, signed
 from comparer.ui import permalink
 from comparer.ui.results.status import name as broken
 
@@ -154,7 +154,8 @@ def figure(arm: ArmCard) -> str:
         spread = "" if arm.low is None or arm.high is None else f" ({signed(arm.low)} to {signed(arm.high)})"
         return f"{arm.score} {signed(arm.value)}{spread}"
     wide = arm.low is None or arm.high is None or arm.high > WIDE * arm.value
-    return f"{arm.value:.2f}×" + ("" if wide else f" ({arm.low:.2f}–{arm.high:.2f})")
+    places = digits(arm.value)
+    return f"{arm.value:.{places}f}×" + ("" if wide else f" ({arm.low:.{places}f}–{arm.high:.{places}f})")
 
 
 def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> str:
