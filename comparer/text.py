@@ -92,6 +92,15 @@ def decimals(values: Iterable[float], limit: float, fewest: int) -> int:
     return next((digits for digits in range(fewest, MOST) if all(apart(value, digits) for value in known)), MOST)
 
 
+def digits(value: float, least: int = 0) -> int:
+    """Return how many decimals give a number three significant digits, but at least so many.
+
+    >>> digits(1.94), digits(0.914), digits(12.3), digits(123), digits(0.0123), digits(123, 1)
+    (2, 3, 1, 0, 4, 1)
+    """
+    return min(max(2 - math.floor(math.log10(abs(value))), least), MOST) if value else max(2, least)
+
+
 def percent(share: float | None) -> str:
     """Format a share as whole percent; "" for None.
 

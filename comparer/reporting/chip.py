@@ -90,7 +90,7 @@ def chip(each: ArmAnalysis) -> Chip:
     """Return the chip of an arm."""
     comparison, figures, name = each.whole.comparison, each.figures, short_name(each.arm)
     seconds = "" if figures.seconds is None else seconds_text(figures.seconds)
-    score = optional(figures.clip_score, f"{comparison.scorer.short} {{:.1f}}")
+    score = "" if figures.clip_score is None else f"{comparison.scorer.short} {figures.clip_score:.1f}"
     if why := comparison.skip_reason(each.number):
         return Chip(name, "–", f"Not run: {why}", "bad")
     if not each.number and not each.not_comparable:

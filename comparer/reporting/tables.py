@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from comparer.atomic import write_text
+from comparer.reporting.chip import chip
 from comparer.reporting.exporter import Exporter
 from comparer.results import notes
-from comparer.results.analysis import Analysis
+from comparer.results.analysis import Analysis, ArmAnalysis
 from comparer.results.columns import MARKDOWN, Pair, pair_columns, pairs, result_table
 from comparer.results.comparison import Comparison
 
@@ -105,7 +106,7 @@ def about(comparison: Comparison) -> dict[str, str]:
 
 
 def body(analysis: Analysis, grid: str, plots: Iterable[str] = (), title: str = "") -> list[str]:
-    """Render the results of a comparison: its figures, the verdicts in words, the grid, the notes.
+    """Render the results of a comparison: the headlines, the grid, the figures, what they rest on.
 
     Args:
         analysis: of a comparison, finished or not.
@@ -113,14 +114,22 @@ def body(analysis: Analysis, grid: str, plots: Iterable[str] = (), title: str = 
         plots: files that are shown before the grid.
         title: title of this part.
     """
-    lines = ["", f"## {line(title or 'Figures')}", "", *_table(analysis), ""]
-    lines += [INTERVALS, ""] if len(analysis.arms) > 1 else []
-    for each in analysis.arms[1:]:
-        lines += [f"- {line(text)}" for text in notes.judged(each)[1:]]
+    lines = ["", f"## {line(title or 'Figures')}", "", *map(_headline, analysis.arms[1:])]
     for path in plots:
         lines += ["", f"![{Path(path).stem.rpartition('-')[2]}]({path})"]
     lines += ["", f"![grid]({grid})"] if grid else []
+    lines += ["", *_table(analysis), ""]
+    lines += [INTERVALS, ""] if len(analysis.arms) > 1 else []
+    for each in analysis.arms[1:]:
+        lines += [f"- {line(text)}" for text in notes.judged(each)[1:]]
     return [*lines, "", *(f"- {line(text)}" for text in (*notes.notes(analysis), *notes.measured(analysis)))]
+
+
+def _headline(each: ArmAnalysis) -> str:
+    """Say of an arm what its chip says in large type."""
+    told = chip(each)
+    figure = f"{told.figure}. " if told.figure != "–" else ""
+    return f"- **{line(each.arm.name)}**: {line(figure + told.words)}"
 
 
 def _cell(pair: Pair, value: Callable[[Pair], Any], write: Callable[[Any], str]) -> str:

@@ -17,7 +17,7 @@ from comparer.results.marks import marked
 from comparer.results.notes import fewer_steps, interval, loss, ratio
 from comparer.results.records import Call, Shot
 from comparer.stats.intervals import Estimate
-from comparer.text import gib, percent, signed
+from comparer.text import digits, gib, percent, signed
 
 PAGE, TERMINAL, MARKDOWN = "page and report", "terminal", "Markdown"
 TABLES = frozenset({PAGE, TERMINAL, MARKDOWN})
@@ -77,6 +77,10 @@ def _did(each: ArmAnalysis) -> str:
     return "; ".join(filter(None, (marked(each.whole.comparison, each.number), did)))
 
 
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.{digits(seconds)}f}"
+
+
 COLUMNS = (
     Column("Arm", lambda each: each.arm.name),
     Column("Verdict", _verdict, where=frozenset({MARKDOWN})),
@@ -84,13 +88,13 @@ COLUMNS = (
         "Speed-up", lambda each: each.figures.speed_up, ratio, baseline="baseline", estimate=lambda each: each.speed_up
     ),
     Column(
-        "Seconds per image", lambda each: each.figures.seconds, "{:.3f}".format,
+        "Seconds per image", lambda each: each.figures.seconds, _seconds,
         of_baseline=lambda each: each.time_share,
     ),
     Column(
         "Least / median / most",
         lambda each: (each.figures.fastest, each.figures.median_seconds, each.figures.slowest) if each.calls else None,
-        lambda times: " / ".join(f"{seconds:.3f}" for seconds in times),
+        lambda times: " / ".join(map(_seconds, times)),
         where=frozenset({TERMINAL, MARKDOWN}),
     ),
     Column("it/s", lambda each: each.figures.steps_per_second, "{:.1f}".format),

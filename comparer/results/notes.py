@@ -13,7 +13,7 @@ from comparer.results.loaded_weights import apart, incomplete, unused
 from comparer.results.marks import single_colour
 from comparer.stats.intervals import Estimate
 from comparer.stats.verdict import DEFAULT, about_levels
-from comparer.text import counted, decimals, gib, signed
+from comparer.text import counted, decimals, digits, gib, signed
 
 WEIGHTED = SYNTAX  # a name of earlier versions
 
@@ -100,12 +100,12 @@ def _facts(analysis: Analysis) -> list[str]:
 
 
 def ratio(times: float, limit: float = DEFAULT.speed_up) -> str:
-    """Format a speed-up with the digits that tell it apart from a limit.
+    """Format a speed-up with three significant digits, and more where it is near a limit.
 
-    >>> ratio(2.1), ratio(1.0496), ratio(1.004, 1)
-    ('2.10×', '1.0496×', '1.004×')
+    >>> ratio(2.1), ratio(12.34), ratio(0.914), ratio(1.0496), ratio(1.004, 1)
+    ('2.10×', '12.3×', '0.914×', '1.0496×', '1.004×')
     """
-    return f"{times:.{decimals([times], limit, 2)}f}×"
+    return f"{times:.{decimals([times], limit, digits(times))}f}×"
 
 
 def interval(estimate: Estimate, write: Callable[[float], str]) -> str:

@@ -14,7 +14,7 @@ from comparer.stats.offers import Offer
 from comparer.stats.power import error_at, level_at
 from comparer.stats.quality import FAIR_TEST, Quality, judge_quality, offer_quality
 from comparer.stats.speed import Speed, judge_speed, offer_speed
-from comparer.text import counted, decimals, signed
+from comparer.text import counted, decimals, digits, signed
 
 NOT_COMPARABLE = "Not comparable"  # of images that are not numbers; nothing is judged
 WIDE = 10  # an upper bound above this multiple of the speed-up makes the interval useless
@@ -153,16 +153,16 @@ def speed_text(speed: Speed, thresholds: Thresholds = DEFAULT) -> str:
     if found.value is None:
         return f"not timed: {found.why_not}"
     ends = [found.interval.low, found.interval.high] if found.interval else []
-    digits = decimals(ends or [found.value], thresholds.speed_up, 2)
+    places = decimals(ends or [found.value], thresholds.speed_up, digits(found.value))
     turns = counted(found.n, "turn")
     if not found.interval:
-        return f"{found.value:.{digits}f}×, {turns}"
+        return f"{found.value:.{places}f}×, {turns}"
     if found.constant:
-        return f"{found.value:.{digits}f}×, the same in {turns}"
+        return f"{found.value:.{places}f}×, the same in {turns}"
     if found.interval.high > WIDE * found.value:
-        return f"{found.value:.{digits}f}×, its interval is too wide to be of use, {turns}"
-    low, high = (f"{end:.{digits}f}×" for end in ends)
-    return f"{found.value:.{digits}f}× ({low} to {high}, {level_text(found.interval.level)} interval, {turns})"
+        return f"{found.value:.{places}f}×, its interval is too wide to be of use, {turns}"
+    low, high = (f"{end:.{places}f}×" for end in ends)
+    return f"{found.value:.{places}f}× ({low} to {high}, {level_text(found.interval.level)} interval, {turns})"
 
 
 def quality_text(quality: Quality, score: str = "CLIP") -> str:
@@ -222,6 +222,6 @@ def difference_text(found: Estimate, score: str = "CLIP") -> str:
     if not found.interval:
         return f"{score} {signed(found.value)}"
     ends = (found.interval.low, found.interval.high)
-    digits = decimals(ends, 0, 2)  # the side of 0 on which the interval lies is what is claimed
-    spread = " to ".join(signed(end, digits) for end in ends)
-    return f"{score} {signed(found.value, digits)} ({'the same in every pair' if found.constant else spread})"
+    places = decimals(ends, 0, 2)  # the side of 0 on which the interval lies is what is claimed
+    spread = " to ".join(signed(end, places) for end in ends)
+    return f"{score} {signed(found.value, places)} ({'the same in every pair' if found.constant else spread})"

@@ -16,9 +16,7 @@ from comparer.reporting.grid.draw import draw_grid, save_grid
 from comparer.reporting.grid.text import Style
 from comparer.request.png_write import read_request
 from comparer.request.request import Arm
-from comparer.results.analysis import Analysis
 from comparer.results.records import Scorer
-from comparer.stats.verdict import quality_text, speed_text
 from helpers.noise_runs import BASELINE, FAST, compared, places, said
 
 STYLE = Style(17, "#000000")
@@ -57,9 +55,9 @@ def test_it_says_what_was_measured(tmp_path: Path, drawn: list) -> None:
         assert fact in facts
     assert "Negative prompt: blurry" in lines
     text = " ".join(lines)  # of which the long ones are broken
-    assert text.count("Faster; loss seen in these 6 images") == text.count("1.80×, the same in 3 turns") == 1
-    assert text.count("CLIP loss 3.7 %, 0 of 6 images clearly worse") == 1
-    assert lines.count("0.90 s · CLIP 27.31") == lines.count("0.50 s · CLIP 26.31") == 6
+    assert text.count("Faster; loss seen in these 6 images") == text.count("Speed: the same in 3 turns") == 1
+    assert text.count("0 of 6 images clearly worse") == lines.count("−3.7 %") == lines.count("1.80×") == 1
+    assert lines.count("0.900 s · CLIP 27.3") == 6 and lines.count("0.500 s · CLIP 26.3") == 6 + 1  # the chip's
     assert [line for line in lines if line in ("a cat", "a dog") or line.startswith("Seed ")] == [
         "a cat", "Seed 3", "Seed 4", "Seed 5", "a dog", "Seed 3", "Seed 4", "Seed 5",
     ]  # fmt: skip
@@ -74,7 +72,8 @@ def test_a_stopped_run_says_so(tmp_path: Path, drawn: list) -> None:
     assert "Stopped: 2 of 6 pictures" in lines
     assert lines.count("not made") == 4
     text = " ".join(lines)
-    assert text.count("Speed undecided; loss seen in this image") == text.count("1.80×, 1 turn") == 1
+    assert text.count("Speed undecided; loss seen in this image") == text.count("no interval, 1 turn") == 1
+    assert lines.count("1.80×") == 2  # large, and beside the bar in place of an interval
     assert lines.count("not measured") == 1
 
 
@@ -82,35 +81,15 @@ def test_what_was_not_scored_has_no_score(tmp_path: Path, drawn: list) -> None:
     comparison = replace(compared(tmp_path, ("a",)), scorer=Scorer(why_not="off"))
     comparison.shots = [replace(shot, clip_score=None) for shot in comparison.shots]
     draw_grid(comparison, tmp_path)
-    assert {"0.90 s", "0.50 s"} <= set(said(drawn))
+    assert {"0.900 s", "0.500 s"} <= set(said(drawn))
     assert not any(line.startswith("CLIP") or "CLIP scores" in line or " · CLIP" in line for line in said(drawn))
 
 
-@pytest.mark.parametrize("other", [DeepCache(), None])
-def test_an_arm_is_told_by_its_headline_and_the_texts_of_its_verdict(tmp_path: Path, other: DeepCache | None) -> None:
-    comparison = compared(tmp_path, ("a", "b"), seeds=tuple(range(3)))
-    if other is None:
-        arm = Arm("mine", weights=replace(comparison.request.settings.weights, checkpoint="mine"))
-        comparison.request = replace(comparison.request, arms=(BASELINE, arm))
-    each = Analysis(comparison).arms[1]
-    head, *rest = (line.text for line in labels.seen(each))
-    assert head == each.verdict.headline
-    speed = [speed_text(each.verdict.speed)] if other else []
-    assert rest[: len(speed) + 1] == [*speed, quality_text(each.verdict.quality)]
-
-
-def test_only_what_is_good_has_the_accent(tmp_path: Path) -> None:
-    for seeds, colour in (((1,), labels.INK), ((1, 2, 3), labels.ACCENT)):
-        made = compared(tmp_path, ("a",), seeds=seeds)
-        made.shots = [replace(shot, pixels="same") for shot in made.shots]
-        assert labels.seen(Analysis(made).arms[1])[0].style.colour == colour
-
-
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0.01234, "0.0123 s"), (0.4, "0.40 s"), (2.345, "2.35 s"), (83.2, "83.20 s")]
+    ("score", "text"), [(27.314, "27.3"), (0.2714, "0.271"), (-1.0449, "−1.04"), (0.0, "0.0"), (104.25, "104.2")]
 )
-def test_seconds(seconds: float, text: str) -> None:
-    assert labels.format_seconds(seconds) == text
+def test_scores_have_three_digits(score: float, text: str) -> None:
+    assert labels.score_text(score) == text
 
 
 def test_a_lost_picture_is_named(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from comparer.cli.main import _parser
 from comparer.config import Config, Limits
 from comparer.errors import ComparerError
 from comparer.models.catalog import DEMO
+from comparer.reporting.chip import chip
+from comparer.reporting.report import image_sheet
 from comparer.reporting.report.report import report, save_report
 from comparer.reporting.report.sections import command
 from comparer.request.build import build_request as door
@@ -79,6 +81,68 @@ def written(folder, comparison, name="other.html", **given):
     path = folder / name
     path.write_text(report(comparison, folder, **given), encoding="utf-8")
     return path
+
+
+BOXES = """selector => [...document.querySelectorAll(selector)].map(each => {
+  const at = each.getBoundingClientRect(); return [at.left, at.top, at.right, at.bottom] })"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("arms", [2, 6])
+def test_it_opens_with_the_answer_the_chips_and_the_first_row_of_images(opened, tmp_path, width, height, arms):
+    run = comparison_in(tmp_path / "run", arms=arms)
+    tab = opened(save_report(run, tmp_path / "run"), width=width, height=height)
+    chips, images = tab.evaluate(BOXES, ".chip"), tab.evaluate(BOXES, ".sheet img")[:arms]
+    assert len(chips) == len(images) == arms
+    seen = [number for number, image in enumerate(images) if image[2] <= width]
+    assert len(seen) >= 2 and all(image[3] <= height for image in images), images
+    for head, image in zip(chips, images, strict=True):  # a chip is the head of its column
+        assert 0 <= head[1] < head[3] <= image[1]
+        assert (head[0], head[2]) == pytest.approx((image[0], image[2]), abs=1)
+    assert images[0][2] - images[0][0] > 140  # of a size to be looked at
+    tables = tab.evaluate(BOXES, "table:not(.sheet), svg.plot, .viewer, dl")
+    tables = [table for table in tables if table[3] > table[1]]  # the others are folded
+    assert len(tables) > 3 and all(table[1] >= images[0][3] for table in tables)
+    (answer,) = tab.evaluate(BOXES, ".answer")
+    assert answer[3] <= chips[0][1]
+    cut = """() => [...document.querySelectorAll('.chip, .chip :not(i, .axis)')]
+      .filter(each => each.clientWidth && each.scrollWidth > each.clientWidth + 1).map(each => each.outerHTML)"""
+    assert tab.evaluate(cut) == []
+
+
+def test_the_bars_stand_where_the_figures_are(opened, folder):
+    # The policy of a report forbids style attributes: without rules of their own all bars would start at 0.
+    tab = opened(folder / "report.html", width=1440)
+    axes = tab.evaluate(BOXES, ".chip .axis")
+    found = {kind: tab.evaluate(BOXES, f".chip .axis .{kind}") for kind in ("zero", "value")}
+    bars = [bar for each in Analysis(comparison_in(folder)).arms for bar in chip(each).bars]
+    assert len(bars) == len(axes) == len(found["value"]) > 5
+    for bar, axis, zero, value in zip(bars, axes, found["zero"], found["value"], strict=True):
+        whole = axis[2] - axis[0]
+        assert zero[0] - axis[0] == pytest.approx(bar.zero * whole, abs=1)
+        end = min(max(bar.value, 0), 1)
+        assert value[0] - axis[0] == pytest.approx(min(bar.zero, end) * whole, abs=1)
+        assert value[2] - value[0] == pytest.approx(max(abs(end - bar.zero) * whole, 2), abs=1)
+    text = (folder / "report.html").read_text(encoding="utf-8")
+    assert "style=" not in text.split("</style>")[1].split("<script>")[0]
+
+
+def test_an_open_result_has_not_the_accent(opened, folder):
+    tab = opened(folder / "report.html")
+    colour = "selector => getComputedStyle(document.querySelector(selector)).color"
+    named = """name => { const mine = document.body.appendChild(document.createElement('i'))
+      mine.style.setProperty('color', `var(--${name})`); return getComputedStyle(mine).color }"""
+    looks = {name: tab.evaluate(named, name) for name in ("good", "bad", "open", "ink")}
+    assert len(set(looks.values())) == 4
+    assert tab.evaluate(colour, ".chip.open b") == looks["open"]
+
+
+def test_many_rows_are_folded_after_the_first(opened, folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_sheet, "OPEN", 1)
+    tab = opened(written(folder, comparison_in(folder)), java_script_enabled=False)
+    for shown in (1, 4):
+        assert sum(image.is_visible() for image in tab.locator(".sheet img").all()) == shown * len(NAMES)
+        tab.locator("summary", has_text="3 more rows").click()
 
 
 def test_the_viewer_works_in_every_mode_and_identical_pictures_have_an_exactly_zero_map(opened, folder):
@@ -171,7 +235,7 @@ def test_hostile_prompts_are_text_and_break_no_layout(opened, tmp_path):
         tab.evaluate("() => document.querySelectorAll('details').forEach(fold => { fold.open = true })")
         assert tab.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
         assert tab.evaluate("() => window.hurt") is None
-        heights = "() => [...document.querySelectorAll('h3.prompt')].map(each => each.offsetHeight)"
+        heights = "() => [...document.querySelectorAll('b.prompt')].map(each => each.offsetHeight)"
         assert len(found := tab.evaluate(heights)) == 4 and max(found) < 200
         # Each prompt stands by itself: what is written from right to left turns nothing around it.
         isolated = "() => [...document.querySelectorAll('.prompt, .long li')].every(e => e.dir === 'auto')"
@@ -216,11 +280,11 @@ def test_a_whole_comparison_has_every_part(config, opened):
     assert path == done.folder / "report.html" and not list(done.folder.glob("*.partial"))
     tab = opened(path)
     parts = tab.evaluate("() => [...document.querySelectorAll('main > :is(section, details)[id]')].map(e => e.id)")
-    wanted = "look figures intervals times likeness latents notes pictures experiment environment weights reproduce"
+    wanted = "pictures look figures intervals times likeness latents notes experiment environment weights reproduce"
     assert parts == wanted.split()
     for plot in ("intervals", "times", "latents"):
         assert tab.locator(f"#{plot} svg.plot").bounding_box()["height"] > 100
-    assert Analysis(done.comparison).arms[1].verdict.headline in tab.locator(".card b").all_inner_texts()
+    assert Analysis(done.comparison).arms[1].verdict.headline in tab.locator(".chip b").all_inner_texts()
     text = path.read_text(encoding="utf-8")
     for file in ("unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors"):
         assert sha256((DEMO / file).read_bytes()).hexdigest() in text
@@ -254,14 +318,13 @@ def test_unusual_runs_have_a_report(opened, tmp_path, case):
     tab = opened(save_report(run, folder))
     said = tab.locator("body").inner_text()
     expected = {
-        "failed": "Failed. 7 of 8 pictures are here. <b>why</b>",
-        "running": "Not finished. 7 of 8 pictures", "stopped": "Stopped. 7 of 8 pictures", "alone": "Baseline alone",
+        "failed": "Failed. 7 of 8 images are here. <b>why</b>",
+        "running": "Not finished. 7 of 8 images", "stopped": "Stopped. 7 of 8 images", "alone": "it/s · CLIP",
         "not run": "Same was not run: out of memory.", "not scored": "Not scored: no scorer is here.",
         "wide": "192 × 64", "empty": "There is no picture yet.",
     }  # fmt: skip
     assert expected[case] in said
-    cards = {"alone": 0, "empty": 0}.get(case, 1)
-    assert tab.locator(".card").count() == cards
+    assert tab.locator(".chip").count() == {"alone": 1, "empty": 0, "not run": 3}.get(case, 2)
     if case == "wide":
         shape = tab.locator(".sheet img").first.bounding_box()
         assert shape["width"] / shape["height"] == pytest.approx(3, rel=0.02)

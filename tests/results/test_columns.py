@@ -39,7 +39,7 @@ def test_what_is_empty_for_every_arm_is_left_out(analysis):
 
 def test_the_share_of_the_baseline_stands_behind_the_value(analysis):
     page, terminal, markdown = places(analysis)
-    seconds = f"{analysis.arms[1].figures.seconds:.3f}"
+    seconds = f"{analysis.arms[1].figures.seconds:.2f}"  # three significant digits
     assert f"{seconds} <small>50\u00a0%</small>" in page
     assert f"{seconds} (50 %)" in terminal and f"{seconds} (50 %)" in markdown
 

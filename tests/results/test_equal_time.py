@@ -280,7 +280,9 @@ def test_a_rival_that_does_as_well_is_a_headline_everywhere():
     found, worse = run(25.1, 24.8, 25.2), run(26, 24.8, 25.2)
     for comparison, here in ((found, True), (worse, False)):
         arm = Analysis(comparison).arms[1]
-        assert ("9 to 10 steps do as well" in " ".join(line.text for line in labels.seen(arm))) is here
+        assert (
+            "In equal time 9 to 10 steps do as well" in " ".join(line.text for line in labels.head(arm).small)
+        ) is here
         assert ("| In equal time |" in "\n".join(body(arm.whole, ""))) is here
         made = card.made(comparison)
         assert made.arms[1].fewer == ("9 to 10 steps do as well" if here else "")

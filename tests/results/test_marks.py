@@ -36,7 +36,10 @@ def test_identical_weights_stand_in_the_head_everywhere(seen, tmp_path):
     assert marks(seen, 1) == [said] and marks(seen, 0) == []
     analysis = Analysis(seen)
     assert said in arms_table(analysis) and said in table(analysis) and said in report(seen, tmp_path / "run")
-    assert said in [line.text for line in labels.name(seen, 1)] and viewer.data(seen, ".")["arms"][1]["mark"] == said
+    assert (
+        said in [line.text for line in labels.head(analysis.arms[1]).name]
+        and viewer.data(seen, ".")["arms"][1]["mark"] == said
+    )
     seen.variants = {1: card("raw", "2")}
     assert marks(seen, 1) == []
     seen.variants[1]["identical"] = ["its own VAE", "without LoRA x × 0"]

@@ -40,7 +40,7 @@ def told(comparison):
     """Return the text of every place that names the score."""
     analysis = Analysis(comparison)
     each = analysis.arms[1]
-    grid = [*labels.seen(each), labels.footer(comparison, [0, 1])]
+    grid = [*labels.head(each).lines, labels.footer(comparison, [0, 1])]
     return {
         "page": arms_table(analysis), "terminal": table(analysis), "Markdown": "\n".join(body(analysis, "")),
         "grid": " ".join(line.text for line in grid), "pairs": pairs_table(comparison),
@@ -71,8 +71,8 @@ def test_a_card_of_two_checkpoints_names_the_score():
     assert "<em>HPSv2.1</em>" in headline(Analysis(base))
     shown = card.made(base).arms[1]
     assert figure(shown).startswith("HPSv2.1 −") and figure(replace(shown, score="CLIP")).startswith("CLIP −")
-    (_, line) = labels.seen(Analysis(base).arms[1])
-    assert line.text.startswith("HPSv2.1 loss 4.0 %")
+    (bar,) = labels.head(Analysis(base).arms[1]).bars
+    assert (bar.label, bar.text) == ("HPSv2.1", "−4.2 %")
 
 
 @pytest.mark.parametrize(

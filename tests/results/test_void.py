@@ -82,7 +82,7 @@ def test_a_void_baseline_is_said_of_it_and_of_the_arms_beside_it(whole):
     assert f"Baseline: {SAID}" in "\n".join(notes(analysis))
     assert "Baseline" in table(analysis) and SAID in table(analysis)
     assert f"| Baseline | {SAID}" in "\n".join(body(analysis, ""))
-    assert [line.text for line in labels.name(analysis.comparison, 0)] == ["Baseline", SAID]
+    assert [line.text for line in labels.head(analysis.arms[0]).name] == ["Baseline", SAID]
     assert set(run_json.to_json(analysis.comparison)["verdicts"]) == {"0", "1", "2"}
 
 
@@ -92,8 +92,8 @@ def test_every_place_says_it_in_the_same_words(whole, tmp_path):
     page = arms_table(analysis)
     assert SAID in page and SAID in headline(analysis) and SAID in table(analysis)
     assert SAID in "\n".join(body(analysis, "")) and SAID in judged(analysis.arms[1])[0]
-    assert [line.text for line in labels.name(seen, 1)] == ["Same", SAID]
-    assert "NaN or infinity in the latents" in labels.seen(analysis.arms[1])[0].text
+    assert [line.text for line in labels.head(analysis.arms[1]).name] == ["Same", SAID]
+    assert "NaN or infinity in the latents" in labels.head(analysis.arms[1]).small[0].text
     assert labels.caption(seen, shot) == WHERE and WHERE in pairs_table(seen)
     written = report(seen, tmp_path / "run")
     assert SAID in written and WHERE in written

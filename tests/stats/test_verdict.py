@@ -126,7 +126,7 @@ SENTENCES = {
     ),
     "slow": (
         evidence(speed=0.9),
-        f"Not faster: 0.90× (0.89× to 0.91×, 97.5 % interval, 8 turns); {KEPT}, {NONE_WORSE}.",
+        f"Not faster: 0.900× (0.893× to 0.907×, 97.5 % interval, 8 turns); {KEPT}, {NONE_WORSE}.",
     ),
     "identical": (
         evidence(identical=True),

@@ -25,7 +25,7 @@ def expected(page):
     found = {}
     for line in lines:
         arm, work = line.split("\n")[:2]
-        ratio = re.search(r"(\d+) % of the work(?: \((\d+\.\d\d×) less\))?$", work)
+        ratio = re.search(r"(\d+) % of the compute(?: \((\d+\.\d\d×) less\))?$", work)
         found[arm] = ratio[2] or "1×"
     return found
 
@@ -268,5 +268,5 @@ def test_a_model_is_fetched_by_the_api_and_one_that_is_here_runs_without_the_net
     start(tab, "1", "2")
     tab.get_by_text("Finished.").wait_for()
     view(tab, "Evidence")
-    assert "Not scored: the weights of ViT-B-32-quickgelu/openai cannot be loaded" in tab.locator(".notes").inner_text()
+    assert "Not scored: the weights of ViT-B-32-quickgelu/openai cannot be loaded" in tab.locator("#notes").inner_text()
     assert hub.asked == []

@@ -223,7 +223,7 @@ def test_equal_arms_and_missing_tensors_are_refused_and_where_those_are_allowed_
     view(page, "Viewer")
     assert page.locator("#compare .mark").inner_text() == marked
     view(page, "Evidence")
-    assert f"step_broken is {marked}" in page.locator(".notes").inner_text()
+    assert f"step_broken is {marked}" in page.locator("#notes").inner_text()
     missing = seen.variants[1]["components"]["unet"]["missing"]
     assert len(missing) == 3 and "3 missing, random" in cells(page, "unet").nth(1).inner_text()
 

@@ -269,7 +269,7 @@ def test_a_run_is_deleted_after_a_question_that_names_it(tab, address, runs):
     delete, dialog = rows.get_by_role("button", name=re.compile("^Delete")), tab.get_by_role("dialog")
     delete.click()
     assert f"31 October 2026, 12:00 UTC, Demo: coloured shapes (runs anywhere) ({name})" in dialog.inner_text()
-    assert "24 pictures" in dialog.inner_text()
+    assert "24 images" in dialog.inner_text()
     dialog.get_by_role("button", name="Keep it").click()
     dialog.wait_for(state="hidden")
     delete.click()

@@ -167,13 +167,13 @@ def test_the_keyboard_reaches_and_starts_everything(page):
 
 def test_no_width_scrolls_sideways_generate_stays_in_sight_and_full_screen_shows_all(blank, server, recorded):
     page = opened(blank, server, recorded)
-    for width, view in product((360, 768, 1024, 1920), ("Viewer", "Images")):
+    for width, which in product((360, 768, 1024, 1920), ("Viewer", "Images")):
         page.set_viewport_size({"width": width, "height": 900})
-        page.get_by_role("tab", name=view, exact=True).click()
-        assert too_wide(page) <= 0, (width, view)
+        page.get_by_role("tab", name=which, exact=True).click()
+        assert too_wide(page) <= 0, (width, which)
         page.evaluate("window.scrollTo(0, 0)")
         box = page.get_by_role("button", name="Generate").bounding_box()
-        assert box["y"] + box["height"] <= 900, (width, view)
+        assert box["y"] + box["height"] <= 900, (width, which)
     page.get_by_role("tab", name="Viewer").click()
     pictures(page)
     page.locator("#compare").get_by_role("button", name="Full screen").click()

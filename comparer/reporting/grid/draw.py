@@ -106,6 +106,8 @@ def _paint(layout: Layout, page: GridPage, folder: Path) -> Image.Image:
     canvas, (width, height) = ImageDraw.Draw(picture), layout.cell
     for y in page.rules:
         canvas.rectangle((layout.margin, y, layout.margin + layout.width - 1, y + layout.px(1) - 1), fill=RULE)
+    for shape in page.shapes:
+        text.fill(picture, shape.corners, shape.colour)
     for x, y, shot in page.shots:
         if shot:
             picture.paste(_picture(folder, shot, layout.cell), (x, y))

@@ -1,8 +1,9 @@
 """Texts of the grid: settings, arms and images. Positions are in ``layout``."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from comparer.reporting.chip import Bar, chip, seconds_text
 from comparer.reporting.grid.text import Style
 from comparer.results import void
 from comparer.results.analysis import ArmAnalysis
@@ -10,11 +11,15 @@ from comparer.results.comparison import Comparison
 from comparer.results.marks import marks
 from comparer.results.notes import fewer_steps
 from comparer.results.records import Shot
-from comparer.stats.verdict import quality_text, speed_text
-from comparer.text import counted
+from comparer.stats.intervals import Estimate
+from comparer.stats.verdict import level_text
+from comparer.text import counted, digits
 
-PAPER, INK, GREY, RULE, EMPTY, ACCENT = "#fcfbf9", "#1d1d1f", "#6f6e73", "#e3e1dc", "#f2f0ec", "#0b6e69"
-RED = "#b42318"
+# The colours of the page in light.
+PAPER, CARD, INK, GREY, RULE, EMPTY = "#fcfcfb", "#ffffff", "#1a1d21", "#646a72", "#e3e5e8", "#f2f4f5"
+BAR, ACCENT, RED, OPEN = "#c3c8ce", "#0f766e", "#b4450f", "#75651c"
+LOOKS = {"good": ACCENT, "bad": RED, "open": OPEN, "same": GREY, "base": GREY}
+SMALL, FIRM = Style(13, GREY), Style(13, INK)
 
 
 @dataclass(frozen=True)
@@ -24,15 +29,6 @@ class Line:
     text: str
     style: Style
     gap: int = 0
-
-
-def format_seconds(seconds: float) -> str:
-    """Write a time with three digits or two decimals, whichever says more.
-
-    >>> [format_seconds(s) for s in (0.01234, 0.4, 2.345, 83.2)]
-    ['0.0123 s', '0.40 s', '2.35 s', '83.20 s']
-    """
-    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds:.3g} s"
 
 
 def title(comparison: Comparison) -> Line:
@@ -71,53 +67,76 @@ def below_title(comparison: Comparison, page: int, pages: int) -> list[Line]:
     return lines
 
 
-def name(comparison: Comparison, arm: int) -> list[Line]:
-    """Return an arm's name with its marks."""
-    told = [Line(text, Style(14, RED, bold=True)) for text in marks(comparison, arm)]
-    return [Line(comparison.request.arms[arm].name, Style(18, INK, bold=True)), *told]
+@dataclass(frozen=True)
+class Head:
+    """The chip of an arm as lines and bars, from top to bottom, and the colour of its edge."""
+
+    name: tuple[Line, ...]
+    figure: Line
+    bars: tuple[Bar, ...]
+    facts: tuple[Line, ...]
+    words: tuple[Line, ...]
+    small: tuple[Line, ...]
+    colour: str
+
+    @property
+    def lines(self) -> list[Line]:
+        """All texts but those of the bars."""
+        return [*self.name, self.figure, *self.facts, *self.words, *self.small]
 
 
-def seen(each: ArmAnalysis) -> list[Line]:
-    """Return an arm's measurements against the baseline; [] for the baseline itself; or why it is not comparable."""
+def head(each: ArmAnalysis) -> Head:
+    """Return what the chip of an arm says, and in small type what its figures rest on."""
+    told = chip(each)
+    colour = LOOKS[told.look]
+    wrong = marks(each.whole.comparison, each.number)
+    unit = ["seconds per image"] if told.look == "base" and each.calls else []
+    return Head(
+        name=(Line(told.name, Style(15, INK, bold=True)), *(Line(text, Style(13, RED, bold=True)) for text in wrong)),
+        figure=Line(told.figure, Style(34, INK, bold=True)),
+        bars=told.bars,
+        facts=tuple(Line(fact, SMALL) for fact in (*unit, " · ".join(told.facts)) if fact),
+        words=(Line(told.words, Style(15, colour, bold=True), 5),) if told.words not in ("", told.name) else (),
+        small=tuple(_small(each)),
+        colour=colour,
+    )
+
+
+def _small(each: ArmAnalysis) -> list[Line]:
+    """List what an arm's figures rest on: levels, turns, images, what its accelerators did; or why it has none."""
     if each.not_comparable:
-        head = void.head(each.whole.comparison, each.number)  # stands at the name
-        said = each.not_comparable.removeprefix(head).lstrip(". ")
-        return [Line(said, Style(12, RED))]
-    if not each.number:
+        shown = void.head(each.whole.comparison, each.number)  # stands at the name
+        return [Line(each.not_comparable.removeprefix(shown).lstrip(". "), replace(SMALL, colour=RED))]
+    if not each.number or each.whole.comparison.skip_reason(each.number):
         return []
-    figures, small = each.figures, Style(14, GREY)
-    if figures.speed_up is None:
-        return [Line("not measured", small)]
-    if each.arm.weights:
-        return _score(each)
-    verdict = each.verdict
-    colour = ACCENT if verdict.look == "good" else INK
-    lines = [Line(verdict.headline, Style(18, colour, bold=True))]
-    lines += [Line(speed_text(verdict.speed, each.whole.thresholds), small)] if verdict.speed else []
-    lines += [Line(quality_text(verdict.quality, each.whole.comparison.scorer.short), small)] if verdict.quality else []
-    if told := fewer_steps(each, "headline"):
-        lines.append(Line(told, small))
-    said = " ".join(each.no_effect_reasons)
-    if did := f"No effect: {said}" if said else each.work:
-        lines.append(Line(did, Style(12, INK if said else GREY), 4))
-    return lines
+    if not each.whole.comparison.call_pairs(each.number):
+        return [Line("not measured", SMALL)]
+    lines, quality = [], each.verdict.quality
+    if each.verdict.speed:
+        found = each.verdict.speed.estimate
+        turns = counted(found.n, "turn")
+        lines.append(f"Speed: the same in {turns}" if found.constant else f"Speed: {_level(found)}, {turns}")
+    if quality and quality.loss.value is not None:
+        worse = f"{quality.tail.worse} of {counted(quality.tail.pairs, 'image')} clearly worse"
+        lines.append(f"{each.whole.comparison.scorer.short}: {_level(quality.loss)}, {worse}")
+    fewer = fewer_steps(each, "headline")
+    lines.append(f"In equal time {fewer}" if fewer else "")
+    why = " ".join(each.no_effect_reasons)
+    lines.append("" if why else each.work)
+    return [*(Line(line, SMALL) for line in lines if line), *([Line(f"No effect: {why}", FIRM)] if why else [])]
 
 
-def _score(each: ArmAnalysis) -> list[Line]:
-    """Say of an arm with other weights how its score differs; its time is no question."""
-    found = each.clip_difference
-    if found.value is None:
-        return [Line("not scored", Style(14, GREY))]
-    assert each.verdict.quality
-    said = quality_text(each.verdict.quality, each.whole.comparison.scorer.short)
-    return [Line(each.verdict.headline, Style(18, INK, bold=True)), Line(said, Style(14, GREY))]
+def _level(found: Estimate) -> str:
+    return f"{level_text(found.interval.level)} interval" if found.interval else "no interval"
 
 
-def beside(each: ArmAnalysis) -> list[Line]:
-    """Return the name and measurements of an arm shown as a row, joined into long lines."""
-    measured = seen(each)
-    rest = [Line(" · ".join(line.text for line in measured[1:]), Style(14, GREY))] if measured[1:] else []
-    return [*name(each.whole.comparison, each.number), *measured[:1], *rest]
+def score_text(score: float) -> str:
+    """Format a score with three significant digits, and at least one decimal.
+
+    >>> score_text(27.314), score_text(0.2714), score_text(-1.0449)
+    ('27.3', '0.271', '−1.04')
+    """
+    return f"{score:.{digits(score, 1) if score else 1}f}".replace("-", "−")
 
 
 def caption(comparison: Comparison, shot: Shot) -> str:
@@ -125,8 +144,8 @@ def caption(comparison: Comparison, shot: Shot) -> str:
     if told := void.caption(shot):
         return told
     call = comparison.calls[shot.call]
-    said = format_seconds(call.seconds / call.pictures)
-    return said if shot.clip_score is None else f"{said} · {comparison.scorer.short} {shot.clip_score:.2f}"
+    said = seconds_text(call.seconds / call.pictures)
+    return said if shot.clip_score is None else f"{said} · {comparison.scorer.short} {score_text(shot.clip_score)}"
 
 
 def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
@@ -141,4 +160,4 @@ def footer(comparison: Comparison, arms: Sequence[int]) -> Line:
     if comparison.scorer.name:
         said.append(f"{comparison.scorer.title} by {comparison.scorer.name}.")
     said.append("Made with Comparer" + (f" on {day}." if (day := comparison.created[:10]) else "."))
-    return Line(" ".join(said), Style(12, GREY))
+    return Line(" ".join(said), Style(13, GREY))

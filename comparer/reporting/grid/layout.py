@@ -7,6 +7,7 @@ from itertools import groupby
 from comparer.errors import ComparerError
 from comparer.reporting.grid import labels
 from comparer.reporting.grid import text as lettering
+from comparer.reporting.grid.chips import Chips, Shape
 from comparer.reporting.grid.labels import GREY, INK, Line
 from comparer.reporting.grid.options import GridOptions
 from comparer.reporting.grid.text import Style
@@ -16,6 +17,7 @@ from comparer.results.records import Shot
 
 NARROWEST = 540  # pixels: so that a single column still leaves room for its prompt
 LABEL = 240  # pixels that a column with labels has at least
+CHIP = 264  # pixels that the head of a row takes
 
 
 class TooLarge(ComparerError):
@@ -30,12 +32,14 @@ class GridPage:
         bottom: y of the lower end.
         texts: (x, y, line, style).
         rules: y of every horizontal rule across the page.
+        shapes: cards and bars of the chips, the lowest first; texts lie above them.
         shots: (x, y, shot) of every cell; None if there is no image.
     """
 
     bottom: int
     texts: list[tuple[int, int, str, Style]] = field(default_factory=list)
     rules: list[int] = field(default_factory=list)
+    shapes: list[Shape] = field(default_factory=list)
     shots: list[tuple[int, int, Shot | None]] = field(default_factory=list)
 
     def take(self, more: "GridPage") -> None:
@@ -43,6 +47,7 @@ class GridPage:
         self.bottom = more.bottom
         self.texts += more.texts
         self.rules += more.rules
+        self.shapes += more.shapes
         self.shots += more.shots
 
 
@@ -59,16 +64,18 @@ class Layout:
         self.pad = 0 if options.margins else self.px(8)  # texts keep off the edge and off each other
         self.column = max(cell[0], self.px(LABEL)) if options.labels else cell[0]
         count = len(self.items if options.transpose else self.arms)
-        self.width = count * self.column + (count - 1) * self.gutter
+        self.lead = self.px(CHIP) + max(self.gutter, self.pad) if options.labels and options.transpose else 0
+        self.width = self.lead + count * self.column + (count - 1) * self.gutter
         if options.labels:
             self.width = max(self.width, self.px(NARROWEST))
         self.page_width = self.width + 2 * self.margin
         self.total = 1
         self.wrapped: dict[tuple[str, Style, float], list[str]] = {}
-        self.told = {arm: labels.name(comparison, arm) for arm in self.arms}
         analysis = Analysis(comparison)
-        self.seen = {arm: (labels.beside if options.transpose else labels.seen)(analysis.arms[arm])
-                     for arm in self.arms} if options.labels else {}  # fmt: skip
+        self.heads = {arm: labels.head(analysis.arms[arm]) for arm in self.arms} if options.labels else {}
+        around = 0 if options.margins or options.transpose else self.pad  # where columns touch, chips do not
+        chip = self.px(CHIP) if options.transpose else self.column - around
+        self.chips = Chips(list(self.heads.values()), chip, self.scale)
 
     def px(self, size: float) -> int:
         """Return a length in pixels; type and gaps grow with large images."""
@@ -149,11 +156,16 @@ class Layout:
         return f"pictures reduced to {self.cell[0]} × {self.cell[1]}" if self.cell[0] < width else ""
 
     def _name_arms(self, page: GridPage) -> None:
-        """Write the arms above their columns; what was measured stands on one line for all of them."""
-        self._beside(page, [(self._x(i), self.column, self.told[arm]) for i, arm in enumerate(self.arms)])
-        if any(self.seen.values()):
-            page.bottom += self.px(6)
-            self._beside(page, [(self._x(i), self.column, self.seen[arm]) for i, arm in enumerate(self.arms)])
+        """Draw the arms' chips above their columns."""
+        spare = self.column - self.chips.width
+        self._chips(page, [(self._x(i) + spare // 2, arm) for i, arm in enumerate(self.arms)])
+
+    def _chips(self, page: GridPage, arms: Sequence[tuple[int, int]]) -> None:
+        """Draw the chips of (x, arm)s beside each other; the page ends below them."""
+        drawing = self.chips.draw([(x, self.heads[arm]) for x, arm in arms], page.bottom)
+        page.shapes += drawing.shapes
+        page.texts += drawing.texts
+        page.bottom += self.chips.height([self.heads[arm] for _, arm in arms])
 
     def _name_rows(self, page: GridPage) -> None:
         """Write every prompt above the columns of its seeds, and the seeds below it."""
@@ -162,7 +174,7 @@ class Layout:
             count = len(list(group))
             span = count * self.column + (count - 1) * self.gutter
             text = self.comparison.request.settings.prompts[prompt]
-            prompts.append((self._x(start), min(span, self._measure()), [Line(text, Style(17, INK))]))
+            prompts.append((self._x(start), min(span, self.px(960)), [Line(text, Style(17, INK))]))
             start += count
         for column, (_, seed) in enumerate(self.items):
             seeds.append((self._x(column), self.column, [Line(f"Seed {seed}", Style(13, GREY), 8)]))
@@ -177,6 +189,10 @@ class Layout:
         elif before is not None:
             page.bottom += self.gutter
         top = page.bottom
+        chip = GridPage(top)
+        if self.options.labels and isinstance(row, int):
+            self._chips(chip, [(self.margin, row)])
+            page.shapes, page.texts = chip.shapes, page.texts + chip.texts
         page.bottom += self.cell[1]
         under: list[tuple[int, int, Sequence[Line]]] = []
         for column, (arm, (prompt, seed)) in enumerate(self._cells(row)):
@@ -186,6 +202,7 @@ class Layout:
                 line = Line(labels.caption(self.comparison, shot), Style(14, INK), 7)
                 under.append((self._x(column), self.column, [line]))
         self._beside(page, under)
+        page.bottom = max(page.bottom, chip.bottom)
         return page
 
     def _cells(self, row: object) -> list[tuple[int, tuple[int, int]]]:
@@ -195,13 +212,10 @@ class Layout:
         return [(arm, row) for arm in self.arms]
 
     def _label(self, page: GridPage, row: object, before: object) -> None:
-        """Write the prompt, where it is another than before, and the seed; transposed what is said of an arm."""
+        """Write the prompt, where it is another than before, and the seed; transposed only a rule."""
         left, limit = self.margin + self.pad, self.width - 2 * self.pad
         if isinstance(row, int):
             self._rule(page)
-            for line in self.seen[row]:
-                self._write(page, left, line, self._measure())
-            page.bottom += self.px(10)
             return
         assert isinstance(row, tuple)
         new = not isinstance(before, tuple) or before[0] != row[0]
@@ -254,4 +268,4 @@ class Layout:
         return min(self.width - 2 * self.pad, self.px(960))
 
     def _x(self, column: int) -> int:
-        return self.margin + column * (self.column + self.gutter)
+        return self.margin + self.lead + column * (self.column + self.gutter)

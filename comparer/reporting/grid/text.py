@@ -1,7 +1,9 @@
 """Measure, wrap and draw text in any mix of scripts. Sizes and widths are in pixels."""
 
+import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
@@ -16,8 +18,9 @@ _NOT_FIRST = (
     "、。，．・：；？！）］｝〉》」』】〕〗〙〛’”ー々ゝゞヽヾぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮヵヶ,.!?:;)]}…"
 )
 _NOT_LAST = "（［｛〈《「『【〔〖〘〚‘“([{"
+_BREAK = r"(?:(?<=[^\W\d]{2}-)|(?<=[^\W\d][_/,]))(?=\w)"  # T-GATE stays whole
 _UNIT = re.compile(
-    rf"[{re.escape(_NOT_LAST)}]*(?:[{_UNSPACED}]|[^{_UNSPACED}]+?(?:(?<=[^\W\d][-_/,])(?=\w)|$|(?=[{_UNSPACED}])))"
+    rf"[{re.escape(_NOT_LAST)}]*(?:[{_UNSPACED}]|[^{_UNSPACED}]+?(?:{_BREAK}|$|(?=[{_UNSPACED}])))"
     rf"[{re.escape(_NOT_FIRST)}]*"
 )
 
@@ -51,9 +54,9 @@ def width(text: str, style: Style) -> float:
 def wrap(text: str, style: Style, limit: float) -> list[str]:
     """Wrap a text into lines of at most ``limit`` pixels; a single character is never split.
 
-    Lines break at spaces, after the hyphens, slashes and commas inside words, and between characters of scripts
-    without spaces; no line starts with a closing mark or ends with an opening one. A word that is wider than a line
-    is split.
+    Lines break at spaces, after the hyphens, slashes and commas inside words (but not in "T-GATE"), and between
+    characters of scripts without spaces; no line starts with a closing mark or ends with an opening one. A word that is
+    wider than a line is split.
     """
     lines: list[str] = []
     line = ""
@@ -96,3 +99,18 @@ def draw(picture: Image.Image, x: float, y: float, line: str, style: Style) -> N
         canvas.text((pen, base), piece, fill=255, font=font, anchor="ls", stroke_width=stroke)
         pen += font.getlength(piece)
     picture.paste(style.colour, (left, top), mask.reduce(FINER))
+
+
+def fill(picture: Image.Image, corners: Sequence[tuple[float, float]], colour: str) -> None:
+    """Fill a polygon of an RGB image with smooth edges; ``corners`` are (x, y) in pixels."""
+    xs, ys = zip(*corners, strict=True)
+    left, top = math.floor(min(xs)), math.floor(min(ys))
+    width, height = math.ceil(max(xs)) - left, math.ceil(max(ys)) - top
+    if set(corners) == {(left, top), (left + width, top), (left, top + height), (left + width, top + height)}:
+        picture.paste(colour, (left, top, left + width, top + height))
+        return
+    mask = Image.new("L", (width * FINER, height * FINER))
+    # Pillow fills the pixels of the last corners too.
+    larger = [((x - left) * FINER - (x == max(xs)), (y - top) * FINER - (y == max(ys))) for x, y in corners]
+    ImageDraw.Draw(mask).polygon(larger, fill=255)
+    picture.paste(colour, (left, top), mask.reduce(FINER))

@@ -6,15 +6,16 @@ from pathlib import Path
 from comparer import __version__
 from comparer.atomic import replacing
 from comparer.errors import ComparerError
+from comparer.reporting.html.chips import answer_line
 from comparer.reporting.html.details import latents, likeness, times, uncertainty
 from comparer.reporting.html.tables import arms_table, notes_list
-from comparer.reporting.html.verdict_cards import headline, name
+from comparer.reporting.html.verdict_cards import name
 from comparer.reporting.markup import Markup, join, markup
 from comparer.reporting.plots.svg import PAGE
 from comparer.reporting.report import embed
 from comparer.reporting.report import sections as report_sections
 from comparer.reporting.report.embed import FULL, KINDS, QUALITY, WIDEST
-from comparer.reporting.report.image_sheet import sheet
+from comparer.reporting.report.image_sheet import rules, sheet
 from comparer.reporting.viewer import viewer
 from comparer.results.analysis import Analysis
 from comparer.results.comparison import Comparison
@@ -23,7 +24,8 @@ from comparer.text import counted
 
 HERE = Path(__file__).parent / "static"
 NO_MAP = "No difference map: the pictures in this report are reduced, and it would show what the reduction changed."
-SHEET = "pictures", "Every picture", ""
+
+LOOK = "look", "Viewer", ""
 
 
 def save_report(comparison: Comparison, folder: Path, pictures: str = FULL) -> Path:
@@ -62,8 +64,8 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str) -> Iterator[str
     """Write the report piece by piece, for all pictures at once may not fit into memory."""
     _known(pictures)
     files = embed.different(comparison, folder)
-    code, look = f"{viewer.script()};\n{_beside('js')}", f"{viewer.style()}\n{_beside('css')}"
     analysis = Analysis(comparison)
+    code, look = f"{viewer.script()};\n{_beside('js')}", f"{viewer.style()}\n{_beside('css')}\n{rules(analysis)}"
     sections, folds = _sections(analysis), _folds(comparison)
     parts: dict[str, Iterable[str]] = {
         "policy": [
@@ -72,15 +74,14 @@ def _pieces(comparison: Comparison, folder: Path, pictures: str) -> Iterator[str
         ],
         "style": [look],
         "title": [Markup.escape(f"{_title(comparison)}, {comparison.created[:10]}")],
-        "head": [_head(comparison)],
-        "cards": [headline(analysis), _not_run(comparison)],
+        "head": [_head(analysis)],
+        "pictures": sheet(analysis, files, pictures),
         "viewer": [_viewer(comparison, files, pictures), _which(comparison, files, pictures)],
-        "contents": [markup('<a href="#{}">{}</a>', key, title) for key, title, _ in (*sections, SHEET, *folds)],
+        "contents": [markup('<a href="#{}">{}</a>', key, title) for key, title, _ in (LOOK, *sections, *folds)],
         "sections": [
             markup('<section id="{}"><h2>{}</h2>{}</section>', key, title, _classed(text))
             for key, title, text in sections
         ],
-        "pictures": sheet(comparison, files, pictures),
         "folds": [
             markup('<details id="{}"><summary><h2>{}</h2></summary>{}</details>', key, title, _classed(text))
             for key, title, text in folds
@@ -124,15 +125,10 @@ def _title(comparison: Comparison) -> str:
     return comparison.checkpoint.get("title") or comparison.request.settings.checkpoint
 
 
-def _head(comparison: Comparison) -> str:
-    """Write the title, what is compared with what, and how far it came."""
+def _head(analysis: Analysis) -> str:
+    """Write the title, the settings in one line, how far the run came, the answer, and what was not run."""
+    comparison = analysis.comparison
     request, s, machine = comparison.request, comparison.request.settings, comparison.environment
-    accelerated = [arm for arm in request.arms[1:] if arm.matches_time_of is None]
-    others: list[str] = [markup('<b dir="auto">{}</b>', name(arm.name)) for arm in accelerated]
-    others += ["fewer steps"] if len(accelerated) < len(request.arms) - 1 else []
-    listed = markup("{} and {}", join(others[:-1], ", "), others[-1]) if len(others) > 1 else join(others)
-    first = markup('<b dir="auto">{}</b>', name(request.arms[0].name))
-    against = markup("{} against {}", first, listed) if listed else markup("{} alone", first)
     facts = [
         f"{counted(len(s.prompts), 'prompt')} × {counted(len(s.seeds), 'seed')}",
         f"{s.sampler}, {counted(s.steps, 'step')}",
@@ -140,20 +136,20 @@ def _head(comparison: Comparison) -> str:
         f"{s.width} × {s.height}",
         f"batches of {s.batch_size}" if s.batch_size > 1 else "",
         " ".join(filter(None, (machine.get("device_name"), machine.get("dtype")))),
+        comparison.created[:10],
     ]
     asked = len(request.items()) * len(request.arms)
     state = {"finished": "", "running": "Not finished", "stopped": "Stopped"}.get(comparison.state, "Failed")
     why = comparison.message if state == "Failed" else ""
-    told = markup("<b>{}.</b> {} of {} pictures are here. {}", state, len(comparison.shots), asked, why)
+    told = markup("<b>{}.</b> {} of {} images are here. {}", state, len(comparison.shots), asked, why)
     early = markup('<p class="state">{}</p>', told) if state else ""
-    day = f" · {comparison.created[:10]}" if comparison.created else ""
     return markup(
-        '<p class="kicker">Comparer report{}</p><h1 dir="auto">{}</h1><p class="lead">{}</p><p class="under">{}</p>{}',
-        day,
+        '<h1 dir="auto">{}</h1><p class="under">{}</p>{}{}{}',
         _title(comparison),
-        against,
-        " · ".join(filter(None, facts)),
+        join((markup("<span>{}</span>", fact) for fact in facts if fact), Markup(" · ")),
         early,
+        answer_line(analysis),
+        _not_run(comparison),
     )
 
 

@@ -1,4 +1,4 @@
-"""Entries of the history as HTML: date, settings, a small worst pair, verdict per arm. All texts are escaped."""
+"""Entries of the history as HTML: prompt, worst pair, verdict per arm, checkpoint and date. All texts are escaped."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from comparer.runs import index
 from comparer.runs.card import ArmCard
 from comparer.runs.index import Entry
 from comparer.stats.verdict import WIDE
-from comparer.text import counted, file_size, signed
+from comparer.text import counted, digits, file_size, signed
 from comparer.ui import permalink
 from comparer.ui.results.status import name as broken
 
@@ -71,8 +71,9 @@ def _entry(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> s
     if card.damaged:
         said = markup("<h3>{}{}</h3><p>{}</p>", entry.name, state, card.damaged)
     else:
-        said = markup("<h3>{}{}</h3>{}{}", entry.title, state, _prompts(card.prompts), _arms(card.arms))
-        facts.append(counted(card.pictures, "picture"))
+        said = markup("<h3>{}{}</h3>{}", _prompts(card.prompts) or entry.title, state, _arms(card.arms))
+        said += markup('<p class="checkpoint">{}</p>', entry.title)
+        facts.append(counted(card.pictures, "image"))
     facts.append(file_size(index.size(folder)))
     return markup(
         '<li class="run{}">{}<div class="what">{}</div>'
@@ -93,7 +94,7 @@ def _pictures(entry: Entry, folder: Path) -> str:
     images = join(
         # Relative: the page may be served below a path of its own.
         markup(
-            '<img src="gradio_api/file={}" loading="lazy" alt="" width="72" height="72">',
+            '<img src="gradio_api/file={}" loading="lazy" alt="" width="112" height="112">',
             quote(str((folder / file).resolve())),
         )
         for file in found
@@ -111,9 +112,14 @@ def _pictures(entry: Entry, folder: Path) -> str:
 
 
 def _prompts(prompts: Sequence[str]) -> str:
-    first = prompts[0] if prompts else ""
-    more = markup(" <small>and {} more</small>", len(prompts) - 1) if len(prompts) > 1 else ""
-    return markup('<p class="prompt"><bdi>{}{}</bdi>{}</p>', first[:WORDS], "…" if len(first) > WORDS else "", more)
+    if not prompts:
+        return ""
+    first, more = prompts[0], ""
+    if len(prompts) > 1:
+        more = markup(" <small>and {}</small>", counted(len(prompts) - 1, "more prompt"))
+    return markup(
+        '<span class="prompt"><bdi>{}{}</bdi>{}</span>', first[:WORDS], "…" if len(first) > WORDS else "", more
+    )
 
 
 def _arms(arms: Sequence[ArmCard]) -> str:
@@ -148,7 +154,8 @@ def figure(arm: ArmCard) -> str:
         spread = "" if arm.low is None or arm.high is None else f" ({signed(arm.low)} to {signed(arm.high)})"
         return f"{arm.score} {signed(arm.value)}{spread}"
     wide = arm.low is None or arm.high is None or arm.high > WIDE * arm.value
-    return f"{arm.value:.2f}×" + ("" if wide else f" ({arm.low:.2f}–{arm.high:.2f})")
+    places = digits(arm.value)
+    return f"{arm.value:.{places}f}×" + ("" if wide else f" ({arm.low:.{places}f}–{arm.high:.{places}f})")
 
 
 def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> str:
@@ -174,7 +181,7 @@ def _acts(entry: Entry, runs: Path, chosen: Sequence[str], busy: set[str]) -> st
                 about,
             ),
         ]
-    made = f"Its {counted(entry.card.pictures, 'picture')} and its record" if not damaged else "Its folder"
+    made = f"Its {counted(entry.card.pictures, 'image')} and its record" if not damaged else "Its folder"
     ask = f"{about[0].upper()}{about[1:]} ({entry.name}). {made} will be gone for good."
     why = index.why_not_deleted(runs, entry, busy)
     off = markup(' disabled title="Not deleted from here: {}"', why) if why else ""

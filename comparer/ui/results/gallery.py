@@ -21,8 +21,14 @@ from comparer.ui.results.blind_test import Blind
 
 ALL, CLOSE = "all", "compare"
 ADDRESS = Path(__file__).parents[1] / "static" / "address.js"
+# Where there is no room for every view's name, Gradio moves the last ones into a menu, whose entries have no id.
 PRESSED = """element.addEventListener('click', event => {
-  if (event.target.closest('[data-evidence]')) document.querySelector('#views button[data-tab-id=evidence]')?.click()
+  if (event.target.closest('[data-evidence]')) {
+    const entries = [...document.querySelectorAll('#views .overflow-dropdown button')]
+    const named = entries.find(entry => entry.textContent.trim() === 'Evidence')
+    const view = document.querySelector('#views button[data-tab-id=evidence]') ?? named
+    view?.click()
+  }
   const pressed = event.target.closest('button[data-pair]')
   if (!pressed) return
   const {pair, arm} = pressed.dataset
