@@ -11,7 +11,7 @@ from comparer.stats import speed as s
 from comparer.stats.evidence import Evidence
 from comparer.stats.intervals import Estimate
 from comparer.stats.offers import Offer
-from comparer.stats.power import error_at, level_at
+from comparer.stats.power import HOPELESS, error_at, level_at
 from comparer.stats.quality import FAIR_TEST, Quality, judge_quality, offer_quality
 from comparer.stats.speed import Speed, judge_speed, offer_speed
 from comparer.text import counted, decimals, digits, signed
@@ -89,7 +89,13 @@ class Verdict:
         return "good" if kept and speed in ("", s.FASTER) else "open"
 
 
-def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT, weights: bool = False, score: str = "CLIP") -> Verdict:
+def judge(
+    evidence: Evidence,
+    thresholds: Thresholds = DEFAULT,
+    weights: bool = False,
+    score: str = "CLIP",
+    most_prompts: int = HOPELESS,
+) -> Verdict:
     """Judge an arm.
 
     Args:
@@ -97,6 +103,7 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT, weights: bool = 
         thresholds: of the verdict.
         weights: whether the arm has other weights than the baseline: both do the same work, so time is not judged.
         score: name of the score in "CLIP loss".
+        most_prompts: prompts that a run may have here; more are not offered.
 
     Raises:
         ValueError: a time is not above 0, or a figure is not finite.
@@ -117,7 +124,13 @@ def judge(evidence: Evidence, thresholds: Thresholds = DEFAULT, weights: bool = 
         told.append(f"{FAIR_TEST} prompts make a fair test of the quality.")
     elif quality.word == q.UNDECIDED:
         prompts = offer_quality(evidence, thresholds.clip_loss)
-        told.append(_offered(prompts, "quality") if prompts else "The quality needs far more prompts.")
+        if prompts and quality.tail.prompts + prompts.more > most_prompts:
+            told.append(
+                f"The quality needs {prompts.more:,} more prompts: here a run may have at most {most_prompts:,}."
+            )
+            prompts = None
+        else:
+            told.append(_offered(prompts, "quality") if prompts else "The quality needs far more prompts.")
     sentence = " ".join((f"{head}: {figures}.", *told))
     return Verdict(head, sentence, speed, quality, turns, prompts)
 
