@@ -114,8 +114,13 @@ class ArmAnalysis:
         """Whether the arm is faster, and whether it keeps the quality."""
         if self.not_comparable:
             return Verdict(NOT_COMPARABLE, self.not_comparable)
+        comparison = self.whole.comparison
         return judge(
-            self.evidence, self.whole.thresholds, self.arm.weights is not None, self.whole.comparison.scorer.short
+            self.evidence,
+            self.whole.thresholds,
+            self.arm.weights is not None,
+            comparison.scorer.short,
+            comparison.request.limits.prompts,
         )
 
     @cached_property

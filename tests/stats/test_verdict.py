@@ -273,3 +273,15 @@ def test_the_levels_are_explained(look, arms, said):
 )
 def test_a_difference_says_on_which_side_of_0_its_interval_lies(found, text):
     assert difference_text(found) == text
+
+
+def test_more_prompts_than_are_allowed_are_not_offered():
+    base, arm = [31.0 + 0.01 * n for n in range(20)], [31.0 + 0.01 * n + (-1) ** n for n in range(20)]
+    found = Evidence([], list(zip(range(20), base, arm, strict=True)))
+    offered = judge(found)
+    more = offered.more_prompts.more
+    assert f"{more} more prompts would decide the quality" in offered.sentence
+    assert judge(found, most_prompts=20 + more).more_prompts == offered.more_prompts
+    limited = judge(found, most_prompts=19 + more)
+    assert limited.more_prompts is None
+    assert f"needs {more} more prompts: here a run may have at most {19 + more}." in limited.sentence
