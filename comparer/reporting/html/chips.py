@@ -13,7 +13,7 @@ def drawn(each: ArmAnalysis, pressed: bool = False) -> str:
     if pressed and each.number:
         name = markup('<button type="button" data-evidence title="Open the evidence">{}</button>', name)
     return markup(
-        '<div class="chip {}"><h3>{}</h3><strong>{}</strong>{}<p class="facts">{}</p>{}{}</div>',
+        '<div class="chip {}"><h2>{}</h2><strong>{}</strong>{}<p class="facts">{}</p>{}{}</div>',
         found.look,
         name,
         found.figure,
