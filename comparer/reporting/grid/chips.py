@@ -136,7 +136,7 @@ class Chips:
             )
             for share, way in ends:
                 tip = at(share)
-                if 0 <= share <= 1:
+                if True:
                     shapes.append(box(tip - thin / 2, middle - wing, thin, 2 * wing, INK))
                 else:
                     back = tip - way * self._px(ARROW)
