@@ -105,7 +105,7 @@ def ratio(times: float, limit: float = DEFAULT.speed_up) -> str:
     >>> ratio(2.1), ratio(12.34), ratio(0.914), ratio(1.0496), ratio(1.004, 1)
     ('2.10×', '12.3×', '0.914×', '1.0496×', '1.004×')
     """
-    return f"{times:.{decimals([times], limit, digits(times))}f}×"
+    return f"{times:.{decimals([times], limit, min(digits(times), 3))}f}×"
 
 
 def interval(estimate: Estimate, write: Callable[[float], str]) -> str:

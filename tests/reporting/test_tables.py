@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from comparer.config import Config
-from comparer.reporting.tables import save_tables
+from comparer.reporting.tables import INTERVALS, body, save_tables
 from comparer.request.request import Arm
 from comparer.results.analysis import Analysis
 from comparer.results.columns import pair_columns
+from helpers.noise_runs import compared
 from helpers.runs import PROMPT, ask, finish
 
 PROMPTS = (
@@ -58,5 +59,24 @@ def test_the_summary_is_not_broken_by_them(done, tables):
     assert cells > 10 and len(table) == 2 + 3
     assert "=a\\|b\\`&lt;img src=x&gt; # c" in text and "![grid](grid.png)" in text
     assert Analysis(done.comparison).arms[1].verdict.sentence in text
-    assert "Ranges in brackets are the intervals that decide" in text
+    assert INTERVALS in text
     assert "| state | finished |" in text and "9 prompts × 1 seeds × 1 repeats" in text
+
+
+def test_a_summary_leads_with_the_headlines_and_the_grid(tmp_path):
+    analysis = Analysis(compared(tmp_path, ("a cat", "a dog"), seeds=(3, 4)))
+    lines = body(analysis, "grid.png")
+    words = analysis.arms[1].verdict.headline
+    leads = lines.index(f"- **DeepCache(interval=3, branch=0)**: 1.80×. {words}")
+    assert (
+        leads < lines.index("![grid](grid.png)") < next(n for n, line in enumerate(lines) if line.startswith("| Arm"))
+    )
+    row = next(line for line in lines if line.startswith("| DeepCache"))
+    assert "| 0.500 (56 %) |" in row and analysis.arms[1].verdict.sentence in row
+
+
+def test_figures_have_three_significant_digits(tmp_path):
+    comparison = compared(tmp_path, ("a cat", "a dog"), seeds=(3, 4))
+    comparison.calls = [replace(c, seconds=c.seconds * (20 if c.arm else 300)) for c in comparison.calls]
+    text = "\n".join(body(Analysis(comparison), ""))
+    assert "**: 27.0×. Faster" in text and "| 270 |" in text and "| 10.0 (4 %) |" in text

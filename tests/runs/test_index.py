@@ -398,3 +398,16 @@ def test_the_command_line_lists_lays_side_by_side_and_deletes(tmp_path, capsys, 
     code, text = said("--delete", one)
     assert code == 2 and "add --yes" in text and (tmp_path / one).is_dir()
     assert said("--delete", one, "--yes")[0] == 0 and not (tmp_path / one).exists()
+
+
+def test_an_entry_of_the_history_leads_with_images_and_prompt_and_says_the_headline(tmp_path):
+    seen = store.load(kept(tmp_path, 1))
+    drawn = entries_html.draw(index.entries(tmp_path), tmp_path, (), set())
+    prompt, headline = seen.request.settings.prompts[0], Analysis(seen).arms[1].verdict.headline
+    heading = drawn.split("<h3>")[1].split("</h3>")[0]
+    assert prompt in heading and "and 1 more prompt" in heading
+    places = [drawn.index(each) for each in ("<img ", prompt + "</bdi>", headline, 'class="checkpoint"')]
+    assert places == sorted(places)
+    arm = run_card.ArmCard("a", headline, value=12.345, low=11.9, high=12.8)
+    assert entries_html.figure(arm) == "12.3× (11.9–12.8)"
+    assert entries_html.figure(replace(arm, value=0.9144, low=0.9, high=0.93)) == "0.914× (0.900–0.930)"
