@@ -22,7 +22,7 @@ def middle(values: Sequence[float], level: float = LEVEL) -> Estimate:
 
     >>> found = middle([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 70.0, 8.0])
     >>> found.value, found.interval.low, found.interval.high
-    (5.0, 2.5, 36.5)
+    (4.75, 2.0, 37.5)
     """
     import numpy as np
 

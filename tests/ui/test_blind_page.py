@@ -118,9 +118,10 @@ def test_all_else_is_hidden_while_judging_and_comes_back(opened, folder):
     tab.locator("#compare").get_by_role("button", name="Difference", exact=True).click()
     tab.wait_for_function("() => location.hash.includes('mode=difference')")
     address = tab.url
+    for name, words in (("Images", ("DeepCache", "Baseline", "CLIP")), ("Evidence", ("SSIM", "Every picture"))):
+        view(tab, name)
+        assert all(word in tab.locator("body").inner_text() for word in words)
     tab.get_by_role("tab", name="Blind test").click()
-    for word in ("DeepCache", "Baseline", "CLIP", "Every picture"):
-        assert word in tab.locator("body").inner_text()
     begin(tab)
     seen = tab.locator("body").inner_text()
     for word in ("DeepCache", "Baseline", "CLIP", "SSIM", "Every picture", "Generate", " s ·", "×"):

@@ -133,7 +133,7 @@ def test_a_run_opens_as_it_was_and_is_named_in_the_address(tab):
     tab.locator("#status", has_text="Earlier run, 2026-11-20 12:00 UTC").wait_for()
     addressed(tab, f"?run={name}")
     assert tab.locator("#status", has_text="24 pictures made").is_visible()
-    assert tab.locator(".card").count() == 5 and tab.locator("#all img").count() == 24
+    assert tab.locator("#all .chip").count() == 6 and tab.locator("#all img").count() == 24
 
 
 def test_the_worst_pair_opens_at_a_press(tab, runs):
