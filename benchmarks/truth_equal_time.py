@@ -15,9 +15,10 @@ from common import ROOT, table
 
 sys.path.insert(0, str(ROOT))
 
+from comparer.engine.equal_time_steps import neighbours
 from comparer.engine.schedule import CHOICES
 from comparer.request.request import Settings
-from comparer.results.equal_time import AS_WELL, BETTER, TOLERANCE, WORSE, conclude, interpolate, is_equal, neighbours
+from comparer.results.equal_time import AS_WELL, BETTER, TOLERANCE, WORSE, conclude, interpolate, is_equal
 from comparer.stats.intervals import wilson
 from comparer.stats.verdict import DEFAULT
 

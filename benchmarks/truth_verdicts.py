@@ -14,6 +14,7 @@ from functools import partial
 
 import numpy as np
 from common import ROOT, table
+from simulated import BAD, Machine, Pairs
 
 sys.path.insert(0, str(ROOT))
 
@@ -27,9 +28,8 @@ from comparer.stats.speed import UNDECIDED as UNDECIDED_SPEED
 from comparer.stats.verdict import DEFAULT
 
 RUNS = 1000
-SCORE, BETWEEN = 31.0, 0.3  # mean CLIP score, and its standard deviation between prompts
 PROMPTS, LOOKS = 80, 5
-BAD, HALF = 0.25, 0.5  # share of the score that a bad pair loses
+HALF = 0.5  # share of the score that a very bad pair loses
 MOST_TURNS = 60  # that fit in the budget of the simulated runs
 
 
@@ -40,33 +40,6 @@ class Row:
     title: str
     promised: str
     trial: Callable[[np.random.Generator], bool | None]
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """How scores are drawn.
-
-    Attributes:
-        within: standard deviation of the difference between two equally good images of a prompt.
-        loss: mean share that every pair loses.
-        bad: share of the pairs, or of the prompts, that lose ``size`` more.
-        seeds: pairs of a prompt; with several, a bad prompt is bad in all of them.
-    """
-
-    within: float = 1.0
-    loss: float = 0.0
-    bad: float = 0.0
-    size: float = BAD
-    seeds: int = 1
-
-    def draw(self, rng: np.random.Generator, prompts: int, first: int = 0) -> list[tuple[int, float, float]]:
-        """Draw (prompt, the baseline's score, the arm's) of every pair."""
-        base = np.repeat(SCORE + rng.normal(0, BETWEEN, prompts), self.seeds)
-        base = base + rng.normal(0, self.within / math.sqrt(2), len(base))
-        bad = np.repeat(rng.random(prompts) < self.bad, self.seeds)
-        arm = base + rng.normal(0, self.within, len(base)) - SCORE * (self.loss + self.size * bad)
-        labels = first + np.repeat(np.arange(prompts), self.seeds)
-        return [(int(p), float(b), float(a)) for p, b, a in zip(labels, base, arm, strict=True)]
 
 
 def word(rng: np.random.Generator, how: Pairs, prompts: int = PROMPTS, looks: int = 1, arms: int = 1) -> str:
@@ -125,42 +98,6 @@ def quality_rows() -> list[Row]:
         Row("the same, after five looks", "a limit", kept(half, looks=LOOKS)),
         Row("kept; 4 % of the prompts lose half, in 4 seeds each", "a limit", kept(replace(half, seeds=4))),
     ]
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How times are drawn: log-normal noise of both arms, and what else the machine does.
-
-    Attributes:
-        noise: standard deviation of the logarithm of the baseline's time.
-        arm: the same of the arm's, in multiples of ``noise``.
-        tails: whether noise is heavy-tailed (Student's t with 3 degrees of freedom, of the same spread).
-        bursts: share of the times that take half as long again.
-        drift: steady slow-down of both per turn.
-        wander: standard deviation of the steps of the machine's pace, an autoregression of 0.7.
-    """
-
-    noise: float = 0.02
-    arm: float = 1.0
-    tails: bool = False
-    bursts: float = 0.0
-    drift: float = 0.0
-    wander: float = 0.0
-
-    def turns(self, rng: np.random.Generator, ratio: float) -> Iterator[tuple[float, float]]:
-        """Draw (the baseline's seconds, the arm's) of one turn after the other."""
-        pace, turn = 0.0, 0
-        while True:
-            each = []
-            for place in range(2):
-                pace = 0.7 * pace + self.wander * rng.normal()
-                spread = rng.standard_t(3) / math.sqrt(3) if self.tails else rng.normal()
-                noise = self.noise * (self.arm if place != turn % 2 else 1.0) * spread
-                burst = 0.4 * (rng.random() < self.bursts)
-                each.append(pace + self.drift * (2 * turn + place) / 2 + noise + burst)
-            base, arm = each if turn % 2 == 0 else reversed(each)  # A B, B A
-            yield math.exp(base), math.exp(arm) / ratio
-            turn += 1
 
 
 def run(

@@ -10,7 +10,7 @@ from typing import Any
 
 from comparer.checkpoints.read import Checkpoint
 from comparer.config import Config
-from comparer.engine import eta, scoring
+from comparer.engine import equal_time_steps, eta, scoring
 from comparer.engine.events import Emit, Event, Finished, Progress, Updated
 from comparer.engine.fetch import reporter
 from comparer.engine.finite import single_colour
@@ -28,7 +28,6 @@ from comparer.pipelines import memory
 from comparer.pipelines.device import empty
 from comparer.pipelines.environment import environment
 from comparer.request.request import Request
-from comparer.results import equal_time
 from comparer.results.comparison import Comparison
 from comparer.results.conditions import unlike
 from comparer.results.records import Call, NotRun, Shot
@@ -232,7 +231,7 @@ class Run:
             self._fail(number, "the arm that it is matched to was not run")
             return False
         least, seconds = self.checkpoint.family.min_steps, [s for s, _ in other]
-        chosen = equal_time.choose(self.request, like, base, seconds, least)
+        chosen = equal_time_steps.choose(self.request, like, base, seconds, least)
         self.comparison.request, unneeded = self.request.with_steps(chosen.steps), chosen.unneeded
         for which, reason in unneeded.items():
             self._fail(which, reason, unneeded=True)

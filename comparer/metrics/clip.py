@@ -14,7 +14,7 @@ from typing import Any
 
 from comparer.errors import ComparerError
 from comparer.metrics import transformers_scorers
-from comparer.metrics.embedding import EmbeddingScorer
+from comparer.metrics.embedding import EmbeddingScorer, PromptScorer
 from comparer.metrics.scorers import CLIP_SCORE, DEFAULT, SCORERS, ScorerWeights, choose
 from comparer.models.catalog import DEMO
 from comparer.models.download import OnProgress
@@ -24,7 +24,7 @@ from comparer.models.libraries import prepare
 log = logging.getLogger(__name__)
 
 
-class ClipScorer(EmbeddingScorer):
+class ClipScorer(PromptScorer):
     """A loaded open_clip model: a CLIP score, or HPSv2.1's."""
 
     def __init__(self, source: ScorerWeights, model: Any, transform: Any, tokenizer: Any, digest: str = "") -> None:

@@ -12,7 +12,7 @@ REMEMBERED = 4096  # embeddings: about 12 MB with ViT-L-14
 
 
 class EmbeddingScorer(ABC):
-    """A loaded model that caches its embeddings of prompts and recent images.
+    """A loaded model that compares images, and caches the embeddings of recent ones.
 
     Attributes:
         source: the score's entry: its title, licence and more.
@@ -29,7 +29,6 @@ class EmbeddingScorer(ABC):
         """Remember what the score is, and start with no embedding."""
         self.source, self.name, self.preprocessing = source, source.full, preprocessing
         self.context, self.digest = context, digest
-        self._read: dict[str, Any] = {}
         self._seen: OrderedDict[tuple, Any] = OrderedDict()
 
     def record(self) -> dict:
@@ -40,16 +39,9 @@ class EmbeddingScorer(ABC):
         return told | ({"sha256": self.digest} if self.digest else {})
 
     def truncates(self, prompt: str) -> bool:
-        """Return whether the prompt is longer than the context."""
-        return self.context is not None and self.tokens(prompt) > self.context
-
-    @abstractmethod
-    def tokens(self, prompt: str) -> int:
-        """Return the number of the prompt's tokens, start and end included."""
-
-    @abstractmethod
-    def encode_prompt(self, prompt: str) -> Any:
-        """Return the prompt's embedding, a unit vector; called without gradients."""
+        """Return whether the end of the prompt is not read; a model that reads no prompt leaves none out."""
+        del prompt
+        return False
 
     @abstractmethod
     def encode_image(self, rgb: Any) -> Any:
@@ -58,17 +50,6 @@ class EmbeddingScorer(ABC):
     @abstractmethod
     def points(self, cosine: float) -> float:
         """Return the score of an image whose embedding has this cosine with the other one, −1 to 1."""
-
-    def score(self, pictures: list[Any], prompts: list[str]) -> list[float]:
-        """Score PIL images against their prompts, one each; ``embed`` and ``cosine`` then reuse the embeddings."""
-        import torch
-
-        with torch.no_grad():
-            for prompt in dict.fromkeys(prompts):
-                if prompt not in self._read:
-                    self._read[prompt] = self.encode_prompt(prompt)
-        read = [self._read[prompt] for prompt in prompts]
-        return [self.points(float(s @ r)) for s, r in zip(self.embed(pictures), read, strict=True)]
 
     def beside(self, base: Any, other: Any) -> float:
         """Score a PIL image against the baseline's: for a model that reads no prompt."""
@@ -96,3 +77,36 @@ class EmbeddingScorer(ABC):
         """Return the cosine of two images' embeddings, −1 to 1; exactly 1 for equal pixels."""
         first, second = self.embed([one, other])
         return 1.0 if first is second else min(max(float(first @ second), -1.0), 1.0)
+
+
+class PromptScorer(EmbeddingScorer):
+    """A loaded model that scores images against their prompts, and caches the embeddings of prompts, too."""
+
+    def __init__(self, source: ScorerWeights, preprocessing: dict[str, Any], context: int, digest: str = "") -> None:
+        """Remember what the score is, and start with no embedding."""
+        super().__init__(source, preprocessing, context, digest)
+        self.limit = context
+        self._read: dict[str, Any] = {}
+
+    def truncates(self, prompt: str) -> bool:
+        """Return whether the prompt is longer than the context."""
+        return self.tokens(prompt) > self.limit
+
+    @abstractmethod
+    def tokens(self, prompt: str) -> int:
+        """Return the number of the prompt's tokens, start and end included."""
+
+    @abstractmethod
+    def encode_prompt(self, prompt: str) -> Any:
+        """Return the prompt's embedding, a unit vector; called without gradients."""
+
+    def score(self, pictures: list[Any], prompts: list[str]) -> list[float]:
+        """Score PIL images against their prompts, one each; ``embed`` and ``cosine`` then reuse the embeddings."""
+        import torch
+
+        with torch.no_grad():
+            for prompt in dict.fromkeys(prompts):
+                if prompt not in self._read:
+                    self._read[prompt] = self.encode_prompt(prompt)
+        read = [self._read[prompt] for prompt in prompts]
+        return [self.points(float(s @ r)) for s, r in zip(self.embed(pictures), read, strict=True)]

@@ -8,12 +8,12 @@ arXiv:2304.07193).
 from pathlib import Path
 from typing import Any
 
-from comparer.metrics.embedding import EmbeddingScorer
+from comparer.metrics.embedding import EmbeddingScorer, PromptScorer
 from comparer.metrics.scorers import ScorerWeights
 from comparer.models.libraries import prepare
 
 
-class PickScorer(EmbeddingScorer):
+class PickScorer(PromptScorer):
     """A CLIP model of transformers whose score is the logit that it was trained with."""
 
     def __init__(self, source: ScorerWeights, model: Any, images: Any, tokenizer: Any, digest: str = "") -> None:
@@ -48,14 +48,6 @@ class DinoScorer(EmbeddingScorer):
         """Wrap transformers' model and image processor."""
         super().__init__(source, _about(images), None, digest)
         self.model, self.images = model.eval(), images
-
-    def tokens(self, prompt: str) -> int:
-        """Return 0: no prompt is read."""
-        return 0
-
-    def encode_prompt(self, prompt: str) -> Any:
-        """Refuse: no prompt is read."""
-        raise NotImplementedError("DINOv2 reads no prompt")
 
     def encode_image(self, rgb: Any) -> Any:
         """Return the class token of an RGB image, a unit vector."""

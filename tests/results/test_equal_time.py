@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 from comparer.cli import history
+from comparer.engine.equal_time_steps import choose, neighbours
 from comparer.errors import ComparerError
 from comparer.reporting.grid import labels
 from comparer.reporting.html.verdict_cards import headline
@@ -21,11 +22,9 @@ from comparer.results.equal_time import (
     NO_TIME,
     OPEN,
     WORSE,
-    choose,
     conclude,
     interpolate,
     is_equal,
-    neighbours,
     rivalry,
 )
 from comparer.results.notes import judged
