@@ -14,6 +14,7 @@ from comparer.errors import ComparerError
 from comparer.evaluation import assertions
 from comparer.evaluation import batch as batches
 from comparer.results.analysis import Analysis
+from comparer.results.notes import ratio
 from comparer.runs import store
 from comparer.stats.intervals import mean
 from helpers.killed import run_killed
@@ -155,7 +156,7 @@ def test_the_summary_shows_every_cell_in_a_row_and_in_plots(done):
         one = store.load(path.parent)
         for arm in (1, 2):
             assert Analysis(one).arms[arm].verdict.headline in rows[2 * number + arm - 1]
-            assert f"{Analysis(one).arms[arm].speed_up.value:.2f}×" in rows[2 * number + arm - 1]
+            assert ratio(Analysis(one).arms[arm].speed_up.value) in rows[2 * number + arm - 1]
     shown = re.findall(r"!\[.*?\]\((.*?)\)", summary)
     assert len(shown) == 2 + 2 * 2 and all((done / name).is_file() for name in shown)
     for name in ("speed-up.svg", "clip.svg", *(name for name in shown if name.endswith("times.svg"))):
